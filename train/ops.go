@@ -50,11 +50,12 @@ func (o *op) Hashcode() uint32 {
 	return h.Sum32()
 }
 
-// Type says that the inputs may be any tensors; the result has o.shape.
+// Type says that the inputs may be any tensors; the result has o.shape. The
+// variables must not be called b, which is Gorgonia's name for the result.
 func (o *op) Type() hm.Type {
 	types := make([]hm.Type, 0, o.inputs+1)
 	for i := range o.inputs {
-		types = append(types, hm.TypeVariable('a'+rune(i)))
+		types = append(types, hm.TypeVariable('p'+rune(i)))
 	}
 	if len(o.shape) == 0 {
 		return hm.NewFnType(append(types, tensor.Float32)...)
