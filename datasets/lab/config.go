@@ -73,15 +73,17 @@ func DefaultConfig() Config {
 		Seed:     1,
 		Faults:   -1,
 		Services: []Service{
-			{Name: "checkout", Rate: 55, Classes: classes("/cart", "/quote", "/order"), Endpoints: []Endpoint{
-				endpoint("checkout-1", "v1", "z1", 130*time.Millisecond, 4),
-				endpoint("checkout-2", "v1", "z2", 130*time.Millisecond, 4),
-				endpoint("checkout-3", "v1", "z3", 140*time.Millisecond, 4),
-				endpoint("checkout-4", "v2", "z1", 90*time.Millisecond, 3),
-				endpoint("checkout-5", "v2", "z2", 90*time.Millisecond, 3),
-				endpoint("checkout-6", "v3", "z3", 190*time.Millisecond, 5),
+			// The lead: 20 % of the fault-free requests of the first trial failed. Overload
+			// through shares alone must be rare (about 2 %), so the rates are low.
+			{Name: "checkout", Rate: 42, Classes: classes("/cart", "/quote", "/order"), Endpoints: []Endpoint{
+				endpoint("checkout-1", "v1", "z1", 115*time.Millisecond, 4),
+				endpoint("checkout-2", "v1", "z2", 115*time.Millisecond, 4),
+				endpoint("checkout-3", "v1", "z3", 125*time.Millisecond, 4),
+				endpoint("checkout-4", "v2", "z1", 80*time.Millisecond, 3),
+				endpoint("checkout-5", "v2", "z2", 80*time.Millisecond, 3),
+				endpoint("checkout-6", "v3", "z3", 165*time.Millisecond, 5),
 			}},
-			{Name: "catalog", Rate: 30, Classes: classes("/item", "/search", "/import"), Endpoints: []Endpoint{
+			{Name: "catalog", Rate: 26, Classes: classes("/item", "/search", "/import"), Endpoints: []Endpoint{
 				endpoint("catalog-1", "a", "z1", 150*time.Millisecond, 3),
 				endpoint("catalog-2", "a", "z2", 150*time.Millisecond, 3),
 				endpoint("catalog-3", "a", "z3", 160*time.Millisecond, 3),

@@ -3,7 +3,6 @@ package lab
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -63,7 +62,12 @@ func Record(ctx context.Context, cfg Config, progress func(Progress)) (Summary, 
 	if err != nil {
 		return Summary{}, err
 	}
-	defer os.RemoveAll(dir)
+	lost := false // what was recorded is only in dir
+	defer func() {
+		if !lost {
+			os.RemoveAll(dir)
+		}
+	}()
 	m, err := startMesh(ctx, cfg, dir)
 	defer m.children.close()
 	if err != nil {
@@ -74,7 +78,11 @@ func Record(ctx context.Context, cfg Config, progress func(Progress)) (Summary, 
 		return Summary{}, err
 	}
 	// The dump must not be cut off by what ended the load.
-	return r.keep(context.WithoutCancel(ctx))
+	summary, err := r.keep(context.WithoutCancel(ctx))
+	if lost = err != nil; lost {
+		err = fmt.Errorf("%w (the database of Prometheus is left in %s)", err, dir)
+	}
+	return summary, err
 }
 
 // recorder is one run.
@@ -186,21 +194,8 @@ func (r *recorder) keep(ctx context.Context) (Summary, error) {
 	s := &r.summary
 	s.Dir = r.mesh.cfg.Out
 	r.count()
-	// The last scrape has to be stored before it can be read.
-	sleepUntil(ctx, s.End.Add(2*ScrapeInterval))
-	var text bytes.Buffer
-	if err := dump(ctx, r.mesh.prometheus, s.Start, s.End, &text); err != nil {
-		return *s, err
-	}
-	var err error
-	if s.Samples, err = checkOpenMetrics(text.Bytes()); err != nil {
-		return *s, err
-	}
 	partial := filepath.Clean(s.Dir) + ".partial"
-	if err := os.RemoveAll(partial); err != nil {
-		return *s, err
-	}
-	if err := r.write(partial, text.Bytes()); err != nil {
+	if err := r.write(ctx, partial); err != nil {
 		return *s, err
 	}
 	if s.SendDelay.P99 > maxSendDelay {
@@ -230,24 +225,36 @@ func (r *recorder) count() {
 	s.SendDelay, s.Ticker = delayOf(sent), delayOf(r.late)
 }
 
-func (r *recorder) write(dir string, metrics []byte) error {
+// write puts everything into dir: what only this process knows before what
+// Prometheus has to be asked for, and the manifest last.
+func (r *recorder) write(ctx context.Context, dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	files := []struct {
-		name  string
-		write func(io.Writer) error
-	}{
-		{"metrics.om.gz", zipped(func(w io.Writer) error { _, err := w.Write(metrics); return err })},
-		{"requests.csv.gz", zipped(func(w io.Writer) error { return writeRequests(w, r.loads, r.summary.End) })},
-		{"faults.csv", func(w io.Writer) error { return writeFaults(w, r.summary.Faults) }},
-		{"manifest.json", r.manifest().write},
+	s := &r.summary
+	err := writeFile(dir, "requests.csv.gz", zipped(func(w io.Writer) error { return writeRequests(w, r.loads, s.End) }))
+	if err != nil {
+		return err
 	}
-	var failed error
-	for _, f := range files {
-		failed = errors.Join(failed, writeFile(dir, f.name, f.write))
+	if err := writeFile(dir, "faults.csv", func(w io.Writer) error { return writeFaults(w, s.Faults) }); err != nil {
+		return err
 	}
-	return failed
+	// The last scrape has to be stored before it can be read.
+	sleepUntil(ctx, s.End.Add(2*ScrapeInterval))
+	var text bytes.Buffer
+	if err := dump(ctx, r.mesh.prometheus, s.Start, s.End, &text); err != nil {
+		return err
+	}
+	if s.Samples, err = checkOpenMetrics(text.Bytes()); err != nil {
+		return err
+	}
+	if err := writeFile(dir, "metrics.om.gz", zipped(func(w io.Writer) error { _, err := w.Write(text.Bytes()); return err })); err != nil {
+		return err
+	}
+	return writeFile(dir, "manifest.json", r.manifest().write)
 }
 
 func (r *recorder) manifest() manifest {

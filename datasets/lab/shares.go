@@ -37,7 +37,7 @@ func periods(rng *rand.Rand, n int, duration time.Duration) []period {
 // Dirichlet of random concentration gives nearly equal shares at times and one
 // dominant endpoint at others.
 func shares(rng *rand.Rand, n int) []int {
-	concentration := []float64{0.4, 1, 4}[rng.IntN(3)]
+	concentration := []float64{0.6, 1.5, 5}[rng.IntN(3)]
 	weights := make([]float64, n)
 	sum := 0.0
 	for i := range weights {
