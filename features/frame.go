@@ -1,0 +1,57 @@
+package features
+
+import (
+	"slices"
+
+	"github.com/fairway-mesh/fairway/mesh"
+)
+
+// Frame is a window with its feature rows.
+type Frame struct {
+	mesh.Window
+	// X has a row for each endpoint of the window and a column for each name,
+	// row by row. NaN is unknown; infinities do not occur.
+	X []float32
+	// Names are the names of Columns, in order. It is shared: do not write.
+	Names []string
+	// Anomalies says, per endpoint, how strange it behaves and why.
+	Anomalies []Anomaly
+}
+
+// Anomaly is how strange an endpoint behaves compared with its own past.
+type Anomaly struct {
+	Score float64 // 0 nothing strange, 1 as strange as it gets
+	// Top are the series that contribute most, the strangest first; none
+	// while nothing is strange.
+	Top []Contribution
+}
+
+// Contribution is how strange one series of an endpoint is.
+type Contribution struct {
+	Series   string
+	Surprise float64 // −log10 of the probability of something as strange
+}
+
+// Row returns the features of endpoint i, a column for each name.
+func (f *Frame) Row(i int) []float32 {
+	n := len(f.Names)
+	return f.X[i*n : (i+1)*n]
+}
+
+// Column returns the position of the named column, or -1.
+func (f *Frame) Column(name string) int { return slices.Index(f.Names, name) }
+
+// Clone returns a copy that outlives the next Push. It shares the schema,
+// which nobody writes.
+func (f *Frame) Clone() *Frame {
+	c := *f
+	c.Endpoints = slices.Clone(f.Endpoints)
+	c.Values = slices.Clone(f.Values)
+	c.Requests = slices.Clone(f.Requests)
+	c.X = slices.Clone(f.X)
+	c.Anomalies = slices.Clone(f.Anomalies)
+	for i := range c.Anomalies {
+		c.Anomalies[i].Top = slices.Clone(c.Anomalies[i].Top)
+	}
+	return &c
+}

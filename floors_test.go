@@ -1,0 +1,160 @@
+package fairway
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/fairway-mesh/fairway/"
+
+// floors gives each room its floor, after the table of ARCHITECTURE.md. The
+// longest matching prefix counts, so a folder nested in a room stands on the
+// room's floor unless it is named here.
+var floors = map[string]int{
+	"mesh": 0, "predict/kernel": 0,
+	"prom": 1, "anomaly": 1, "router/health": 1, "api/identity": 1,
+	"features": 2, "router/rules": 2,
+	"model": 3, "datasets": 3,
+	"predict": 4,
+	"router":  5, "train": 5,
+	"api": 6, "replay": 6, "postgres": 6, "datasets/lab": 6, "router/rules/istio": 6, "router/rules/gatewayapi": 6,
+	"cmd": 7,
+}
+
+// inside are pairs that may import each other's lower part although they
+// stand on one floor: a room and what nests in it.
+var inside = [][2]string{
+	{"api/client", "api"}, {"api/proxy", "api"}, {"api", "api/fairwayv1"}, {"replay", "replay/sim"}, {"cmd", "cmd"},
+}
+
+// owners are the only rooms that may import a large dependency.
+var owners = map[string][]string{
+	"gorgonia.org/gorgonia":                            {"train"},
+	"gorgonia.org/tensor":                              {"train"},
+	"github.com/jackc/pgx":                             {"postgres"},
+	"github.com/prometheus/prometheus":                 {"prom"},
+	"google.golang.org/grpc":                           {"api", "router/health", "cmd"},
+	"github.com/prometheus/client_golang/api":          {"prom", "datasets/lab"},
+	"github.com/prometheus/prometheus/promql/parser":   {"prom"},
+	"github.com/prometheus/prometheus/model/textparse": {"prom", "datasets/lab"},
+}
+
+type arrow struct{ file, room, path string }
+
+// TestFloors reads the imports with go/parser rather than asking the go
+// command, whose answer the test cache would not know to be out of date.
+func TestFloors(t *testing.T) {
+	for _, a := range imports(t) {
+		if target, ours := strings.CutPrefix(a.path, module); ours {
+			from, to := floor(t, a.room), floor(t, target)
+			if to > from || to == from && !sameRoom(a.room, target) {
+				t.Errorf("%s: %s (floor %d) imports %s (floor %d): imports go to lower floors only", a.file, a.room, from, target, to)
+			}
+			continue
+		}
+		for _, prefix := range longestOwner(a.path) {
+			if !slices.ContainsFunc(owners[prefix], func(room string) bool { return within(a.room, room) }) {
+				t.Errorf("%s: %s imports %s, which belongs to %v alone", a.file, a.room, a.path, owners[prefix])
+			}
+		}
+	}
+}
+
+// TestDaemonLinksNoGorgonia follows the imports of the daemon.
+func TestDaemonLinksNoGorgonia(t *testing.T) {
+	next := map[string][]string{}
+	for _, a := range imports(t) {
+		if !strings.HasSuffix(a.file, "_test.go") {
+			next[a.room] = append(next[a.room], strings.TrimPrefix(a.path, module))
+		}
+	}
+	seen := map[string]bool{}
+	for queue := []string{"cmd/fairwayd"}; len(queue) > 0; queue = queue[1:] {
+		for _, to := range next[queue[0]] {
+			if strings.HasPrefix(to, "gorgonia.org/") {
+				t.Errorf("cmd/fairwayd reaches %s through %s", to, queue[0])
+			}
+			if !seen[to] {
+				seen[to] = true
+				queue = append(queue, to)
+			}
+		}
+	}
+	if !seen["router"] {
+		t.Error("cmd/fairwayd does not reach router: the walk has lost its way")
+	}
+}
+
+func imports(t *testing.T) []arrow {
+	t.Helper()
+	var arrows []arrow
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(path) != ".go" || filepath.Dir(path) == "." {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			arrows = append(arrows, arrow{path, filepath.ToSlash(filepath.Dir(path)), imported})
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return arrows
+}
+
+func floor(t *testing.T, folder string) int {
+	t.Helper()
+	for room := folder; room != "."; room = filepath.ToSlash(filepath.Dir(room)) {
+		if n, ok := floors[room]; ok {
+			return n
+		}
+	}
+	t.Fatalf("%s stands on no floor: give it one in floors_test.go and ARCHITECTURE.md", folder)
+	return 0
+}
+
+func sameRoom(from, to string) bool {
+	if from == to { // an external test of the room itself
+		return true
+	}
+	return slices.ContainsFunc(inside, func(pair [2]string) bool { return within(from, pair[0]) && within(to, pair[1]) })
+}
+
+func within(folder, room string) bool {
+	return folder == room || strings.HasPrefix(folder, room+"/")
+}
+
+// longestOwner returns the most exact owned prefix of an import path, if any.
+func longestOwner(path string) []string {
+	best := ""
+	for prefix := range owners {
+		if within(path, prefix) && len(prefix) > len(best) {
+			best = prefix
+		}
+	}
+	if best == "" {
+		return nil
+	}
+	return []string{best}
+}

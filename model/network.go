@@ -1,0 +1,85 @@
+package model
+
+import "time"
+
+// Kind says what the outputs of a routing network mean.
+type Kind string
+
+const (
+	// Outcome has ten outputs per endpoint: the shape of its answer to load.
+	Outcome Kind = "outcome"
+	// Softmax has one logit per endpoint; the softmax over the endpoints of
+	// a service is the probability that each is the best choice.
+	Softmax Kind = "softmax"
+	// Fixed5 is the origin's network: 4 features of each of five routes in,
+	// five logits out.
+	Fixed5 Kind = "fixed5"
+)
+
+// Kinds lists the kinds of routing networks.
+func Kinds() []Kind { return []Kind{Outcome, Softmax, Fixed5} }
+
+// OutcomeOutputs is the number of outputs of an Outcome network.
+const OutcomeOutputs = 10
+
+// Layer computes y = W·x + B, then max(y, 0) if ReLU.
+type Layer struct {
+	In   int       `json:"in"`
+	Out  int       `json:"out"`
+	ReLU bool      `json:"relu,omitempty"`
+	W    []float32 `json:"-"` // Out × In, row by row
+	B    []float32 `json:"-"` // Out
+}
+
+// Network is a routing network: columns of a frame in, by name; outputs as
+// its Kind says.
+type Network struct {
+	Kind    Kind     `json:"kind"`
+	Columns []string `json:"columns"`
+	Scaler  Scaler   `json:"scaler"` // one entry per column
+	// Layers: the first takes the columns (Fixed5: of each route in turn),
+	// the last has no ReLU.
+	Layers []Layer `json:"layers"`
+	// Routes (Fixed5 only) are the endpoints in the order of inputs and
+	// outputs; an empty name is a place that no endpoint takes.
+	Routes []string `json:"routes,omitempty"`
+	Bounds Bounds   `json:"bounds,omitzero"`
+}
+
+// Bounds (Outcome only) limits the predicted mean latency to a multiple of
+// latency_ref_seconds. The zero value stands for DefaultBounds.
+type Bounds struct {
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+}
+
+// DefaultBounds lets the mean be a twentieth to the fiftyfold.
+func DefaultBounds() Bounds { return Bounds{Low: 1.0 / 20, High: 50} }
+
+// Hazard is a discrete-time survival network (Gensheimer and Narasimhan,
+// "A scalable discrete-time survival model for neural networks", PeerJ 2019):
+// one logit per bin of time, sigmoid of which is the probability of failing in
+// the bin given that the endpoint did not fail before it.
+type Hazard struct {
+	Columns []string `json:"columns"`
+	Scaler  Scaler   `json:"scaler"`
+	Layers  []Layer  `json:"layers"`
+	// Bins are the upper edges, increasing; the first bin begins at 0 and the
+	// last edge is the horizon.
+	Bins        []time.Duration `json:"bins"`
+	Calibration Calibration     `json:"calibration"`
+	// BaseRate is the frequency of failures within the horizon in training.
+	BaseRate float64 `json:"base_rate"`
+}
+
+// Calibration maps the network's probability of failing within the horizon
+// to the frequency seen in validation: knots of a nondecreasing function
+// (isotonic regression, Zadrozny and Elkan, KDD 2002), linear between them,
+// constant outside. Low and High bound the probability. No knots: identity,
+// and nothing is known of the bounds.
+type Calibration struct {
+	X    []float64 `json:"x"` // increasing, in [0, 1]
+	Y    []float64 `json:"y"` // nondecreasing, in [0, 1]
+	Low  []float64 `json:"low"`
+	High []float64 `json:"high"`
+}
