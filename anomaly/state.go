@@ -78,6 +78,8 @@ func (m *metric) check() error {
 		return fmt.Errorf("scale %v", m.Scale)
 	case !sane(m.Recent) || m.Recent < 0:
 		return fmt.Errorf("smoothed surprise %v", m.Recent)
+	case m.Held >= spell || !(m.Far >= 0 && m.Far <= farthest && m.Out >= 0 && m.Out <= farthest):
+		return fmt.Errorf("%d values held, up to %v and %v", m.Held, m.Far, m.Out)
 	}
 	for _, t := range []*tail{&m.Residual, &m.Outlie} {
 		sum := uint64(0)
