@@ -12,6 +12,11 @@ const (
 	// shrink is how fast the range of the past narrows, in parts of Alpha, so
 	// that one outlier does not hide the next for ever.
 	shrink = 0.05
+	// strange is the surprise from which values are held back, and spell how
+	// many of them in a row count as one in the past. They are not independent:
+	// a fault would otherwise look normal after a few windows. Extreme-value
+	// statistics declusters its samples for the same reason.
+	strange, spell = 2, 8
 	// smooth is the weight of the newest surprise: an EMA of span 3.
 	smooth = 0.5
 	// farthest stands for any distance when the past knows no scale at all.
@@ -26,6 +31,8 @@ type metric struct {
 	Low, High        float64 // range of the past, slowly narrowing
 	Recent           float64 // surprise, smoothed
 	Residual, Outlie tail    // distances from the level, and outside the range
+	Held             uint64  // strange values in a row, not yet in the tails
+	Far, Out         float64 // the largest distances among them
 }
 
 // push returns how surprising v is to the past, then makes it part of it.
@@ -41,12 +48,31 @@ func (m *metric) push(v float64, cfg Config) float64 {
 		a, b := m.Residual.surprise(residual), m.Outlie.surprise(outside)
 		surprise = pool(max(a, b), (a+b)/2)
 	}
-	if m.N >= settle {
-		m.Residual.add(residual)
-		m.Outlie.add(outside)
-	}
+	m.remember(residual, outside, surprise)
 	m.learn(v, cfg)
 	return surprise
+}
+
+// remember makes two distances part of the past: at once, or a spell of strange
+// ones as its largest.
+func (m *metric) remember(residual, outside, surprise float64) {
+	if m.N < settle {
+		return
+	}
+	if surprise >= strange {
+		m.Held++
+		m.Far, m.Out = max(m.Far, residual), max(m.Out, outside)
+		if m.Held < spell {
+			return
+		}
+		residual, outside = m.Far, m.Out
+	} else if m.Held > 0 {
+		m.Residual.add(m.Far)
+		m.Outlie.add(m.Out)
+	}
+	m.Held, m.Far, m.Out = 0, 0, 0
+	m.Residual.add(residual)
+	m.Outlie.add(outside)
 }
 
 // distance is a difference in units of the metric's scale.

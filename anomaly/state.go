@@ -65,7 +65,7 @@ func (t *Tracker) UnmarshalBinary(saved []byte) error {
 			return fmt.Errorf("anomaly: metric %d of saved tracker: %w", i, err)
 		}
 	}
-	*t = Tracker{cfg: cfg, metrics: metrics, excess: h.Excess, strongest: make([]float64, 0, cfg.Strongest)}
+	*t = Tracker{cfg: cfg, metrics: metrics, excess: h.Excess, strongest: make([]float64, 0, min(cfg.Strongest, len(metrics)))}
 	return nil
 }
 
@@ -78,6 +78,8 @@ func (m *metric) check() error {
 		return fmt.Errorf("scale %v", m.Scale)
 	case !sane(m.Recent) || m.Recent < 0:
 		return fmt.Errorf("smoothed surprise %v", m.Recent)
+	case m.Held >= spell || !(m.Far >= 0 && m.Far <= farthest && m.Out >= 0 && m.Out <= farthest):
+		return fmt.Errorf("%d values held, up to %v and %v", m.Held, m.Far, m.Out)
 	}
 	for _, t := range []*tail{&m.Residual, &m.Outlie} {
 		sum := uint64(0)
