@@ -1,0 +1,12 @@
+// Package prom has Prometheus on one side and mesh.Window on the other: it
+// reads dumps (OpenMetrics, query_range JSON, TSDB blocks) and asks live
+// servers, and in both cases runs the queries of a schema, PromQL, and lays
+// their results out as windows.
+//
+// Offline the queries run on Prometheus' own engine, so that what is trained
+// on is what a server would have answered. Two differences are handled here:
+// a dump has no stale markers, so Open puts them where a series falls silent
+// for more than two and a half of its own intervals; and ranges are open to
+// the left, as since Prometheus 3.0 (an older server also counts a sample
+// that lies exactly on the left edge).
+package prom
