@@ -46,7 +46,7 @@ func implicit() Route {
 
 // unruled is the matcher of all services that no file names.
 var unruled = &Matcher{Service: &Service{
-	Routes: []Route{implicit()}, Objective: mesh.DefaultObjective(), Limits: DefaultLimits(),
+	Routes: []Route{implicit()}, Limits: DefaultLimits(),
 }}
 
 // Service returns the matcher of a service, never nil.
@@ -69,6 +69,14 @@ func (s *Set) Services() []string {
 		names = append(names, s.file.Services[i].Name)
 	}
 	return names
+}
+
+// File returns what was compiled, nil for a nil Set. Do not write to it.
+func (s *Set) File() *File {
+	if s == nil {
+		return nil
+	}
+	return s.file
 }
 
 // Version is the file's, empty for a nil Set.

@@ -21,12 +21,12 @@ func (r *reader) class(n *yaml.Node) (c Class) {
 }
 
 func (r *reader) service(n *yaml.Node) Service {
-	s := Service{Objective: mesh.DefaultObjective(), Limits: DefaultLimits()}
+	s := Service{Limits: DefaultLimits()}
 	endpoints, routes := unique{r, "endpoint", map[string]int{}}, unique{r, "route", map[string]int{}}
 	var routeNodes []*yaml.Node
 	r.fields(n, "a service", map[string]func(*yaml.Node){
 		"name":      func(n *yaml.Node) { s.Name = r.text(n, "name") },
-		"objective": func(n *yaml.Node) { r.objective(n, &s.Objective) },
+		"objective": func(n *yaml.Node) { s.Objective = r.objective(n) },
 		"limits":    func(n *yaml.Node) { r.limits(n, &s.Limits) },
 		"endpoints": func(n *yaml.Node) {
 			r.list(n, "endpoints", func(n *yaml.Node) {
@@ -99,7 +99,8 @@ func (r *reader) endpoint(n *yaml.Node) Endpoint {
 	return e
 }
 
-func (r *reader) objective(n *yaml.Node, o *mesh.Objective) {
+func (r *reader) objective(n *yaml.Node) mesh.Objective {
+	o := mesh.DefaultObjective()
 	r.fields(n, "objective", map[string]func(*yaml.Node){
 		"deadline":        func(n *yaml.Node) { o.Deadline = r.duration(n, "deadline") },
 		"percentile":      func(n *yaml.Node) { o.Percentile = r.number(n, "percentile", 0.01, 0.9999) },
@@ -107,6 +108,7 @@ func (r *reader) objective(n *yaml.Node, o *mesh.Objective) {
 		"max_error_ratio": func(n *yaml.Node) { o.MaxErrorRatio = r.number(n, "max_error_ratio", 1e-6, 1) },
 		"max_latency":     func(n *yaml.Node) { o.MaxLatency = r.duration(n, "max_latency") },
 	})
+	return o
 }
 
 func (r *reader) limits(n *yaml.Node, l *Limits) {
