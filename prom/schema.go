@@ -88,12 +88,15 @@ func yamlError(name string, err error) error {
 	if errors.As(err, &fields) {
 		message = fields.Errors[0]
 	}
-	message = strings.NewReplacer("not found in type prom.schemaFile", "is not one of a schema's").Replace(message)
+	message = unknownField.ReplaceAllString(message, "is not one of a schema's")
 	if line, rest, ok := strings.Cut(strings.TrimPrefix(message, "line "), ": "); ok && strings.HasPrefix(message, "line ") {
 		return fmt.Errorf("%s:%s: %s", name, line, rest)
 	}
 	return fmt.Errorf("%s: %s", name, message)
 }
+
+// unknownField is how yaml says so, with the Go type.
+var unknownField = regexp.MustCompile(`(?s)not found in type .*`)
 
 // misstep is an error and where in the file it is: keys and indices.
 type misstep struct {
@@ -222,9 +225,9 @@ func checkQuery(query string) *misstep {
 		bad := wrong(err)
 		var all parser.ParseErrors
 		if errors.As(err, &all) && len(all) > 0 {
-			at := min(int(all[0].PositionRange.Start), len(all[0].Query))
+			at := min(int(all[0].PositionRange.Start), len(strings.TrimSpace(query)))
 			bad.err = fmt.Errorf("not PromQL: %w", all[0].Err)
-			bad.down = 1 + strings.Count(all[0].Query[:at], "\n")
+			bad.down = 1 + strings.Count(query[:at], "\n")
 		}
 		return bad
 	}
