@@ -11,6 +11,8 @@ type Config struct {
 	// Horizon is how far the failure forecasts of the table look ahead; zero
 	// when there are none.
 	Horizon time.Duration
+	// Policy is the name of the policy that is asked first.
+	Policy string
 	// MaxHeaders is the most headers of one request, and MaxBytes the most that
 	// its names and strings may take together.
 	MaxHeaders, MaxBytes int

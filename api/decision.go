@@ -30,12 +30,10 @@ func decision(routes *router.Routes, a *router.Answer, in *fairwayv1.DecideReque
 		Ttl:          durationpb.New(a.TTL),
 		DecidedAt:    timestamp(a.Decided),
 		MetricsAt:    timestamp(a.MetricsTime),
+		MetricsAge:   metricsAge(a),
 	}
 	if a.Endpoint >= 0 {
 		out.Endpoint = endpoint(&routes.Endpoints[a.Endpoint])
-	}
-	if !a.MetricsTime.IsZero() {
-		out.MetricsAge = durationpb.New(a.Decided.Sub(a.MetricsTime))
 	}
 	if in.WantWeights {
 		out.Weights = weights(routes.Endpoints, a.Weights)
@@ -80,4 +78,12 @@ func timestamp(t time.Time) *timestamppb.Timestamp {
 		return nil
 	}
 	return timestamppb.New(t)
+}
+
+// metricsAge is unset where no metrics were decided upon.
+func metricsAge(a *router.Answer) *durationpb.Duration {
+	if a.MetricsTime.IsZero() {
+		return nil
+	}
+	return durationpb.New(a.Decided.Sub(a.MetricsTime))
 }

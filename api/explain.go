@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -23,8 +24,13 @@ func (s *Server) Explain(_ context.Context, in *fairwayv1.DecideRequest) (*fairw
 	out := &fairwayv1.Explanation{
 		Decision:  decision(routes, &answer, &fairwayv1.DecideRequest{Service: in.Service, WantWeights: true}),
 		Endpoints: s.views(routes),
-		Policies:  policies(&routes.Decision),
-		Notes:     routes.Decision.Notes,
+		Notes:     slices.Clone(routes.Notes),
+	}
+	for _, step := range routes.Explain(&req) {
+		out.Rules = append(out.Rules, &fairwayv1.Explanation_RuleTried{Route: step.Route, Matched: step.Matched, Why: step.Why})
+	}
+	if d := routes.Decision; d != nil {
+		out.Policies, out.Notes = s.policies(d), append(out.Notes, d.Notes...)
 	}
 	return out, nil
 }
@@ -34,7 +40,7 @@ func (s *Server) views(r *router.Routes) []*fairwayv1.Explanation_EndpointView {
 	var out []*fairwayv1.Explanation_EndpointView
 	for i := range r.Endpoints {
 		view := &fairwayv1.Explanation_EndpointView{Endpoint: endpoint(&r.Endpoints[i])}
-		if j := position(&r.Decision, view.Endpoint.Name); j >= 0 {
+		if j := position(r.Decision, view.Endpoint.Name); j >= 0 {
 			s.fill(view, r, j)
 		}
 		out = append(out, view)
@@ -45,6 +51,9 @@ func (s *Server) views(r *router.Routes) []*fairwayv1.Explanation_EndpointView {
 // position is the place of the endpoint in the decision, or -1: the rules may
 // know endpoints that no metric names.
 func position(d *router.Decision, endpoint string) int {
+	if d == nil {
+		return -1
+	}
 	for i := range d.Endpoints {
 		if d.Endpoints[i].Name == endpoint {
 			return i
@@ -55,7 +64,7 @@ func position(d *router.Decision, endpoint string) int {
 
 // fill adds what the decision says of its endpoint i.
 func (s *Server) fill(view *fairwayv1.Explanation_EndpointView, r *router.Routes, i int) {
-	d := &r.Decision
+	d := r.Decision
 	if i < len(d.Weights) {
 		view.Weight = d.Weights[i]
 	}
@@ -96,15 +105,12 @@ func seconds(s float64) *durationpb.Duration {
 	return durationpb.New(time.Duration(s * float64(time.Second)))
 }
 
-// policies tells who was asked for the last window: a policy that declined,
-// if there is a reason, and the one that answered.
-func policies(d *router.Decision) []*fairwayv1.Explanation_PolicyAsked {
+// policies tells who was asked for the last window: the policy that declined,
+// where there is a reason, and the one that answered.
+func (s *Server) policies(d *router.Decision) []*fairwayv1.Explanation_PolicyAsked {
 	var out []*fairwayv1.Explanation_PolicyAsked
 	if d.Reason != "" {
-		out = append(out, &fairwayv1.Explanation_PolicyAsked{Policy: "learned", Reason: string(d.Reason)})
+		out = append(out, &fairwayv1.Explanation_PolicyAsked{Policy: s.cfg.Policy, Reason: string(d.Reason)})
 	}
-	if d.Policy != "" {
-		out = append(out, &fairwayv1.Explanation_PolicyAsked{Policy: d.Policy, Answered: true})
-	}
-	return out
+	return append(out, &fairwayv1.Explanation_PolicyAsked{Policy: d.Policy, Answered: true})
 }

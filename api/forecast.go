@@ -17,6 +17,9 @@ func (s *Server) Forecast(_ context.Context, in *fairwayv1.ForecastRequest) (*fa
 	out := &fairwayv1.ForecastResponse{}
 	for _, service := range s.services(in.GetServices()) {
 		routes := s.table.Load(service)
+		if routes.Decision == nil {
+			continue
+		}
 		for i := range routes.Decision.Failures {
 			out.Forecasts = append(out.Forecasts, s.forecast(routes, i))
 		}
@@ -26,7 +29,7 @@ func (s *Server) Forecast(_ context.Context, in *fairwayv1.ForecastRequest) (*fa
 
 // forecast is what the last window said of endpoint i of the decision.
 func (s *Server) forecast(r *router.Routes, i int) *fairwayv1.EndpointForecast {
-	d := &r.Decision
+	d := r.Decision
 	f := &d.Failures[i]
 	out := &fairwayv1.EndpointForecast{
 		Service:            r.Service,

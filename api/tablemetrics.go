@@ -31,8 +31,8 @@ func (m *tableMetrics) Describe(ch chan<- *prometheus.Desc) {
 func (m *tableMetrics) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(m.version, prometheus.GaugeValue, float64(m.table.Version()))
 	for _, service := range m.table.Services() {
-		d := &m.table.Load(service).Decision
-		if d.Time.IsZero() {
+		d := m.table.Load(service).Decision
+		if d == nil {
 			continue
 		}
 		ch <- prometheus.MustNewConstMetric(m.age, prometheus.GaugeValue, d.Age.Seconds(), service)

@@ -23,7 +23,7 @@ func (s *Server) Watch(in *fairwayv1.WatchRequest, stream grpc.ServerStreamingSe
 			if seen && routes.Version <= last || !seen && resume > 0 && routes.Version <= resume {
 				continue
 			}
-			if err := stream.Send(serviceWeights(routes, service)); err != nil {
+			if err := stream.Send(serviceWeights(routes, service, s.table.Rules().Service(service).Service.Routes)); err != nil {
 				return err
 			}
 			sent[service] = routes.Version
