@@ -1,0 +1,74 @@
+package router
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fairway-mesh/fairway/router/rules"
+)
+
+// Config says how policies and the table behave.
+type Config struct {
+	// Rules gives endpoint weights, objectives and limits; nil is no rules.
+	Rules *rules.Set
+	// StaleAfter is the age of the metrics beyond which a model is not asked;
+	// zero: three steps of the model's timing, else of the frame's schema.
+	StaleAfter time.Duration
+	// WarmUp is how many windows of a service are seen before a model is asked.
+	WarmUp int
+	// MinLoad is the least load that weights are solved for, as a part of the
+	// service's capacity: an idle service should not be sent to one endpoint.
+	MinLoad float64
+	// FailureThreshold is the forecast probability from which an endpoint is
+	// ejected, and ErrorThreshold the error ratio.
+	FailureThreshold, ErrorThreshold float64
+	// PanicThreshold is the part of the endpoints that must stay; if fewer
+	// would, nothing is ejected.
+	PanicThreshold float64
+	// BaseEjection is how long a first ejection lasts; the n-th in a row lasts
+	// n times as long, at most MaxEjection (gRFC A50).
+	BaseEjection, MaxEjection time.Duration
+	// SlowStart is how long a returned endpoint takes to its full weight.
+	SlowStart time.Duration
+	// TTL is how long an answer may be used.
+	TTL time.Duration
+}
+
+// DefaultConfig has the figures of gRFC A50 for ejections and the origin's 10 s
+// for the life of a decision.
+func DefaultConfig() Config {
+	return Config{
+		WarmUp:           6,
+		MinLoad:          0.1,
+		FailureThreshold: 0.7,
+		ErrorThreshold:   0.9,
+		PanicThreshold:   0.5,
+		BaseEjection:     30 * time.Second,
+		MaxEjection:      300 * time.Second,
+		SlowStart:        30 * time.Second,
+		TTL:              10 * time.Second,
+	}
+}
+
+// Validate reports everything that is out of range.
+func (c Config) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("router: "+format, args...))
+		}
+	}
+	ratio := func(name string, x float64) { check(x >= 0 && x <= 1, "%s is %v; want 0 to 1", name, x) }
+	check(c.StaleAfter >= 0, "stale after is %v; want 0 or more", c.StaleAfter)
+	check(c.WarmUp >= 0, "warm-up is %d windows; want 0 or more", c.WarmUp)
+	ratio("min load", c.MinLoad)
+	ratio("failure threshold", c.FailureThreshold)
+	ratio("error threshold", c.ErrorThreshold)
+	ratio("panic threshold", c.PanicThreshold)
+	check(c.BaseEjection > 0, "base ejection time is %v; want more than 0", c.BaseEjection)
+	check(c.MaxEjection >= c.BaseEjection, "max ejection time is %v; want at least the base, %v", c.MaxEjection, c.BaseEjection)
+	check(c.SlowStart >= 0, "slow start is %v; want 0 or more", c.SlowStart)
+	check(c.TTL > 0, "ttl is %v; want more than 0", c.TTL)
+	return errors.Join(errs...)
+}

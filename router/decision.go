@@ -1,0 +1,102 @@
+package router
+
+import (
+	"slices"
+	"time"
+
+	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/predict"
+)
+
+// Source says who set the weights of the endpoints.
+type Source uint8
+
+const (
+	SourceDefault Source = iota // no rule matched
+	SourceRules                 // the rules, or a fixed formula that stands in for them
+	SourceModel                 // what was learned
+)
+
+// String is the name that the API and the metrics use.
+func (s Source) String() string { return [...]string{"DEFAULT", "RULES", "MODEL"}[s%3] }
+
+// Reason says why a policy declined, or why there is nothing to choose. It is
+// an error, so that a policy returns it and errors.Is finds it.
+type Reason string
+
+// The closed set of reasons.
+const (
+	WarmUp          Reason = "warm_up"                      // too few windows of the service so far
+	Stale           Reason = "stale"                        // the metrics are too old
+	NoModel         Reason = "no_model"                     // none loaded, or it has no routing network
+	SchemaMismatch  Reason = "schema_mismatch"              // the frame lacks what the model was trained on
+	NotFinite       Reason = "not_finite"                   // the model answered with NaN or infinity
+	Unfamiliar      Reason = "unfamiliar"                   // the frame is far from what the model was trained on
+	NotIdentifiable Reason = "load_effect_not_identifiable" // the load never varied in the recording
+	NoEndpoints     Reason = "no_endpoints"                 // nowhere to send a request
+	ShadowOnly      Reason = "shadow"                       // the model is only listened to
+	Fault           Reason = "fault"                        // the policy failed; the text is in Notes
+)
+
+func (r Reason) Error() string { return "declined: " + string(r) }
+
+// Decision is what a policy wants done with a service, and why. A policy
+// fills it; its slices are reused by the next Decide, so copy what is kept.
+type Decision struct {
+	Service string
+	Time    time.Time     // when it was decided, from the frame
+	Age     time.Duration // of the metrics, at Time
+	// Endpoints are those of the frame, in its order; all slices below are in
+	// step with them, or empty.
+	Endpoints []mesh.Endpoint
+	Weights   mesh.Weights
+	Source    Source
+	Policy    string // the policy that set the weights
+	Model     string // name and version of the model that was asked, if any
+	// Reason is why a policy that was asked first declined; empty when none did.
+	Reason      Reason
+	Predictions []predict.Prediction // at the load that the weights cause
+	Failures    []predict.Failure
+	Ejected     []bool // gets no traffic
+	Notes       []string
+}
+
+// reset makes d the empty decision for f, with weights 0.
+func (d *Decision) reset(f *features.Frame) {
+	n := len(f.Endpoints)
+	*d = Decision{
+		Service: f.Service, Time: f.Time, Age: f.Time.Sub(f.End),
+		Endpoints:   append(d.Endpoints[:0], f.Endpoints...),
+		Weights:     sized(d.Weights, n),
+		Predictions: d.Predictions[:0],
+		Failures:    d.Failures[:0],
+		Ejected:     sized(d.Ejected, n),
+		Notes:       d.Notes[:0],
+	}
+	clear(d.Weights)
+	clear(d.Ejected)
+}
+
+// Clone returns a copy that outlives the next Decide.
+func (d *Decision) Clone() Decision {
+	c := *d
+	c.Endpoints = slices.Clone(d.Endpoints)
+	c.Weights = slices.Clone(d.Weights)
+	c.Predictions = slices.Clone(d.Predictions)
+	c.Failures = slices.Clone(d.Failures)
+	c.Ejected = slices.Clone(d.Ejected)
+	c.Notes = slices.Clone(d.Notes)
+	return c
+}
+
+// Policy sets the weights of a service's endpoints, once per window.
+//
+// Decide fills dst, or declines with a Reason (found with errors.As), or fails
+// with any other error. The frame's Time may be later than when it was made:
+// its metrics have aged by that much. A Policy may keep memory and scratch;
+// use one from one goroutine.
+type Policy interface {
+	Name() string
+	Decide(dst *Decision, f *features.Frame) error
+}

@@ -1,0 +1,106 @@
+package rules
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Match is a list of conditions that must all hold; an empty one holds for
+// every request.
+type Match []Condition
+
+// Condition asks one thing of a request.
+type Condition struct {
+	Of      Part
+	Name    string // of the header (lower case), query parameter or label
+	Pattern Pattern
+}
+
+// Part is the part of a request that a condition looks at.
+type Part uint8
+
+// The parts of a request.
+const (
+	Header Part = iota
+	Path
+	Method
+	Query
+	Host
+	Label // of the source
+	Zone  // of the source
+)
+
+func (p Part) String() string {
+	return [...]string{"header", "path", "method", "query parameter", "host", "source label", "source zone"}[p]
+}
+
+// named reports whether a condition on the part has a name.
+func (p Part) named() bool { return p == Header || p == Query || p == Label }
+
+func (c Condition) String() string {
+	if c.Of.named() {
+		return fmt.Sprintf("%s %q %s", c.Of, c.Name, c.Pattern)
+	}
+	return fmt.Sprintf("%s %s", c.Of, c.Pattern)
+}
+
+// Op is how a pattern compares.
+type Op uint8
+
+// The ways to compare. Regex is RE2 and must match the whole value, as in
+// Envoy and Istio.
+const (
+	Exact Op = iota
+	Prefix
+	Regex
+	Present
+	Absent
+)
+
+func (o Op) String() string { return [...]string{"exact", "prefix", "regex", "present", "absent"}[o] }
+
+// Pattern compares one value.
+type Pattern struct {
+	Op    Op
+	Value string // empty for Present and Absent
+	re    *regexp.Regexp
+}
+
+// NewPattern compiles a pattern; only a bad regular expression is an error.
+func NewPattern(op Op, value string) (Pattern, error) {
+	p := Pattern{Op: op, Value: value}
+	if op == Regex {
+		re, err := regexp.Compile(`^(?:` + value + `)$`)
+		if err != nil {
+			return Pattern{}, err
+		}
+		p.re = re
+	}
+	return p, nil
+}
+
+// Matches reports whether a value, which is there or not, satisfies p.
+func (p *Pattern) Matches(value string, there bool) bool {
+	switch p.Op {
+	case Absent:
+		return !there
+	case Exact:
+		return there && value == p.Value
+	case Prefix:
+		return there && strings.HasPrefix(value, p.Value)
+	case Regex:
+		return there && p.re != nil && p.re.MatchString(value)
+	}
+	return there
+}
+
+func (p Pattern) String() string {
+	switch p.Op {
+	case Present, Absent:
+		return p.Op.String()
+	case Exact:
+		return fmt.Sprintf("= %q", p.Value)
+	}
+	return fmt.Sprintf("%s %q", p.Op, p.Value)
+}
