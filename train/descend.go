@@ -37,9 +37,9 @@ type task struct {
 
 // Epoch is one point of the loss curves; epoch 0 is the untrained network.
 type Epoch struct {
-	Epoch      int     `json:"epoch"`
-	Loss       float64 `json:"loss"` // in training, with dropout; NaN in epoch 0
-	Validation float64 `json:"validation"`
+	Epoch      int    `json:"epoch"`
+	Loss       Number `json:"loss"` // in training, with dropout; NaN in epoch 0
+	Validation Number `json:"validation"`
 }
 
 // Course is how a training went.
@@ -64,7 +64,7 @@ func descend(ctx context.Context, t task, cfg Config, random *rand.Rand) ([]mode
 		return nil, Course{}, err
 	}
 	best := t.layers
-	course := Course{Epochs: []Epoch{{Loss: math.NaN(), Validation: start}}, Stop: "all epochs done"}
+	course := Course{Epochs: []Epoch{{Loss: Number(math.NaN()), Validation: Number(start)}}, Stop: "all epochs done"}
 	adam := newAdam(m.params, cfg.LearningRate)
 	for epoch := 1; epoch <= cfg.Epochs; epoch++ {
 		loss, stop, err := t.epoch(ctx, m, adam, cfg, random)
@@ -76,15 +76,19 @@ func descend(ctx context.Context, t task, cfg Config, random *rand.Rand) ([]mode
 			break
 		}
 		layers := m.snapshot()
+		if !finite(layers) {
+			course.Stop = fmt.Sprintf("epoch %d: a weight is not finite; epoch %d is kept", epoch, course.Best)
+			break
+		}
 		validation, err := t.evaluate(layers)
 		if err != nil {
 			return nil, course, err
 		}
-		course.Epochs = append(course.Epochs, Epoch{epoch, loss, validation})
+		course.Epochs = append(course.Epochs, Epoch{epoch, Number(loss), Number(validation)})
 		if cfg.Progress != nil {
 			cfg.Progress(t.stage, epoch, cfg.Epochs, loss, validation)
 		}
-		if validation < course.Epochs[course.Best].Validation {
+		if validation < course.least() {
 			best, course.Best = layers, epoch
 		}
 		if epoch-course.Best >= cfg.Patience {

@@ -18,13 +18,16 @@ func normals(random *rand.Rand, n int) []float32 {
 	return out
 }
 
-// losses are the three losses with random but valid targets for some rows,
-// one of which is padding.
-func losses(random *rand.Rand) map[string]struct {
+// lossCase is a loss with random but valid targets of some rows, one of which
+// is padding.
+type lossCase struct {
+	name   string
 	loss   loss
 	rows   int
 	target []float32
-} {
+}
+
+func losses(random *rand.Rand) []lossCase {
 	const rows = 6
 	nan := float32(math.NaN())
 	var curves []float32
@@ -38,15 +41,11 @@ func losses(random *rand.Rand) map[string]struct {
 		}
 		curves = append(curves, t...)
 	}
-	return map[string]struct {
-		loss   loss
-		rows   int
-		target []float32
-	}{
-		"choice":   {choice{1, 3}, rows, []float32{0.2, 0.7, 0.1, 0.5, -1, 0.5}},
-		"fixed":    {choice{5, 5}, 2, []float32{0.2, 0.7, 0.1, 0, -1, -1, -1, -1, -1, -1}},
-		"survival": {survival{4}, rows, []float32{4, 0, 1, 2, 1, 1.5, 0, 0, 1, 1, 0, 1, 3, 0, 2, 4, 1, 0.5}},
-		"curve":    {curve{}, rows, curves},
+	return []lossCase{
+		{"choice", choice{1, 3}, rows, []float32{0.2, 0.7, 0.1, 0.5, -1, 0.5}},
+		{"fixed", choice{5, 5}, 2, []float32{0.2, 0.7, 0.1, 0, -1, -1, -1, -1, -1, -1}},
+		{"survival", survival{4}, rows, []float32{4, 0, 1, 2, 1, 1.5, 0, 0, 1, 1, 0, 1, 3, 0, 2, 4, 1, 0.5}},
+		{"curve", curve{}, rows, curves},
 	}
 }
 
@@ -63,8 +62,8 @@ func layersFor(random *rand.Rand, widths ...int) []model.Layer {
 // its own loss, for every parameter of small networks.
 func TestGradients(t *testing.T) {
 	random := seeded(3)
-	for name, c := range losses(random) {
-		t.Run(name, func(t *testing.T) {
+	for _, c := range losses(random) {
+		t.Run(c.name, func(t *testing.T) {
 			outputs, _ := c.loss.widths()
 			m, err := newMachine(layersFor(random, 3, 7, 5, outputs), c.loss, c.rows)
 			if err != nil {
@@ -89,7 +88,7 @@ func TestGradients(t *testing.T) {
 			for p := range m.params {
 				grads := append([]float32(nil), floats(m.params[p].grad.Value())...)
 				for i := range grads {
-					const step = 1e-2
+					const step = 1.0 / 512
 					was := m.params[p].value[i]
 					m.params[p].value[i] = was + step
 					up := run()
@@ -110,7 +109,7 @@ func TestGradients(t *testing.T) {
 // values are sums in float64.
 func TestLossGradients(t *testing.T) {
 	random := seeded(4)
-	for name, c := range losses(random) {
+	for _, c := range losses(random) {
 		outputs, _ := c.loss.widths()
 		out := normals(random, c.rows*outputs)
 		grad := make([]float32, len(out))
@@ -124,7 +123,7 @@ func TestLossGradients(t *testing.T) {
 			down := c.loss.value(out, c.target, nil)
 			out[i] = was
 			if numeric := (up - down) / (2 * step); math.Abs(numeric-float64(grad[i])) > 2e-4*(1+math.Abs(numeric)) {
-				t.Errorf("%s: output %d: gradient %v, finite difference %v", name, i, grad[i], numeric)
+				t.Errorf("%s: output %d: gradient %v, finite difference %v", c.name, i, grad[i], numeric)
 			}
 		}
 	}
@@ -169,6 +168,9 @@ func TestMachineAgreesWithServing(t *testing.T) {
 		layers := initial(random, c.widths...)
 		last := &layers[len(layers)-1]
 		copy(last.W, normals(random, len(last.W)))
+		for _, l := range layers {
+			copy(l.B, normals(random, len(l.B)))
+		}
 		m, err := newMachine(layers, c.loss, rows)
 		if err != nil {
 			t.Fatal(err)

@@ -12,11 +12,11 @@ import (
 // Service says what a set holds of one service, and what cannot be learned
 // from it.
 type Service struct {
-	Name      string  `json:"name"`
-	Endpoints int     `json:"endpoints"` // at most at a time
-	Decisions int     `json:"decisions"`
-	Variation float64 `json:"share_variation"` // of the shares, beyond chance; NaN = unknown
-	NoChoice  bool    `json:"no_choice"`
+	Name      string `json:"name"`
+	Endpoints int    `json:"endpoints"` // at most at a time
+	Decisions int    `json:"decisions"`
+	Variation Number `json:"share_variation"` // of the shares, beyond chance; NaN = unknown
+	NoChoice  bool   `json:"no_choice"`
 	// Unidentified: the shares hardly varied, so the effect of load cannot be
 	// told from that of the time.
 	Unidentified bool `json:"load_effect_unidentified"`
@@ -45,7 +45,7 @@ func servicesOf(set *Set) []Service {
 			}
 		}
 		s.NoChoice = s.Endpoints < 2
-		s.Variation = shareVariation(set, name)
+		s.Variation = Number(shareVariation(set, name))
 		s.Unidentified = !s.NoChoice && !(s.Variation >= leastVariation)
 		list = append(list, s)
 	}
