@@ -202,7 +202,7 @@ func (m *memory) advanceTrends(r *reading, c *clock) {
 	}
 	errors := math.NaN()
 	if !isNaN(r.errors) {
-		errors = m.Errors.Last
+		errors = angle(m.Errors.Last)
 	}
 	m.latency.Push(c.dt, math.Log(r.typical()))
 	m.watched.Push(c.dt, math.Log(r.watched(c.quantile)))
