@@ -103,6 +103,11 @@ func (m *memory) strangest(top []Contribution, series []string) []Contribution {
 	return top
 }
 
+// enough is the number of requests of which a window's mean latency gets half
+// of the weight that it can get: a busy window shall not outweigh the calm ones
+// after it for long.
+const enough = 20
+
 // clock is how far a window is from the one before.
 type clock struct {
 	now          float64 // unix seconds of the decision
@@ -183,6 +188,7 @@ func (m *memory) advanceLatency(r *reading, c *clock) {
 	}
 	// Failures are often quick: they must not make an endpoint look fast.
 	n := max(first(r.requests, 1)*(1-first(r.errors, 0)), tiny)
+	n *= enough / (n + enough)
 	m.LatencyRecent.add(c.recent, typical, n)
 	m.LatencyPast.add(c.past, typical, n)
 	m.Latency.see(c.past, math.Log(typical))
