@@ -95,27 +95,34 @@ func TestEqualSeedsGiveEqualModels(t *testing.T) {
 }
 
 // TestShuffledLabelsTeachNothing moves what came after to other moments: if
-// features leaked their own answer, some skill would be left.
+// features leaked their own answer, some skill would be left. Of five
+// shuffles, one may look like skill at 90 %.
 func TestShuffledLabelsTeachNothing(t *testing.T) {
-	set := world{service: "s", endpoints: 4, moments: 400, seed: 3}.set()
-	random := seeded(9)
-	moments := set.Histories[0].Moments
-	var after []*Seen
-	for i := range moments {
-		for k := range moments[i].After {
-			after = append(after, &moments[i].After[k])
+	skilled := 0
+	for seed := range uint64(5) {
+		set := world{service: "s", endpoints: 4, moments: 400, seed: 3}.set()
+		var after []*Seen
+		for i := range set.Histories[0].Moments {
+			for k := range set.Histories[0].Moments[i].After {
+				after = append(after, &set.Histories[0].Moments[i].After[k])
+			}
+		}
+		seeded(seed).Shuffle(len(after), func(i, j int) { *after[i], *after[j] = *after[j], *after[i] })
+		cfg := quick()
+		cfg.Network = model.Softmax
+		_, r := fit(t, set, cfg)
+		test := r.Routing.Test
+		if test.Decisions < 50 {
+			t.Fatalf("%d decisions", test.Decisions)
+		}
+		// The observed shares are no measure here: a shuffled outcome brings
+		// its own number of requests with it.
+		if test.Ways[byHistory].Low > 0 {
+			skilled++
 		}
 	}
-	random.Shuffle(len(after), func(i, j int) { *after[i], *after[j] = *after[j], *after[i] })
-	cfg := quick()
-	cfg.Network = model.Softmax
-	_, r := fit(t, set, cfg)
-	test := r.Routing.Test
-	if test.Decisions < 50 {
-		t.Fatalf("%d decisions", test.Decisions)
-	}
-	if any := test.Ways[byHistory]; any.Low > 0 {
-		t.Errorf("labels are shuffled, yet the network beats a fixed endpoint by %v (%v to %v)", any.Gain, any.Low, any.High)
+	if skilled > 1 {
+		t.Errorf("labels are shuffled, yet %d of 5 networks beat a fixed endpoint", skilled)
 	}
 }
 
