@@ -124,6 +124,11 @@ func (f *fitting) routing(ctx context.Context) error {
 		f.note("no service has a choice: there is no routing network")
 		return nil
 	}
+	if f.cfg.Network == model.Fixed5 {
+		if err := f.onlyFive(skip); err != nil {
+			return err
+		}
+	}
 	t, network, err := f.routingTask(skip)
 	if err != nil {
 		return err
