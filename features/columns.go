@@ -58,9 +58,9 @@ var columns = []column{
 	{Column{"latency_vs_past", "ln", "Log mean latency minus its past."},
 		func(v *view) float64 { return v.m.Latency.versusPast() }},
 	{Column{"metrics_age", "s", "Age of the endpoint's newest sample when the window is decided upon."},
-		func(v *view) float64 { return v.m.Age + v.now - v.m.Seen }},
+		func(v *view) float64 { return v.now - v.m.Sample }},
 
-	{Column{"latency_ref_seconds", "s", "Mean latency of the last windows, weighted by requests, drifting to the past while idle: what the outcome network predicts a ratio to."},
+	{Column{"latency_ref_seconds", "s", "Mean latency of the last windows, weighted by good requests, drifting to the past while idle: what the outcome network predicts a ratio to."},
 		func(v *view) float64 { return v.m.reference() }},
 	{Column{"capacity_rps", "1/s", "Estimated load at which the endpoint saturates."},
 		func(v *view) float64 { return v.capacity() }},
@@ -69,7 +69,9 @@ var columns = []column{
 	{Column{"load_vs_past", "ln", "Log load minus its past."},
 		func(v *view) float64 { return v.m.Rate.versusPast() }},
 	{Column{"error_recent", "ratio", "Failed requests of the last windows, weighted by requests, shrunk towards the past and drifting there while idle."},
-		func(v *view) float64 { return v.m.ErrorsRecent.towards(v.m.ErrorsPast.value(), errorPrior) }},
+		func(v *view) float64 {
+			return v.m.ErrorsRecent.towards(min(v.m.ErrorsPast.value(), v.errorLimit/2), errorPrior)
+		}},
 	{Column{"error_vs_past", "ratio", "Error ratio minus its past."},
 		func(v *view) float64 { return v.m.Errors.Last - v.m.ErrorsPast.value() }},
 	{Column{"in_flight_vs_past", "ln", "Log in-flight minus its past."},

@@ -8,11 +8,11 @@ type histogram []float64
 // The cells reach from 10 µs to 1000 s and are 2 % wide: an interpolated
 // quantile is exact to well below that.
 const (
-	leastLatency, latestLatency = 1e-5, 1e3
+	leastLatency, mostLatency = 1e-5, 1e3
 	cellsPerE                   = 50
 )
 
-var cells = int(math.Log(latestLatency/leastLatency)*cellsPerE) + 1
+var cells = int(math.Log(mostLatency/leastLatency)*cellsPerE) + 1
 
 func (h *histogram) add(x, weight float64) {
 	if weight == 0 {

@@ -20,7 +20,7 @@ import (
 func newLabCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "lab",
-		Short: "Run a real mesh on this machine",
+		Short: "run a real mesh on this machine",
 	}
 	command.AddCommand(newLabRecordCommand(), newLabEndpointCommand())
 	return command
