@@ -106,10 +106,14 @@ func (t *text) course(name string, c *Course) {
 
 func (t *text) judgement(part string, j *Judgement) {
 	t.line("")
+	if j.Decisions == 0 {
+		t.line("  %s: no decision has two endpoints whose outcome is known", part)
+		return
+	}
 	t.line("  %s, %d decisions\tcost of a request\tthe network's is lower by\t90 %% interval", part, j.Decisions)
 	for w, way := range j.Ways {
 		if w == byNetwork {
-			t.line("  %s\t%s\t\t", way.Name, seconds(way.Cost))
+			t.line("  %s\t%s\t-\t-", way.Name, seconds(way.Cost))
 			continue
 		}
 		sure := ""
@@ -118,9 +122,7 @@ func (t *text) judgement(part string, j *Judgement) {
 		}
 		t.line("  %s\t%s\t%s\t%s to %s%s", way.Name, seconds(way.Cost), seconds(way.Gain), seconds(way.Low), seconds(way.High), sure)
 	}
-	if len(j.Ways) > 0 {
-		t.line("  (at the loads that the endpoints had: what a choice itself would have added is not in it; ~ is no difference)")
-	}
+	t.line("  (at the loads that the endpoints had: what a choice itself would have added is not in it; ~ is no difference)")
 	if !math.IsNaN(float64(j.Mean)) {
 		t.line("  error of the mean latency, given the load that came: log-RMSE %s, persistence %s", number(float64(j.Mean)), number(float64(j.MeanPersistence)))
 		t.line("  error of the cost: %s, persistence %s", seconds(j.Cost), seconds(j.CostPersistence))
@@ -164,10 +166,14 @@ func percent(x float64) string {
 	return fmt.Sprintf("%.2g %%", 100*x)
 }
 
-// seconds writes a time in milliseconds, signed if negative.
+// seconds writes a time in milliseconds, or in seconds from one on.
 func seconds(s Number) string {
-	if math.IsNaN(float64(s)) {
+	switch x := float64(s); {
+	case math.IsNaN(x):
 		return "-"
+	case math.Abs(x) >= 0.9995:
+		return fmt.Sprintf("%.3g s", x)
+	default:
+		return fmt.Sprintf("%.3g ms", 1000*x)
 	}
-	return fmt.Sprintf("%.3g ms", 1000*float64(s))
 }
