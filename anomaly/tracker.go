@@ -34,7 +34,7 @@ func New(metrics int, cfg Config) *Tracker {
 	if metrics < 0 {
 		panic(fmt.Sprintf("anomaly: %d metrics", metrics))
 	}
-	return &Tracker{cfg: cfg, metrics: make([]metric, metrics), strongest: make([]float64, 0, cfg.Strongest)}
+	return &Tracker{cfg: cfg, metrics: make([]metric, metrics), strongest: make([]float64, 0, min(cfg.Strongest, metrics))}
 }
 
 // Len is how many metrics the tracker watches.

@@ -11,10 +11,12 @@ import (
 )
 
 // WriteText writes what a person wants to know of m: what it answers, for
-// whom, where it comes from and what was measured.
+// whom, where it comes from and what was measured. m must be valid.
 func (m *Model) WriteText(w io.Writer) error {
 	var b bytes.Buffer
-	line := func(name, format string, args ...any) { fmt.Fprintf(&b, "%-10s %s\n", name, fmt.Sprintf(format, args...)) }
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-10s %s\n", name, fmt.Sprintf(format, args...))
+	}
 	version := "not published"
 	if m.Version > 0 {
 		version = fmt.Sprintf("version %d", m.Version)
