@@ -94,15 +94,17 @@ func (s *service) follow(schema *mesh.Schema, cfg anomaly.Config) {
 // tick lets the time pass up to the window. After a gap trends start anew.
 func (s *service) tick(w *mesh.Window, cfg Config) clock {
 	c := clock{
-		now: seconds(w.Time), delay: w.Time.Sub(w.End).Seconds(),
+		now:    seconds(w.Time),
 		recent: keeps(cfg.Recent), past: keeps(cfg.Past), peak: keeps(peakPasts * cfg.Past),
-		gap: cfg.Gap, quantile: cfg.Objective.Percentile,
+		gap: cfg.Gap, quantile: cfg.Objective.Percentile, excused: cfg.Objective.MaxErrorRatio / 2,
 	}
 	if !s.time.IsZero() {
 		span := w.End.Sub(w.Start).Seconds()
 		c.dt = w.Time.Sub(s.time).Seconds()
 		if s.halfLife == 0 {
-			s.halfLife = max(cfg.Horizon.Seconds(), 2*span, 3*c.dt)
+			// Half of what is looked ahead, so that a fault that is over is
+			// soon forgotten; three windows at least, to see a slope in.
+			s.halfLife = max(cfg.Horizon.Seconds()/2, 1.5*span, 3*c.dt)
 		}
 		if c.dt > cfg.Gap*max(s.step, span) {
 			for _, m := range s.memories {

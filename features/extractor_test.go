@@ -44,7 +44,7 @@ func TestSteady(t *testing.T) {
 		"log_latency_p90": math.Log(0.035), "log_latency_p99": math.Log(0.060), "latency_trend": 0,
 		"log_in_flight": math.Log(2), "utilization": 0.5, "utilization_trend": 0, "anomaly_score": 0,
 		"latency_vs_peers": 0, "error_vs_peers": 0, "in_flight_vs_peers": 0, "latency_vs_past": 0, "metrics_age": 3,
-		"latency_ref_seconds": 0.020, "capacity_rps": 100, "load_now": 0.5, "load_vs_past": 0, "error_recent": 0,
+		"latency_ref_seconds": 0.020, "latency_vs_ref": 0, "capacity_rps": 100, "load_now": 0.5, "load_vs_past": 0, "error_recent": 0,
 		"error_vs_past": 0, "in_flight_vs_past": 0, "utilization_vs_past": 0, "capacity_vs_past": 0,
 		"tail_ratio": math.Log(0.060 / 0.018), "queue_ratio": 0, "crossing_latency": 0, "crossing_error": 0,
 		"latency_to_limit": -math.Log(0.060), "error_to_limit": 0.05, "anomaly_max": 0, "memory_trend": 0,
@@ -137,7 +137,7 @@ func TestSchemas(t *testing.T) {
 		{"a request rate only", schema(mesh.RequestRate),
 			[]string{"error_ratio", "error_trend", "error_recent", "error_vs_past", "error_vs_peers", "crossing_error", "error_to_limit",
 				"log_latency_mean", "log_latency_p50", "log_latency_p90", "log_latency_p99", "latency_trend", "latency_vs_peers", "latency_vs_past",
-				"latency_ref_seconds", "crossing_latency", "latency_to_limit",
+				"latency_ref_seconds", "latency_vs_ref", "crossing_latency", "latency_to_limit",
 				"log_in_flight", "in_flight_vs_peers", "in_flight_vs_past", "queue_ratio",
 				"utilization", "utilization_trend", "utilization_vs_past", "tail_ratio", "memory_trend", "memory_vs_past", "cpu_per_request", "up"},
 			map[string]float64{"share": 0.5, "load_now": 0.8}},
@@ -228,14 +228,47 @@ func TestCapacity(t *testing.T) {
 	if got := run(4, slow); got > 45 {
 		t.Errorf("4 windows after the slow-down to 25 rps the capacity is %v, want at most 45", got)
 	}
-	if got := run(20, slow); math.Abs(got-25) > 1 {
+	if got := run(20, slow); math.Abs(got-25) > 2 {
 		t.Errorf("20 windows after the slow-down the capacity is %v, want 25", got)
 	}
-	if got := run(5, healthy(2).but(mesh.Utilization, 0.001)); math.Abs(got-25) > 1 {
-		t.Errorf("a utilization next to nothing moved the capacity to %v", got)
+	if got := run(40, slow.but(mesh.ErrorRatio, 0.9).but(mesh.Utilization, 0.08)); math.Abs(got-25) > 5 {
+		t.Errorf("quick failures moved the capacity to %v", got)
+	}
+	before := run(20, slow)
+	if got := run(1, healthy(0.1).but(mesh.Utilization, 0.06)); math.Abs(got-before) > 2 {
+		t.Errorf("the noise of one nearly idle window moved the capacity from %v to %v", before, got)
+	}
+	if got := run(100, healthy(0).but(mesh.Utilization, 0)); math.Abs(got-before) > 5 {
+		t.Errorf("a long idle time moved the capacity from %v to %v", before, got)
 	}
 	if got := run(1, healthy(900).but(mesh.Utilization, nan)); got < 300 {
 		t.Errorf("at 900 rps the capacity is %v, want at least 300", got)
+	}
+}
+
+// TestQuickFailures: an endpoint that fails fast does not become the reference
+// of a fast one, and is not held guilty once it has recovered.
+func TestQuickFailures(t *testing.T) {
+	x := features.New(features.DefaultConfig())
+	var f *features.Frame
+	for k := range 60 {
+		e := healthy(50)
+		if k >= 40 && k < 50 {
+			e[mesh.ErrorRatio], e[mesh.LatencyMean] = 0.95, 0.001
+		}
+		f = push(t, x, window(everything, k, e, healthy(50)))
+		if got := value(t, f, 0, "latency_ref_seconds"); k < 44 && got < 0.012 {
+			t.Errorf("window %d: the latency reference is %v", k, got)
+		}
+	}
+	if got := value(t, f, 0, "error_ratio"); got > 0.001 {
+		t.Errorf("ten windows after the failure the error ratio is %v", got)
+	}
+	for k := range 10 {
+		f = push(t, x, window(everything, 60+k, healthy(50), healthy(50)))
+	}
+	if got := value(t, f, 0, "crossing_error"); got > 0.1 {
+		t.Errorf("twenty windows after the failure crossing_error is %v", got)
 	}
 }
 

@@ -11,6 +11,11 @@ func (m *mean) add(keep, value, weight float64) {
 	m.Weight = keep*m.Weight + weight
 }
 
+// ratio discounts the past by keep and adds to both parts of a ratio of sums.
+func (m *mean) ratio(keep, numerator, denominator float64) {
+	m.Sum, m.Weight = keep*m.Sum+numerator, keep*m.Weight+denominator
+}
+
 // fade discounts the past by keep: the mean stays, its weight falls.
 func (m *mean) fade(keep float64) { m.Sum, m.Weight = keep*m.Sum, keep*m.Weight }
 
@@ -55,6 +60,10 @@ var unseen = gauge{Last: math.NaN()}
 
 // keeps is the discount per window of a time constant in windows.
 func keeps(windows float64) float64 { return math.Exp(-1 / windows) }
+
+// angle makes ratios of like noise: a step from 0 to 1 % counts as much as one
+// from 30 to 40 % (Anscombe, Biometrika 35, 1948).
+func angle(ratio float64) float64 { return math.Asin(math.Sqrt(ratio)) }
 
 func isNaN(x float64) bool { return x != x }
 

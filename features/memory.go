@@ -21,7 +21,7 @@ type memory struct {
 // or made of them, exported to encoding/binary only.
 type state struct {
 	Seen   float64 // unix seconds when it last showed any sign of itself
-	Age    float64 // of its newest sample at that time, seconds
+	Sample float64 // unix seconds of its newest sample
 	Silent float64 // windows since the request rate had a value
 	Absent float64 // windows since it was seen
 
@@ -31,11 +31,11 @@ type state struct {
 	Latency, P50, P90, P99, CPU, Capacity gauge // ln(x)
 	Errors, Utilization                   gauge
 	Watched                               float64 // ln(s), the watched latency, carried forward
-	LatencyRecent                         mean    // mean latency, seconds, weighted by requests
+	LatencyRecent                         mean    // mean latency, seconds, weighted by good requests
 	LatencyPast                           mean
 	ErrorsRecent                          mean // error ratio, weighted by requests
 	ErrorsPast                            mean
-	Busy                                  mean // request rate over utilization, weighted by utilization
+	Busy, BusyPast                        mean // good requests per second over utilization, of late and in the past
 	PeakRate, PeakInFlight                float64
 	Scores                                [5]float64 // of the last windows, the newest first
 }
@@ -51,7 +51,7 @@ func (t *trends) all() [5]*anomaly.Trend {
 func blank() state {
 	nan := math.NaN()
 	return state{
-		Seen: nan, Age: nan, Up: nan, Missing: nan,
+		Seen: nan, Sample: nan, Up: nan, Missing: nan,
 		Rate: unseen, InFlight: unseen, Memory: unseen, Latency: unseen, CPU: unseen,
 		Capacity: unseen, Errors: unseen, Utilization: unseen,
 		P50: unseen, P90: unseen, P99: unseen, Watched: nan,
@@ -59,7 +59,9 @@ func blank() state {
 }
 
 // errorPrior is how many requests an endpoint's past counts for in its error
-// ratio: a lone failure among few requests is not a failing endpoint.
+// ratio: a lone failure among few requests is not a failing endpoint. Nor does
+// a past failure count after it is over: what is held against an endpoint is at
+// most half of the objective's limit.
 const errorPrior = 5
 
 // latencyPrior is how many requests an endpoint's past counts for in its
@@ -101,13 +103,19 @@ func (m *memory) strangest(top []Contribution, series []string) []Contribution {
 	return top
 }
 
+// enough is the number of requests of which a window's mean latency gets half
+// of the weight that it can get: a busy window shall not outweigh the calm ones
+// after it for long.
+const enough = 20
+
 // clock is how far a window is from the one before.
 type clock struct {
-	now, delay   float64 // unix seconds of the decision; Time − End
+	now          float64 // unix seconds of the decision
 	dt           float64 // seconds since the previous window, 0 for the first
 	halfLife     float64 // of trends, seconds; 0 while no step is known
 	recent, past float64 // discounts per window
 	peak         float64 // discount of peaks per window
+	excused      float64 // highest past error ratio that is held against an endpoint
 	gap          float64 // windows after which a missing rate is none
 	quantile     float64 // that is watched
 }
@@ -116,8 +124,9 @@ type clock struct {
 func (m *memory) advance(r *reading, c *clock) {
 	m.Absent++
 	if r.seen {
-		m.Seen, m.Age, m.Absent = c.now, first(r.age, c.delay), 0
+		m.Seen, m.Absent = c.now, 0
 	}
+	m.Sample = first(c.now-r.age, m.Sample)
 	m.Up, m.Missing = r.up, r.missing
 	m.advanceRate(r, c)
 	m.alive = m.Up != 0 && m.Absent <= c.gap
@@ -162,7 +171,7 @@ func (m *memory) advanceErrors(r *reading, c *clock) {
 	}
 	n := first(r.requests, 4*errorPrior) // unknown: trust it mostly
 	window := mean{n * r.errors, n}
-	m.Errors.Last = window.towards(first(m.ErrorsPast.value(), 0), errorPrior)
+	m.Errors.Last = window.towards(min(first(m.ErrorsPast.value(), 0), c.excused), errorPrior)
 	m.ErrorsRecent.add(c.recent, r.errors, n)
 	m.ErrorsPast.add(c.past, r.errors, n)
 }
@@ -177,7 +186,9 @@ func (m *memory) advanceLatency(r *reading, c *clock) {
 		m.LatencyRecent.fade(c.recent)
 		return
 	}
-	n := max(first(r.requests, 1), tiny)
+	// Failures are often quick: they must not make an endpoint look fast.
+	n := max(first(r.requests, 1)*(1-first(r.errors, 0)), tiny)
+	n *= enough / (n + enough)
 	m.LatencyRecent.add(c.recent, typical, n)
 	m.LatencyPast.add(c.past, typical, n)
 	m.Latency.see(c.past, math.Log(typical))
@@ -197,7 +208,7 @@ func (m *memory) advanceTrends(r *reading, c *clock) {
 	}
 	errors := math.NaN()
 	if !isNaN(r.errors) {
-		errors = m.Errors.Last
+		errors = angle(m.Errors.Last)
 	}
 	m.latency.Push(c.dt, math.Log(r.typical()))
 	m.watched.Push(c.dt, math.Log(r.watched(c.quantile)))

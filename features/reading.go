@@ -72,6 +72,9 @@ func (p *place) read(w *mesh.Window, i int) reading {
 		r.errors, r.mean, r.p50, r.p90, r.p99 = math.NaN(), math.NaN(), math.NaN(), math.NaN(), math.NaN()
 	}
 	r.seen, r.missing = p.presence(row, r.requests == 0)
+	if p.age < 0 && r.seen { // as old as the end of the span, for all we know
+		r.age = w.Time.Sub(w.End).Seconds()
+	}
 	return r
 }
 

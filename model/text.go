@@ -11,7 +11,7 @@ import (
 )
 
 // WriteText writes what a person wants to know of m: what it answers, for
-// whom, where it comes from and what was measured.
+// whom, where it comes from and what was measured. m must be valid.
 func (m *Model) WriteText(w io.Writer) error {
 	var b bytes.Buffer
 	line := func(name, format string, args ...any) {

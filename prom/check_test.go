@@ -58,6 +58,7 @@ func TestDetect(t *testing.T) {
 		haproxy_server_limit_sessions{proxy="be",server="b1"} NaN NaN NaN
 		haproxy_server_total_time_average_seconds{proxy="be",server="b1"} 1x8
 		haproxy_server_connection_errors_total{proxy="be",server="b1"} 0x8
+		haproxy_server_response_errors_total{proxy="be",server="b1"} 0x8
 		haproxy_server_status{proxy="be",server="b1",state="UP"} 1x8`
 	lab := haproxy + `
 		http_server_request_duration_seconds_sum{service="be",endpoint="b1"} 0+1x8

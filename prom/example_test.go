@@ -24,9 +24,9 @@ func Example() {
 requests_total{app="cart",pod="a"} 0 1000
 requests_total{app="cart",pod="a"} 50 1010
 requests_total{app="cart",pod="a"} 100 1020
-requests_total{app="cart",pod="b"} 0 1000
-requests_total{app="cart",pod="b"} 20 1010
-requests_total{app="cart",pod="b"} 90 1020
+requests_total{app="cart",pod="b"} 500 1000
+requests_total{app="cart",pod="b"} 520 1010
+requests_total{app="cart",pod="b"} 590 1020
 # EOF
 `), 0o600); err != nil {
 		log.Fatal(err)

@@ -24,7 +24,7 @@ type solver struct {
 
 // gridSize is the number of loads at which a marginal cost is tabulated. They
 // stand closer at small loads, where most endpoints of a large service are.
-const gridSize = 65
+const gridSize = 257
 
 // solve writes the loads, which sum to total > 0 and are at least floor each
 // (floor × endpoints ≤ total). It returns false if a cost is not finite.
