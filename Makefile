@@ -1,0 +1,53 @@
+# fairway: deciding where a service mesh's requests should go.
+GO ?= go
+RECORDING := datasets/recordings/lab-1
+OUT := out
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test check test-deps format vet lint race bench recording proto clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## train, replay, serve and ask, on the bundled recording: the tour of two minutes
+	@mkdir -p $(OUT)
+	@echo "compiling (a cold build takes some minutes; nothing is timed yet)" >&2
+	@$(GO) build -o $(OUT)/ ./cmd/...
+	@$(OUT)/fairway demo --recording $(RECORDING) --daemon $(OUT)/fairwayd --out $(OUT)/demo
+
+build: ## both programs, into ./out
+	@mkdir -p $(OUT)
+	$(GO) build -o $(OUT)/ ./cmd/...
+
+test: test-deps ## install what the tests need, then run them all
+	$(GO) test ./...
+
+test-deps: ## the Debian packages that the tests run against, where they may be installed
+	@sh .ci/test-deps
+
+check: format vet lint race ## format, vet, staticcheck, tests with the race detector, floors
+
+format:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted (run gofmt -w)" >&2; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+lint:
+	$(GO) tool staticcheck ./...
+
+race: test-deps
+	$(GO) test -race ./...
+
+bench: ## the benchmarks, one line each
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+recording: build test-deps ## make a new recording of the lab: 52 minutes of real time
+	$(OUT)/fairway lab record --duration 52m --out $(OUT)/recording
+
+proto: ## generate the API's code anew (needs protoc, Debian's protobuf-compiler)
+	$(GO) generate ./api/...
+
+clean: ## remove what make built
+	rm -rf $(OUT)

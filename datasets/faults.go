@@ -1,0 +1,143 @@
+package datasets
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Fault is a disturbance that was injected on purpose while recording.
+type Fault struct {
+	Service, Endpoint, Kind string
+	Start, End              time.Time
+	Severity                float64 // NaN when it was not noted; its meaning depends on the kind
+}
+
+// At reports whether the fault is under way.
+func (f *Fault) At(t time.Time) bool { return !t.Before(f.Start) && t.Before(f.End) }
+
+var faultColumns = []string{"service", "endpoint", "kind", "start", "end", "severity"}
+
+// readFaults reads faults.csv, in order of their start.
+func readFaults(path string) ([]Fault, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	table, err := openTable(path, file, faultColumns, nil)
+	if err != nil {
+		return nil, err
+	}
+	var faults []Fault
+	for {
+		row, err := table.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		f := Fault{Service: row.text("service"), Endpoint: row.text("endpoint"), Kind: row.text("kind")}
+		f.Start, f.End, f.Severity = row.time("start"), row.time("end"), row.number("severity")
+		if row.err == nil && f.End.Before(f.Start) {
+			row.err = fmt.Errorf("the fault ends before it starts")
+		}
+		if row.err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, row.line, row.err)
+		}
+		faults = append(faults, f)
+	}
+	slices.SortStableFunc(faults, func(a, b Fault) int { return a.Start.Compare(b.Start) })
+	return faults, nil
+}
+
+// table reads a CSV file by the names in its head line, in any order.
+type table struct {
+	path    string
+	reader  *csv.Reader
+	columns map[string]int
+}
+
+// openTable fails unless every required column is there.
+func openTable(path string, r io.Reader, required, optional []string) (*table, error) {
+	t := &table{path: path, reader: csv.NewReader(r), columns: map[string]int{}}
+	t.reader.ReuseRecord = true
+	head, err := t.reader.Read()
+	if err != nil {
+		return nil, fmt.Errorf("%s: no head line with the columns %q: %w", path, required, err)
+	}
+	for i, name := range head {
+		t.columns[name] = i
+	}
+	for _, name := range required {
+		if _, ok := t.columns[name]; !ok {
+			return nil, fmt.Errorf("%s:1: column %q is missing; want %q", path, name, append(slices.Clone(required), optional...))
+		}
+	}
+	return t, nil
+}
+
+// next returns the next line, valid until the one after.
+func (t *table) next() (tableRow, error) {
+	record, err := t.reader.Read()
+	if errors.Is(err, io.EOF) {
+		return tableRow{}, io.EOF
+	}
+	if err != nil {
+		return tableRow{}, fmt.Errorf("%s: %w", t.path, err)
+	}
+	line, _ := t.reader.FieldPos(0)
+	return tableRow{table: t, record: record, line: line}, nil
+}
+
+// tableRow collects the first error of its fields.
+type tableRow struct {
+	table  *table
+	record []string
+	line   int
+	err    error
+}
+
+func (r *tableRow) text(column string) string {
+	i, ok := r.table.columns[column]
+	if !ok {
+		return ""
+	}
+	return r.record[i]
+}
+
+// number is NaN where nothing is written.
+func (r *tableRow) number(column string) float64 {
+	text := r.text(column)
+	if text == "" {
+		return math.NaN()
+	}
+	x, err := strconv.ParseFloat(text, 64)
+	if (err != nil || math.IsInf(x, 0)) && r.err == nil {
+		r.err = fmt.Errorf("%s is %q; want a number", column, text)
+	}
+	return x
+}
+
+// latestUnix bounds times to what time.Time can say in nanoseconds.
+const latestUnix = 9e9
+
+// time reads unix seconds with a fraction.
+func (r *tableRow) time(column string) time.Time {
+	x := r.number(column)
+	if !(x >= 0 && x < latestUnix) {
+		if r.err == nil {
+			r.err = fmt.Errorf("%s is %q; want unix seconds", column, r.text(column))
+		}
+		return time.Time{}
+	}
+	seconds, fraction := math.Modf(x)
+	return time.Unix(int64(seconds), int64(math.Round(fraction*1e6))*1000).UTC()
+}

@@ -1,0 +1,95 @@
+// Package datasets opens recordings: a directory with metrics, and where they
+// were kept the request log and the faults, as described by its manifest. It
+// cuts them by time into the parts that learn and the part that judges, and
+// pairs every window with what came after it.
+package datasets
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Format names the layout of a recording that this version reads and writes.
+const Format = "fairway-recording/1"
+
+// Manifest is the file manifest.json of a recording.
+type Manifest struct {
+	Format          string    `json:"format"`
+	Schema          string    `json:"schema"` // a built-in's name, or a file beside the manifest
+	Services        []string  `json:"services"`
+	Start           time.Time `json:"start"`
+	End             time.Time `json:"end"`
+	ScrapeIntervalS float64   `json:"scrape_interval_s"`
+	MadeBy          string    `json:"made_by"`
+	Seed            uint64    `json:"seed"`
+	Notes           Notes     `json:"notes"`
+}
+
+// Notes is free text, one remark or several.
+type Notes []string
+
+// UnmarshalJSON takes a string, a list of strings, or whatever else somebody
+// noted, as it stands.
+func (n *Notes) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*n = nil
+		if one != "" {
+			*n = Notes{one}
+		}
+		return nil
+	}
+	var many []string
+	if json.Unmarshal(text, &many) == nil {
+		*n = many
+		return nil
+	}
+	*n = Notes{string(text)}
+	return nil
+}
+
+// ScrapeInterval is the time between two samples of a series.
+func (m *Manifest) ScrapeInterval() time.Duration {
+	return time.Duration(m.ScrapeIntervalS * float64(time.Second))
+}
+
+func readManifest(directory string) (Manifest, error) {
+	path := filepath.Join(directory, "manifest.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Manifest{}, err
+	}
+	var m Manifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		return m, fmt.Errorf("%s:%d: %w", path, errorLine(text, err), err)
+	}
+	if m.Format != Format {
+		return m, fmt.Errorf("%s: format %q; this version reads %q", path, m.Format, Format)
+	}
+	if m.ScrapeIntervalS <= 0 || m.ScrapeIntervalS > 86400 {
+		return m, fmt.Errorf("%s: scrape_interval_s is %v; want the seconds between two scrapes", path, m.ScrapeIntervalS)
+	}
+	if !m.End.After(m.Start) {
+		return m, fmt.Errorf("%s: end %s is not after start %s", path, m.End.Format(time.RFC3339), m.Start.Format(time.RFC3339))
+	}
+	return m, nil
+}
+
+// errorLine is the line that a JSON error is about, or 1.
+func errorLine(text []byte, err error) int {
+	offset := int64(0)
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		offset = syntax.Offset
+	case errors.As(err, &kind):
+		offset = kind.Offset
+	}
+	return 1 + bytes.Count(text[:min(int(offset), len(text))], []byte("\n"))
+}

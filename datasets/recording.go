@@ -1,0 +1,152 @@
+package datasets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/prom"
+)
+
+// Recording is a history that was opened for reading. It may be read by
+// several goroutines at once.
+type Recording struct {
+	Path     string
+	Manifest Manifest // of a bare dump: what the dump itself tells
+	Dump     *prom.Dump
+	Schema   *mesh.Schema
+	Faults   []Fault // in order of their start; nil when none are known
+
+	requests string // path of the request log, or empty
+}
+
+// metricsFiles are the places where a recording keeps its metrics, in the
+// order in which they are looked for.
+var metricsFiles = []string{"metrics.om.gz", "metrics.om", "blocks"}
+
+// Open opens a recording: a directory with a manifest, or a bare dump that
+// package prom can read. An empty schema means the manifest's, or else
+// whichever built-in one fits.
+func Open(ctx context.Context, path, schema string) (*Recording, error) {
+	return open(ctx, path, func(r *Recording) (*mesh.Schema, error) {
+		if schema == "" && r.Manifest.Schema != "" {
+			schema = r.schemaName()
+		}
+		if schema == "" {
+			return prom.Detect(ctx, r.Dump)
+		}
+		return prom.LoadSchema(schema)
+	})
+}
+
+// OpenWith opens a recording to be seen through a schema that the caller has,
+// such as a model's.
+func OpenWith(ctx context.Context, path string, schema *mesh.Schema) (*Recording, error) {
+	return open(ctx, path, func(*Recording) (*mesh.Schema, error) { return schema, nil })
+}
+
+func open(ctx context.Context, path string, schema func(*Recording) (*mesh.Schema, error)) (*Recording, error) {
+	r := &Recording{Path: path}
+	var err error
+	dump := path
+	if _, stat := os.Stat(filepath.Join(path, "manifest.json")); stat == nil {
+		if r.Manifest, err = readManifest(path); err != nil {
+			return nil, err
+		}
+		if dump, err = r.openBeside(path); err != nil {
+			return nil, err
+		}
+	} else if _, stat := os.Stat(path); stat != nil {
+		return nil, stat
+	}
+	if r.Dump, err = prom.Open(ctx, dump); err != nil {
+		return nil, err
+	}
+	if r.Schema, err = schema(r); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), r.Dump.Close())
+	}
+	if r.Manifest.Format == "" {
+		r.describeBare()
+	}
+	return r, nil
+}
+
+// Close frees what the recording holds.
+func (r *Recording) Close() error { return r.Dump.Close() }
+
+// openBeside reads what lies beside the metrics and finds the metrics.
+func (r *Recording) openBeside(directory string) (dump string, err error) {
+	if r.Faults, err = readFaults(filepath.Join(directory, "faults.csv")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	for _, name := range []string{"requests.csv.gz", "requests.csv"} {
+		if _, err := os.Stat(filepath.Join(directory, name)); err == nil {
+			r.requests = filepath.Join(directory, name)
+			break
+		}
+	}
+	for _, name := range metricsFiles {
+		if _, err := os.Stat(filepath.Join(directory, name)); err == nil {
+			return filepath.Join(directory, name), nil
+		}
+	}
+	return "", fmt.Errorf("%s: the recording has none of %q: it holds no metrics", directory, metricsFiles)
+}
+
+// schemaName is the manifest's schema: a file beside the manifest comes
+// before a built-in of the same name.
+func (r *Recording) schemaName() string {
+	beside := filepath.Join(r.Path, r.Manifest.Schema)
+	if stat, err := os.Stat(beside); err == nil && stat.Mode().IsRegular() {
+		return beside
+	}
+	return r.Manifest.Schema
+}
+
+// describeBare fills the manifest of a dump that has none.
+func (r *Recording) describeBare() {
+	start, end := r.Dump.Span()
+	r.Manifest = Manifest{
+		Schema: r.Schema.Name, Start: start, End: end,
+		ScrapeIntervalS: r.Dump.ScrapeInterval().Seconds(),
+	}
+}
+
+// DefaultHorizon is how far ahead is predicted when nobody says otherwise.
+const DefaultHorizon = time.Minute
+
+// Timing fills in what was not asked for (0): the schema's step and range,
+// never below the scrape interval, and a horizon of a minute or three steps,
+// whichever is longer. The delay is one scrape: that late a sample can be.
+func (r *Recording) Timing(step, horizon time.Duration) mesh.Timing {
+	t := mesh.Timing{Step: step, Range: r.Schema.Range, Delay: r.Manifest.ScrapeInterval(), Horizon: horizon}
+	if t.Step == 0 {
+		t.Step = r.Schema.Step
+	}
+	t.Step = max(t.Step, t.Delay)
+	if t.Range == 0 {
+		t.Range = max(t.Step, 4*t.Delay)
+	}
+	if t.Horizon == 0 {
+		t.Horizon = max(DefaultHorizon, 3*t.Step)
+	}
+	return t
+}
+
+// Windows walks the whole recording: one window per service and step.
+func (r *Recording) Windows(ctx context.Context, t mesh.Timing) iter.Seq2[mesh.Window, error] {
+	return prom.Windows(ctx, r.Dump, r.Schema, r.query(t))
+}
+
+// query covers every window whose whole range lies in the recording.
+func (r *Recording) query(t mesh.Timing) prom.Query {
+	start, end := r.Dump.Span()
+	first := start.Add(t.Range + t.Delay).Truncate(t.Step).Add(t.Step)
+	return prom.Query{Start: first, End: end.Add(t.Delay), Timing: t}
+}

@@ -1,0 +1,194 @@
+package datasets
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/mesh"
+)
+
+const testSchema = `name: tiny
+labels: {service: service, endpoint: endpoint}
+step: 10s
+range: 20s
+series:
+  - {name: request_rate, unit: requests/s, query: 'sum by (service, endpoint) (rate(requests_total[$range]))'}
+  - {name: latency_mean_seconds, unit: s, query: 'avg by (service, endpoint) (avg_over_time(latency_seconds[$range]))'}
+`
+
+const testManifest = `{"format":"fairway-recording/1","schema":"schema.yaml","services":["shop"],
+"start":"2026-01-01T00:00:00Z","end":"2026-01-01T00:10:00Z","scrape_interval_s":5,"made_by":"a test","seed":1,"notes":"none"}`
+
+var testStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// writeRecording makes a recording of ten minutes with two endpoints whose
+// latency is what latency says. Files replaces or adds files by name.
+func writeRecording(t *testing.T, latency func(endpoint int, at time.Duration) float64, files map[string]string) string {
+	t.Helper()
+	directory := t.TempDir()
+	var om strings.Builder
+	om.WriteString("# TYPE latency_seconds gauge\n")
+	for e := range 2 {
+		for at := time.Duration(0); at <= 10*time.Minute; at += 5 * time.Second {
+			fmt.Fprintf(&om, "latency_seconds{service=\"shop\",endpoint=\"e%d\"} %v %d\n", e, latency(e, at), testStart.Add(at).Unix())
+		}
+	}
+	om.WriteString("# TYPE requests counter\n")
+	for e := range 2 {
+		for at := time.Duration(0); at <= 10*time.Minute; at += 5 * time.Second {
+			fmt.Fprintf(&om, "requests_total{service=\"shop\",endpoint=\"e%d\"} %d %d\n", e, int(at.Seconds())*(e+1), testStart.Add(at).Unix())
+		}
+	}
+	om.WriteString("# EOF\n")
+	all := map[string]string{"manifest.json": testManifest, "schema.yaml": testSchema, "metrics.om": om.String()}
+	for name, text := range files {
+		all[name] = text
+	}
+	for name, text := range all {
+		if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return directory
+}
+
+func constant(int, time.Duration) float64 { return 0.1 }
+
+func openTest(t *testing.T, path string) *Recording {
+	t.Helper()
+	r, err := Open(context.Background(), path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+func TestTimingComesFromSchemaAndManifest(t *testing.T) {
+	r := openTest(t, writeRecording(t, constant, nil))
+	want := mesh.Timing{Step: 10 * time.Second, Range: 20 * time.Second, Delay: 5 * time.Second, Horizon: time.Minute}
+	if got := r.Timing(0, 0); got != want {
+		t.Errorf("timing %+v; want %+v", got, want)
+	}
+	if got := r.Timing(time.Second, 0).Step; got != 5*time.Second {
+		t.Errorf("a step below the scrape interval became %v; want 5s", got)
+	}
+}
+
+// TestPairsShareNoSample moves the latency at one instant and asks which
+// decisions see it in their features and which in their future.
+func TestPairsShareNoSample(t *testing.T) {
+	const jump = 5 * time.Minute
+	r := openTest(t, writeRecording(t, func(_ int, at time.Duration) float64 {
+		if at == jump {
+			return 1
+		}
+		return 0.1
+	}, nil))
+	timing := r.Timing(0, 30*time.Second)
+	before, after := 0, 0
+	for pair, err := range r.Pairs(context.Background(), timing, features.New(features.DefaultConfig())) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := pair.Frame.Time.Sub(testStart)
+		seen := pair.Frame.At(0, mesh.LatencyMean) > 0.1001
+		coming := pair.After.At(0, mesh.LatencyMean) > 0.1001
+		if seen && coming {
+			t.Errorf("the decision at %v has the same sample in its features and in its future", at)
+		}
+		if seen {
+			after++
+			if at < jump+timing.Delay {
+				t.Errorf("the decision at %v knows the sample of %v, which is not yet scraped", at, jump)
+			}
+		}
+		if coming {
+			before++
+			if at >= jump || at < jump-timing.Horizon {
+				t.Errorf("the decision at %v has the sample of %v in its future of %v", at, jump, timing.Horizon)
+			}
+		}
+	}
+	if before == 0 || after == 0 {
+		t.Errorf("the jump was seen by %d futures and %d features; want some of each", before, after)
+	}
+}
+
+func TestPairsKeepTheOrderOfEndpoints(t *testing.T) {
+	r := openTest(t, writeRecording(t, func(e int, _ time.Duration) float64 { return 0.1 * float64(e+1) }, nil))
+	n := 0
+	for pair, err := range r.Pairs(context.Background(), r.Timing(0, 0), features.New(features.DefaultConfig())) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		for i, endpoint := range pair.Frame.Endpoints {
+			want := map[string]float64{"e0": 0.1, "e1": 0.2}[endpoint.Name]
+			if got := pair.After.At(i, mesh.LatencyMean); math.Abs(got-want) > 1e-9 {
+				t.Fatalf("%s is followed by a latency of %v; want %v", endpoint.Name, got, want)
+			}
+		}
+	}
+	// The first decision waits for a whole range, the last for a horizon.
+	if n < 50 || n > 53 {
+		t.Errorf("%d pairs in ten minutes of steps of 10 s; want about 52", n)
+	}
+}
+
+func TestSplitLeavesPurgeGaps(t *testing.T) {
+	r := openTest(t, writeRecording(t, constant, nil))
+	timing := r.Timing(0, 0)
+	s := r.Split(timing)
+	for _, gap := range []time.Duration{s.ValidationStart.Sub(s.TrainEnd), s.TestStart.Sub(s.ValidationEnd)} {
+		if gap < timing.Purge() {
+			t.Errorf("gap of %v; want at least %v", gap, timing.Purge())
+		}
+	}
+	for at, want := range map[time.Time]Part{
+		s.Start.Add(-1): None, s.Start: Train, s.TrainEnd: None, s.ValidationStart: Validation,
+		s.ValidationEnd: None, s.TestStart: Test, s.End: Test, s.End.Add(1): None,
+	} {
+		if got := s.Part(at); got != want {
+			t.Errorf("%v is in part %d; want %d", at, got, want)
+		}
+	}
+}
+
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  []string
+	}{
+		"manifest cut":      {map[string]string{"manifest.json": "{\n\"format\":"}, []string{"manifest.json:2"}},
+		"foreign format":    {map[string]string{"manifest.json": `{"format":"other/1"}`}, []string{"other/1", Format}},
+		"no scrape":         {map[string]string{"manifest.json": strings.Replace(testManifest, `"scrape_interval_s":5`, `"scrape_interval_s":0`, 1)}, []string{"scrape_interval_s"}},
+		"ends before start": {map[string]string{"manifest.json": strings.Replace(testManifest, "2026-01-01T00:10", "2025-01-01T00:10", 1)}, []string{"not after"}},
+		"fault backwards":   {map[string]string{"faults.csv": "service,endpoint,kind,start,end,severity\nshop,e0,crash,20,10,1\n"}, []string{"faults.csv:2", "ends before"}},
+		"fault without end": {map[string]string{"faults.csv": "service,endpoint,kind,start\n"}, []string{"faults.csv:1", `"end"`}},
+		"metrics cut":       {map[string]string{"metrics.om": "# TYPE latency_seconds gauge\nlatency_seconds{serv"}, []string{"metrics.om"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Open(context.Background(), writeRecording(t, constant, c.files), "")
+			if err == nil {
+				t.Fatal("opened; want an error")
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q does not say %q", err, want)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,59 @@
+package datasets
+
+import (
+	"time"
+
+	"github.com/fairway-mesh/fairway/mesh"
+)
+
+// Split cuts a recording by time into a part to learn from, a part to choose
+// and calibrate with, and a part that judges. Between two parts lies a purge
+// gap, so that no window of the later one sees a sample that a label of the
+// earlier one saw.
+type Split struct {
+	Start, TrainEnd                time.Time
+	ValidationStart, ValidationEnd time.Time
+	TestStart, End                 time.Time
+}
+
+// Part is one of the three parts of a split, or none.
+type Part uint8
+
+// The parts, in order of time.
+const (
+	None Part = iota // before, after, or in a purge gap
+	Train
+	Validation
+	Test
+)
+
+// Part says where a decision at time t belongs.
+func (s *Split) Part(t time.Time) Part {
+	switch {
+	case t.Before(s.Start) || t.After(s.End):
+		return None
+	case t.Before(s.TrainEnd):
+		return Train
+	case !t.Before(s.ValidationStart) && t.Before(s.ValidationEnd):
+		return Validation
+	case !t.Before(s.TestStart):
+		return Test
+	}
+	return None
+}
+
+// trainShare and validationShare of the time; the rest is the test's.
+const trainShare, validationShare = 0.6, 0.2
+
+// Split cuts 60/20/20 by time.
+func (r *Recording) Split(t mesh.Timing) Split {
+	start, end := r.Dump.Span()
+	span := end.Sub(start)
+	at := func(share float64) time.Time {
+		return start.Add(time.Duration(share * float64(span))).Truncate(t.Step)
+	}
+	s := Split{Start: start, TrainEnd: at(trainShare), ValidationEnd: at(trainShare + validationShare), End: end}
+	s.ValidationStart = s.TrainEnd.Add(t.Purge())
+	s.TestStart = s.ValidationEnd.Add(t.Purge())
+	return s
+}
