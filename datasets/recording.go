@@ -34,6 +34,24 @@ var metricsFiles = []string{"metrics.om.gz", "metrics.om", "blocks"}
 // package prom can read. An empty schema means the manifest's, or else
 // whichever built-in one fits.
 func Open(ctx context.Context, path, schema string) (*Recording, error) {
+	return open(ctx, path, func(r *Recording) (*mesh.Schema, error) {
+		if schema == "" && r.Manifest.Schema != "" {
+			schema = r.schemaName()
+		}
+		if schema == "" {
+			return prom.Detect(ctx, r.Dump)
+		}
+		return prom.LoadSchema(schema)
+	})
+}
+
+// OpenWith opens a recording to be seen through a schema that the caller has,
+// such as a model's.
+func OpenWith(ctx context.Context, path string, schema *mesh.Schema) (*Recording, error) {
+	return open(ctx, path, func(*Recording) (*mesh.Schema, error) { return schema, nil })
+}
+
+func open(ctx context.Context, path string, schema func(*Recording) (*mesh.Schema, error)) (*Recording, error) {
 	r := &Recording{Path: path}
 	var err error
 	dump := path
@@ -44,16 +62,13 @@ func Open(ctx context.Context, path, schema string) (*Recording, error) {
 		if dump, err = r.openBeside(path); err != nil {
 			return nil, err
 		}
-		if schema == "" {
-			schema = r.schemaName()
-		}
 	} else if _, stat := os.Stat(path); stat != nil {
 		return nil, stat
 	}
 	if r.Dump, err = prom.Open(ctx, dump); err != nil {
 		return nil, err
 	}
-	if r.Schema, err = chooseSchema(ctx, r.Dump, schema); err != nil {
+	if r.Schema, err = schema(r); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), r.Dump.Close())
 	}
 	if r.Manifest.Format == "" {
@@ -92,13 +107,6 @@ func (r *Recording) schemaName() string {
 		return beside
 	}
 	return r.Manifest.Schema
-}
-
-func chooseSchema(ctx context.Context, dump *prom.Dump, name string) (*mesh.Schema, error) {
-	if name == "" {
-		return prom.Detect(ctx, dump)
-	}
-	return prom.LoadSchema(name)
 }
 
 // describeBare fills the manifest of a dump that has none.

@@ -61,7 +61,7 @@ func writeRecording(t *testing.T, latency func(endpoint int, at time.Duration) f
 
 func constant(int, time.Duration) float64 { return 0.1 }
 
-func open(t *testing.T, path string) *Recording {
+func openTest(t *testing.T, path string) *Recording {
 	t.Helper()
 	r, err := Open(context.Background(), path, "")
 	if err != nil {
@@ -76,7 +76,7 @@ func open(t *testing.T, path string) *Recording {
 }
 
 func TestTimingComesFromSchemaAndManifest(t *testing.T) {
-	r := open(t, writeRecording(t, constant, nil))
+	r := openTest(t, writeRecording(t, constant, nil))
 	want := mesh.Timing{Step: 10 * time.Second, Range: 20 * time.Second, Delay: 5 * time.Second, Horizon: time.Minute}
 	if got := r.Timing(0, 0); got != want {
 		t.Errorf("timing %+v; want %+v", got, want)
@@ -90,7 +90,7 @@ func TestTimingComesFromSchemaAndManifest(t *testing.T) {
 // decisions see it in their features and which in their future.
 func TestPairsShareNoSample(t *testing.T) {
 	const jump = 5 * time.Minute
-	r := open(t, writeRecording(t, func(_ int, at time.Duration) float64 {
+	r := openTest(t, writeRecording(t, func(_ int, at time.Duration) float64 {
 		if at == jump {
 			return 1
 		}
@@ -127,7 +127,7 @@ func TestPairsShareNoSample(t *testing.T) {
 }
 
 func TestPairsKeepTheOrderOfEndpoints(t *testing.T) {
-	r := open(t, writeRecording(t, func(e int, _ time.Duration) float64 { return 0.1 * float64(e+1) }, nil))
+	r := openTest(t, writeRecording(t, func(e int, _ time.Duration) float64 { return 0.1 * float64(e+1) }, nil))
 	n := 0
 	for pair, err := range r.Pairs(context.Background(), r.Timing(0, 0), features.New(features.DefaultConfig())) {
 		if err != nil {
@@ -148,7 +148,7 @@ func TestPairsKeepTheOrderOfEndpoints(t *testing.T) {
 }
 
 func TestSplitLeavesPurgeGaps(t *testing.T) {
-	r := open(t, writeRecording(t, constant, nil))
+	r := openTest(t, writeRecording(t, constant, nil))
 	timing := r.Timing(0, 0)
 	s := r.Split(timing)
 	for _, gap := range []time.Duration{s.ValidationStart.Sub(s.TrainEnd), s.TestStart.Sub(s.ValidationEnd)} {

@@ -2,23 +2,125 @@ package prom
 
 import (
 	"context"
+	"fmt"
+	"math"
+	"strings"
 	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/storage"
+
+	"github.com/fairway-mesh/fairway/mesh"
 )
 
-// Dump is a recorded history: samples in memory, or TSDB blocks on disk.
+// Dump is a recorded history, held in memory or in TSDB blocks on disk, and
+// the PromQL engine over it. It may be used by several goroutines at once.
 type Dump struct {
 	// Lookback is how old the newest sample of a series may be to count at an
-	// instant. Open sets it to three times the longest scrape interval.
+	// instant. Open sets it to three times the longest scrape interval; set it
+	// before the first query.
 	Lookback time.Duration
+
+	history  storage.Queryable
+	engine   *promql.Engine
+	first    int64
+	last     int64
+	interval time.Duration
+	close    func() error
 }
 
-// Open reads the dump at path.
-func Open(ctx context.Context, path string) (*Dump, error) { return nil, nil }
+// queryLimit bounds the samples that one query holds in memory at a time.
+const queryLimit = 50_000_000
 
-func (d *Dump) Span() (start, end time.Time)  { return }
-func (d *Dump) ScrapeInterval() time.Duration { return 0 }
-func (d *Dump) Close() error                  { return nil }
+func newDump(history storage.Queryable, first, last int64, interval, slowest time.Duration, closed func() error) *Dump {
+	return &Dump{
+		Lookback: max(3*slowest, time.Millisecond),
+		history:  history, first: first, last: last, interval: interval, close: closed,
+		engine: promql.NewEngine(promql.EngineOpts{
+			MaxSamples:           queryLimit,
+			Timeout:              10 * time.Minute,
+			EnableAtModifier:     true,
+			EnableNegativeOffset: true,
+			Parser:               parser.NewParser(parser.Options{}),
+		}),
+	}
+}
+
+// Span returns the times of the first and the last sample.
+func (d *Dump) Span() (start, end time.Time) {
+	return time.UnixMilli(d.first).UTC(), time.UnixMilli(d.last).UTC()
+}
+
+// ScrapeInterval is the median time between two samples of a series; 0 when no
+// series has two.
+func (d *Dump) ScrapeInterval() time.Duration { return d.interval }
+
+// Query asks for every window that the dump can fill: the first one begins
+// with the first sample, the last one ends before the last sample. The times
+// are multiples of t.Step.
+func (d *Dump) Query(t mesh.Timing) Query {
+	start, end := d.Span()
+	from := start.Add(t.Range + t.Delay)
+	if rounded := from.Truncate(t.Step); rounded.Before(from) {
+		from = rounded.Add(t.Step)
+	}
+	return Query{Start: from, End: end.Add(t.Delay).Truncate(t.Step), Timing: t}
+}
+
+// Range implements Source. The resolution is a millisecond.
 func (d *Dump) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration) (Matrix, error) {
-	return nil, nil
+	start, end = start.Truncate(time.Millisecond), end.Truncate(time.Millisecond)
+	n := steps(start, end, step)
+	if step <= 0 {
+		step = time.Second // one evaluation: any step will do
+	}
+	if step%time.Millisecond != 0 {
+		return nil, fmt.Errorf("query %q: the step is %s; want whole milliseconds", expr, step)
+	}
+	opts := promql.NewPrometheusQueryOpts(false, d.Lookback)
+	q, err := d.engine.NewRangeQuery(ctx, d.history, opts, expr, start, end, step)
+	if err != nil {
+		return nil, fmt.Errorf("query %q: %w", expr, err)
+	}
+	defer q.Close()
+	rows, err := q.Exec(ctx).Matrix()
+	if err != nil {
+		return nil, fmt.Errorf("query %q from %s to %s: %w", expr, clock(start.UnixMilli()), clock(end.UnixMilli()), err)
+	}
+	answer := make(Matrix, len(rows))
+	for i, row := range rows {
+		answer[i] = Row{Labels: row.Metric.Map(), Values: unknown(n)}
+		for _, p := range row.Floats {
+			answer[i].Values[(p.T-start.UnixMilli())/step.Milliseconds()] = p.F
+		}
+	}
+	return answer, nil
 }
-func (d *Dump) Metrics(ctx context.Context) ([]string, error) { return nil, nil }
+
+// Metrics implements Source.
+func (d *Dump) Metrics(ctx context.Context) ([]string, error) {
+	q, err := d.history.Querier(d.first, d.last)
+	if err != nil {
+		return nil, err
+	}
+	defer q.Close()
+	names, _, err := q.LabelValues(ctx, labels.MetricName, nil)
+	for i := range names {
+		names[i] = strings.Clone(names[i]) // those of a block do not outlive it
+	}
+	return names, err
+}
+
+// Close releases the files of the dump.
+func (d *Dump) Close() error { return d.close() }
+
+// unknown returns n missing values.
+func unknown(n int) []float64 {
+	values := make([]float64, n)
+	for i := range values {
+		values[i] = math.NaN()
+	}
+	return values
+}
