@@ -45,7 +45,7 @@ func recordable(t *testing.T) Config {
 func smallConfig() Config {
 	cfg := DefaultConfig()
 	cfg.Out, cfg.EndpointCommand, cfg.MadeBy = "recording", []string{"endpoint"}, "a test"
-	cfg.Duration, cfg.Seed = 16*time.Second, 5
+	cfg.Duration, cfg.Seed = 13*time.Second, 5
 	cfg.Services = []Service{cfg.Services[0], cfg.Services[1]}
 	for i, endpoints := range []int{3, 2} {
 		s := &cfg.Services[i]
@@ -311,7 +311,7 @@ func TestRecordRefuses(t *testing.T) {
 		},
 		"more faults than fit": func(t *testing.T, cfg *Config) string {
 			cfg.Faults = 40
-			return "no schedule of 40 faults fits in 16s; ask for fewer faults or a longer recording"
+			return "no schedule of 40 faults fits in 13s; ask for fewer faults or a longer recording"
 		},
 		"what exists": func(t *testing.T, cfg *Config) string {
 			if err := os.Mkdir(cfg.Out, 0o755); err != nil {

@@ -74,7 +74,7 @@ func validateClasses(classes []Class) error {
 		sum += c.Share
 	}
 	if !(math.Abs(sum-1) <= 1e-9) {
-		return fmt.Errorf("shares of the classes sum to %v; want 1", sum)
+		return fmt.Errorf("shares of the classes sum to %.6g; want 1", sum)
 	}
 	return nil
 }
