@@ -1,92 +1,154 @@
 package features
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Column documents one feature.
 type Column struct{ Name, Unit, Help string }
 
-// columns is the whole table, in the order of Frame.Names. The first 20 are
-// the inputs of the origin's network. All are as of the window's end and
-// concern one endpoint; "peers" are the other endpoints of its service in the
-// same window, and "past" is the endpoint's own slow level.
-var columns = []Column{
-	{"log_request_rate", "ln(1+rps)", "Load that the endpoint gets."},
-	{"log_service_rate", "ln(1+rps)", "Load of the whole service."},
-	{"share", "ratio", "Part of the service's requests that the endpoint gets; equal parts while there are none."},
-	{"candidate_load", "ratio", "Load it would have at an equal share, divided by its capacity."},
-	{"error_ratio", "ratio", "Failed requests, shrunk towards the endpoint's past by the number of requests; carried forward while idle."},
-	{"error_trend", "1/min", "Slope of the error ratio."},
-	{"log_latency_mean", "ln(s)", "Mean latency; carried forward while idle, as are the quantiles."},
-	{"log_latency_p50", "ln(s)", "Median latency; the mean where the schema has no median."},
-	{"log_latency_p90", "ln(s)", "90 % quantile; p99, else unknown, where the schema has none."},
-	{"log_latency_p99", "ln(s)", "99 % quantile; p90, else unknown, where the schema has none."},
-	{"latency_trend", "ln/min", "Slope of the log mean latency."},
-	{"log_in_flight", "ln(1+n)", "Requests being served or queued."},
-	{"utilization", "ratio", "Busy share of the capacity."},
-	{"utilization_trend", "1/min", "Slope of the utilization."},
-	{"anomaly_score", "score", "How strange the endpoint behaves compared with its past: 0 not at all, 1 very."},
-	{"latency_vs_peers", "ln", "Log mean latency minus the median of the peers; 0 without peers."},
-	{"error_vs_peers", "ratio", "Error ratio minus the median of the peers; 0 without peers."},
-	{"in_flight_vs_peers", "ln", "Log in-flight minus the median of the peers; 0 without peers."},
-	{"latency_vs_past", "ln", "Log mean latency minus the endpoint's past."},
-	{"metrics_age", "s", "Age of the newest sample when the window is decided upon."},
-	{"latency_ref_seconds", "s", "Mean latency of late, weighted by requests, drifting to the endpoint's past while idle. The outcome network predicts a ratio to it."},
-	{"capacity_rps", "rps", "Estimated load at which the endpoint saturates."},
-	{"load_now", "ratio", "Load divided by capacity."},
-	{"load_vs_past", "ln", "Log of 1 + load, minus the endpoint's past."},
-	{"error_vs_past", "ratio", "Error ratio minus the endpoint's past."},
-	{"in_flight_vs_past", "ln", "Log in-flight minus the endpoint's past."},
-	{"utilization_vs_past", "ratio", "Utilization minus the endpoint's past."},
-	{"capacity_vs_past", "ln", "Log capacity minus the endpoint's past."},
-	{"tail_ratio", "ln", "Log of p99 / p50 (p90 where there is no p99)."},
-	{"queue_ratio", "ln", "Log of mean latency in flight (in-flight / rate) over the measured mean latency: a growing queue before it shows in the latencies."},
-	{"crossing_latency", "probability", "Of the watched latency crossing the objective's limit within the horizon, were its trend to go on."},
-	{"crossing_error", "probability", "Of the error ratio crossing the objective's limit within the horizon, were its trend to go on."},
-	{"latency_to_limit", "ln", "Log of the objective's limit over the watched latency."},
-	{"error_to_limit", "ratio", "Objective's limit minus the error ratio."},
-	{"error_burst", "ratio", "Errors of this window alone, shrunk towards the past."},
-	{"anomaly_max", "score", "Highest anomaly score of the last 5 windows."},
-	{"memory_trend", "ln/min", "Slope of the log memory."},
-	{"memory_vs_past", "ln", "Log memory minus the endpoint's past."},
-	{"cpu_per_request", "ln(s)", "Log of the processor time per request."},
-	{"up", "0 or 1", "Whether the endpoint answers its scrapes."},
-	{"missing_ratio", "ratio", "Part of the schema's series without a value for the endpoint."},
-	{"peers_failing", "ratio", "Part of the peers that are down or beyond the objective's error limit; 0 without peers."},
+// column is a feature and where it comes from.
+type column struct {
+	Column
+	value func(v *view) float64
 }
 
+// columns is the whole table, in the order of Frame.Names. The first 20 are
+// the inputs of the origin's network. All concern one endpoint as of the
+// window's end; "peers" are the other living endpoints of its service in the
+// same window, "past" is the endpoint's own slow level.
+var columns = []column{
+	{Column{"log_request_rate", "ln(1+rps)", "Load that the endpoint gets."},
+		func(v *view) float64 { return v.m.Rate.Last }},
+	{Column{"log_service_rate", "ln(1+rps)", "Load of the whole service."},
+		func(v *view) float64 { return math.Log1p(v.total) }},
+	{Column{"share", "ratio", "Part of the service's load that the endpoint gets; equal parts while there is none."},
+		func(v *view) float64 { return v.share() }},
+	{Column{"candidate_load", "ratio", "Load that an equal share would bring, over the capacity."},
+		func(v *view) float64 { return v.equalShare() / v.capacity() }},
+	{Column{"error_ratio", "ratio", "Failed requests of the window, shrunk towards the past by their number; the last one while idle."},
+		func(v *view) float64 { return v.m.Errors.Last }},
+	{Column{"error_trend", "rad/min", "Slope of asin √ of the error ratio, a scale on which its noise is even."},
+		func(v *view) float64 { return slope(&v.m.errors, v.m.Errors.Last) }},
+	{Column{"log_latency_mean", "ln(s)", "Mean latency, or the nearest quantile where no mean is known; the last one while idle, as are the quantiles."},
+		func(v *view) float64 { return v.m.Latency.Last }},
+	{Column{"log_latency_p50", "ln(s)", "Median latency, or the nearest that is known."},
+		func(v *view) float64 { return first(v.m.P50.Last, v.m.Latency.Last) }},
+	{Column{"log_latency_p90", "ln(s)", "90 % quantile of the latency, or the nearest that is known."},
+		func(v *view) float64 { return first(v.m.P90.Last, v.m.P99.Last, v.m.Latency.Last) }},
+	{Column{"log_latency_p99", "ln(s)", "99 % quantile of the latency, or the nearest that is known."},
+		func(v *view) float64 { return first(v.m.P99.Last, v.m.P90.Last, v.m.Latency.Last) }},
+	{Column{"latency_trend", "ln/min", "Slope of the log mean latency."},
+		func(v *view) float64 { return slope(&v.m.latency, v.m.Latency.Last) }},
+	{Column{"log_in_flight", "ln(1+n)", "Requests being served or queued."},
+		func(v *view) float64 { return v.m.InFlight.Last }},
+	{Column{"utilization", "ratio", "Busy part of the capacity."},
+		func(v *view) float64 { return v.m.Utilization.Last }},
+	{Column{"utilization_trend", "1/min", "Slope of the utilization."},
+		func(v *view) float64 { return slope(&v.m.utilization, v.m.Utilization.Last) }},
+	{Column{"anomaly_score", "0 to 1", "How strange the endpoint behaves compared with its past."},
+		func(v *view) float64 { return v.m.score.Value }},
+	{Column{"latency_vs_peers", "ln", "Log mean latency minus the median of the peers; 0 without peers."},
+		func(v *view) float64 { return v.latencies.versus(v.m.Latency.Last, v.m.alive) }},
+	{Column{"error_vs_peers", "ratio", "Error ratio minus the median of the peers; 0 without peers."},
+		func(v *view) float64 { return v.errors.versus(v.m.Errors.Last, v.m.alive) }},
+	{Column{"in_flight_vs_peers", "ln", "Log in-flight minus the median of the peers; 0 without peers."},
+		func(v *view) float64 { return v.inFlights.versus(v.m.InFlight.Last, v.m.alive) }},
+	{Column{"latency_vs_past", "ln", "Log mean latency minus its past."},
+		func(v *view) float64 { return v.m.Latency.versusPast() }},
+	{Column{"metrics_age", "s", "Age of the endpoint's newest sample when the window is decided upon."},
+		func(v *view) float64 { return v.now - v.m.Sample }},
+
+	{Column{"latency_ref_seconds", "s", "Mean latency of the last windows, weighted by good requests, drifting to the past while idle: what the outcome network predicts a ratio to."},
+		func(v *view) float64 { return v.m.reference() }},
+	{Column{"latency_vs_ref", "ln", "Log mean latency minus that of the reference."},
+		func(v *view) float64 { return v.m.Latency.Last - math.Log(v.m.reference()) }},
+	{Column{"capacity_rps", "1/s", "Estimated load at which the endpoint saturates."},
+		func(v *view) float64 { return v.capacity() }},
+	{Column{"load_now", "ratio", "Load over the capacity."},
+		func(v *view) float64 { return v.rate() / v.capacity() }},
+	{Column{"load_vs_past", "ln", "Log load minus its past."},
+		func(v *view) float64 { return v.m.Rate.versusPast() }},
+	{Column{"error_recent", "ratio", "Failed requests of the last windows, weighted by requests, shrunk towards the past and drifting there while idle."},
+		func(v *view) float64 {
+			return v.m.ErrorsRecent.towards(min(v.m.ErrorsPast.value(), v.errorLimit/2), errorPrior)
+		}},
+	{Column{"error_vs_past", "ratio", "Error ratio minus its past."},
+		func(v *view) float64 { return v.m.Errors.Last - v.m.ErrorsPast.value() }},
+	{Column{"in_flight_vs_past", "ln", "Log in-flight minus its past."},
+		func(v *view) float64 { return v.m.InFlight.versusPast() }},
+	{Column{"utilization_vs_past", "ratio", "Utilization minus its past."},
+		func(v *view) float64 { return v.m.Utilization.versusPast() }},
+	{Column{"capacity_vs_past", "ln", "Log capacity minus its past."},
+		func(v *view) float64 { return v.m.Capacity.versusPast() }},
+	{Column{"tail_ratio", "ln", "Log of p99 (p90 where there is none) over the median."},
+		func(v *view) float64 { return first(v.m.P99.Last, v.m.P90.Last) - v.m.P50.Last }},
+	{Column{"queue_ratio", "ln", "Log of the requests in flight over those that load and latency account for (Little): above 0 a queue is growing before the latencies show it."},
+		func(v *view) float64 { return v.queue() }},
+	{Column{"crossing_latency", "probability", "That the watched latency crosses the objective's limit within the horizon, should its trend go on."},
+		func(v *view) float64 { return v.crossing(&v.m.watched, v.m.Watched, v.latencyLimit) }},
+	{Column{"crossing_error", "probability", "That the error ratio crosses the objective's limit within the horizon, should its trend go on."},
+		func(v *view) float64 { return v.crossing(&v.m.errors, angle(v.m.Errors.Last), angle(v.errorLimit)) }},
+	{Column{"latency_to_limit", "ln", "Log of the objective's latency limit minus that of the watched latency."},
+		func(v *view) float64 { return v.latencyLimit - v.m.Watched }},
+	{Column{"error_to_limit", "ratio", "The objective's error limit minus the error ratio."},
+		func(v *view) float64 { return v.errorLimit - v.m.Errors.Last }},
+	{Column{"anomaly_max", "0 to 1", "Highest anomaly score of the last 5 windows."},
+		func(v *view) float64 { return slices.Max(v.m.Scores[:]) }},
+	{Column{"memory_trend", "ln/min", "Slope of the log memory."},
+		func(v *view) float64 { return slope(&v.m.footprint, v.m.Memory.Last) }},
+	{Column{"memory_vs_past", "ln", "Log memory minus its past."},
+		func(v *view) float64 { return v.m.Memory.versusPast() }},
+	{Column{"cpu_per_request", "ln(s)", "Log of the processor time per request."},
+		func(v *view) float64 { return v.m.CPU.Last }},
+	{Column{"up", "0 or 1", "Whether the endpoint answers its scrapes."},
+		func(v *view) float64 { return v.m.Up }},
+	{Column{"missing_ratio", "ratio", "Part of the schema's series without a value for the endpoint, averages over no requests aside."},
+		func(v *view) float64 { return v.m.Missing }},
+	{Column{"peers_failing", "ratio", "Part of the peers, living or not, that are down or beyond the objective's error limit; 0 without peers."},
+		func(v *view) float64 { return v.peersFailing() }},
+}
+
+// columnNames are the names of columns, in order.
+var columnNames = func() []string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.Name
+	}
+	return names
+}()
+
 // Columns documents every column of a Frame, in order.
-func Columns() []Column { return slices.Clone(columns) }
-
-// Routing names the origin network's 20 inputs, in order.
-func Routing() []string { return names(0, 20) }
-
-func names(from, to int) []string {
-	list := make([]string, 0, to-from)
-	for _, c := range columns[from:to] {
-		list = append(list, c.Name)
+func Columns() []Column {
+	list := make([]Column, len(columns))
+	for i, c := range columns {
+		list[i] = c.Column
 	}
 	return list
 }
 
-// Outcome names the inputs of the outcome network: nothing that depends on
-// the load that the endpoint would get, which enters through the curve.
-func Outcome() []string { return slices.Clone(outcome) }
+// Routing names the 20 inputs of the origin's network, in order.
+func Routing() []string { return slices.Clone(columnNames[:20]) }
 
-var outcome = []string{
-	"error_ratio", "error_trend", "latency_trend", "log_in_flight", "utilization", "utilization_trend",
-	"anomaly_score", "latency_vs_peers", "error_vs_peers", "in_flight_vs_peers", "latency_vs_past",
-	"metrics_age", "load_now", "load_vs_past", "error_vs_past", "in_flight_vs_past", "utilization_vs_past",
-	"capacity_vs_past", "tail_ratio", "queue_ratio", "anomaly_max", "up", "missing_ratio", "peers_failing",
+// Outcome names the inputs of the outcome network. None depends on the load
+// that the endpoint would get, which enters through the load curve; most are
+// relative to peers or to the past, so that what is learned on some endpoints
+// holds for others.
+func Outcome() []string {
+	return []string{
+		"error_ratio", "error_trend", "latency_trend", "log_in_flight", "utilization", "utilization_trend",
+		"anomaly_score", "latency_vs_peers", "error_vs_peers", "in_flight_vs_peers", "latency_vs_past", "metrics_age",
+		"latency_vs_ref", "load_now", "load_vs_past", "error_recent", "in_flight_vs_past", "utilization_vs_past",
+		"capacity_vs_past", "tail_ratio", "queue_ratio", "up", "missing_ratio", "peers_failing",
+	}
 }
 
-// Failure names the inputs of the failure forecast.
-func Failure() []string { return slices.Clone(failure) }
-
-var failure = []string{
-	"log_request_rate", "error_ratio", "error_trend", "log_latency_mean", "log_latency_p99", "latency_trend",
-	"log_in_flight", "utilization", "utilization_trend", "anomaly_score", "latency_vs_peers", "error_vs_peers",
-	"in_flight_vs_peers", "latency_vs_past", "metrics_age", "load_now", "load_vs_past", "error_vs_past",
-	"in_flight_vs_past", "utilization_vs_past", "capacity_vs_past", "tail_ratio", "queue_ratio",
-	"crossing_latency", "crossing_error", "latency_to_limit", "error_to_limit", "error_burst", "anomaly_max",
-	"memory_trend", "memory_vs_past", "cpu_per_request", "up", "missing_ratio", "peers_failing",
+// Failure names the inputs of the failure forecast: those of the outcome
+// network, how far the limits are, and what wears out slowly.
+func Failure() []string {
+	return append(Outcome(),
+		"error_vs_past", "log_request_rate", "log_latency_mean", "log_latency_p99", "crossing_latency", "crossing_error",
+		"latency_to_limit", "error_to_limit", "anomaly_max", "memory_trend", "memory_vs_past", "cpu_per_request",
+	)
 }

@@ -32,24 +32,3 @@ type Entry struct {
 	Latest  bool
 	Err     error // why the version cannot be read; then Name and Created are empty
 }
-
-// Directory is a Registry in a directory.
-type Directory struct{ path string }
-
-// OpenDirectory opens the registry at path, which it creates when missing.
-func OpenDirectory(path string) (*Directory, error) { return &Directory{path}, nil }
-
-// Publish implements Registry.
-func (d *Directory) Publish(ctx context.Context, m *Model) (Version, error) { return 0, nil }
-
-// Latest implements Registry.
-func (d *Directory) Latest(ctx context.Context) (*Model, error) { return nil, nil }
-
-// Get reads one version.
-func (d *Directory) Get(ctx context.Context, v Version) (*Model, error) { return nil, nil }
-
-// List implements Registry.
-func (d *Directory) List(ctx context.Context) ([]Entry, error) { return nil, nil }
-
-// Promote implements Registry.
-func (d *Directory) Promote(ctx context.Context, v Version) error { return nil }

@@ -13,12 +13,13 @@ var (
 )
 
 // Prediction is what one endpoint is expected to answer over the horizon.
-// Latencies are in seconds and NaN when unknown.
+// Latencies are in seconds. What is not known, and what the model's kind of
+// network does not say, is NaN.
 type Prediction struct {
 	Mean, P50, P90, P99 float64
 	ErrorRatio          float64
-	// Preference is the probability of being the best choice (Softmax and
-	// Fixed5 networks), else NaN.
+	// Preference is the probability of being the best choice. Softmax and
+	// Fixed5 networks say nothing else; Outcome networks do not say it.
 	Preference float64
 }
 
@@ -28,9 +29,10 @@ type Failure struct {
 	Low, High   float64 // what the probability may be, after the calibration
 	// Confidence, 0 to 1, is how much the probability deserves: 1 minus the
 	// width of its interval, times the part of the endpoint's series that
-	// had a value.
+	// had a value (1 − missing_ratio).
 	Confidence float64
-	// Likely says that the probability is worth a warning.
+	// Likely says that the probability is worth a warning: at least 0.1, or
+	// five times the base rate where that is less, but not below 0.02.
 	Likely bool
 	// Time is when the endpoint fails, given that it does within the horizon:
 	// the 10, 50 and 90 % quantiles in seconds after the decision. NaN unless

@@ -69,11 +69,15 @@ func (d *Dump) Query(t mesh.Timing) Query {
 	return Query{Start: from, End: end.Add(t.Delay).Truncate(t.Step), Timing: t}
 }
 
-// Range implements Source.
+// Range implements Source. The resolution is a millisecond.
 func (d *Dump) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration) (Matrix, error) {
+	start, end = start.Truncate(time.Millisecond), end.Truncate(time.Millisecond)
 	n := steps(start, end, step)
 	if step <= 0 {
 		step = time.Second // one evaluation: any step will do
+	}
+	if step%time.Millisecond != 0 {
+		return nil, fmt.Errorf("query %q: the step is %s; want whole milliseconds", expr, step)
 	}
 	opts := promql.NewPrometheusQueryOpts(false, d.Lookback)
 	q, err := d.engine.NewRangeQuery(ctx, d.history, opts, expr, start, end, step)

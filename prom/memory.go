@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 	"time"
 
 	"github.com/prometheus/prometheus/model/histogram"
@@ -13,6 +12,7 @@ import (
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
+	"github.com/prometheus/prometheus/tsdb/chunks"
 	"github.com/prometheus/prometheus/util/annotations"
 )
 
@@ -222,49 +222,24 @@ func (*seriesSet) Warnings() annotations.Annotations { return nil }
 // Labels and Iterator implement storage.Series.
 func (s *series) Labels() labels.Labels { return s.labels }
 
-func (s *series) Iterator(reuse chunkenc.Iterator) chunkenc.Iterator {
-	if it, ok := reuse.(*iterator); ok {
-		*it = iterator{samples: s.samples, at: -1}
-		return it
-	}
-	return &iterator{samples: s.samples, at: -1}
+func (s *series) Iterator(chunkenc.Iterator) chunkenc.Iterator {
+	return storage.NewListSeriesIterator(list(s.samples))
 }
 
-// iterator implements chunkenc.Iterator over floats.
-type iterator struct {
-	samples []sample
-	at      int
-}
+// list implements storage.Samples.
+type list []sample
 
-func (it *iterator) Next() chunkenc.ValueType {
-	if it.at++; it.at >= len(it.samples) {
-		it.at = len(it.samples)
-		return chunkenc.ValNone
-	}
-	return chunkenc.ValFloat
-}
+func (l list) Get(i int) chunks.Sample { return &l[i] }
+func (l list) Len() int                { return len(l) }
 
-func (it *iterator) Seek(t int64) chunkenc.ValueType {
-	it.at = max(it.at, 0)
-	if it.at < len(it.samples) && it.samples[it.at].t < t {
-		rest := it.samples[it.at:]
-		it.at += sort.Search(len(rest), func(i int) bool { return rest[i].t >= t })
-	}
-	if it.at >= len(it.samples) {
-		return chunkenc.ValNone
-	}
-	return chunkenc.ValFloat
-}
-
-func (it *iterator) At() (int64, float64) { return it.samples[it.at].t, it.samples[it.at].v }
-func (it *iterator) AtT() int64           { return it.samples[it.at].t }
-func (*iterator) AtST() int64             { return 0 }
-func (*iterator) Err() error              { return nil }
-
-func (*iterator) AtHistogram(*histogram.Histogram) (int64, *histogram.Histogram) { return 0, nil }
-func (*iterator) AtFloatHistogram(*histogram.FloatHistogram) (int64, *histogram.FloatHistogram) {
-	return 0, nil
-}
+// sample implements chunks.Sample.
+func (s *sample) T() int64                      { return s.t }
+func (s *sample) ST() int64                     { return 0 }
+func (s *sample) F() float64                    { return s.v }
+func (s *sample) H() *histogram.Histogram       { return nil }
+func (s *sample) FH() *histogram.FloatHistogram { return nil }
+func (s *sample) Type() chunkenc.ValueType      { return chunkenc.ValFloat }
+func (s *sample) Copy() chunks.Sample           { c := *s; return &c }
 
 // clock writes a time in Unix milliseconds for people.
 func clock(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -47,7 +47,12 @@ func readAnswers(ctx context.Context, name string, r io.Reader, into *memory) er
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			return refuse(int64(len(all)), "the JSON is cut; %s; make the dump again", into.progress())
 		case err != nil:
-			return refuse(decoder.InputOffset(), "not the JSON of query_range: %v; %s", err, into.progress())
+			offset := start
+			var syntax *json.SyntaxError
+			if errors.As(err, &syntax) {
+				offset = syntax.Offset
+			}
+			return refuse(offset, "not the JSON of query_range: %v; %s", err, into.progress())
 		}
 		if err := a.addTo(into, known); err != nil {
 			return refuse(start, "%v", err)

@@ -2,14 +2,10 @@ package prom
 
 import (
 	"bytes"
-	"embed"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,9 +15,6 @@ import (
 
 	"github.com/fairway-mesh/fairway/mesh"
 )
-
-//go:embed schemas/*.yaml
-var builtins embed.FS
 
 // schemaFile is the text of a schema.
 type schemaFile struct {
@@ -76,70 +69,6 @@ func ParseSchema(name string, text []byte) (*mesh.Schema, error) {
 		return nil, fmt.Errorf("%s:%d: %w", name, problem.line(&root), problem.err)
 	}
 	return s, nil
-}
-
-// yamlError puts the name of the file before "line N: …".
-func yamlError(name string, err error) error {
-	if err == io.EOF {
-		return fmt.Errorf("%s: the schema is empty", name)
-	}
-	var fields *yaml.TypeError
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	if errors.As(err, &fields) {
-		message = fields.Errors[0]
-	}
-	message = strings.NewReplacer("not found in type prom.schemaFile", "is not one of a schema's").Replace(message)
-	if line, rest, ok := strings.Cut(strings.TrimPrefix(message, "line "), ": "); ok && strings.HasPrefix(message, "line ") {
-		return fmt.Errorf("%s:%s: %s", name, line, rest)
-	}
-	return fmt.Errorf("%s: %s", name, message)
-}
-
-// misstep is an error and where in the file it is: keys and indices.
-type misstep struct {
-	err  error
-	path []any
-	down int // further lines, inside a text of several lines
-}
-
-func wrong(err error, path ...any) *misstep { return &misstep{err: err, path: path} }
-
-// line follows the path as far as the file has it.
-func (m *misstep) line(root *yaml.Node) int {
-	node := root
-	if node.Kind == yaml.DocumentNode && len(node.Content) > 0 {
-		node = node.Content[0]
-	}
-	for _, step := range m.path {
-		next := child(node, step)
-		if next == nil {
-			return max(node.Line, 1)
-		}
-		node = next
-	}
-	if node.Style == yaml.LiteralStyle {
-		return node.Line + m.down
-	}
-	return node.Line
-}
-
-func child(node *yaml.Node, step any) *yaml.Node {
-	if node.Kind == yaml.AliasNode {
-		node = node.Alias
-	}
-	switch step := step.(type) {
-	case int:
-		if node.Kind == yaml.SequenceNode && step < len(node.Content) {
-			return node.Content[step]
-		}
-	case string:
-		for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
-			if node.Content[i].Value == step {
-				return node.Content[i+1]
-			}
-		}
-	}
-	return nil
 }
 
 // constantService is the label that carries the name of the only service.
@@ -222,9 +151,9 @@ func checkQuery(query string) *misstep {
 		bad := wrong(err)
 		var all parser.ParseErrors
 		if errors.As(err, &all) && len(all) > 0 {
-			at := min(int(all[0].PositionRange.Start), len(all[0].Query))
+			at := min(int(all[0].PositionRange.Start), len(strings.TrimSpace(query)))
 			bad.err = fmt.Errorf("not PromQL: %w", all[0].Err)
-			bad.down = 1 + strings.Count(all[0].Query[:at], "\n")
+			bad.down = 1 + strings.Count(query[:at], "\n")
 		}
 		return bad
 	}
@@ -237,47 +166,4 @@ func checkQuery(query string) *misstep {
 // withRange puts the span of the windows into a query.
 func withRange(query string, span time.Duration) string {
 	return strings.ReplaceAll(query, "$range", model.Duration(span).String())
-}
-
-// LoadSchema returns the built-in schema of that name or else reads the file
-// of that name; write ./lab for a file that is called like a built-in.
-func LoadSchema(name string) (*mesh.Schema, error) {
-	if s, ok := Builtin(name); ok {
-		return s, nil
-	}
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("schema %q is neither a file (%w) nor one of the built-in ones: %s", name, err, strings.Join(Builtins(), ", "))
-	}
-	return ParseSchema(name, text)
-}
-
-// Builtin returns the built-in schema of that name.
-func Builtin(name string) (*mesh.Schema, bool) {
-	if !slices.Contains(Builtins(), name) {
-		return nil, false
-	}
-	file := "schemas/" + name + ".yaml"
-	text, err := builtins.ReadFile(file)
-	if err != nil {
-		panic(err) // embedded: cannot happen
-	}
-	s, err := ParseSchema(file, text)
-	if err != nil {
-		panic(err) // a test parses them all
-	}
-	return s, true
-}
-
-// Builtins returns the names of the built-in schemas, sorted.
-func Builtins() []string {
-	entries, err := builtins.ReadDir("schemas")
-	if err != nil {
-		panic(err) // embedded: cannot happen
-	}
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = strings.TrimSuffix(path.Base(e.Name()), ".yaml")
-	}
-	return names
 }

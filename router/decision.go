@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"time"
 
 	"github.com/fairway-mesh/fairway/features"
@@ -34,11 +35,12 @@ const (
 	Unfamiliar      Reason = "unfamiliar"                   // the frame is far from what the model was trained on
 	NotIdentifiable Reason = "load_effect_not_identifiable" // the load never varied in the recording
 	NoEndpoints     Reason = "no_endpoints"                 // nowhere to send a request
-	Shadow          Reason = "shadow"                       // the model is only listened to
+	ShadowOnly      Reason = "shadow"                       // the model is only listened to
 	Fault           Reason = "fault"                        // the policy failed; the text is in Notes
 )
 
-func (r Reason) Error() string { return "declined: " + string(r) }
+// Error is the reason's name, so that it prints as that everywhere.
+func (r Reason) Error() string { return string(r) }
 
 // Decision is what a policy wants done with a service, and why. A policy
 // fills it; its slices are reused by the next Decide, so copy what is kept.
@@ -59,6 +61,34 @@ type Decision struct {
 	Failures    []predict.Failure
 	Ejected     []bool // gets no traffic
 	Notes       []string
+}
+
+// reset makes d the empty decision for f, with weights 0.
+func (d *Decision) reset(f *features.Frame) {
+	n := len(f.Endpoints)
+	*d = Decision{
+		Service: f.Service, Time: f.Time, Age: f.Time.Sub(f.End),
+		Endpoints:   append(d.Endpoints[:0], f.Endpoints...),
+		Weights:     sized(d.Weights, n),
+		Predictions: d.Predictions[:0],
+		Failures:    d.Failures[:0],
+		Ejected:     sized(d.Ejected, n),
+		Notes:       d.Notes[:0],
+	}
+	clear(d.Weights)
+	clear(d.Ejected)
+}
+
+// Clone returns a copy that outlives the next Decide.
+func (d *Decision) Clone() Decision {
+	c := *d
+	c.Endpoints = slices.Clone(d.Endpoints)
+	c.Weights = slices.Clone(d.Weights)
+	c.Predictions = slices.Clone(d.Predictions)
+	c.Failures = slices.Clone(d.Failures)
+	c.Ejected = slices.Clone(d.Ejected)
+	c.Notes = slices.Clone(d.Notes)
+	return c
 }
 
 // Policy sets the weights of a service's endpoints, once per window.

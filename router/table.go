@@ -1,66 +1,108 @@
 package router
 
 import (
-	"time"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/fairway-mesh/fairway/features"
-	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
-// Answer is where one request should go, and why.
-type Answer struct {
-	Route        string
-	Subset       string
-	Endpoint     int // position in Routes.Endpoints, −1 when there is none
-	Priority     int
-	Retries      int
-	Timeout      time.Duration
-	Source       Source
-	Reason       Reason
-	Policy       string
-	Model        string
-	RulesVersion string
-	TableVersion uint64
-	Propensity   float64      // the exact probability of this endpoint under this route
-	Weights      mesh.Weights // of the route, over Routes.Endpoints; shared, do not write
-	MetricsTime  time.Time    // the end of the window that was decided upon; zero when none was
-	Decided      time.Time
-	TTL          time.Duration
+// Table serves the newest Routes of each service. Load, Version and Changed
+// may be called from anywhere at any time; they take no lock. Publish and
+// SetRules take turns.
+//
+// It holds the services of the rules and those that were published, no others,
+// however many are asked for.
+type Table struct {
+	cfg     Config
+	writing sync.Mutex
+	now     atomic.Pointer[edition]
 }
 
-// Routes is the published answer for one service. It is never changed.
-type Routes struct {
-	Service   string
-	Endpoints []mesh.Endpoint
-	Version   uint64
-	Decision  Decision        // what the policy said; zero when none was asked
-	Frame     *features.Frame // what it said it of; nil when there is none
+// edition is one state of the table. It is never changed.
+type edition struct {
+	version  uint64
+	set      *rules.Set
+	services map[string]*Routes
+	nobody   *Routes       // of services that are not known
+	next     chan struct{} // closed when a newer edition is there
 }
 
-// Decide answers one request with 64 random bits.
-func (r *Routes) Decide(req *mesh.Request, u uint64) Answer { return Answer{Endpoint: -1} }
+// NewTable returns a table, at version 1, that serves what the rules alone
+// say. set may be nil.
+func NewTable(set *rules.Set, cfg Config) *Table {
+	t := &Table{cfg: cfg}
+	t.SetRules(set)
+	return t
+}
 
-// Table serves the newest Routes of each service.
-type Table struct{}
+// Publish serves the decision d, which was made on f, from now on. It copies
+// what it keeps of both. A service whose Decide failed keeps its last routes.
+func (t *Table) Publish(d *Decision, f *features.Frame) {
+	decision, frame := d.Clone(), f.Clone()
+	t.write(func(next *edition) {
+		next.services[d.Service] = newRoutes(d.Service, next.set, &decision, frame, next.version, t.cfg)
+	})
+}
 
-// NewTable returns a table that serves what the rules alone say.
-func NewTable(set *rules.Set, cfg Config) *Table { return &Table{} }
+// SetRules serves other rules from now on, with the decisions that are there.
+// Policies that were made with the old rules keep them: make them anew.
+func (t *Table) SetRules(set *rules.Set) {
+	t.write(func(next *edition) {
+		old := next.services
+		next.set, next.services = set, make(map[string]*Routes, len(old))
+		next.nobody = newRoutes("", nil, nil, nil, next.version, t.cfg)
+		for _, service := range set.Services() {
+			next.services[service] = newRoutes(service, set, nil, nil, next.version, t.cfg)
+		}
+		for service, routes := range old {
+			if routes.Decision != nil {
+				next.services[service] = newRoutes(service, set, routes.Decision, routes.Frame, next.version, t.cfg)
+			}
+		}
+	})
+}
 
-// Publish serves the decision from now on.
-func (t *Table) Publish(d *Decision, f *features.Frame) {}
+// write makes the next edition from a copy of the present one.
+func (t *Table) write(change func(next *edition)) {
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	next := &edition{services: map[string]*Routes{}, next: make(chan struct{}), version: 1}
+	last := t.now.Load()
+	if last != nil {
+		next.version, next.set, next.nobody = last.version+1, last.set, last.nobody
+		next.services = maps.Clone(last.services)
+	}
+	change(next)
+	t.now.Store(next)
+	if last != nil {
+		close(last.next)
+	}
+}
 
-// SetRules serves other rules from now on.
-func (t *Table) SetRules(set *rules.Set) {}
-
-// Load returns the newest routes of a service, never nil.
-func (t *Table) Load(service string) *Routes { return &Routes{} }
+// Load returns the newest routes of a service, never nil: those of a service
+// that is not known have no endpoints.
+func (t *Table) Load(service string) *Routes {
+	now := t.now.Load()
+	if routes, ok := now.services[service]; ok {
+		return routes
+	}
+	return now.nobody
+}
 
 // Services names all services that the table knows, sorted.
-func (t *Table) Services() []string { return nil }
+func (t *Table) Services() []string { return slices.Sorted(maps.Keys(t.now.Load().services)) }
 
-// Version counts the publications.
-func (t *Table) Version() uint64 { return 0 }
+// Rules are the rules in force; nil when there are none.
+func (t *Table) Rules() *rules.Set { return t.now.Load().set }
 
-// Changed returns a channel that is closed at the next publication.
-func (t *Table) Changed() <-chan struct{} { return nil }
+// Version counts the editions from 1. Routes carry that in which they were
+// made, so a service has changed since version v if its Routes.Version > v.
+func (t *Table) Version() uint64 { return t.now.Load().version }
+
+// Changed returns a channel that is closed when the present edition is
+// replaced. Take it before Version and Load, and no edition is missed.
+func (t *Table) Changed() <-chan struct{} { return t.now.Load().next }

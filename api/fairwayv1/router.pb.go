@@ -207,7 +207,8 @@ func (x *DecideRequest) GetSessionKey() string {
 // Destination is what a rule names: part of a service.
 type Destination struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Subset of the chosen endpoint; empty when the service has none.
+	// Subset that the rule names, else that of the chosen endpoint; "default"
+	// when no rule matched.
 	Subset        string `protobuf:"bytes,1,opt,name=subset,proto3" json:"subset,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -396,7 +397,7 @@ type Decision struct {
 	Source  Decision_Source   `protobuf:"varint,8,opt,name=source,proto3,enum=fairway.v1.Decision_Source" json:"source,omitempty"`
 	// Why the weights are not the model's: "warm_up", "stale", "no_model",
 	// "schema_mismatch", "not_finite", "unfamiliar", "no_endpoints",
-	// "load_effect_not_identifiable", …; empty when the model set them.
+	// "load_effect_not_identifiable", "shadow", "fault"; empty when the model set them.
 	Reason string `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Policy that set the weights.
 	Policy string `protobuf:"bytes,10,opt,name=policy,proto3" json:"policy,omitempty"`
@@ -406,8 +407,8 @@ type Decision struct {
 	RulesVersion string `protobuf:"bytes,12,opt,name=rules_version,json=rulesVersion,proto3" json:"rules_version,omitempty"`
 	// Version of the routing table; grows with each publish.
 	TableVersion uint64 `protobuf:"varint,13,opt,name=table_version,json=tableVersion,proto3" json:"table_version,omitempty"`
-	// Probability, in [0, 1], with which this endpoint was drawn; 1 for one that
-	// a session key fixed.
+	// Probability, in [0, 1], with which this endpoint was drawn; with a session
+	// key, over all keys.
 	Propensity float64 `protobuf:"fixed64,14,opt,name=propensity,proto3" json:"propensity,omitempty"`
 	// Age of the metrics when they were decided upon: decided_at - metrics_at.
 	MetricsAge *durationpb.Duration `protobuf:"bytes,15,opt,name=metrics_age,json=metricsAge,proto3" json:"metrics_age,omitempty"`
@@ -1588,7 +1589,7 @@ type Explanation_RuleTried struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Route   string                 `protobuf:"bytes,1,opt,name=route,proto3" json:"route,omitempty"`
 	Matched bool                   `protobuf:"varint,2,opt,name=matched,proto3" json:"matched,omitempty"`
-	// Why it did not match; empty when it did.
+	// Why it did not match, or what it asked of the request and got.
 	Why           string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -59,7 +59,7 @@ func demo(ctx context.Context, stdout, stderr io.Writer, o demoOptions) error {
 		return err
 	}
 	fmt.Fprintf(stdout, "\n2. Replay the last part, which the training never saw\n\n")
-	if err := replayAll(ctx, stdout, replayOptions{recording: o.recording, model: modelPath, policies: demoPolicies}); err != nil {
+	if err := replayAll(ctx, stdout, replayOptions{recording: o.recording, model: modelPath, policies: defaultPolicies}); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "\n3. Serve the last part, sixty times as fast, and ask\n\n")
@@ -74,9 +74,6 @@ func demo(ctx context.Context, stdout, stderr io.Writer, o demoOptions) error {
 	err = interview(ctx, stdout, daemon.address, fault)
 	return firstError(err, daemon.stop())
 }
-
-// demoPolicies are what people run, and what is served.
-var demoPolicies = []string{"round_robin", "least_latency", "performance_aware", "fairway"}
 
 // quietBefore and quietAfter are how long the chosen fault's service must be
 // undisturbed around it, so that before and after mean something.

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fairway-mesh/fairway/mesh"
@@ -23,13 +24,23 @@ type Matcher struct {
 	Ruled bool
 }
 
-// Compile makes the matchers of a file.
+// Compile makes the matchers of a file. What a file that was not parsed leaves
+// out gets its default; f itself is not changed.
 func Compile(f *File) (*Set, error) {
 	s := &Set{file: f, services: make(map[string]*Matcher, len(f.Services))}
 	for i := range f.Services {
-		service := f.Services[i] // a copy: the default route is not the file's
+		service := f.Services[i] // a copy: the defaults are not the file's
 		if _, twice := s.services[service.Name]; twice {
 			return nil, fmt.Errorf("rules %s: service %q stands twice; merge the two", f.Name, service.Name)
+		}
+		if service.Limits == (Limits{}) {
+			service.Limits = DefaultLimits()
+		}
+		service.Routes = slices.Clone(service.Routes)
+		for j := range service.Routes {
+			if err := service.Routes[j].complete(); err != nil {
+				return nil, fmt.Errorf("rules %s: service %q: %w", f.Name, service.Name, err)
+			}
 		}
 		if len(service.Routes) == 0 {
 			service.Routes = []Route{implicit()}
@@ -39,6 +50,29 @@ func Compile(f *File) (*Set, error) {
 	return s, nil
 }
 
+// complete fills in defaults and compiles patterns that NewPattern did not make.
+func (r *Route) complete() error {
+	if len(r.To) == 0 {
+		r.To = implicit().To
+	}
+	if r.Timeout <= 0 {
+		r.Timeout = DefaultTimeout
+	}
+	r.Match = slices.Clone(r.Match)
+	for i := range r.Match {
+		p := &r.Match[i].Pattern
+		if p.Op != Regex || p.re != nil {
+			continue
+		}
+		compiled, err := NewPattern(p.Op, p.Value)
+		if err != nil {
+			return fmt.Errorf("route %q: %s: %w", r.Name, r.Match[i], err)
+		}
+		*p = compiled
+	}
+	return nil
+}
+
 // implicit is the route of a service that has none.
 func implicit() Route {
 	return Route{Name: Default, To: []Target{{Auto: true}}, Timeout: DefaultTimeout}
@@ -46,7 +80,7 @@ func implicit() Route {
 
 // unruled is the matcher of all services that no file names.
 var unruled = &Matcher{Service: &Service{
-	Routes: []Route{implicit()}, Objective: mesh.DefaultObjective(), Limits: DefaultLimits(),
+	Routes: []Route{implicit()}, Limits: DefaultLimits(),
 }}
 
 // Service returns the matcher of a service, never nil.
@@ -69,6 +103,14 @@ func (s *Set) Services() []string {
 		names = append(names, s.file.Services[i].Name)
 	}
 	return names
+}
+
+// File returns what was compiled, nil for a nil Set. Do not write to it.
+func (s *Set) File() *File {
+	if s == nil {
+		return nil
+	}
+	return s.file
 }
 
 // Version is the file's, empty for a nil Set.

@@ -33,6 +33,8 @@ type Service struct {
 	Name      string
 	Endpoints []Endpoint
 	Routes    []Route // the first that matches wins
+	// Objective is the zero value unless the file has one; fields that it
+	// leaves out are those of mesh.DefaultObjective.
 	Objective mesh.Objective
 	Limits    Limits
 }

@@ -1,0 +1,18 @@
+// Package anomaly says how strange a stream of numbers is. It takes numbers
+// and returns numbers, and knows neither windows nor endpoints.
+//
+// A Tracker watches the metrics of one thing. Each metric gives two measures,
+// the distance from its slow level and the distance outside its past range;
+// each measure is turned into the probability, among the metric's own past, of
+// something at least as far; and the negative logarithms of those are pooled
+// into one score. A Trend says where one number is going and how likely it is
+// to cross a threshold soon.
+//
+// The recipe (slow level, range novelty, tail probability, 0.3 max + 0.7 mean,
+// EMA of 3) is the one that did best on the Numenta Anomaly Benchmark among
+// those whose cost and memory are constant; the tail probability is the
+// likelihood stage of Ahmad et al., "Unsupervised real-time anomaly detection
+// for streaming data", Neurocomputing 262 (2017).
+//
+// No value is safe for concurrent use. Nothing here reads a clock.
+package anomaly

@@ -1,0 +1,321 @@
+package anomaly
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// noises are stationary streams: of light and heavy tails, skewed, discrete,
+// correlated in time.
+var noises = map[string]func(r *rand.Rand) func() float64{
+	"normal":    func(r *rand.Rand) func() float64 { return r.NormFloat64 },
+	"uniform":   func(r *rand.Rand) func() float64 { return r.Float64 },
+	"lognormal": func(r *rand.Rand) func() float64 { return func() float64 { return math.Exp(r.NormFloat64()) } },
+	"exp":       func(r *rand.Rand) func() float64 { return r.ExpFloat64 },
+	"pareto":    func(r *rand.Rand) func() float64 { return func() float64 { return math.Pow(r.Float64(), -1/1.5) } },
+	"coin":      func(r *rand.Rand) func() float64 { return func() float64 { return float64(r.IntN(2)) } },
+	"rare": func(r *rand.Rand) func() float64 {
+		return func() float64 {
+			if r.IntN(20) == 0 {
+				return 1
+			}
+			return 0
+		}
+	},
+	"poisson": func(r *rand.Rand) func() float64 {
+		return func() float64 {
+			n, p := 0.0, r.Float64()
+			for ; p > math.Exp(-3); n++ {
+				p *= r.Float64()
+			}
+			return n
+		}
+	},
+	"autoregressive": func(r *rand.Rand) func() float64 {
+		x := 0.0
+		return func() float64 { x = 0.8*x + r.NormFloat64(); return x }
+	},
+}
+
+// TestFalseAlarms counts how often mere noise looks strange: the score of a
+// single metric exceeds 0.5 about once in a thousand (less than once in a
+// hundred when correlated in time), that of many metrics less often still.
+func TestFalseAlarms(t *testing.T) {
+	const length = 20000
+	for name, noise := range noises {
+		for _, metrics := range []int{1, 4, 10} {
+			t.Run(fmt.Sprintf("%s/%d", name, metrics), func(t *testing.T) {
+				tracker := New(metrics, DefaultConfig())
+				values := make([]float64, metrics)
+				var draws []func() float64
+				for m := range metrics {
+					draws = append(draws, noise(rand.New(rand.NewPCG(uint64(m), 7))))
+				}
+				sum, alarms, loud := 0.0, 0.0, 0.0
+				for range length {
+					for m := range values {
+						values[m] = draws[m]()
+					}
+					s := tracker.Push(nil, values)
+					if !(s.Value >= 0 && s.Value <= 1) {
+						t.Fatalf("score is %v", s.Value)
+					}
+					sum += s.Value / length
+					if s.Value > 0.5 {
+						alarms += 1.0 / length
+					}
+					if s.Value > 0.9 {
+						loud += 1.0 / length
+					}
+				}
+				most := 0.002
+				if name == "autoregressive" {
+					most = 0.01
+				}
+				if sum > 0.02 || alarms > most || loud > 0.0002 {
+					t.Errorf("mean %.4f, above 0.5 %.4f, above 0.9 %.5f; want at most 0.02, %v, 0.0002", sum, alarms, loud, most)
+				}
+			})
+		}
+	}
+}
+
+// TestCalibrated: the surprise of one value of noise is −log10 of a
+// probability, so that s is exceeded in about 10^-s of all cases; never much
+// more often.
+func TestCalibrated(t *testing.T) {
+	for _, name := range []string{"normal", "lognormal", "exp", "pareto", "uniform"} {
+		draw := noises[name](rand.New(rand.NewPCG(1, 1)))
+		m, n := metric{}, 50000
+		above := [4]float64{}
+		for range n {
+			m.push(draw(), DefaultConfig())
+			// The measure itself, not yet pooled with the range.
+			s := m.Residual.surprise(m.distance(draw() - m.Level))
+			for k := range above {
+				if s >= float64(k) {
+					above[k] += 1 / float64(n)
+				}
+			}
+		}
+		for k, share := range above[1:] {
+			want := math.Pow(10, -float64(k+1))
+			if share > 1.6*want+0.0003 {
+				t.Errorf("%s: surprise %d is exceeded in %.5f of cases, want about %v", name, k+1, share, want)
+			}
+			if k == 0 && share < 0.5*want {
+				t.Errorf("%s: surprise 1 is exceeded in %.5f of cases only", name, share)
+			}
+		}
+	}
+}
+
+// run pushes one metric and returns the scores.
+func run(tracker *Tracker, values ...float64) []Score {
+	var scores []Score
+	for _, v := range values {
+		scores = append(scores, tracker.Push(nil, []float64{v}))
+	}
+	return scores
+}
+
+func repeat(v float64, n int) []float64 {
+	values := make([]float64, n)
+	for i := range values {
+		values[i] = v
+	}
+	return values
+}
+
+func TestConstant(t *testing.T) {
+	for _, v := range []float64{0, 1, -3.7, 1e12, 0.1 + 0.2} {
+		tracker := New(1, DefaultConfig())
+		for k, s := range run(tracker, repeat(v, 500)...) {
+			if s.Value != 0 || s.Top != -1 {
+				t.Fatalf("constant %v, value %d: %+v", v, k, s)
+			}
+		}
+		if s := run(tracker, v*(1+1e-12))[0]; s.Value != 0 {
+			t.Errorf("constant %v: rounding scores %v", v, s.Value)
+		}
+		if s := run(tracker, v+0.5+v/10)[0]; s.Value < 0.8 || s.Top != 0 {
+			t.Errorf("constant %v: its first change scores %+v", v, s)
+		}
+	}
+}
+
+// TestStep: a step is strange at once and for a while, then it is the new normal.
+func TestStep(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	tracker := New(1, DefaultConfig())
+	noise := func(level float64, n int) (values []float64) {
+		for range n {
+			values = append(values, level+r.NormFloat64())
+		}
+		return values
+	}
+	run(tracker, noise(0, 500)...)
+	scores := run(tracker, noise(10, 3000)...)
+	for k, want := range []float64{0.5, 0.8, 0.9, 0.9, 0.9, 0.9, 0.9} {
+		if scores[k].Value < want {
+			t.Errorf("%d values after the step the score is %v, want %v or more", k+1, scores[k].Value, want)
+		}
+	}
+	if last := scores[len(scores)-1].Value; last > 0.1 {
+		t.Errorf("3000 values after the step the score is still %v", last)
+	}
+}
+
+// TestWarm: nothing is strange while there is no past to compare with.
+func TestWarm(t *testing.T) {
+	cfg := DefaultConfig()
+	for k, s := range run(New(1, cfg), append(repeat(1, cfg.Warmup-1), 100, 100)...) {
+		if warm := k >= cfg.Warmup; s.Warm != warm || !warm && s.Value != 0 {
+			t.Errorf("value %d: %+v", k, s)
+		}
+	}
+}
+
+// TestScale: neither the unit nor the sign of a metric matters.
+func TestScale(t *testing.T) {
+	for _, factor := range []float64{1e-9, -1, 1024, 1e9} {
+		r := rand.New(rand.NewPCG(3, 4))
+		a, b := New(1, DefaultConfig()), New(1, DefaultConfig())
+		for k := range 1000 {
+			v := 5 + r.ExpFloat64() + float64(k/900)*20
+			x, y := run(a, v)[0], run(b, factor*v)[0]
+			if math.Abs(x.Value-y.Value) > 1e-3 {
+				t.Fatalf("value %d: score %v, times %v it is %v", k, x.Value, factor, y.Value)
+			}
+		}
+	}
+}
+
+// TestSkipped: values that are no numbers leave the metric as it is.
+func TestSkipped(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	a, b := New(2, DefaultConfig()), New(2, DefaultConfig())
+	for range 200 {
+		v := r.NormFloat64()
+		a.Push(nil, []float64{v, math.NaN()})
+		b.Push(nil, []float64{v, math.Inf(-1)})
+	}
+	for _, bad := range []float64{math.NaN(), math.Inf(1), 1e200} {
+		if s := a.Push(nil, []float64{bad, bad}); s.Value > 0.05 || s.Warm {
+			t.Errorf("%v alone gives %+v", bad, s)
+		}
+	}
+	dst := make([]float64, 2)
+	for range 2 {
+		x, y := a.Push(dst, []float64{9, math.NaN()}), b.Push(nil, []float64{9, math.NaN()})
+		if x.Top != 0 || dst[0] <= 1 || dst[1] != 0 || math.Abs(x.Value-y.Value) > 0.2 {
+			t.Errorf("after skipped values: %+v, %+v, surprises %v", x, y, dst)
+		}
+	}
+}
+
+// TestTop: the strangest metric is named.
+func TestTop(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	tracker, values, dst := New(5, DefaultConfig()), make([]float64, 5), make([]float64, 5)
+	for range 300 {
+		for m := range values {
+			values[m] = r.NormFloat64()
+		}
+		tracker.Push(dst, values)
+	}
+	values[3] = 40
+	if s := tracker.Push(dst, values); s.Top != 3 || s.Value < 0.1 {
+		t.Errorf("got %+v, surprises %v", s, dst)
+	}
+}
+
+// TestMonotone: the farther, the stranger, whatever the past was.
+func TestMonotone(t *testing.T) {
+	for name, noise := range noises {
+		draw := noise(rand.New(rand.NewPCG(9, 9)))
+		m := metric{}
+		for range 777 {
+			m.push(draw(), DefaultConfig())
+		}
+		last := -1.0
+		for x := 0.001; x < 1e6; x *= 1.01 {
+			s := m.Residual.surprise(x)
+			if s < last {
+				t.Fatalf("%s: at %v scales the surprise falls from %v to %v", name, x, last, s)
+			}
+			last = s
+		}
+		if last < 1.5 || last > 2*math.Log10(778) {
+			t.Errorf("%s: utmost surprise is %v", name, last)
+		}
+		if excess := squash(last); excess < squash(last-1) || squash(-1) != 0 || squash(1e9) > 1 {
+			t.Error("squash is not monotone to [0, 1]")
+		}
+	}
+}
+
+func TestChance(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 3))
+	for _, n := range []int{1, 2, 3, 10} {
+		tracker, sum, rounds := New(n, DefaultConfig()), 0.0, 20000
+		for range rounds {
+			tracker.strongest = tracker.strongest[:0]
+			for range n {
+				tracker.keep(r.ExpFloat64() / math.Ln10)
+			}
+			sum += tracker.pooled() / float64(rounds)
+		}
+		if want := chance(n, DefaultConfig().Strongest); math.Abs(sum-want) > 0.01 {
+			t.Errorf("%d metrics: pooled %v on average, chance says %v", n, sum, want)
+		}
+	}
+}
+
+func TestPushDoesNotAllocate(t *testing.T) {
+	tracker, dst, values := New(8, DefaultConfig()), make([]float64, 8), make([]float64, 8)
+	k := 0.0
+	if n := testing.AllocsPerRun(500, func() {
+		k++
+		for m := range values {
+			values[m] = math.Sin(k * float64(m+1))
+		}
+		tracker.Push(dst, values)
+	}); n != 0 {
+		t.Errorf("%v allocations per push, want 0", n)
+	}
+}
+
+func TestForgets(t *testing.T) {
+	var d tail
+	for range 3 * forgetAt {
+		d.add(1)
+	}
+	if d.N > forgetAt || d.N < forgetAt/2-1 {
+		t.Errorf("%d values are remembered, want between half of %d and all", d.N, forgetAt)
+	}
+}
+
+func TestConfig(t *testing.T) {
+	err := Config{Alpha: math.NaN()}.Validate()
+	for _, want := range []string{"alpha", "warm-up", "clip", "strongest"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not mention %s", err, want)
+		}
+	}
+}
+
+func BenchmarkPush(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 1))
+	tracker, dst, values := New(8, DefaultConfig()), make([]float64, 8), make([]float64, 8)
+	b.ReportAllocs()
+	for b.Loop() {
+		for m := range values {
+			values[m] = r.NormFloat64()
+		}
+		tracker.Push(dst, values)
+	}
+}

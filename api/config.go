@@ -1,0 +1,42 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config bounds what the server takes.
+type Config struct {
+	// Horizon is how far the failure forecasts of the table look ahead; zero
+	// when there are none.
+	Horizon time.Duration
+	// Policy is the name of the policy that is asked first.
+	Policy string
+	// MaxHeaders is the most headers of one request, and MaxBytes the most that
+	// its names and strings may take together.
+	MaxHeaders, MaxBytes int
+	// MaxBatch is the most requests of one DecideBatch.
+	MaxBatch int
+	// Seed starts the random numbers that draw endpoints.
+	Seed uint64
+}
+
+// DefaultConfig takes what HTTP servers usually take of a request's head.
+func DefaultConfig() Config {
+	return Config{MaxHeaders: 100, MaxBytes: 64 << 10, MaxBatch: 1000}
+}
+
+// Validate reports everything that is out of range.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Horizon < 0 {
+		errs = append(errs, fmt.Errorf("api: horizon is %v; want 0 or more", c.Horizon))
+	}
+	for name, n := range map[string]int{"max headers": c.MaxHeaders, "max bytes": c.MaxBytes, "max batch": c.MaxBatch} {
+		if n < 1 {
+			errs = append(errs, fmt.Errorf("api: %s is %d; want at least 1", name, n))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,60 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/router"
+)
+
+// Forecast implements the Router service. Services without a forecast, and
+// unknown ones, have no entry.
+func (s *Server) Forecast(_ context.Context, in *fairwayv1.ForecastRequest) (*fairwayv1.ForecastResponse, error) {
+	out := &fairwayv1.ForecastResponse{}
+	for _, service := range s.services(in.GetServices()) {
+		routes := s.table.Load(service)
+		if routes.Decision == nil {
+			continue
+		}
+		for i := range routes.Decision.Failures {
+			out.Forecasts = append(out.Forecasts, s.forecast(routes, i))
+		}
+	}
+	return out, nil
+}
+
+// forecast is what the last window said of endpoint i of the decision.
+func (s *Server) forecast(r *router.Routes, i int) *fairwayv1.EndpointForecast {
+	d := r.Decision
+	f := &d.Failures[i]
+	out := &fairwayv1.EndpointForecast{
+		Service:            r.Service,
+		Endpoint:           d.Endpoints[i].Name,
+		FailureProbability: f.Probability,
+		Low:                f.Low,
+		High:               f.High,
+		Confidence:         f.Confidence,
+		Horizon:            durationpb.New(s.cfg.Horizon),
+		AsOf:               timestamp(d.Time),
+	}
+	if f.Likely {
+		after := func(s float64) *timestamppb.Timestamp {
+			return timestamppb.New(d.Time.Add(time.Duration(s * float64(time.Second))))
+		}
+		out.PredictedTime = &fairwayv1.EndpointForecast_PredictedTime{
+			P10: after(f.Time[0]), P50: after(f.Time[1]), P90: after(f.Time[2]),
+		}
+	}
+	if r.Frame != nil && i < len(r.Frame.Anomalies) {
+		anomaly := &r.Frame.Anomalies[i]
+		out.AnomalyScore = anomaly.Score
+		for _, top := range anomaly.Top {
+			out.TopMetrics = append(out.TopMetrics, &fairwayv1.TopMetric{Metric: top.Series, Surprise: top.Surprise})
+		}
+	}
+	return out
+}

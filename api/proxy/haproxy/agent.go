@@ -1,0 +1,119 @@
+package haproxy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router"
+)
+
+// wait is how long the agent waits for HAProxy's line, and then for HAProxy to
+// take the answer. HAProxy sends at once.
+const wait = time.Second
+
+// longest is the most that is read of a line.
+const longest = 512
+
+// Serve answers the agent checks that arrive at l from the table, until ctx
+// ends; it closes l, and returns when all connections have ended. The result
+// is nil after ctx, else why l failed.
+func Serve(ctx context.Context, l net.Listener, table *router.Table) error {
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	defer l.Close()
+	var open sync.WaitGroup
+	defer open.Wait()
+	for {
+		conn, err := l.Accept()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("haproxy agent: %w", err)
+		case err != nil: // such as too many open files: it passes
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(10 * time.Millisecond):
+			}
+			continue
+		}
+		open.Go(func() { answer(conn, table) })
+	}
+}
+
+// answer serves one check. HAProxy gets a line whatever it sent.
+func answer(conn net.Conn, table *router.Table) {
+	defer conn.Close()
+	past := time.Unix(1, 0)
+	reading := time.AfterFunc(wait, func() { conn.SetReadDeadline(past) })
+	line, _ := bufio.NewReader(io.LimitReader(conn, longest)).ReadString('\n') // a part of a line is an unknown name
+	reading.Stop()
+	writing := time.AfterFunc(wait, func() { conn.SetWriteDeadline(past) })
+	fmt.Fprintf(conn, "ready up %d%%\n", Percent(table, strings.TrimSpace(line)))
+	writing.Stop()
+}
+
+// Percent is the weight of an endpoint, "service/endpoint" or a name that is
+// unique in the table, for a request that no rule singles out. The largest
+// weight of the service is 100, and the others are in proportion, rounded, but
+// at least 1: only an endpoint with no traffic at all, such as an ejected one,
+// is 0, which HAProxy shows as DRAIN. An endpoint that the table does not know
+// is 100: HAProxy's own balancing and checks then hold.
+func Percent(table *router.Table, name string) int {
+	service, endpoint, ok := find(table, name)
+	if !ok {
+		return 100
+	}
+	routes := table.Load(service)
+	plain := routes.Decide(&mesh.Request{Service: service}, 0)
+	largest, own := 0.0, 0.0
+	for i, w := range plain.Weights {
+		largest = max(largest, w)
+		if routes.Endpoints[i].Name == endpoint {
+			own = w
+		}
+	}
+	switch {
+	case largest == 0:
+		return 100
+	case own == 0:
+		return 0
+	}
+	return max(1, int(100*own/largest+0.5))
+}
+
+// find takes the name apart. A service's name may contain slashes, an
+// endpoint's may not.
+func find(table *router.Table, name string) (service, endpoint string, ok bool) {
+	if i := strings.LastIndexByte(name, '/'); i >= 0 {
+		service, endpoint = name[:i], name[i+1:]
+		return service, endpoint, holds(table, service, endpoint)
+	}
+	for _, s := range table.Services() {
+		if holds(table, s, name) {
+			if ok { // two services have one: which is meant?
+				return "", "", false
+			}
+			service, ok = s, true
+		}
+	}
+	return service, name, ok
+}
+
+func holds(table *router.Table, service, endpoint string) bool {
+	for _, e := range table.Load(service).Endpoints {
+		if e.Name == endpoint {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"github.com/fairway-mesh/fairway/api"
+	"github.com/fairway-mesh/fairway/api/proxy/haproxy"
+	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/model"
+	"github.com/fairway-mesh/fairway/predict"
+	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/rules"
+)
+
+// drain is how long calls may take to end once the daemon is asked to stop.
+const drain = 5 * time.Second
+
+// daemon is everything that the options name, read and put together.
+type daemon struct {
+	*options
+	set    *rules.Set
+	model  *model.Model
+	source *source
+	loop   *loop
+	api    *api.Server
+	calls  *api.Metrics
+	reg    *prometheus.Registry
+	log    *slog.Logger
+}
+
+// newDaemon reads what the options name, and refuses what is wrong with it. It
+// listens nowhere yet.
+func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, err error) {
+	d := &daemon{options: o, reg: prometheus.NewRegistry(), log: slog.New(slog.NewTextHandler(stderr, nil))}
+	defer func() {
+		if err != nil {
+			d.close()
+		}
+	}()
+	if d.set, err = loadRules(o.rules); err != nil {
+		return nil, err
+	}
+	var forecast *predict.Predictor
+	if o.model != "" {
+		if d.model, err = model.Load(o.model); err == nil {
+			forecast, err = predict.Compile(d.model)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--model: %w", err)
+		}
+	}
+	if d.source, err = openSource(ctx, o, d.model, d.set); err != nil {
+		return nil, err
+	}
+	cfg := router.DefaultConfig()
+	cfg.Rules, cfg.StaleAfter = d.set, o.staleAfter
+	if err := errors.Join(cfg.Validate(), featureConfig(d.model).Validate()); err != nil {
+		return nil, err
+	}
+	table := router.NewTable(d.set, cfg)
+	d.loop = &loop{
+		extractor: features.New(featureConfig(d.model)), policy: policy(d.model, forecast, cfg, o), table: table,
+		metrics: newMetrics(d.reg, d.model), log: d.log, clock: time.Now, from: d.source.from, step: d.source.timing.Step,
+	}
+	d.calls = api.NewMetrics(d.reg, time.Now)
+	d.reg.MustRegister(api.TableMetrics(table))
+	served := api.DefaultConfig()
+	served.Seed, served.Policy = rand.Uint64(), d.loop.policy.Name()
+	served.Horizon = d.source.timing.Horizon
+	d.api, err = api.New(table, d.calls, served)
+	return d, err
+}
+
+func (d *daemon) close() {
+	if d.source != nil && d.source.close != nil {
+		if err := d.source.close(); err != nil {
+			d.log.Error("closing the recording", "error", err)
+		}
+	}
+}
+
+func loadRules(path string) (*rules.Set, error) {
+	if path == "" {
+		return nil, nil
+	}
+	file, err := rules.Load(path)
+	if err != nil {
+		return nil, fmt.Errorf("--rules: %w", err)
+	}
+	set, err := rules.Compile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--rules: %w", err)
+	}
+	return set, nil
+}
+
+func featureConfig(m *model.Model) features.Config {
+	if m == nil {
+		return features.DefaultConfig()
+	}
+	return m.FeatureConfig()
+}
+
+func versionOf(m *model.Model) string { return strconv.FormatUint(uint64(m.Version), 10) }
+
+// String says what was read, for --check-config.
+func (d *daemon) String() string {
+	text := "ok"
+	if d.model != nil {
+		text += fmt.Sprintf("; model %s version %s", d.model.Name, versionOf(d.model))
+	}
+	text += fmt.Sprintf("; schema %s, a window every %v", d.source.schema.Name, d.source.timing.Step)
+	if d.set != nil {
+		text += fmt.Sprintf("; rules %s of %d services", d.set.Version(), len(d.set.Services()))
+	}
+	return text
+}
+
+// serve listens, runs the loop, and stops all of it when ctx ends or anything
+// fails. No goroutine outlives it.
+func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
+	listeners, err := listen(d.listen, d.admin, d.haproxyAgent)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	serveGRPC(ctx, g, d, listeners[0])
+	if l := listeners[1]; l != nil {
+		serveHTTP(ctx, g, adminMux(d.reg, d.loop.ready.Load), l)
+	}
+	if l := listeners[2]; l != nil {
+		g.Go(func() error { return haproxy.Serve(ctx, l, d.loop.table) })
+	}
+	for i, what := range []string{"api", "admin", "haproxy-agent"} {
+		if listeners[i] != nil {
+			fmt.Fprintln(stdout, what, listeners[i].Addr())
+		}
+	}
+	d.log.Info("serving", "checked", d.String())
+	g.Go(func() error {
+		d.loop.run(d.source.windows(ctx))
+		if d.once {
+			stop(errOver)
+		}
+		return nil
+	})
+	err = g.Wait()
+	d.log.Info("stopped", "error", err)
+	return err
+}
+
+// listen opens the addresses; an empty one is left nil.
+func listen(addresses ...string) ([]net.Listener, error) {
+	listeners := make([]net.Listener, len(addresses))
+	for i, address := range addresses {
+		if address == "" {
+			continue
+		}
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			for _, open := range listeners[:i] {
+				if open != nil {
+					open.Close()
+				}
+			}
+			return nil, err
+		}
+		listeners[i] = l
+	}
+	return listeners, nil
+}
+
+func serveGRPC(ctx context.Context, g *errgroup.Group, d *daemon, l net.Listener) {
+	server := grpc.NewServer(grpc.UnaryInterceptor(d.calls.Unary), grpc.StreamInterceptor(d.calls.Stream))
+	d.api.Register(server)
+	g.Go(func() error { return server.Serve(l) })
+	g.Go(func() error {
+		<-ctx.Done()
+		d.api.Close()
+		late := time.AfterFunc(drain, server.Stop)
+		defer late.Stop()
+		server.GracefulStop()
+		return nil
+	})
+}
+
+func serveHTTP(ctx context.Context, g *errgroup.Group, mux http.Handler, l net.Listener) {
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	g.Go(func() error {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil { // a profile is still being taken
+			return server.Close()
+		}
+		return nil
+	})
+}

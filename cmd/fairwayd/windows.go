@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/model"
+	"github.com/fairway-mesh/fairway/prom"
+	"github.com/fairway-mesh/fairway/router/rules"
+)
+
+// source is where windows come from.
+type source struct {
+	windows func(ctx context.Context) iter.Seq2[mesh.Window, error]
+	timing  mesh.Timing
+	schema  *mesh.Schema
+	from    time.Time // when serving begins; zero: with the first window
+	close   func() error
+}
+
+// openSource opens what the options name. m may be nil.
+func openSource(ctx context.Context, o *options, m *model.Model, set *rules.Set) (*source, error) {
+	schema, err := chosenSchema(o, m)
+	switch {
+	case err != nil:
+		return nil, err
+	case o.prometheus != "":
+		return poll(ctx, o, m, schema)
+	case o.recording != "":
+		return replay(ctx, o, m, schema)
+	}
+	return rulesAlone(set), nil
+}
+
+// chosenSchema is the one that was asked for, or the model's, or nil.
+func chosenSchema(o *options, m *model.Model) (*mesh.Schema, error) {
+	if o.schema != "" {
+		s, err := prom.LoadSchema(o.schema)
+		if err != nil {
+			return nil, fmt.Errorf("--schema: %w", err)
+		}
+		return s, nil
+	}
+	if m != nil {
+		return &m.Schema, nil
+	}
+	return nil, nil
+}
+
+// detecting is how long a server may take to say what it holds.
+const detecting = 10 * time.Second
+
+// poll asks a Prometheus server at each step.
+func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) (*source, error) {
+	server, err := prom.Dial(o.prometheus)
+	if err != nil {
+		return nil, fmt.Errorf("--prometheus: %w", err)
+	}
+	if schema == nil {
+		ctx, cancel := context.WithTimeout(ctx, detecting)
+		defer cancel()
+		if schema, err = prom.Detect(ctx, server); err != nil {
+			return nil, fmt.Errorf("--prometheus %s: %w (or name the schema with --schema)", o.prometheus, err)
+		}
+	}
+	timing := mesh.Timing{Step: schema.Step, Range: schema.Range}
+	if m != nil {
+		timing = m.Timing
+	}
+	if timing.Step <= 0 || timing.Range <= 0 {
+		return nil, fmt.Errorf("schema %s has no step or no range; add both to its file", schema.Name)
+	}
+	return &source{
+		schema: schema, timing: timing,
+		windows: func(ctx context.Context) iter.Seq2[mesh.Window, error] {
+			return prom.Poll(ctx, server, schema, timing, ticks(ctx, timing.Step))
+		},
+	}, nil
+}
+
+// ticks gives the time at once and then at each step, until ctx ends. Steps
+// that pass while nobody listens are left out.
+func ticks(ctx context.Context, step time.Duration) <-chan time.Time {
+	ch := make(chan time.Time)
+	go func() {
+		defer close(ch)
+		ticker := time.NewTicker(step)
+		defer ticker.Stop()
+		for now := time.Now(); ; {
+			select {
+			case ch <- now:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case now = <-ticker.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ch
+}
+
+// replay plays a recording in its own time, o.speed times as fast.
+func replay(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) (*source, error) {
+	var rec *datasets.Recording
+	var err error
+	if schema == nil {
+		rec, err = datasets.Open(ctx, o.recording, "")
+	} else {
+		rec, err = datasets.OpenWith(ctx, o.recording, schema)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--recording: %w", err)
+	}
+	if _, err := prom.Check(ctx, rec.Dump, rec.Schema); err != nil {
+		return nil, errors.Join(fmt.Errorf("--recording %s: %w", o.recording, err), rec.Close())
+	}
+	s := &source{schema: rec.Schema, timing: rec.Timing(0, 0), close: rec.Close}
+	if m != nil {
+		s.timing = m.Timing
+	}
+	if o.from == "held-back" {
+		s.from = m.Card.Split.TestStart
+		start, end := rec.Dump.Span()
+		if s.from.Before(start) || !s.from.Before(end) {
+			return nil, errors.Join(rec.Close(), fmt.Errorf("--from held-back: the model held back what comes after %s, and %s goes from %s to %s; was it trained on this recording?",
+				s.from.UTC().Format(time.RFC3339), o.recording, start.UTC().Format(time.RFC3339), end.UTC().Format(time.RFC3339)))
+		}
+	}
+	s.windows = func(ctx context.Context) iter.Seq2[mesh.Window, error] {
+		return play(ctx, rec.Windows(ctx, s.timing), s.from, o.speed, s.timing.Step, o.once)
+	}
+	return s, nil
+}
+
+// errOver follows the last window of a recording.
+var errOver = errors.New("the recording is over")
+
+// play holds windows back until their time has come: what is before from
+// passes at once, then speed seconds of the recording pass in one. After the
+// last window it yields errOver, with the time in the window, at each step of
+// the clock, unless the recording is played once.
+func play(ctx context.Context, windows iter.Seq2[mesh.Window, error], from time.Time, speed float64, step time.Duration, once bool) iter.Seq2[mesh.Window, error] {
+	return func(yield func(mesh.Window, error) bool) {
+		var began, first, last time.Time
+		for w, err := range windows {
+			if err == nil && !w.Time.Before(from) {
+				if began.IsZero() {
+					began, first = time.Now(), w.Time
+				}
+				due := began.Add(time.Duration(float64(w.Time.Sub(first)) / speed))
+				if last = w.Time; !sleep(ctx, time.Until(due)) {
+					return
+				}
+			}
+			if err != nil {
+				w.Time = last
+			}
+			if !yield(w, err) {
+				return
+			}
+		}
+		for !once && sleep(ctx, step) {
+			last = last.Add(time.Duration(float64(step) * speed))
+			if !yield(mesh.Window{Time: last}, errOver) {
+				return
+			}
+		}
+	}
+}
+
+// sleep reports whether d passed before ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// rulesAlone gives one window of each service of the rules, in which nothing
+// was seen.
+func rulesAlone(set *rules.Set) *source {
+	schema := &mesh.Schema{Name: "rules"}
+	return &source{schema: schema, windows: func(context.Context) iter.Seq2[mesh.Window, error] {
+		return func(yield func(mesh.Window, error) bool) {
+			now := time.Now()
+			for _, name := range set.Services() {
+				w := mesh.Window{Service: name, Time: now, Start: now, End: now, Schema: schema}
+				for _, e := range set.Service(name).Service.Endpoints {
+					w.Endpoints = append(w.Endpoints, e.Endpoint)
+				}
+				if !yield(w, nil) {
+					return
+				}
+			}
+		}
+	}}
+}

@@ -1,0 +1,70 @@
+package predict
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/model"
+)
+
+// TestCurvesNeverFall: over random networks, small and violent, mean, errors
+// and cost do not decrease in the load; quantiles are in order.
+func TestCurvesNeverFall(t *testing.T) {
+	rng := rand.New(rand.NewPCG(12, 12))
+	objectives := []mesh.Objective{
+		mesh.DefaultObjective(),
+		{Deadline: 50 * time.Millisecond, Percentile: 0.9, ErrorCost: 10},
+		{Deadline: 50 * time.Millisecond, Percentile: 0.9, ErrorCost: 0.1}, // a failure cheaper than most answers
+	}
+	for round := range 200 {
+		m := trained(rng, model.Outcome)
+		m.Routing.Layers = layers(rng, math.Pow(10, 3*rng.Float64()-1.5), len(m.Routing.Columns), 16, model.OutcomeOutputs)
+		f := frame(rng, 4)
+		set(f, 3, "load_now", 9)
+		curves := ask(t, compile(t, m), f, nil).Curves
+		for i := range curves {
+			c := &curves[i]
+			last := [5]float64{}
+			for step := range 200 {
+				load := c.Capacity * 4 * float64(step) / 199
+				now := [5]float64{c.Mean(load), c.Errors(load)}
+				for k, o := range objectives {
+					now[2+k] = c.Cost(load, o)
+				}
+				for k, v := range now {
+					if math.IsNaN(v) || math.IsInf(v, 0) || v < last[k]*(1-1e-12) {
+						t.Fatalf("round %d, %+v: at load %v value %d is %v after %v", round, *c, load, k, v, last[k])
+					}
+				}
+				if a := c.Predict(load); !(a.P50 <= a.P90 && a.P90 <= a.P99) || a.ErrorRatio > 1 || a.Mean != now[0] {
+					t.Fatalf("round %d: %+v", round, a)
+				}
+				last = now
+			}
+			if last[0] < c.Ref/20 || last[0] > 50*c.Ref {
+				t.Fatalf("round %d: mean %v is out of bounds of %v", round, last[0], c.Ref)
+			}
+		}
+	}
+}
+
+func TestCostIsTheObjectives(t *testing.T) {
+	c := Curve{Known: true, Ref: 0.1, Capacity: 100, Coef: [5]float64{0.5, 1, 0, 0, 2}, Low: 0.05, High: 50, Err0: -3, Err1: 2}
+	o := mesh.Objective{Deadline: time.Second, Percentile: 0.99, ErrorCost: 2}
+	for _, load := range []float64{0, 50, 100, 500} {
+		if got, want := c.Cost(load, o), o.Cost(c.Mean(load), c.Errors(load)); math.Abs(got-want) > 1e-12 {
+			t.Errorf("at %v: cost %v; want %v", load, got, want)
+		}
+	}
+}
+
+func TestSoftplus(t *testing.T) {
+	for x, want := range map[float64]float64{0: math.Ln2, 1000: 1000, -1000: 0, -20: 2.0611536203143807e-09} {
+		if got := softplus(x); math.Abs(got-want) > 1e-15*(1+want) {
+			t.Errorf("softplus(%v) = %v; want %v", x, got, want)
+		}
+	}
+}

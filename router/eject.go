@@ -1,0 +1,263 @@
+package router
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/predict"
+	"github.com/fairway-mesh/fairway/router/rules"
+)
+
+// Eject takes all traffic from endpoints that are down (up = 0), that fail
+// nearly every request, or that the forecast (nil: none) expects to fail.
+//
+// The mechanics are those of gRFC A50: an ejection lasts the base time × how
+// often it happened lately, at most MaxEjection; at most max(1, 10 %) of the
+// endpoints are ejected, the worst first; the others that qualify are held at
+// the floor weight. If fewer than half would stay untouched, nothing is done
+// (Envoy's panic threshold). An endpoint returns through a slow start. State
+// advances once per window. An endpoint of which nothing was seen for longer
+// than MaxEjection has left: it gets nothing and does not count.
+func Eject(p Policy, forecast *predict.Predictor, cfg Config) Policy {
+	return &eject{Policy: p, forecast: forecast, cfg: cfg, services: map[string]*ejections{}}
+}
+
+type eject struct {
+	Policy
+	forecast *predict.Predictor
+	cfg      Config
+	services map[string]*ejections
+}
+
+// ejections is the memory of one service.
+type ejections struct {
+	End    time.Time // of the newest window
+	ByName map[string]*ejection
+}
+
+// ejection is the memory of one endpoint.
+type ejection struct {
+	Severity float64   // in the newest window; 0 is well
+	Until    time.Time // zero: not ejected
+	Returned time.Time // when the last ejection ended, zero before any
+	Calm     time.Time // since when it has been well, or Count last fell
+	Count    int       // of ejections lately
+	Seen     time.Time // when it last had a value
+	Gone     bool
+}
+
+func (p *eject) Decide(dst *Decision, f *features.Frame) error {
+	if err := p.Policy.Decide(dst, f); err != nil {
+		return err
+	}
+	p.ask(dst, f)
+	state := p.services[f.Service]
+	if state == nil {
+		state = &ejections{ByName: map[string]*ejection{}}
+		p.services[f.Service] = state
+	}
+	limits := p.cfg.Rules.Service(f.Service).Service.Limits
+	if len(state.ByName) == 0 || f.End.After(state.End) {
+		state.End = f.End
+		p.observe(state, dst, f)
+		p.advance(state, dst, f.Time, limits)
+	}
+	p.apply(state, dst, f.Time, limits)
+	return nil
+}
+
+// ask fills the forecasts.
+func (p *eject) ask(dst *Decision, f *features.Frame) {
+	if p.forecast == nil {
+		return
+	}
+	dst.Failures = sized(dst.Failures, len(f.Endpoints))
+	if err := p.forecast.Forecast(dst.Failures, f); err != nil {
+		dst.Failures = dst.Failures[:0]
+		if !errors.Is(err, predict.ErrNoNetwork) {
+			dst.Notes = append(dst.Notes, "no failure forecast: "+err.Error())
+		}
+	}
+}
+
+// observe takes in what the window says of each endpoint.
+func (p *eject) observe(state *ejections, dst *Decision, f *features.Frame) {
+	alive := false
+	for i, e := range f.Endpoints {
+		s := state.ByName[e.Name]
+		if s == nil {
+			s = &ejection{Seen: f.Time, Calm: f.Time}
+			state.ByName[e.Name] = s
+		}
+		if shows(f, i) {
+			s.Seen, alive = f.Time, true
+		}
+		s.Severity = p.severity(dst, f, i)
+	}
+	for name, s := range state.ByName {
+		if f.Find(name) < 0 {
+			delete(state.ByName, name)
+			continue
+		}
+		s.Gone = alive && f.Time.Sub(s.Seen) > p.cfg.MaxEjection
+	}
+}
+
+// shows reports whether the window has any sign of life of endpoint i.
+func shows(f *features.Frame, i int) bool {
+	for column, x := range f.Window.Row(i) {
+		if f.Schema.Series[column].Name == mesh.Up {
+			if x > 0 {
+				return true
+			}
+		} else if !math.IsNaN(x) {
+			return true
+		}
+	}
+	return false
+}
+
+// minRequests is the least number of requests from which an error ratio is
+// believed: the request volume of gRFC A50 for a few endpoints.
+const minRequests = 5
+
+// severity is 0 for an endpoint that is well; the higher, the sooner it is
+// ejected. A forecast counts only while the metrics can be believed.
+func (p *eject) severity(dst *Decision, f *features.Frame, i int) float64 {
+	switch errorRatio := f.At(i, mesh.ErrorRatio); {
+	case f.At(i, mesh.Up) == 0:
+		return 3
+	case errorRatio >= p.cfg.ErrorThreshold && i < len(f.Requests) && f.Requests[i] >= minRequests:
+		return 2
+	}
+	trusted := dst.Reason != WarmUp && dst.Reason != Stale
+	if trusted && len(dst.Failures) > 0 && dst.Failures[i].Probability >= p.cfg.FailureThreshold {
+		return dst.Failures[i].Probability
+	}
+	return 0
+}
+
+// advance decides who is ejected in this window.
+func (p *eject) advance(state *ejections, dst *Decision, now time.Time, limits rules.Limits) {
+	type claim struct {
+		name string
+		rank float64
+	}
+	var claims []claim
+	n := 0
+	for _, e := range dst.Endpoints {
+		s := state.ByName[e.Name]
+		if s.Gone {
+			continue
+		}
+		n++
+		held := now.Before(s.Until)
+		if s.Severity > 0 || held {
+			claims = append(claims, claim{e.Name, s.Severity})
+		}
+		p.calm(s, now)
+	}
+	slices.SortFunc(claims, func(a, b claim) int {
+		return cmp.Or(cmp.Compare(b.rank, a.rank), cmp.Compare(a.name, b.name))
+	})
+	claims = claims[:min(len(claims), maxEjected(limits, n))]
+	chosen := func(name string) bool {
+		return slices.ContainsFunc(claims, func(c claim) bool { return c.name == name })
+	}
+	for name, s := range state.ByName {
+		switch ejected := !s.Until.IsZero(); {
+		case !chosen(name) && ejected:
+			s.Until, s.Returned, s.Calm = time.Time{}, now, now
+		case chosen(name) && !now.Before(s.Until): // new, or it has lasted and is needed still
+			most := int(p.cfg.MaxEjection/p.cfg.BaseEjection) + 1
+			s.Count = min(max(s.Count, 0)+1, most)
+			s.Until = now.Add(min(time.Duration(s.Count)*p.cfg.BaseEjection, p.cfg.MaxEjection))
+		}
+	}
+}
+
+// calm forgets one earlier ejection for each base time that an endpoint was
+// well.
+func (p *eject) calm(s *ejection, now time.Time) {
+	switch {
+	case s.Severity > 0 || !s.Until.IsZero():
+		s.Calm = now
+	case s.Count > 0 && now.Sub(s.Calm) >= p.cfg.BaseEjection:
+		s.Count--
+		s.Calm = now
+	}
+}
+
+// maxEjected is how many of n endpoints may be ejected at once.
+func maxEjected(l rules.Limits, n int) int { return max(1, int(l.MaxEjection*float64(n)+1e-9)) }
+
+// apply writes the ejections into the weights.
+func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rules.Limits) {
+	n, failing := 0, 0
+	for _, e := range dst.Endpoints {
+		if s := state.ByName[e.Name]; s != nil && !s.Gone {
+			n++
+			if s.Severity > 0 || !s.Until.IsZero() {
+				failing++
+			}
+		}
+	}
+	panicking := float64(n-failing) < p.cfg.PanicThreshold*float64(n)
+	if panicking {
+		dst.Notes = append(dst.Notes, fmt.Sprintf("panic: %d of %d endpoints are failing; no ejection", failing, n))
+	}
+	least := floorWeight(limits, len(dst.Endpoints))
+	for i, e := range dst.Endpoints {
+		s := state.ByName[e.Name]
+		switch {
+		case s == nil:
+		case s.Gone:
+			dst.Ejected[i], dst.Weights[i] = true, 0
+		case panicking:
+		case !s.Until.IsZero():
+			dst.Ejected[i], dst.Weights[i] = true, 0
+		case s.Severity > 0:
+			dst.Weights[i] = min(dst.Weights[i], least)
+		default:
+			dst.Weights[i] *= p.slowStart(s, now)
+		}
+	}
+	settle(dst.Weights, dst.Ejected)
+}
+
+// slowStart is the part of its weight that a returned endpoint gets: a tenth
+// at first (Envoy's slow start, aggression 1).
+func (p *eject) slowStart(s *ejection, now time.Time) float64 {
+	if s.Returned.IsZero() || p.cfg.SlowStart <= 0 {
+		return 1
+	}
+	return min(max(float64(now.Sub(s.Returned))/float64(p.cfg.SlowStart), 0.1), 1)
+}
+
+// settle makes weights sum to 1. Where the open endpoints have none, they get
+// equal ones; where none is open, they stay zero only if there are none.
+func settle(weights mesh.Weights, closed []bool) {
+	sum, open := 0.0, 0
+	for i, w := range weights {
+		sum += w
+		if !closed[i] {
+			open++
+		}
+	}
+	for i := range weights {
+		switch {
+		case sum > 0:
+			weights[i] /= sum
+		case open == 0:
+			weights[i] = 1 / float64(len(weights))
+		case !closed[i]:
+			weights[i] = 1 / float64(open)
+		}
+	}
+}

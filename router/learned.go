@@ -1,0 +1,236 @@
+package router
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/model"
+	"github.com/fairway-mesh/fairway/predict"
+	"github.com/fairway-mesh/fairway/router/rules"
+)
+
+// learned sets weights by what a model predicts.
+type learned struct {
+	model   *model.Model
+	predict *predict.Predictor
+	cfg     Config
+	name    string
+	seen    map[string]*progress
+	solver  solver
+	curves  []predict.Curve
+	known   []int // positions of the endpoints with a curve
+	loads   []float64
+}
+
+// progress is how far the windows of a service have come.
+type progress struct {
+	Windows int
+	End     time.Time
+}
+
+// Learned asks the model m, compiled to p. An outcome network gives each
+// endpoint's cost as a function of its load; the weights are those of least
+// total cost at the service's present rate. Of a softmax or fixed5 network the
+// weights are its preferences. With age the weights shrink towards the
+// endpoints' capacities.
+//
+// It declines with NoModel (m or p is nil, or there is no routing network),
+// NotIdentifiable, WarmUp, Stale, SchemaMismatch, NotFinite or Unfamiliar.
+func Learned(m *model.Model, p *predict.Predictor, cfg Config) Policy {
+	l := &learned{model: m, predict: p, cfg: cfg, seen: map[string]*progress{}}
+	if m != nil {
+		l.name = m.Name
+		if m.Version != 0 {
+			l.name += "@" + strconv.FormatUint(uint64(m.Version), 10)
+		}
+	}
+	return l
+}
+
+func (l *learned) Name() string { return "learned" }
+
+func (l *learned) Decide(dst *Decision, f *features.Frame) error {
+	dst.reset(f)
+	dst.Policy, dst.Model, dst.Source = l.Name(), l.name, SourceModel
+	if err := l.ready(dst, f); err != nil {
+		return err
+	}
+	service := l.cfg.Rules.Service(f.Service).Service
+	if err := l.weigh(dst, f, service); err != nil {
+		return decline(err)
+	}
+	return nil
+}
+
+// ready declines where the model should not be asked at all. It counts the
+// windows, whatever it answers.
+func (l *learned) ready(dst *Decision, f *features.Frame) error {
+	state := l.seen[f.Service]
+	if state == nil {
+		state = &progress{}
+		l.seen[f.Service] = state
+	}
+	if state.Windows == 0 || f.End.After(state.End) {
+		state.Windows, state.End = state.Windows+1, f.End
+	}
+	switch {
+	case l.model == nil || l.predict == nil || l.model.Routing == nil:
+		return NoModel
+	case len(f.Endpoints) == 0:
+		return NoEndpoints
+	case slices.Contains(l.model.Card.Unidentified, f.Service):
+		return NotIdentifiable
+	case state.Windows < l.cfg.WarmUp:
+		return fmt.Errorf("%w: %d of %d windows", WarmUp, state.Windows, l.cfg.WarmUp)
+	case dst.Age > l.staleAfter(f):
+		return fmt.Errorf("%w: metrics are %v old, more than %v", Stale, dst.Age, l.staleAfter(f))
+	}
+	return decline(l.predict.Familiar(f))
+}
+
+func (l *learned) staleAfter(f *features.Frame) time.Duration {
+	switch {
+	case l.cfg.StaleAfter > 0:
+		return l.cfg.StaleAfter
+	case l.model.Timing.Step > 0:
+		return l.model.Timing.Delay + 3*l.model.Timing.Step
+	case f.Schema != nil && f.Schema.Step > 0:
+		return 3 * f.Schema.Step
+	}
+	return 45 * time.Second
+}
+
+func (l *learned) weigh(dst *Decision, f *features.Frame, service *rules.Service) error {
+	n := len(f.Endpoints)
+	floor := floorWeight(service.Limits, n)
+	dst.Predictions = sized(dst.Predictions, n)
+	if l.model.Routing.Kind != model.Outcome {
+		if err := l.predict.Predict(dst.Predictions, f, nil); err != nil {
+			return err
+		}
+		for i := range dst.Weights {
+			dst.Weights[i] = dst.Predictions[i].Preference
+		}
+		if !finite(dst.Weights) {
+			return fmt.Errorf("%w: a preference", NotFinite)
+		}
+		dst.Weights.Normalize()
+		raise(dst.Weights, floor, nil)
+		return nil
+	}
+	l.curves = sized(l.curves, n)
+	if err := l.predict.Curves(l.curves, f); err != nil {
+		return err
+	}
+	objective := service.Objective
+	if objective == (mesh.Objective{}) {
+		objective = l.model.Objective
+	}
+	rate, err := l.split(dst, f, objective, floor)
+	if err != nil {
+		return err
+	}
+	for i := range l.curves {
+		dst.Predictions[i] = l.curves[i].Predict(rate * dst.Weights[i])
+	}
+	return nil
+}
+
+// split solves the weights of the endpoints that have a curve. The others,
+// of which nothing is known yet, get the mean of their peers (gRFC A58).
+func (l *learned) split(dst *Decision, f *features.Frame, o mesh.Objective, floor float64) (rate float64, err error) {
+	l.known = l.known[:0]
+	capacity := 0.0
+	for i := range l.curves {
+		if l.curves[i].Known {
+			l.known = append(l.known, i)
+			capacity += l.curves[i].Capacity
+		}
+	}
+	if len(l.known) == 0 {
+		return 0, fmt.Errorf("%w: no endpoint has a latency and a capacity yet", WarmUp)
+	}
+	n, k := float64(len(f.Endpoints)), float64(len(l.known))
+	rate = serviceRate(f)
+	total := max(rate*k/n, l.cfg.MinLoad*capacity, 1e-6)
+	l.loads = sized(l.loads, len(l.known))
+	// floor is a part of the traffic of all n endpoints, n/k of that of the k.
+	solved := l.solver.solve(l.loads, total, floor*n/k*total, func(i int, load float64) float64 {
+		return l.curves[l.known[i]].Cost(load, o)
+	})
+	if !solved {
+		return 0, fmt.Errorf("%w: a predicted cost", NotFinite)
+	}
+	shrink := l.shrink(dst.Age, f)
+	for i := range dst.Weights {
+		dst.Weights[i] = 1 / n
+	}
+	for j, i := range l.known {
+		prior := 1 / k
+		if capacity > 0 {
+			prior = l.curves[i].Capacity / capacity
+		}
+		dst.Weights[i] = ((1-shrink)*l.loads[j]/total + shrink*prior) * k / n
+	}
+	if !finite(dst.Weights) {
+		return 0, fmt.Errorf("%w: a weight", NotFinite)
+	}
+	dst.Weights.Normalize()
+	return rate, nil
+}
+
+// shrink is 0 up to a third of the age at which the metrics are stale and 1
+// there: what is known of load wears off (load interpretation, Dahlin 2000).
+func (l *learned) shrink(age time.Duration, f *features.Frame) float64 {
+	stale := l.staleAfter(f).Seconds()
+	return min(max((age.Seconds()-stale/3)/(stale*2/3), 0), 1)
+}
+
+// serviceRate is the requests/s of the whole service in the window; 0 when it
+// is not known.
+func serviceRate(f *features.Frame) float64 {
+	sum := 0.0
+	for i := range f.Endpoints {
+		if rate := f.At(i, mesh.RequestRate); rate > 0 {
+			sum += rate
+		}
+	}
+	if math.IsInf(sum, 0) {
+		return 0
+	}
+	return sum
+}
+
+func finite(list []float64) bool {
+	for _, x := range list {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// decline turns the predictor's errors into reasons; others stay as they are.
+func decline(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, pair := range []struct {
+		err    error
+		reason Reason
+	}{
+		{predict.ErrNoNetwork, NoModel}, {predict.ErrSchema, SchemaMismatch},
+		{predict.ErrNotFinite, NotFinite}, {predict.ErrUnfamiliar, Unfamiliar},
+	} {
+		if errors.Is(err, pair.err) {
+			return fmt.Errorf("%w: %w", pair.reason, err)
+		}
+	}
+	return err
+}

@@ -1,0 +1,201 @@
+package router
+
+import (
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/model"
+	"github.com/fairway-mesh/fairway/predict"
+)
+
+func TestLearnedSplitsByPredictedCost(t *testing.T) {
+	list := six()
+	for i := range list {
+		list[i].rate = 70 // busy: what each gets matters
+	}
+	list[0] = list[0].slow(3)
+	list[1].capacity = 300
+	f := frame(0, list...)
+	d := decide(t, learnt(t), f)
+	if d.Source != SourceModel || d.Policy != "learned" || d.Model != "queueing@3" || d.Reason != "" {
+		t.Errorf("source %v, policy %q, model %q, reason %q", d.Source, d.Policy, d.Model, d.Reason)
+	}
+	if !(d.Weights[0] < d.Weights[2] && d.Weights[2] < d.Weights[1]) {
+		t.Errorf("weights %v; want the slow below the ordinary below the large", d.Weights)
+	}
+	if d.Weights[1] > 0.9 {
+		t.Errorf("weights %v: that is argmax", d.Weights)
+	}
+	near(t, "weight of like endpoints", d.Weights[3], d.Weights[2], 1e-6)
+	near(t, "age", d.Age.Seconds(), 2, 0)
+	// The predictions are at the load that the weights cause.
+	p := compiledModel(t, queueing(t))
+	curves := make([]predict.Curve, 6)
+	if err := p.Curves(curves, f); err != nil {
+		t.Fatal(err)
+	}
+	near(t, "predicted mean", d.Predictions[1].Mean, curves[1].Mean(420*d.Weights[1]), 1e-9)
+}
+
+func TestLearnedGivesTheUnknownItsPeersMean(t *testing.T) {
+	list := six()
+	list[5].capacity = nan
+	list[0] = list[0].slow(4)
+	d := decide(t, learnt(t), frame(0, list...))
+	near(t, "weight of the unknown", d.Weights[5], 1.0/6, 1e-9)
+	if d.Weights[0] >= 1.0/6 {
+		t.Errorf("the slow endpoint gets %v", d.Weights[0])
+	}
+}
+
+func TestLearnedSpreadsWhileIdle(t *testing.T) {
+	list := six()
+	for i := range list {
+		list[i].rate = 0
+	}
+	list[0] = list[0].slow(0.9) // hardly better than its peers
+	d := decide(t, learnt(t), frame(0, list...))
+	if d.Weights[0] > 0.6 || d.Weights[1] < 0.02/6-1e-12 {
+		t.Errorf("weights %v: an idle service should not be sent to one endpoint", d.Weights)
+	}
+}
+
+func TestLearnedTakesPreferences(t *testing.T) {
+	m := queueing(t)
+	m.Routing.Kind = model.Softmax
+	m.Routing.Layers = []model.Layer{{In: 1, Out: 1, W: []float32{-50}, B: []float32{0}}}
+	cfg := DefaultConfig()
+	cfg.WarmUp = 0
+	list := six()
+	list[0] = list[0].failing(0.2)
+	d := decide(t, Learned(m, compiledModel(t, m), cfg), frame(0, list...))
+	near(t, "floor", d.Weights[0], 0.02/6, 1e-12)
+	near(t, "preferred", d.Weights[1], (1-0.02/6)/5, 1e-9)
+}
+
+func TestLearnedShrinksWithAge(t *testing.T) {
+	list := six()
+	list[0] = list[0].slow(4)
+	fresh := decide(t, learnt(t), frame(0, list...))
+	f := frame(0, list...)
+	f.Time = f.Time.Add(10 * time.Second)
+	aged := decide(t, learnt(t), f)
+	if !(fresh.Weights[0] < aged.Weights[0] && aged.Weights[0] < 1.0/6) {
+		t.Errorf("weight of the slow endpoint %v fresh, %v aged; want it to go towards 1/6", fresh.Weights[0], aged.Weights[0])
+	}
+	near(t, "age", aged.Age.Seconds(), 12, 0)
+}
+
+func TestLearnedDeclines(t *testing.T) {
+	m := queueing(t)
+	cfg := DefaultConfig()
+	cfg.WarmUp = 2
+	fresh := func() Policy { return Learned(m, compiledModel(t, m), cfg) }
+	warm := func(p Policy) Policy {
+		var d Decision
+		if err := p.Decide(&d, frame(0, six()...)); !errors.Is(err, WarmUp) {
+			t.Fatalf("first window: %v; want warm_up", err)
+		}
+		return p
+	}
+	for _, test := range []struct {
+		name   string
+		policy Policy
+		change func(f *features.Frame)
+		want   Reason
+	}{
+		{"the first window", fresh(), nil, WarmUp},
+		{"no model", Learned(nil, nil, cfg), nil, NoModel},
+		{"no routing network", func() Policy {
+			failureOnly := *m
+			failureOnly.Routing = nil
+			return Learned(&failureOnly, compiledModel(t, m), cfg)
+		}(), nil, NoModel},
+		{"old metrics", warm(fresh()), func(f *features.Frame) { f.Time = f.Time.Add(16 * time.Second) }, Stale},
+		{"another schema", warm(fresh()), func(f *features.Frame) { s := *schema; s.Series = s.Series[:5]; f.Schema = &s }, SchemaMismatch},
+		{"missing columns", warm(fresh()), func(f *features.Frame) { f.Names = []string{"a", "b", "c", "d", "e"} }, SchemaMismatch},
+		{"infinite input", warm(fresh()), func(f *features.Frame) { f.X[4] = float32(math.Inf(1)) }, NotFinite},
+		{"unfamiliar", warm(fresh()), func(f *features.Frame) {
+			for i := range f.Endpoints {
+				f.X[i*5+4] = 99
+			}
+		}, Unfamiliar},
+		{"nothing known", warm(fresh()), func(f *features.Frame) {
+			for i := range f.Endpoints {
+				f.X[i*5] = float32(nan)
+			}
+		}, WarmUp},
+		{"no endpoints", warm(fresh()), func(f *features.Frame) { f.Endpoints, f.Values, f.X = nil, nil, nil }, NoEndpoints},
+		{"not identifiable", func() Policy {
+			fixed := *m
+			fixed.Card.Unidentified = []string{"checkout"}
+			return Learned(&fixed, compiledModel(t, m), cfg)
+		}(), nil, NotIdentifiable},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := frame(1, six()...)
+			if test.change != nil {
+				test.change(f)
+			}
+			var d Decision
+			err := test.policy.Decide(&d, f)
+			if !errors.Is(err, test.want) {
+				t.Errorf("got %v; want %v", err, test.want)
+			}
+			// The reason travels through a fallback, and somebody answers.
+			if test.want == NoEndpoints {
+				return
+			}
+			d = Decision{}
+			if err := Fallback(test.policy, Static(nil)).Decide(&d, f); err != nil || d.Policy != "static" || d.Weights.Validate() != nil {
+				t.Errorf("fallback: %v, by %q", err, d.Policy)
+			}
+		})
+	}
+}
+
+func TestWarmUpCountsWindowsNotCalls(t *testing.T) {
+	m := queueing(t)
+	cfg := DefaultConfig()
+	p := Learned(m, compiledModel(t, m), cfg)
+	var d Decision
+	for range 20 {
+		if err := p.Decide(&d, frame(0, six()...)); !errors.Is(err, WarmUp) {
+			t.Fatalf("the same window again: %v", err)
+		}
+	}
+	for k := 1; k < 5; k++ {
+		if err := p.Decide(&d, frame(k, six()...)); !errors.Is(err, WarmUp) {
+			t.Fatalf("window %d: %v", k+1, err)
+		}
+	}
+	if err := p.Decide(&d, frame(5, six()...)); err != nil {
+		t.Errorf("window 6: %v", err)
+	}
+}
+
+func TestLearnedDoesNotAllocate(t *testing.T) {
+	p, f := learnt(t), frame(0, six()...)
+	var d Decision
+	if n := testing.AllocsPerRun(100, func() {
+		if err := p.Decide(&d, f); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 2 {
+		t.Errorf("%v allocations per decision; want hardly any", n)
+	}
+}
+
+func BenchmarkLearned(b *testing.B) {
+	p, f := learnt(b), frame(0, six()...)
+	var d Decision
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := p.Decide(&d, f); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package router
+
+import (
+	"math"
+	"time"
+
+	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/mesh"
+)
+
+// Limit bounds how far an endpoint's weight moves from one window to the next:
+// by Limits.Step of the service's traffic. All weights go the same part of
+// their way, the largest that keeps within the step. An ejection, and the
+// share that the others take over, is not slowed. Weights that a model set are
+// lifted to Limits.Floor. The first decision of a service is not limited.
+func Limit(p Policy, cfg Config) Policy {
+	return &limit{Policy: p, cfg: cfg, services: map[string]*movement{}}
+}
+
+type limit struct {
+	Policy
+	cfg      Config
+	services map[string]*movement
+}
+
+// movement is the memory of one service.
+type movement struct {
+	Time, End    time.Time
+	Before, Last map[string]float64 // weights by endpoint, of the window before and of this one
+	from         []float64          // scratch: Before, in the order of the frame
+}
+
+func (p *limit) Decide(dst *Decision, f *features.Frame) error {
+	if err := p.Policy.Decide(dst, f); err != nil {
+		return err
+	}
+	limits := p.cfg.Rules.Service(f.Service).Service.Limits
+	if dst.Source == SourceModel {
+		raise(dst.Weights, floorWeight(limits, len(dst.Weights)), dst.Ejected)
+	}
+	state := p.services[f.Service]
+	if state == nil {
+		state = &movement{Last: map[string]float64{}, Before: map[string]float64{}}
+		p.services[f.Service] = state
+	}
+	if state.due(f) {
+		state.Time, state.End = f.Time, f.End
+		state.Before, state.Last = state.Last, state.Before
+	}
+	state.from = sized(state.from, len(dst.Weights))
+	if state.start(dst) {
+		approach(dst.Weights, state.from, limits.Step)
+	}
+	clear(state.Last)
+	for i, e := range dst.Endpoints {
+		state.Last[e.Name] = dst.Weights[i]
+	}
+	return nil
+}
+
+// due reports whether f is a new step: a new window or, while none comes, as
+// much time as one takes.
+func (m *movement) due(f *features.Frame) bool {
+	step := time.Duration(0)
+	if f.Schema != nil {
+		step = f.Schema.Step
+	}
+	return m.Time.IsZero() || f.End.After(m.End) || f.Time.Sub(m.Time) >= max(step, 1)
+}
+
+// start writes the weights to move from, those of the endpoints that are open
+// now, scaled to sum 1. It returns false if there are none.
+func (m *movement) start(dst *Decision) bool {
+	sum := 0.0
+	for i, e := range dst.Endpoints {
+		m.from[i] = 0
+		if !dst.Ejected[i] {
+			m.from[i] = min(max(m.Before[e.Name], 0), 1) // whatever was restored
+		}
+		sum += m.from[i]
+	}
+	for i := range m.from {
+		m.from[i] /= sum
+	}
+	return sum > 0
+}
+
+// approach replaces weights by the point between from and them that no weight
+// has moved further than step to. Both sum to 1, so the point does.
+func approach(weights mesh.Weights, from []float64, step float64) {
+	furthest := 0.0
+	for i := range weights {
+		furthest = max(furthest, math.Abs(weights[i]-from[i]))
+	}
+	if furthest <= step {
+		return
+	}
+	for i := range weights {
+		weights[i] = from[i] + (weights[i]-from[i])*step/furthest
+	}
+}

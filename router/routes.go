@@ -1,0 +1,259 @@
+package router
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/rules"
+)
+
+// Answer is where one request should go, and why.
+type Answer struct {
+	Route    string
+	Subset   string // that the rule named, else the endpoint's; "default" if no rule matched
+	Endpoint int    // position in Routes.Endpoints, −1 when there is none
+	Priority int
+	Retries  int
+	Timeout  time.Duration
+	Source   Source
+	Reason   Reason
+	Policy   string
+	Model    string
+
+	RulesVersion string
+	TableVersion uint64
+	// Propensity is the exact probability of this endpoint under this route.
+	// For a request with a session key it is that over all keys: the pick of
+	// one key is fixed while the weights are, so requests of one session are
+	// one draw, not many.
+	Propensity  float64
+	Weights     mesh.Weights // of the route, over Routes.Endpoints; shared: do not write
+	MetricsTime time.Time    // end of the window that was decided upon; zero when none was
+	Decided     time.Time    // zero when nothing was
+	TTL         time.Duration
+}
+
+// Routes is all that is served for one service. It is never changed; neither
+// may be what its fields point to.
+type Routes struct {
+	Service string
+	// Endpoints are those of the metrics and of the rules, by name; what the
+	// metrics do not say of one is taken from the rules.
+	Endpoints []mesh.Endpoint
+	Version   uint64          // of the table when these were made
+	Decision  *Decision       // what the policy said, of the Frame's endpoints; nil when none was asked
+	Frame     *features.Frame // what it said it of, or nil
+	Notes     []string        // what could not be done as the rules say
+
+	matcher *rules.Matcher
+	met     []bool   // per rule, whether its criteria are
+	choices []choice // one per rule, then the one of no match
+	hashes  []uint64 // of the endpoints' names, for session keys
+}
+
+// choice is the readied answer of one route.
+type choice struct {
+	answer  Answer   // but for the endpoint
+	subsets []string // per endpoint
+	draw    draw
+}
+
+// Decide answers one request, using 64 random bits. It does not allocate and
+// takes no lock; any number of goroutines may call it.
+func (r *Routes) Decide(req *mesh.Request, u uint64) Answer {
+	c := r.choice(req)
+	a := c.answer
+	if req.SessionKey == "" {
+		a.Endpoint = c.draw.pick(u)
+	} else {
+		a.Endpoint = r.stick(a.Weights, req.SessionKey)
+	}
+	if a.Endpoint >= 0 {
+		a.Subset, a.Propensity = c.subsets[a.Endpoint], a.Weights[a.Endpoint]
+	}
+	return a
+}
+
+func (r *Routes) choice(req *mesh.Request) *choice {
+	if i := r.matcher.Match(req, r.met); i >= 0 {
+		return &r.choices[i]
+	}
+	return &r.choices[len(r.choices)-1]
+}
+
+// Answers lists the answer of each route, in the order in which they are
+// tried, then that of no match, without an endpoint picked.
+func (r *Routes) Answers() []Answer {
+	var list []Answer
+	for i := range r.choices {
+		list = append(list, r.choices[i].answer)
+	}
+	return list
+}
+
+// Explain says of each rule that is tried why it matches or does not.
+func (r *Routes) Explain(req *mesh.Request) []rules.Step { return r.matcher.Explain(req, r.met) }
+
+// stick picks an endpoint by weighted rendezvous hashing: the largest of
+// w/−ln(h), h the hash of key and endpoint as a number in (0, 1). Over all keys
+// the endpoints are picked in proportion to their weights, and a change of one
+// weight moves only the sessions that it must (Schindelhauer and Schomaker,
+// "Weighted distributed hash tables", SPAA 2005).
+func (r *Routes) stick(weights mesh.Weights, key string) int {
+	best, highest := -1, 0.0
+	seed := hash(key)
+	for i, w := range weights {
+		if w <= 0 {
+			continue
+		}
+		score := w / -math.Log((float64(scramble(seed^r.hashes[i])>>11)+0.5)/(1<<53))
+		if best < 0 || score > highest {
+			best, highest = i, score
+		}
+	}
+	return best
+}
+
+// hash is FNV-1a, scrambled.
+func hash(s string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return scramble(h)
+}
+
+// scramble is the finalizer of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
+func scramble(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// newRoutes readies everything that can be answered for a service. d and f are
+// kept; both are nil where no policy was asked.
+func newRoutes(service string, set *rules.Set, d *Decision, f *features.Frame, version uint64, cfg Config) *Routes {
+	r := &Routes{Service: service, Version: version, Decision: d, Frame: f, matcher: set.Service(service)}
+	base := Answer{RulesVersion: set.Version(), TableVersion: version, TTL: cfg.TTL, Endpoint: -1, Reason: WarmUp}
+	if d == nil {
+		d = unasked(service, set)
+	} else {
+		base.Reason, base.Decided = d.Reason, d.Time
+		if f != nil {
+			base.MetricsTime = f.End
+		}
+	}
+	base.Source, base.Policy, base.Model = d.Source, d.Policy, d.Model
+	weights, ejected := r.join(d)
+	for _, e := range r.Endpoints {
+		r.hashes = append(r.hashes, hash(e.Name))
+	}
+	for i := range r.matcher.Service.Routes {
+		rule := &r.matcher.Service.Routes[i]
+		r.met = append(r.met, r.meets(rule))
+		r.choices = append(r.choices, r.ruled(rule, weights, base))
+	}
+	r.choices = append(r.choices, r.unmatched(ejected, base))
+	return r
+}
+
+// unasked is the decision where no policy was asked: what the rules alone say.
+func unasked(service string, set *rules.Set) *Decision {
+	f := &features.Frame{Window: mesh.Window{Service: service}}
+	for _, e := range set.Service(service).Service.Endpoints {
+		f.Endpoints = append(f.Endpoints, e.Endpoint)
+	}
+	var d Decision
+	_ = Static(set).Decide(&d, f) // declines for want of endpoints only: then every choice says so
+	return &d
+}
+
+// join makes the endpoints, those of the decision and those that only the
+// rules know, and their weights. An endpoint that the metrics do not show yet
+// gets the mean of the others (gRFC A58).
+func (r *Routes) join(d *Decision) (weights mesh.Weights, ejected []bool) {
+	type place struct {
+		mesh.Endpoint
+		weight  float64
+		ejected bool
+	}
+	var places []place
+	for i, e := range d.Endpoints {
+		if ruled := find(r.matcher.Service.Endpoints, e.Name); ruled != nil {
+			e.Address = or(e.Address, ruled.Address)
+			e.Subset = or(e.Subset, ruled.Subset)
+			e.Zone = or(e.Zone, ruled.Zone)
+		}
+		places = append(places, place{e, d.Weights[i], d.Ejected[i]})
+	}
+	for _, e := range r.matcher.Service.Endpoints {
+		if !slices.ContainsFunc(d.Endpoints, func(known mesh.Endpoint) bool { return known.Name == e.Name }) {
+			places = append(places, place{Endpoint: e.Endpoint, weight: 1 / float64(max(len(d.Endpoints), 1))})
+			r.Notes = append(r.Notes, fmt.Sprintf("endpoint %q is in the rules but not in the metrics: it gets its peers' mean weight", e.Name))
+		}
+	}
+	slices.SortStableFunc(places, func(a, b place) int { return strings.Compare(a.Name, b.Name) })
+	for _, p := range places {
+		r.Endpoints = append(r.Endpoints, p.Endpoint)
+		weights, ejected = append(weights, p.weight), append(ejected, p.ejected)
+	}
+	weights.Normalize()
+	return weights, ejected
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// meets reports whether the criteria of a rule are met by the window.
+func (r *Routes) meets(rule *rules.Route) bool {
+	for _, c := range rule.Criteria {
+		if r.Frame == nil {
+			return false
+		}
+		target := func(i int) bool {
+			name := r.Frame.Endpoints[i].Name
+			at := slices.IndexFunc(r.Endpoints, func(e mesh.Endpoint) bool { return e.Name == name })
+			return at >= 0 && slices.ContainsFunc(rule.To, func(t rules.Target) bool { return r.within(at, t.Subset) })
+		}
+		if _, met := c.Met(&r.Frame.Window, target); !met {
+			return false
+		}
+	}
+	return true
+}
+
+// within reports whether endpoint i is in the subset; "" is all of them.
+func (r *Routes) within(i int, subset string) bool {
+	return subset == "" || r.Endpoints[i].Subset == subset
+}
+
+// unmatched is the answer to a request that no rule matches: the origin's
+// destination default, equal weights over all that is not ejected.
+func (r *Routes) unmatched(ejected []bool, base Answer) choice {
+	a := base
+	a.Route, a.Subset, a.Timeout, a.Source = rules.Default, rules.Default, rules.DefaultTimeout, SourceDefault
+	weights := make(mesh.Weights, len(ejected))
+	settle(weights, ejected)
+	return r.ready(a, weights, func(int) string { return rules.Default })
+}
+
+func (r *Routes) ready(a Answer, weights mesh.Weights, subset func(i int) string) choice {
+	c := choice{answer: a, draw: newDraw(nil, weights)}
+	if c.answer.Weights = weights; len(c.draw) == 0 {
+		c.answer.Reason = NoEndpoints
+	}
+	for i := range weights {
+		c.subsets = append(c.subsets, subset(i))
+	}
+	return c
+}

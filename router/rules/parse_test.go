@@ -1,0 +1,128 @@
+package rules
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/fairway-mesh/fairway/mesh"
+)
+
+// TestRefusals says, for each mistake, the line and what to write instead.
+func TestRefusals(t *testing.T) {
+	service := func(lines ...string) string {
+		return "services:\n  - name: s\n" + strings.Join(lines, "\n")
+	}
+	for _, test := range []struct{ name, text, want string }{
+		{"not YAML", "services:\n  - name: [", "r.yaml:2: this is not YAML"},
+		{"two documents", "version: 1\n---\nversion: 2\n", "r.yaml:2: a second document begins"},
+		{"a list", "- a\n", "r.yaml:1: the file is a list; write its fields: classes, services, version"},
+		{"unknown field", "serivces: []\n", `r.yaml:1: unknown field "serivces" in the file; use one of classes, services, version`},
+		{"unknown nested field", service("    routes:", "      - {name: a, timeuot: 3s}"), `r.yaml:4: unknown field "timeuot" in a route; use one of criteria, match,`},
+		{"key twice", service("    name: t"), `r.yaml:3: "name" stands twice in a service, first in line 2`},
+		{"service twice", "services:\n  - name: s\n  - name: s\n", `r.yaml:3: service "s" stands twice, first in line 2; rename or remove one`},
+		{"no name", "services:\n  - limits: {}\n", "r.yaml:2: a service has no name"},
+		{"route twice", service("    routes:", "      - {name: a, match: {path: /}}", "      - {name: a}"), `r.yaml:5: route "a" stands twice, first in line 4`},
+		{"endpoint twice", service("    endpoints:", "      - {name: a}", "      - {name: a}"), `r.yaml:5: endpoint "a" stands twice`},
+		{"class twice", "classes:\n  - {name: a}\n  - {name: a}\n", `r.yaml:3: class "a" stands twice`},
+		{"sum", service("    routes:", "      - name: a", "        to:", "          - {subset: v1, weight: 90}", "          - {subset: v2, weight: 20}"), "r.yaml:6: weights sum to 110; make them sum to 100"},
+		{"mixed", service("    routes:", "      - name: a", "        to: [{subset: v1, weight: 90}, {subset: v2, weight: auto}]"), "r.yaml:5: numbers and auto are mixed"},
+		{"some bare", service("    routes:", "      - name: a", "        to: [{subset: v1, weight: 90}, v2]"), "r.yaml:5: 1 of 2 subsets have no weight"},
+		{"subset twice", service("    routes:", "      - name: a", "        to: [{subset: v1, weight: 90}, {subset: v1, weight: 10}]"), `r.yaml:5: subset "v1" stands twice in a route`},
+		{"all and one", service("    routes:", "      - name: a", "        to: [{weight: 90}, {subset: v1, weight: 10}]"), "r.yaml:5: a target without a subset means all endpoints"},
+		{"empty to", service("    routes:", "      - name: a", "        to: []"), "r.yaml:5: to names no subset"},
+		{"negative weight", service("    routes:", "      - name: a", "        to: [{subset: v1, weight: -1}]"), `r.yaml:5: weight (in percent, or auto) is "-1"; write a number from 0 to 100`},
+		{"unknown subset", service("    endpoints: [{name: a, subset: v1}]", "    routes:", "      - {name: a, to: v3}"), `r.yaml:5: route "a" goes to subset "v3", which no endpoint of service "s" is in; use one of v1`},
+		{"never reached", service("    routes:", "      - {name: a}", "      - {name: b, match: {path: /}}"), `r.yaml:5: route "b" is never reached: route "a" in line 4 takes every request`},
+		{"regex", service("    routes:", "      - name: a", "        match: {path: {regex: \"(\"}}"), `r.yaml:5: regex of path is "(": error parsing regexp`},
+		{"two ways", service("    routes:", "      - name: a", "        match: {path: {regex: a, exact: b}}"), "r.yaml:5: path is compared in 2 ways"},
+		{"no way", service("    routes:", "      - name: a", "        match: {headers: {a: {}}}"), `r.yaml:5: header "a" is compared in 0 ways`},
+		{"empty value", service("    routes:", "      - name: a", "        match:", "          headers: {a: }"), `r.yaml:6: header "a" is empty; write its fields`},
+		{"present", service("    routes:", "      - name: a", "        match: {headers: {a: {present: yes}}}"), `r.yaml:5: present of header "a" is "yes"; write true or false`},
+		{"duration", service("    routes:", "      - {name: a, timeout: 3}"), `r.yaml:4: timeout is "3"; write a duration with its unit, such as 300ms or 3s`},
+		{"negative duration", service("    objective: {deadline: -3s}"), `r.yaml:3: deadline is "-3s"`},
+		{"retries", service("    routes:", "      - {name: a, retries: 1.5}"), `r.yaml:4: retries is "1.5"; write a whole number from 0 to 100`},
+		{"criterion", service("    routes:", "      - {name: a, criteria: {p95: <3ms}}"), `r.yaml:4: criterion "p95" is not known; use one of mean, p50, p90, p99`},
+		{"no comparison", service("    routes:", "      - {name: a, criteria: {p99: 3ms}}"), `r.yaml:4: criterion p99 is "3ms"; begin it with <, <=, > or >=, as in <200ms`},
+		{"no unit", service("    routes:", "      - {name: a, criteria: {p99: <3}}"), `r.yaml:4: criterion p99 is "<3"; write it as in <200ms`},
+		{"NaN", service("    routes:", "      - {name: a, criteria: {in_flight: <NaN}}"), `r.yaml:4: criterion in_flight is "<NaN"`},
+		{"limits", service("    limits: {step: 2}"), `r.yaml:3: step is "2"; write a number from 0.001 to 1`},
+		{"address", service("    endpoints: [{name: a, address: here}]"), `r.yaml:3: address is "here"; write host:port`},
+		{"endpoints no list", service("    endpoints: {a: b}"), "r.yaml:3: endpoints is a mapping; write a list"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := Parse("r.yaml", []byte(test.text))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestAllProblemsAtOnce(t *testing.T) {
+	_, err := Parse("r", []byte("a: 1\nb: 2\nservices:\n  - {name: s, c: 3}\n"))
+	if err == nil || strings.Count(err.Error(), "unknown field") != 3 {
+		t.Errorf("want three unknown fields, got %v", err)
+	}
+}
+
+func TestComparisonsNeedNoQuotes(t *testing.T) {
+	for _, text := range []string{"request_rate: >1000", `request_rate: ">1000"`, "request_rate: '> 1000'", "request_rate: >= 1000 # busy", "request_rate: >5"} {
+		f, err := Parse("r", []byte("services:\n  - name: s\n    routes:\n      - name: a\n        criteria:\n          "+text+"\n          in_flight: <9\n"))
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got := f.Services[0].Routes[0].Criteria; len(got) != 2 || got[0].Limit < 5 || got[0].Op[0] != '>' {
+			t.Errorf("%s: read as %v", text, got)
+		}
+	}
+}
+
+func TestMissingFile(t *testing.T) {
+	if _, err := Load("testdata/none.yaml"); err == nil || !strings.Contains(err.Error(), "none.yaml") {
+		t.Errorf("got %v; want an error that names the file", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, name := range []string{"content", "split", "tiers", "paths"} {
+		text, err := os.ReadFile("testdata/" + name + ".yaml")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Add([]byte("a: &a [*a]\n"))
+	f.Add([]byte("services: [{name: s, routes: [{name: r, criteria: {p99: >1}, to: [{weight: .nan}]}]}]"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		file, err := Parse("fuzz", text)
+		if err != nil {
+			if !strings.Contains(err.Error(), "fuzz:") {
+				t.Errorf("the error names no file: %v", err)
+			}
+			return
+		}
+		set, err := Compile(file)
+		if err != nil {
+			t.Fatalf("what Parse accepts must compile: %v", err)
+		}
+		r := mesh.Request{Path: "/x", Query: "a=%zz&b", Headers: map[string]string{"a": "b"}}
+		for _, name := range set.Services() {
+			m := set.Service(name)
+			got, steps := m.Match(&r, nil), m.Explain(&r, nil)
+			if last := steps[len(steps)-1]; last.Matched != (got >= 0) || last.Matched && last.Route != m.Service.Routes[got].Name {
+				t.Fatalf("Match says %d, Explain %v", got, steps)
+			}
+			for _, route := range m.Service.Routes {
+				sum := 0.0
+				for _, target := range route.To {
+					sum += target.Weight
+				}
+				if !route.Auto() && !(sum > 99 && sum < 101) || route.Timeout <= 0 {
+					t.Fatalf("accepted %+v", route)
+				}
+			}
+		}
+	})
+}
