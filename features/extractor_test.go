@@ -276,11 +276,10 @@ func TestQuickFailures(t *testing.T) {
 // stays and one that comes.
 func TestVanished(t *testing.T) {
 	x := features.New(features.DefaultConfig())
-	var f *features.Frame
 	for k := range 40 {
-		f = push(t, x, window(everything, k, healthy(50), healthy(50)))
+		push(t, x, window(everything, k, healthy(50), healthy(50)))
 	}
-	f = push(t, x, window(everything, 40, gone, healthy(50), healthy(50)))
+	f := push(t, x, window(everything, 40, gone, healthy(50), healthy(50)))
 	for column, want := range map[string]float64{
 		"up": 0, "log_request_rate": 0, "share": 0, "metrics_age": 8, "missing_ratio": 11.0 / 12, "log_latency_mean": math.Log(0.020),
 		"latency_ref_seconds": 0.020, "capacity_rps": 100, "load_now": 0,
