@@ -61,7 +61,7 @@ func each(pairs ...datasets.Pair) iter.Seq2[datasets.Pair, error] {
 // fixed is a policy that always says the same.
 type fixed struct {
 	name    string
-	weights mesh.Weights // nil: equal
+	weights mesh.Weights // equal where there are more or fewer endpoints
 }
 
 func (p fixed) Name() string { return p.name }
@@ -69,7 +69,7 @@ func (p fixed) Name() string { return p.name }
 func (p fixed) Decide(d *router.Decision, f *features.Frame) error {
 	d.Source, d.Reason = router.SourceRules, ""
 	d.Weights = make(mesh.Weights, len(f.Endpoints))
-	if p.weights == nil {
+	if len(p.weights) != len(d.Weights) {
 		d.Weights.Equal()
 	} else {
 		copy(d.Weights, p.weights)

@@ -9,7 +9,7 @@ type histogram []float64
 // quantile is exact to well below that.
 const (
 	leastLatency, mostLatency = 1e-5, 1e3
-	cellsPerE                   = 50
+	cellsPerE                 = 50
 )
 
 var cells = int(math.Log(mostLatency/leastLatency)*cellsPerE) + 1

@@ -34,7 +34,9 @@ type Section struct {
 	Idle      int     `json:"idle_windows"`
 	Requests  float64 `json:"requests"` // of the judged horizons, which overlap
 	Blocks    int     `json:"blocks"`   // that hold a judged window
-	Rows      []Row   `json:"rows"`
+	// FailureCost of a request, in seconds; 0 for all services.
+	FailureCost float64 `json:"failure_cost_seconds,omitempty"`
+	Rows        []Row   `json:"rows"`
 }
 
 // Row is one policy, or AsRecorded or HindsightBest. All figures are means
@@ -88,6 +90,9 @@ func (t *Trace) section(service string, c clock) Section {
 			s.Endpoints += n
 			s.Idle += t.Idle[name]
 		}
+	}
+	if service != "" {
+		s.FailureCost = t.cfg.objective(service).Cost(0, 1)
 	}
 	sums := make([]rowSums, len(t.Rows))
 	for i := range sums {

@@ -56,11 +56,15 @@ func (s *Section) writeText(w io.Writer, reference string) {
 	if s.Idle > 0 {
 		fmt.Fprintf(w, " and %d without requests", s.Idle)
 	}
-	fmt.Fprintf(w, ", %.0f requests in overlapping horizons, %d blocks\n", s.Requests, s.Blocks)
+	fmt.Fprintf(w, ", %.0f requests in overlapping horizons, %d blocks", s.Requests, s.Blocks)
+	if s.Service != "" {
+		fmt.Fprintf(w, ", a failure costs %gs", s.FailureCost)
+	}
+	fmt.Fprintln(w)
 
 	worth := newGrid(s.names(reference))
 	worth.estimates("cost ms", 1e3, relative, pick(s.Rows, func(r *Row) Estimate { return r.Cost }))
-	worth.estimates("p99 ms", 1e3, relative, pick(s.Rows, func(r *Row) Estimate { return r.P99 }))
+	worth.estimates("window p99 ms", 1e3, relative, pick(s.Rows, func(r *Row) Estimate { return r.P99 }))
 	worth.estimates("errors %", 1e2, points, pick(s.Rows, func(r *Row) Estimate { return r.Errors }))
 	worth.estimates("agreement %", 1e2, points, pick(s.Rows, func(r *Row) Estimate { return r.Agreement }))
 	worth.write(w)

@@ -31,10 +31,10 @@ func (t *Trace) warnings(table *Table) []string {
 			add("%s: load effect not identifiable: the shares of its endpoints never varied, so moving traffic has no recorded precedent", service)
 		}
 	}
+	block := time.Duration(table.Block * float64(time.Second))
 	for i := range table.Sections {
 		s := &table.Sections[i]
 		if s.Blocks < fewBlocks {
-			block := time.Duration(table.Block * float64(time.Second))
 			add("%s: %d blocks of %v: %s", title(s.Service), s.Blocks, block, fewText(s.Blocks))
 		}
 		if s.Service == "" {
@@ -45,7 +45,11 @@ func (t *Trace) warnings(table *Table) []string {
 		}
 	}
 	for i := range table.Requests {
-		if s := &table.Requests[i]; s.Service != "" || len(table.Requests) == 1 {
+		s := &table.Requests[i]
+		if s.Requests > 0 && s.Blocks < fewBlocks {
+			add("%s: request log: %d blocks of %v: %s", title(s.Service), s.Blocks, block, fewText(s.Blocks))
+		}
+		if s.Service != "" || len(table.Requests) == 1 {
 			warnings = append(warnings, s.doubts()...)
 		}
 	}
