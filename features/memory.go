@@ -187,10 +187,10 @@ func (m *memory) advanceLatency(r *reading, c *clock) {
 		return
 	}
 	// Failures are often quick: they must not make an endpoint look fast.
-	n := max(first(r.requests, 1)*(1-first(r.errors, 0)), tiny)
-	n *= enough / (n + enough)
-	m.LatencyRecent.add(c.recent, typical, n)
-	m.LatencyPast.add(c.past, typical, n)
+	n := first(r.requests, 1)
+	weight := max(enough*n/(n+enough)*(1-first(r.errors, 0)), tiny)
+	m.LatencyRecent.add(c.recent, typical, weight)
+	m.LatencyPast.add(c.past, typical, weight)
 	m.Latency.see(c.past, math.Log(typical))
 }
 

@@ -119,7 +119,7 @@ func walk() error {
 		for i, e := range d.Endpoints {
 			fmt.Printf("%s  %.2f\n", e.Name, d.Weights[i])
 		}
-		fmt.Printf("%v %s, because: %s\n", d.Source, d.Policy, string(d.Reason))
+		fmt.Printf("%v %s, because: %v\n", d.Source, d.Policy, d.Reason)
 	}
 
 	routes := table.Load("checkout")

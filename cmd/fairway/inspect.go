@@ -203,7 +203,7 @@ func writeServices(out io.Writer, s *seen) {
 		for _, e := range service.endpoints {
 			place := strings.Trim(strings.Join([]string{e.Subset, e.Zone, e.Address}, " "), " ")
 			shares := ""
-			if high, ok := service.high[e.Name]; ok {
+			if high, ok := service.high[e.Name]; ok && len(service.endpoints) > 1 {
 				shares = fmt.Sprintf("share %.1f to %.1f %%", 100*service.low[e.Name], 100*high)
 			}
 			fmt.Fprintf(t, "    %s\t%s\t%s\t\n", e.Name, place, shares)

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/model"
+	"github.com/fairway-mesh/fairway/replay"
+	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/rules"
+)
+
+type replayOptions struct {
+	recording, model, schema, rules string
+	policies                        []string
+	reference                       string
+	seed                            uint64
+	json, all                       bool
+}
+
+func newReplayCommand() *cobra.Command {
+	var o replayOptions
+	var list bool
+	cmd := &cobra.Command{
+		Use:   "replay",
+		Short: "say what policies would have been worth on the held-back last part of a recording",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if list {
+				for _, name := range router.Names() {
+					fmt.Fprintln(cmd.OutOrStdout(), name)
+				}
+				return nil
+			}
+			if err := needed(cmd, "recording", "model"); err != nil {
+				return err
+			}
+			return replayAll(cmd.Context(), cmd.OutOrStdout(), o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.recording, "recording", "", "recording or dump to walk through")
+	flags.StringVar(&o.model, "model", "", "model file, or a registry directory")
+	flags.StringVar(&o.schema, "schema", "", "schema file or built-in name; without it the model's")
+	flags.StringVar(&o.rules, "rules", "", "rules file")
+	flags.StringSliceVar(&o.policies, "policies", defaultPolicies, "policies to compare")
+	flags.StringVar(&o.reference, "reference", "", "policy that the others are compared with (default the first)")
+	flags.Uint64Var(&o.seed, "seed", 1, "seed of the intervals")
+	flags.BoolVar(&o.all, "all", false, "judge the whole recording, not only what the model has not seen: for a recording it was not trained on")
+	flags.BoolVar(&o.json, "json", false, "print JSON")
+	flags.BoolVar(&list, "list", false, "name the policies")
+	return cmd
+}
+
+// defaultPolicies are what people run, and what is served.
+var defaultPolicies = []string{"round_robin", "least_latency", "performance_aware", "fairway"}
+
+func replayAll(ctx context.Context, out io.Writer, o replayOptions) error {
+	m, err := model.Load(o.model)
+	if err != nil {
+		return err
+	}
+	recording, err := openFor(ctx, o.recording, o.schema, m)
+	if err != nil {
+		return err
+	}
+	defer recording.Close()
+	table, err := judge(ctx, recording, m, o)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return json.NewEncoder(out).Encode(table)
+	}
+	return table.WriteText(out)
+}
+
+func judge(ctx context.Context, recording *datasets.Recording, m *model.Model, o replayOptions) (*replay.Table, error) {
+	file := &rules.File{}
+	var err error
+	if o.rules != "" {
+		if file, err = rules.Load(o.rules); err != nil {
+			return nil, err
+		}
+	}
+	set, err := rules.Compile(file)
+	if err != nil {
+		return nil, err
+	}
+	policies, err := policiesNamed(o.policies, m, set)
+	if err != nil {
+		return nil, err
+	}
+	config := replay.DefaultConfig()
+	config.Recording, config.Reference, config.Seed = o.recording, o.reference, o.seed
+	config.Timing, config.Objective, config.Unidentified = m.Timing, m.Objective, m.Card.Unidentified
+	config.Objectives = objectives(file)
+	if !o.all {
+		config.From = recording.Split(m.Timing).TestStart
+	}
+	trace, err := replay.Run(recording.Pairs(ctx, m.Timing, features.New(m.FeatureConfig())), policies, config)
+	if err != nil {
+		return nil, err
+	}
+	if recording.HasRequests() {
+		if err := trace.Weigh(recording.Requests()); err != nil {
+			return nil, err
+		}
+	}
+	return trace.Table(), nil
+}
+
+func policiesNamed(names []string, m *model.Model, set *rules.Set) ([]router.Policy, error) {
+	var policies []router.Policy
+	for _, name := range names {
+		policy, err := router.Named(name, m, set, router.DefaultConfig())
+		if err != nil {
+			return nil, usageError{err}
+		}
+		policies = append(policies, policy)
+	}
+	return policies, nil
+}
+
+// objectives are those that the rules give to services.
+func objectives(file *rules.File) map[string]mesh.Objective {
+	given := map[string]mesh.Objective{}
+	for _, service := range file.Services {
+		if service.Objective.Deadline > 0 {
+			given[service.Name] = service.Objective
+		}
+	}
+	return given
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/rules"
+)
+
+func newRulesCommand() *cobra.Command {
+	return group("rules", "check rules, or explain what they do with a request", newRulesCheckCommand(), newRulesExplainCommand())
+}
+
+func newRulesCheckCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check FILE…",
+		Short: "say what is wrong with rules files",
+		Args:  arguments("at least one rules file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, path := range args {
+				file, err := rules.Load(path)
+				if err != nil {
+					return err
+				}
+				if _, err := rules.Compile(file); err != nil {
+					return err
+				}
+				routes := 0
+				for _, service := range file.Services {
+					routes += len(service.Routes)
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: version %s, %d services, %d routes: in order\n", path, file.Version, len(file.Services), routes)
+				if len(file.Classes) > 0 {
+					fmt.Fprintf(cmd.ErrOrStderr(), "%s: classes are matched and reported; weights are not yet kept per class\n", path)
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func newRulesExplainCommand() *cobra.Command {
+	var path string
+	var headers []string
+	request := mesh.Request{Headers: map[string]string{}}
+	cmd := &cobra.Command{
+		Use:   "explain",
+		Short: "say which rule takes a request, and why the ones before it do not",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := needed(cmd, "rules", "service"); err != nil {
+				return err
+			}
+			for _, header := range headers {
+				name, value, ok := strings.Cut(header, "=")
+				if !ok {
+					return usagef("--header is %q; want name=value", header)
+				}
+				request.Headers[strings.ToLower(name)] = value
+			}
+			request.Path, request.Query, _ = strings.Cut(request.Path, "?")
+			return explainRules(cmd.OutOrStdout(), path, &request)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&path, "rules", "", "rules file")
+	flags.StringVar(&request.Service, "service", "", "service that is called")
+	flags.StringVar(&request.Method, "method", "GET", "HTTP method")
+	flags.StringVar(&request.Path, "path", "/", "path, with its query")
+	flags.StringVar(&request.Host, "host", "", "host that is called")
+	flags.StringArrayVar(&headers, "header", nil, "name=value; may be given again")
+	flags.StringVar(&request.Source.Zone, "zone", "", "zone of the caller")
+	flags.StringToStringVar(&request.Source.Labels, "source", nil, "label=value of the caller; may be given again")
+	return cmd
+}
+
+// explainRules takes every criterion as met: what the metrics say is known
+// only to a running daemon.
+func explainRules(out io.Writer, path string, request *mesh.Request) error {
+	set, err := compileRules(path)
+	if err != nil {
+		return err
+	}
+	matcher := set.Service(request.Service)
+	for _, step := range matcher.Explain(request, nil) {
+		fmt.Fprintln(out, step)
+	}
+	if matcher.Match(request, nil) < 0 {
+		fmt.Fprintf(out, "no rule of %s matches: destination %s, priority 0, timeout %s\n", request.Service, rules.Default, rules.DefaultTimeout)
+	}
+	return nil
+}

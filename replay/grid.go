@@ -1,0 +1,129 @@
+package replay
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"unicode/utf8"
+)
+
+// grid lays columns of text out; the first names the rows.
+type grid struct{ columns []column }
+
+type column struct {
+	cells []string // the first is the head
+	right bool     // aligned
+	tight bool     // belongs to the column before it
+}
+
+func newGrid(names []string) *grid {
+	return &grid{[]column{{cells: append([]string{""}, names...)}}}
+}
+
+// numbers adds a column of numbers times a scale, with as many decimals as
+// the largest needs.
+func (g *grid) numbers(head string, scale float64, values []Number) {
+	decimals := decimals(scale, values)
+	cells := []string{head}
+	for _, v := range values {
+		cells = append(cells, v.text(scale, decimals))
+	}
+	g.columns = append(g.columns, column{cells: cells, right: true})
+}
+
+func (g *grid) texts(head string, values []string) {
+	g.columns = append(g.columns, column{cells: append([]string{head}, values...)})
+}
+
+// estimates adds a value, its interval, and its change.
+func (g *grid) estimates(head string, scale float64, difference func(Estimate, float64) string, values []Estimate) {
+	decimals := decimals(scale, pick(values, func(e *Estimate) Number { return e.Value }))
+	value, interval, change := []string{head}, []string{""}, []string{""}
+	for _, e := range values {
+		value = append(value, e.Value.text(scale, decimals))
+		if math.IsNaN(float64(e.Low)) {
+			interval = append(interval, "")
+		} else {
+			interval = append(interval, fmt.Sprintf("[%s, %s]", e.Low.text(scale, decimals), e.High.text(scale, decimals)))
+		}
+		change = append(change, difference(e, scale))
+	}
+	g.columns = append(g.columns, column{cells: value, right: true},
+		column{cells: interval, tight: true}, column{cells: change, right: true, tight: true})
+}
+
+// relative is a change in percent of the reference.
+func relative(e Estimate, scale float64) string {
+	if e.Change == nil {
+		return ""
+	}
+	reference := e.Value - e.Change.Value
+	if !e.Change.Significant || reference == 0 {
+		return "~"
+	}
+	return fmt.Sprintf("%+.1f%%", 100*e.Change.Value/reference)
+}
+
+// points is a change in percentage points.
+func points(e Estimate, scale float64) string {
+	switch {
+	case e.Change == nil:
+		return ""
+	case !e.Change.Significant:
+		return "~"
+	}
+	return fmt.Sprintf("%+.*f", decimals(scale, []Number{e.Change.Value}), scale*float64(e.Change.Value))
+}
+
+func (n Number) text(scale float64, decimals int) string {
+	if math.IsNaN(float64(n)) {
+		return "?"
+	}
+	return fmt.Sprintf("%.*f", decimals, scale*float64(n))
+}
+
+// decimals leaves about three digits to the largest of the values.
+func decimals(scale float64, values []Number) int {
+	largest := 0.0
+	for _, v := range values {
+		if x := math.Abs(float64(v)); x > largest {
+			largest = x
+		}
+	}
+	switch largest *= scale; {
+	case largest >= 100 || largest == 0 || math.IsInf(largest, 0):
+		return 0
+	case largest >= 10:
+		return 1
+	case largest >= 1:
+		return 2
+	}
+	return 3
+}
+
+func (g *grid) write(w io.Writer) {
+	for row := range g.columns[0].cells {
+		var line strings.Builder
+		for i, c := range g.columns {
+			if i > 0 {
+				line.WriteString(strings.Repeat(" ", map[bool]int{false: 3, true: 1}[c.tight]))
+			}
+			pad := strings.Repeat(" ", c.width()-utf8.RuneCountInString(c.cells[row]))
+			if c.right {
+				line.WriteString(pad + c.cells[row])
+			} else {
+				line.WriteString(c.cells[row] + pad)
+			}
+		}
+		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+	}
+}
+
+func (c *column) width() int {
+	width := 0
+	for _, cell := range c.cells {
+		width = max(width, utf8.RuneCountInString(cell))
+	}
+	return width
+}

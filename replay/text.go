@@ -1,0 +1,136 @@
+package replay
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// WriteText writes the table for people.
+func (t *Table) WriteText(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	t.writeHead(out)
+	for i := range t.Sections {
+		t.Sections[i].writeText(out, t.Reference)
+	}
+	for i := range t.Requests {
+		t.Requests[i].writeText(out, t.Reference)
+	}
+	fmt.Fprintf(out, "\n~  no significant difference from %s\n", t.Reference)
+	fmt.Fprintf(out, "%s  not achievable: all on the endpoint that turned out cheapest in each window\n", HindsightBest)
+	for _, warning := range t.Warnings {
+		fmt.Fprintf(out, "warning: %s\n", warning)
+	}
+	return out.Flush()
+}
+
+const timeLayout = "2006-01-02 15:04:05"
+
+func (t *Table) writeHead(w io.Writer) {
+	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+	var services []string
+	windows := 0
+	for _, s := range t.Sections {
+		if s.Service != "" {
+			services = append(services, s.Service)
+			windows += s.Windows
+		}
+	}
+	fmt.Fprintf(w, "replay    %s: %s\n", t.Recording, strings.Join(services, ", "))
+	fmt.Fprintf(w, "judged    %s to %s UTC, %d windows every %v, horizon %v\n",
+		t.From.UTC().Format(timeLayout), t.To.UTC().Format(timeLayout), windows, seconds(t.Step), seconds(t.Horizon))
+	fmt.Fprintf(w, "interval  %g %%, block bootstrap: blocks of %v, %d resamples, seed %d\n", 100*t.Level, seconds(t.Block), t.Resamples, t.Seed)
+	fmt.Fprintf(w, "reading   %s: an endpoint answers as it was recorded to, whatever weight it gets\n", t.Label)
+	if len(t.LeftOut) > 0 {
+		fmt.Fprintf(w, "left out  %s\n", leftOut(t.LeftOut))
+	}
+}
+
+func (s *Section) writeText(w io.Writer, reference string) {
+	fmt.Fprintf(w, "\n%s: %d endpoints, %d windows", title(s.Service), s.Endpoints, s.Windows)
+	if s.Idle > 0 {
+		fmt.Fprintf(w, " and %d without requests", s.Idle)
+	}
+	fmt.Fprintf(w, ", %.0f requests in overlapping horizons, %d blocks", s.Requests, s.Blocks)
+	if s.Service != "" {
+		fmt.Fprintf(w, ", a failure costs %gs", s.FailureCost)
+	}
+	fmt.Fprintln(w)
+
+	worth := newGrid(s.names(reference))
+	worth.estimates("cost ms", 1e3, relative, pick(s.Rows, func(r *Row) Estimate { return r.Cost }))
+	worth.estimates("window p99 ms", 1e3, relative, pick(s.Rows, func(r *Row) Estimate { return r.P99 }))
+	worth.estimates("errors %", 1e2, points, pick(s.Rows, func(r *Row) Estimate { return r.Errors }))
+	worth.estimates("agreement %", 1e2, points, pick(s.Rows, func(r *Row) Estimate { return r.Agreement }))
+	worth.write(w)
+	fmt.Fprintln(w)
+
+	ways := newGrid(s.names(reference))
+	ways.numbers("regret ms", 1e3, pick(s.Rows, func(r *Row) Number { return r.Regret }))
+	ways.numbers("turnover %/min", 1e2, pick(s.Rows, func(r *Row) Number { return r.Turnover }))
+	ways.numbers("moved %", 1e2, pick(s.Rows, func(r *Row) Number { return r.Moved }))
+	ways.numbers("sample %", 1e2, pick(s.Rows, func(r *Row) Number { return r.SampleRatio }))
+	ways.numbers("unseen %", 1e2, pick(s.Rows, func(r *Row) Number { return r.Unseen }))
+	ways.texts("weights from", pick(s.Rows, (*Row).origin))
+	ways.write(w)
+}
+
+func (s *RequestSection) writeText(w io.Writer, reference string) {
+	fmt.Fprintf(w, "\n%s, from the request log (SNIPS, weights clipped at %g): %d requests, %d blocks\n", title(s.Service), s.Clip, s.Requests, s.Blocks)
+	var names []string
+	for _, r := range s.Rows {
+		names = append(names, rowName(r.Policy, reference))
+	}
+	g := newGrid(names)
+	g.estimates("cost ms", 1e3, relative, pick(s.Rows, func(r *RequestRow) Estimate { return r.Cost }))
+	g.estimates("p99 ms", 1e3, relative, pick(s.Rows, func(r *RequestRow) Estimate { return r.P99 }))
+	g.estimates("errors %", 1e2, points, pick(s.Rows, func(r *RequestRow) Estimate { return r.Errors }))
+	g.numbers("effective", 1, pick(s.Rows, func(r *RequestRow) Number { return Number(math.Round(float64(r.SampleSize))) }))
+	g.numbers("clipped %", 1e2, pick(s.Rows, func(r *RequestRow) Number { return r.Clipped }))
+	g.write(w)
+}
+
+func (s *Section) names(reference string) []string {
+	var names []string
+	for _, r := range s.Rows {
+		names = append(names, rowName(r.Policy, reference))
+	}
+	return names
+}
+
+func rowName(policy, reference string) string {
+	if policy == reference {
+		return policy + " (reference)"
+	}
+	return policy
+}
+
+// origin says who set the weights, and why not somebody else.
+func (r *Row) origin() string {
+	text := countText(r.Sources)
+	if len(r.Reasons) > 0 {
+		text += " (" + countText(r.Reasons) + ")"
+	}
+	return text
+}
+
+func countText(counts map[string]int) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%s %d", name, counts[name]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func pick[R, V any](rows []R, of func(*R) V) []V {
+	out := make([]V, len(rows))
+	for i := range rows {
+		out[i] = of(&rows[i])
+	}
+	return out
+}

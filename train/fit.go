@@ -1,0 +1,222 @@
+// Package train learns a model from recordings: frames and their later
+// answers in, a model and a report out. It is the only room with gorgonia.
+//
+// Collect walks a recording, Fit learns from what it found. Everything is
+// split by time with purge gaps, scaled by the training part alone, chosen and
+// calibrated on the validation part and reported on the test part.
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/model"
+)
+
+// Fit learns a routing network, where there is a choice, and a failure
+// forecast, where there were failures. Equal sets and configs give equal
+// models to the bit, whatever the number of processors. A model without
+// either network is an error. ctx is looked at between batches.
+func Fit(ctx context.Context, set *Set, cfg Config) (*model.Model, *Report, error) {
+	if err := errors.Join(cfg.Validate(), set.Validate()); err != nil {
+		return nil, nil, err
+	}
+	f := &fitting{set: set, cfg: cfg, services: servicesOf(set), columns: columnsOf(set)}
+	f.report = &Report{Network: cfg.Network, Seed: cfg.Seed, Parts: partsOf(set), Services: f.services}
+	f.set = withoutDead(set, f.services)
+	f.model = &model.Model{Format: model.Format, Name: cfg.Name, Created: cfg.Created, Schema: set.Schema, Timing: set.Timing, Objective: cfg.Objective, Features: set.Features}
+	f.describeColumns()
+	if err := f.card(); err != nil {
+		return nil, nil, err
+	}
+	if err := f.routing(ctx); err != nil {
+		return nil, nil, err
+	}
+	if err := f.failure(ctx); err != nil {
+		return nil, nil, err
+	}
+	f.report.Notes = f.model.Card.Notes
+	if f.model.Routing == nil && f.model.Failure == nil {
+		return nil, f.report, fmt.Errorf("train: nothing could be learned: %q", f.model.Card.Notes)
+	}
+	if err := f.model.Validate(); err != nil {
+		return nil, f.report, fmt.Errorf("train: %w", err)
+	}
+	return f.model, f.report, nil
+}
+
+// fitting is one Fit under way.
+type fitting struct {
+	set      *Set
+	cfg      Config
+	services []Service
+	columns  []column
+	model    *model.Model
+	report   *Report
+}
+
+// Each use of randomness has a stream of its own, so that the routing network
+// does not depend on whether a failure forecast is trained.
+const (
+	streamRouting = iota + 1
+	streamFailure
+	streamBootstrap
+)
+
+func (f *fitting) random(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(f.cfg.Seed, stream)) }
+
+func (f *fitting) note(format string, args ...any) {
+	f.model.Card.Notes = append(f.model.Card.Notes, fmt.Sprintf(format, args...))
+}
+
+// describeColumns lists the columns that said nothing.
+func (f *fitting) describeColumns() {
+	for i, c := range f.columns {
+		switch {
+		case c.known == 0:
+			f.report.Absent = append(f.report.Absent, f.set.Columns[i])
+		case c.constant:
+			f.report.Constant = append(f.report.Constant, f.set.Columns[i])
+		}
+	}
+}
+
+// card fills in what is known before anything is trained.
+func (f *fitting) card() (err error) {
+	c := &f.model.Card
+	c.MadeBy, c.Seed, c.Figures = f.cfg.MadeBy, f.cfg.Seed, model.Figures{}
+	c.Notes, c.Unidentified = remarks(f.services)
+	for _, h := range f.set.Histories {
+		c.Recordings = append(c.Recordings, h.Provenance)
+	}
+	s := f.set.Histories[0].Split
+	c.Split = model.Split{TrainEnd: s.TrainEnd, ValidationStart: s.ValidationStart, ValidationEnd: s.ValidationEnd, TestStart: s.TestStart}
+	if len(f.set.Histories) > 1 {
+		f.note("%d recordings, each split by its own times; the card has those of the first", len(f.set.Histories))
+	}
+	for _, p := range f.report.Parts {
+		if p.Train == 0 || p.Validation == 0 || p.Test == 0 {
+			f.note("%s: %v of history leave no room for three parts with gaps of %v between them; record longer, or look less far ahead", p.Recording, p.End.Sub(p.Start).Round(time.Second), f.set.Timing.Purge())
+		}
+	}
+	c.Levels, err = levels(f.set)
+	return err
+}
+
+// skipped are the services without a choice.
+func (f *fitting) skipped() (skip map[string]bool, all bool) {
+	skip, all = map[string]bool{}, true
+	for _, s := range f.services {
+		skip[s.Name] = s.NoChoice
+		all = all && s.NoChoice
+	}
+	return skip, all
+}
+
+// routing trains the routing network and judges it.
+func (f *fitting) routing(ctx context.Context) error {
+	skip, all := f.skipped()
+	if all {
+		f.note("no service has a choice: there is no routing network")
+		return nil
+	}
+	if f.cfg.Network == model.Fixed5 {
+		if err := f.onlyFive(skip); err != nil {
+			return err
+		}
+	}
+	t, network, err := f.routingTask(skip)
+	if err != nil {
+		return err
+	}
+	if t.train.groups() == 0 || t.validation.groups() == 0 {
+		f.note("the training or the validation part holds no outcome of a choice: there is no routing network")
+		return nil
+	}
+	layers, course, err := descend(ctx, t, f.cfg, f.random(streamRouting+16))
+	if err != nil {
+		return err
+	}
+	f.model.Routing = network
+	network.Layers = layers
+	r := &RoutingReport{Inputs: network.Columns, Rows: [2]int{t.train.groups(), t.validation.groups()}, Course: course, Kept: course.Best > 0}
+	f.report.Routing = r
+	if r.Validation, err = f.judge(datasets.Validation, skip); err != nil {
+		return err
+	}
+	if worse := !(r.Validation.Cost < r.Validation.CostPersistence); network.Kind == model.Outcome && r.Kept && worse {
+		r.Kept, network.Layers = false, t.layers
+		f.note("the trained network's cost error did not beat persistence in validation (%.4g s against %.4g s): the untrained one is kept, persistence with a textbook queue's answer to load", r.Validation.Cost, r.Validation.CostPersistence)
+		if r.Validation, err = f.judge(datasets.Validation, skip); err != nil {
+			return err
+		}
+	}
+	if r.Test, err = f.judge(datasets.Test, skip); err != nil {
+		return err
+	}
+	f.routingFigures(r)
+	return nil
+}
+
+func (f *fitting) routingTask(skip map[string]bool) (task, *model.Network, error) {
+	random := f.random(streamRouting)
+	switch f.cfg.Network {
+	case model.Softmax:
+		return softmaxTask(f.set, f.columns, skip, f.cfg, random)
+	case model.Fixed5:
+		return fixed5Task(f.set, f.columns, skip, f.cfg, random)
+	default:
+		return outcomeTask(f.set, f.columns, skip, random)
+	}
+}
+
+func (f *fitting) judge(part datasets.Part, skip map[string]bool) (Judgement, error) {
+	j, err := newJudge(f.set, f.model, skip)
+	if err != nil {
+		return Judgement{}, err
+	}
+	return j.judge(part, f.random(streamBootstrap))
+}
+
+func (f *fitting) routingFigures(r *RoutingReport) {
+	figures := f.model.Card.Figures
+	for part, j := range map[string]*Judgement{"validation": &r.Validation, "test": &r.Test} {
+		if f.cfg.Network == model.Outcome {
+			figures[part+".mean_log_rmse"] = float64(j.Mean)
+			figures[part+".mean_log_rmse_persistence"] = float64(j.MeanPersistence)
+			figures[part+".cost_error_seconds"] = float64(j.Cost)
+			figures[part+".cost_error_seconds_persistence"] = float64(j.CostPersistence)
+		}
+		if len(j.Ways) == ways {
+			figures[part+".cost_seconds"] = float64(j.Ways[byNetwork].Cost)
+			figures[part+".cost_seconds_persistence"] = float64(j.Ways[byPersistence].Cost)
+			figures[part+".cost_seconds_historically_best"] = float64(j.Ways[byHistory].Cost)
+			figures[part+".cost_seconds_hindsight"] = float64(j.Ways[byHindsight].Cost)
+		}
+	}
+}
+
+func partsOf(set *Set) []Part {
+	var list []Part
+	for i := range set.Histories {
+		h := &set.Histories[i]
+		s := h.Split
+		p := Part{Recording: h.Provenance.Path, Start: s.Start, TrainEnd: s.TrainEnd, ValidationStart: s.ValidationStart, ValidationEnd: s.ValidationEnd, TestStart: s.TestStart, End: s.End}
+		for k := range h.Moments {
+			switch s.Part(h.Moments[k].Time) {
+			case datasets.Train:
+				p.Train++
+			case datasets.Validation:
+				p.Validation++
+			case datasets.Test:
+				p.Test++
+			}
+		}
+		list = append(list, p)
+	}
+	return list
+}

@@ -1,0 +1,124 @@
+package train
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/model"
+)
+
+// mostRequests is the count beyond which an average deserves no more weight.
+const mostRequests = 400
+
+// anchors are the columns that an outcome is relative to.
+type anchors struct{ reference, capacity, load int }
+
+func anchorsOf(set *Set) (a anchors, err error) {
+	for name, at := range map[string]*int{"latency_ref_seconds": &a.reference, "capacity_rps": &a.capacity, "load_now": &a.load} {
+		if *at, err = set.column(name); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+// target is what the horizon says of endpoint i; false when it says nothing
+// or the endpoint has no reference.
+func (a *anchors) target(m *Moment, i, columns int) ([outcomeTargets]float32, bool) {
+	var t [outcomeTargets]float32
+	row, after := m.row(i, columns), &m.After[i]
+	reference, capacity := float64(row[a.reference]), float64(row[a.capacity])
+	if !(reference > 0 && capacity > 0 && after.Requests > 0 && after.Rate >= 0) || row[a.load] != row[a.load] {
+		return t, false
+	}
+	t[targetLoad] = float32(after.Rate / capacity)
+	t[targetNow] = row[a.load]
+	for k, latency := range [4]float64{after.Mean, after.P50, after.P90, after.P99} {
+		t[targetMean+k] = float32(math.NaN())
+		if latency > 0 {
+			t[targetMean+k] = float32(math.Log(latency / reference))
+		}
+	}
+	t[targetErrors] = float32(after.ErrorRatio)
+	t[targetWeight] = float32(math.Sqrt(math.Min(after.Requests, mostRequests)))
+	known := t[targetMean] == t[targetMean] || t[targetErrors] == t[targetErrors]
+	return t, known
+}
+
+// outcomeRows are the rows of one part, of the services that can be learned
+// from. Weights are divided by scale, or by their mean when it is 0.
+func outcomeRows(set *Set, in *inputs, a *anchors, part datasets.Part, skip map[string]bool, scale float64) (rows, float64) {
+	r := rows{in: len(in.names), targets: outcomeTargets, group: 1, pad: make([]float32, outcomeTargets)}
+	x := make([]float32, len(in.names))
+	sum := 0.0
+	set.each(part, func(_ int, m *Moment) {
+		for i := range m.Endpoints {
+			t, ok := a.target(m, i, len(set.Columns))
+			if !ok || skip[m.Service] {
+				continue
+			}
+			in.scaled(x, m.row(i, len(set.Columns)))
+			r.add(x, t[:])
+			sum += float64(t[targetWeight])
+		}
+	})
+	if scale == 0 && r.groups() > 0 {
+		scale = sum / float64(r.groups())
+	}
+	for i := targetWeight; i < len(r.target); i += outcomeTargets {
+		r.target[i] /= float32(scale)
+	}
+	return r, scale
+}
+
+// outcomeTask prepares the outcome network. Its untrained form is persistence
+// with the usual tails of the training part.
+func outcomeTask(set *Set, columns []column, skip map[string]bool, random *rand.Rand) (task, *model.Network, error) {
+	in, err := chooseInputs(set, columns, features.Outcome(), false)
+	if err != nil {
+		return task{}, nil, err
+	}
+	a, err := anchorsOf(set)
+	if err != nil {
+		return task{}, nil, err
+	}
+	t := task{stage: "routing", loss: curve{}, dropped: droppedLayers}
+	var scale float64
+	t.train, scale = outcomeRows(set, &in, &a, datasets.Train, skip, 0)
+	t.validation, _ = outcomeRows(set, &in, &a, datasets.Validation, skip, scale)
+	t.layers = initial(random, len(in.names), trunk[0], trunk[1], trunk[2], model.OutcomeOutputs)
+	usual := func(name string) float64 { return columns[slices.Index(set.Columns, name)].center }
+	t.spared = carry(t.layers, &in.scaler, persistence(&in, usual))
+	last := &t.layers[len(t.layers)-1]
+	last.B[6] = float32(softplusInverse(errorSlope))
+	usualTails(last.B[7:10], &t.train)
+	n := &model.Network{Kind: model.Outcome, Columns: in.names, Scaler: in.scaler, Bounds: model.DefaultBounds()}
+	return t, n, nil
+}
+
+// usualTails sets the biases of the three outputs for p50, p90 and p99 to the
+// medians of their ratios in training.
+func usualTails(b []float32, r *rows) {
+	between := func(upper, lower int, otherwise float64) float64 {
+		var ratios []float64
+		for i := 0; i < len(r.target); i += outcomeTargets {
+			if d := float64(r.target[i+upper] - r.target[i+lower]); !math.IsNaN(d) {
+				ratios = append(ratios, d)
+			}
+		}
+		if len(ratios) == 0 {
+			return otherwise
+		}
+		slices.Sort(ratios)
+		return quantile(ratios, 0.5)
+	}
+	middle := between(targetP50, targetMean, math.Log(math.Ln2)) // an exponential's, where nothing is known
+	b[0] = float32(2 * math.Atanh(math.Min(math.Max(middle/2, -0.9), 0.9)))
+	for k, upper := range [2]int{targetP90, targetP99} {
+		grown := math.Expm1(between(upper, upper-1, math.Log(2)))
+		b[1+k] = float32(softplusInverse(math.Max(grown, 0.01)))
+	}
+}

@@ -1,0 +1,40 @@
+package train
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// digest is the SHA-256 of a file or, of a directory, of its files' names and
+// contents in the order of their names.
+func digest(path string) (string, error) {
+	sum := sha256.New()
+	err := filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if name != path {
+			inside, err := filepath.Rel(path, name)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(sum, "%s\x00", filepath.ToSlash(inside))
+		}
+		file, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		_, err = io.Copy(sum, file)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
