@@ -45,11 +45,8 @@ func watch(t *testing.T, client fairwayv1.RouterClient, resume uint64, services 
 
 func sketch(w *fairwayv1.ServiceWeights) string {
 	var parts []string
-	for _, r := range w.Routes {
-		for _, e := range r.Weights {
-			parts = append(parts, fmt.Sprintf("%s=%.2f", e.Endpoint, e.Weight))
-		}
-		break
+	for _, e := range w.Routes[0].Weights {
+		parts = append(parts, fmt.Sprintf("%s=%.2f", e.Endpoint, e.Weight))
 	}
 	return fmt.Sprintf("%s v%d %s", w.Service, w.TableVersion, strings.Join(parts, " "))
 }

@@ -46,8 +46,7 @@ func TestPlay(t *testing.T) {
 		t.Errorf("weights %v; want more on a, which takes a quarter of the time", first.Weights)
 	}
 	last := p.until(t, "stale", func(d *fairwayv1.Decision) bool { return d.Reason == "stale" })
-	if end := recorded.Add(121 * time.Second); last.Source != fairwayv1.Decision_DEFAULT || // there are no rules
-		!last.DecidedAt.AsTime().After(end) || last.MetricsAt.AsTime().After(end) {
+	if end := recorded.Add(121 * time.Second); last.Source != fairwayv1.Decision_RULES || !last.DecidedAt.AsTime().After(end) || last.MetricsAt.AsTime().After(end) {
 		t.Errorf("after the end: %v", last)
 	}
 	if !strings.Contains(p.log.String(), "the recording is over") {
