@@ -150,8 +150,12 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 		g.Go(func() error { return haproxy.Serve(ctx, l, d.loop.table) })
 	}
 	for i, what := range []string{"api", "admin", "haproxy-agent"} {
-		if listeners[i] != nil {
-			fmt.Fprintln(stdout, what, listeners[i].Addr())
+		if listeners[i] == nil {
+			continue
+		}
+		fmt.Fprintln(stdout, what, listeners[i].Addr())
+		if tcp, ok := listeners[i].Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+			d.log.Warn("listening beyond this machine, unencrypted, to anyone", "what", what, "address", tcp)
 		}
 	}
 	d.log.Info("serving", "checked", d.String())

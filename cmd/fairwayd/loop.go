@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"iter"
 	"log/slog"
 	"maps"
@@ -53,7 +54,9 @@ func (l *loop) run(windows iter.Seq2[mesh.Window, error]) {
 	for w, err := range windows {
 		l.tell(err)
 		if err != nil {
-			l.metrics.pollErrors.Inc()
+			if !errors.Is(err, errOver) {
+				l.metrics.pollErrors.Inc()
+			}
 			l.again(l.at(w), 0)
 			continue
 		}
