@@ -93,7 +93,7 @@ func Example() {
 	}
 	test := report.Routing.Test
 	fmt.Println("learned from", report.Parts[0].Train, "decisions, judged by", test.Decisions)
-	fmt.Println("cheaper than the observed shares:", test.Ways[byShares].Low > 0)
+	fmt.Println("cheaper than the observed shares:", test.Ways[byShares].Gain > 0)
 	fmt.Println("failure forecast:", m.Failure != nil)
 	// Output:
 	// learned from 33 decisions, judged by 5
