@@ -45,15 +45,10 @@ func watch(t *testing.T, client fairwayv1.RouterClient, resume uint64, services 
 
 func sketch(w *fairwayv1.ServiceWeights) string {
 	var parts []string
-<<<<<<< .merge_file_36B2RC
 	if len(w.Routes) > 0 {
 		for _, e := range w.Routes[0].Weights {
 			parts = append(parts, fmt.Sprintf("%s=%.2f", e.Endpoint, e.Weight))
 		}
-=======
-	for _, e := range w.Routes[0].Weights {
-		parts = append(parts, fmt.Sprintf("%s=%.2f", e.Endpoint, e.Weight))
->>>>>>> .merge_file_YOI5Rq
 	}
 	return fmt.Sprintf("%s v%d %s", w.Service, w.TableVersion, strings.Join(parts, " "))
 }
