@@ -11,7 +11,7 @@ import (
 // from the table next is the newest.
 func (s *Server) Watch(in *fairwayv1.WatchRequest, stream grpc.ServerStreamingServer[fairwayv1.ServiceWeights]) error {
 	resume := in.ResumeVersion
-	if resume > s.table.Version() { // another server's, or this one's before it started anew
+	if resume > s.table.Version() { // another server's
 		resume = 0
 	}
 	sent := map[string]uint64{}

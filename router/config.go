@@ -34,6 +34,10 @@ type Config struct {
 	SlowStart time.Duration
 	// TTL is how long an answer may be used.
 	TTL time.Duration
+	// FirstVersion is that of a table's first edition; 0 is 1. A daemon begins
+	// with the time in milliseconds, so that a client that resumes with a
+	// version of the process before it is not taken to be up to date.
+	FirstVersion uint64
 }
 
 // DefaultConfig has the figures of gRFC A50 for ejections and the origin's 10 s

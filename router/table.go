@@ -31,8 +31,8 @@ type edition struct {
 	next     chan struct{} // closed when a newer edition is there
 }
 
-// NewTable returns a table, at version 1, that serves what the rules alone
-// say. set may be nil.
+// NewTable returns a table, at cfg.FirstVersion, that serves what the rules
+// alone say. set may be nil.
 func NewTable(set *rules.Set, cfg Config) *Table {
 	t := &Table{cfg: cfg}
 	t.SetRules(set)
@@ -70,7 +70,7 @@ func (t *Table) SetRules(set *rules.Set) {
 func (t *Table) write(change func(next *edition)) {
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	next := &edition{services: map[string]*Routes{}, next: make(chan struct{}), version: 1}
+	next := &edition{services: map[string]*Routes{}, next: make(chan struct{}), version: max(1, t.cfg.FirstVersion)}
 	last := t.now.Load()
 	if last != nil {
 		next.version, next.set, next.nobody = last.version+1, last.set, last.nobody

@@ -66,7 +66,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		return nil, err
 	}
 	cfg := router.DefaultConfig()
-	cfg.Rules, cfg.StaleAfter = d.set, o.staleAfter
+	cfg.Rules, cfg.StaleAfter, cfg.FirstVersion = d.set, o.staleAfter, uint64(time.Now().UnixMilli())
 	if err := errors.Join(cfg.Validate(), featureConfig(d.model).Validate()); err != nil {
 		return nil, err
 	}
