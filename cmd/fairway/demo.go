@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fairway-mesh/fairway/datasets"
-	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/train"
 )
 
@@ -88,11 +87,7 @@ var harmful = []string{"slowdown", "error_burst", "fast_failure", "crash"}
 // firstFault chooses by the calendar alone: the first harmful fault of the
 // held-back part that lasts for at least half a minute, with quiet around it.
 func firstFault(ctx context.Context, recordingPath, modelPath string) (datasets.Fault, error) {
-	m, err := model.Load(modelPath)
-	if err != nil {
-		return datasets.Fault{}, err
-	}
-	recording, err := datasets.OpenWith(ctx, recordingPath, &m.Schema)
+	m, recording, err := openFor(ctx, modelPath, recordingPath, "")
 	if err != nil {
 		return datasets.Fault{}, err
 	}

@@ -63,11 +63,7 @@ func newReplayCommand() *cobra.Command {
 var defaultPolicies = []string{"round_robin", "least_latency", "performance_aware", "fairway"}
 
 func replayAll(ctx context.Context, out io.Writer, o replayOptions) error {
-	m, err := model.Load(o.model)
-	if err != nil {
-		return err
-	}
-	recording, err := openFor(ctx, o.recording, o.schema, m)
+	m, recording, err := openFor(ctx, o.model, o.recording, o.schema)
 	if err != nil {
 		return err
 	}
