@@ -110,4 +110,3 @@ func unforeseen(dst []predict.Failure, n int) []predict.Failure {
 	}
 	return dst
 }
-

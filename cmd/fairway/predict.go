@@ -106,4 +106,3 @@ func compileRules(path string) (*rules.Set, error) {
 	}
 	return rules.Compile(file)
 }
-
