@@ -1,6 +1,7 @@
 package router
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -67,7 +68,7 @@ type Decision struct {
 func (d *Decision) reset(f *features.Frame) {
 	n := len(f.Endpoints)
 	*d = Decision{
-		Service: f.Service, Time: f.Time, Age: f.Time.Sub(f.End),
+		Service: f.Service, Time: f.Time, Age: metricsAge(f),
 		Endpoints:   append(d.Endpoints[:0], f.Endpoints...),
 		Weights:     sized(d.Weights, n),
 		Predictions: d.Predictions[:0],
@@ -77,6 +78,25 @@ func (d *Decision) reset(f *features.Frame) {
 	}
 	clear(d.Weights)
 	clear(d.Ejected)
+}
+
+// metricsAge is how old the metrics are that f rests on: the age of its window,
+// or of the newest sample where the schema asks for that. A server can answer
+// in time with what it scraped long ago.
+func metricsAge(f *features.Frame) time.Duration {
+	age, newest := f.Time.Sub(f.End), math.Inf(1)
+	if f.Schema == nil { // nobody has seen anything: the rules name the endpoints
+		return age
+	}
+	for i := range f.Endpoints {
+		if x := f.At(i, mesh.Age); x < newest {
+			newest = x
+		}
+	}
+	if !math.IsInf(newest, 0) {
+		age = max(age, time.Duration(newest*float64(time.Second)))
+	}
+	return age
 }
 
 // Clone returns a copy that outlives the next Decide.

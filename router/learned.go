@@ -32,6 +32,7 @@ type learned struct {
 type progress struct {
 	Windows int
 	End     time.Time
+	Shown   time.Time // end of the last window that showed anything of any endpoint
 }
 
 // Learned asks the model m, compiled to p. An outcome network gives each
@@ -78,7 +79,11 @@ func (l *learned) ready(dst *Decision, f *features.Frame) error {
 	}
 	if state.Windows == 0 || f.End.After(state.End) {
 		state.Windows, state.End = state.Windows+1, f.End
+		if state.Shown.IsZero() || anyShows(f) {
+			state.Shown = f.End
+		}
 	}
+	dst.Age = max(dst.Age, f.Time.Sub(state.Shown))
 	switch {
 	case l.model == nil || l.predict == nil || l.model.Routing == nil:
 		return NoModel

@@ -3,10 +3,12 @@ package router
 import (
 	"errors"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/predict"
 )
@@ -115,6 +117,18 @@ func TestLearnedDeclines(t *testing.T) {
 			return Learned(&failureOnly, compiledModel(t, m), cfg)
 		}(), nil, NoModel},
 		{"old metrics", warm(fresh()), func(f *features.Frame) { f.Time = f.Time.Add(16 * time.Second) }, Stale},
+		{"metrics scraped long ago", warm(fresh()), func(f *features.Frame) {
+			s := *schema
+			s.Series = append(slices.Clone(s.Series[:5]), mesh.Series{Name: mesh.Age, Query: "u"})
+			f.Schema = &s
+			for i := range f.Endpoints {
+				f.Values[i*6+5] = 120
+			}
+		}, Stale},
+		{"nothing seen for long", blinded(t, warm(fresh())), func(f *features.Frame) {
+			blind(f)
+			f.Time, f.Start, f.End = f.Time.Add(time.Minute), f.Start.Add(time.Minute), f.End.Add(time.Minute)
+		}, Stale},
 		{"another schema", warm(fresh()), func(f *features.Frame) { s := *schema; s.Series = s.Series[:5]; f.Schema = &s }, SchemaMismatch},
 		{"missing columns", warm(fresh()), func(f *features.Frame) { f.Names = []string{"a", "b", "c", "d", "e"} }, SchemaMismatch},
 		{"infinite input", warm(fresh()), func(f *features.Frame) { f.X[4] = float32(math.Inf(1)) }, NotFinite},
@@ -198,4 +212,27 @@ func BenchmarkLearned(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// blind leaves nothing to be seen of any endpoint, as when a server answers
+// but scrapes no more.
+func blind(f *features.Frame) {
+	for i := range f.Endpoints {
+		for j := range 5 {
+			f.Values[i*6+j] = nan
+		}
+		f.Values[i*6+5] = 0
+	}
+}
+
+// blinded shows p a window in which there is nothing to see.
+func blinded(t *testing.T, p Policy) Policy {
+	t.Helper()
+	f := frame(1, six()...)
+	blind(f)
+	var d Decision
+	if err := p.Decide(&d, f); err != nil {
+		t.Fatalf("one blind window: %v; want it to be bridged", err)
+	}
+	return p
 }
