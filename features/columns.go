@@ -29,7 +29,7 @@ var columns = []column{
 		func(v *view) float64 { return v.equalShare() / v.capacity() }},
 	{Column{"error_ratio", "ratio", "Failed requests of the window, shrunk towards the past by their number; the last one while idle."},
 		func(v *view) float64 { return v.m.Errors.Last }},
-	{Column{"error_trend", "1/min", "Slope of the error ratio."},
+	{Column{"error_trend", "rad/min", "Slope of asin √ of the error ratio, a scale on which its noise is even."},
 		func(v *view) float64 { return slope(&v.m.errors, v.m.Errors.Last) }},
 	{Column{"log_latency_mean", "ln(s)", "Mean latency, or the nearest quantile where no mean is known; the last one while idle, as are the quantiles."},
 		func(v *view) float64 { return v.m.Latency.Last }},
@@ -62,6 +62,8 @@ var columns = []column{
 
 	{Column{"latency_ref_seconds", "s", "Mean latency of the last windows, weighted by good requests, drifting to the past while idle: what the outcome network predicts a ratio to."},
 		func(v *view) float64 { return v.m.reference() }},
+	{Column{"latency_vs_ref", "ln", "Log mean latency minus that of the reference."},
+		func(v *view) float64 { return v.m.Latency.Last - math.Log(v.m.reference()) }},
 	{Column{"capacity_rps", "1/s", "Estimated load at which the endpoint saturates."},
 		func(v *view) float64 { return v.capacity() }},
 	{Column{"load_now", "ratio", "Load over the capacity."},
@@ -87,7 +89,7 @@ var columns = []column{
 	{Column{"crossing_latency", "probability", "That the watched latency crosses the objective's limit within the horizon, should its trend go on."},
 		func(v *view) float64 { return v.crossing(&v.m.watched, v.m.Watched, v.latencyLimit) }},
 	{Column{"crossing_error", "probability", "That the error ratio crosses the objective's limit within the horizon, should its trend go on."},
-		func(v *view) float64 { return v.crossing(&v.m.errors, v.m.Errors.Last, v.errorLimit) }},
+		func(v *view) float64 { return v.crossing(&v.m.errors, angle(v.m.Errors.Last), angle(v.errorLimit)) }},
 	{Column{"latency_to_limit", "ln", "Log of the objective's latency limit minus that of the watched latency."},
 		func(v *view) float64 { return v.latencyLimit - v.m.Watched }},
 	{Column{"error_to_limit", "ratio", "The objective's error limit minus the error ratio."},
@@ -137,7 +139,7 @@ func Outcome() []string {
 	return []string{
 		"error_ratio", "error_trend", "latency_trend", "log_in_flight", "utilization", "utilization_trend",
 		"anomaly_score", "latency_vs_peers", "error_vs_peers", "in_flight_vs_peers", "latency_vs_past", "metrics_age",
-		"load_now", "load_vs_past", "error_recent", "error_vs_past", "in_flight_vs_past", "utilization_vs_past",
+		"latency_vs_ref", "load_now", "load_vs_past", "error_recent", "in_flight_vs_past", "utilization_vs_past",
 		"capacity_vs_past", "tail_ratio", "queue_ratio", "up", "missing_ratio", "peers_failing",
 	}
 }
@@ -146,7 +148,7 @@ func Outcome() []string {
 // network, how far the limits are, and what wears out slowly.
 func Failure() []string {
 	return append(Outcome(),
-		"log_request_rate", "log_latency_mean", "log_latency_p99", "crossing_latency", "crossing_error",
+		"error_vs_past", "log_request_rate", "log_latency_mean", "log_latency_p99", "crossing_latency", "crossing_error",
 		"latency_to_limit", "error_to_limit", "anomaly_max", "memory_trend", "memory_vs_past", "cpu_per_request",
 	)
 }

@@ -35,7 +35,7 @@ func DefaultConfig() Config {
 	return Config{
 		Horizon:   30 * time.Second,
 		Objective: mesh.DefaultObjective(),
-		Recent:    2,
+		Recent:    1.5,
 		Past:      60,
 		Gap:       4,
 		Forget:    time.Hour,

@@ -44,7 +44,7 @@ func TestSteady(t *testing.T) {
 		"log_latency_p90": math.Log(0.035), "log_latency_p99": math.Log(0.060), "latency_trend": 0,
 		"log_in_flight": math.Log(2), "utilization": 0.5, "utilization_trend": 0, "anomaly_score": 0,
 		"latency_vs_peers": 0, "error_vs_peers": 0, "in_flight_vs_peers": 0, "latency_vs_past": 0, "metrics_age": 3,
-		"latency_ref_seconds": 0.020, "capacity_rps": 100, "load_now": 0.5, "load_vs_past": 0, "error_recent": 0,
+		"latency_ref_seconds": 0.020, "latency_vs_ref": 0, "capacity_rps": 100, "load_now": 0.5, "load_vs_past": 0, "error_recent": 0,
 		"error_vs_past": 0, "in_flight_vs_past": 0, "utilization_vs_past": 0, "capacity_vs_past": 0,
 		"tail_ratio": math.Log(0.060 / 0.018), "queue_ratio": 0, "crossing_latency": 0, "crossing_error": 0,
 		"latency_to_limit": -math.Log(0.060), "error_to_limit": 0.05, "anomaly_max": 0, "memory_trend": 0,
@@ -137,7 +137,7 @@ func TestSchemas(t *testing.T) {
 		{"a request rate only", schema(mesh.RequestRate),
 			[]string{"error_ratio", "error_trend", "error_recent", "error_vs_past", "error_vs_peers", "crossing_error", "error_to_limit",
 				"log_latency_mean", "log_latency_p50", "log_latency_p90", "log_latency_p99", "latency_trend", "latency_vs_peers", "latency_vs_past",
-				"latency_ref_seconds", "crossing_latency", "latency_to_limit",
+				"latency_ref_seconds", "latency_vs_ref", "crossing_latency", "latency_to_limit",
 				"log_in_flight", "in_flight_vs_peers", "in_flight_vs_past", "queue_ratio",
 				"utilization", "utilization_trend", "utilization_vs_past", "tail_ratio", "memory_trend", "memory_vs_past", "cpu_per_request", "up"},
 			map[string]float64{"share": 0.5, "load_now": 0.8}},
@@ -276,11 +276,10 @@ func TestQuickFailures(t *testing.T) {
 // stays and one that comes.
 func TestVanished(t *testing.T) {
 	x := features.New(features.DefaultConfig())
-	var f *features.Frame
 	for k := range 40 {
-		f = push(t, x, window(everything, k, healthy(50), healthy(50)))
+		push(t, x, window(everything, k, healthy(50), healthy(50)))
 	}
-	f = push(t, x, window(everything, 40, gone, healthy(50), healthy(50)))
+	f := push(t, x, window(everything, 40, gone, healthy(50), healthy(50)))
 	for column, want := range map[string]float64{
 		"up": 0, "log_request_rate": 0, "share": 0, "metrics_age": 8, "missing_ratio": 11.0 / 12, "log_latency_mean": math.Log(0.020),
 		"latency_ref_seconds": 0.020, "capacity_rps": 100, "load_now": 0,

@@ -61,6 +61,10 @@ var unseen = gauge{Last: math.NaN()}
 // keeps is the discount per window of a time constant in windows.
 func keeps(windows float64) float64 { return math.Exp(-1 / windows) }
 
+// angle makes ratios of like noise: a step from 0 to 1 % counts as much as one
+// from 30 to 40 % (Anscombe, Biometrika 35, 1948).
+func angle(ratio float64) float64 { return math.Asin(math.Sqrt(ratio)) }
+
 func isNaN(x float64) bool { return x != x }
 
 // first returns the first that is not NaN.

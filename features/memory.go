@@ -103,6 +103,11 @@ func (m *memory) strangest(top []Contribution, series []string) []Contribution {
 	return top
 }
 
+// enough is the number of requests of which a window's mean latency gets half
+// of the weight that it can get: a busy window shall not outweigh the calm ones
+// after it for long.
+const enough = 20
+
 // clock is how far a window is from the one before.
 type clock struct {
 	now          float64 // unix seconds of the decision
@@ -182,9 +187,10 @@ func (m *memory) advanceLatency(r *reading, c *clock) {
 		return
 	}
 	// Failures are often quick: they must not make an endpoint look fast.
-	n := max(first(r.requests, 1)*(1-first(r.errors, 0)), tiny)
-	m.LatencyRecent.add(c.recent, typical, n)
-	m.LatencyPast.add(c.past, typical, n)
+	n := first(r.requests, 1)
+	weight := max(enough*n/(n+enough)*(1-first(r.errors, 0)), tiny)
+	m.LatencyRecent.add(c.recent, typical, weight)
+	m.LatencyPast.add(c.past, typical, weight)
 	m.Latency.see(c.past, math.Log(typical))
 }
 
@@ -202,7 +208,7 @@ func (m *memory) advanceTrends(r *reading, c *clock) {
 	}
 	errors := math.NaN()
 	if !isNaN(r.errors) {
-		errors = m.Errors.Last
+		errors = angle(m.Errors.Last)
 	}
 	m.latency.Push(c.dt, math.Log(r.typical()))
 	m.watched.Push(c.dt, math.Log(r.watched(c.quantile)))

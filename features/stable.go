@@ -43,13 +43,11 @@ func (m *memory) stable(dst []float64, w *mesh.Window, i int, p *place, r *readi
 }
 
 // deviance is how far an error ratio of n requests is from the past one in
-// standard errors, after Anscombe's transformation (Biometrika 35, 1948).
+// standard errors.
 func deviance(ratio, past, n float64) float64 {
-	angle := func(p float64) float64 {
-		return math.Asin(math.Sqrt((p*n + 0.375) / (n + 0.75)))
-	}
+	counted := func(p float64) float64 { return angle((p*n + 0.375) / (n + 0.75)) }
 	effective := n / (1 + n/manyRequests)
-	return 2 * math.Sqrt(effective+0.5) * (angle(ratio) - angle(first(past, 0)))
+	return 2 * math.Sqrt(effective+0.5) * (counted(ratio) - counted(first(past, 0)))
 }
 
 // hedged is the logarithm of a latency, drawn to the past when few requests

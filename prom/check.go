@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -79,7 +80,7 @@ func named(query string) ([]string, error) {
 	var names []string
 	for _, selectors := range parser.ExtractSelectors(expr) {
 		for _, m := range selectors {
-			if m.Name == labels.MetricName && m.Type == labels.MatchEqual && !slices.Contains(names, m.Value) {
+			if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual && !slices.Contains(names, m.Value) {
 				names = append(names, m.Value)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
@@ -97,7 +98,7 @@ func (m *memory) seal() {
 		}
 		longest = max(longest, interval)
 		s.markStale(interval)
-		name := s.labels.Get(labels.MetricName)
+		name := s.labels.Get(model.MetricNameLabel)
 		m.byName[name] = append(m.byName[name], s)
 	}
 	for _, list := range m.byName {
@@ -162,7 +163,7 @@ type reader struct{ *memory }
 func (r reader) Select(_ context.Context, _ bool, _ *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
 	candidates := r.series
 	for _, m := range matchers {
-		if m.Type == labels.MatchEqual && m.Name == labels.MetricName {
+		if m.Type == labels.MatchEqual && m.Name == model.MetricNameLabel {
 			candidates = r.byName[m.Value]
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
@@ -287,7 +288,7 @@ func TestOpenFoldersWithoutBlocks(t *testing.T) {
 func TestEverySeriesHasItsOwnPulse(t *testing.T) {
 	m := newMemory()
 	for name, every := range map[string]int64{"fast": 1000, "slow": 60000} {
-		s := m.open(labels.FromStrings(labels.MetricName, name))
+		s := m.open(labels.FromStrings(model.MetricNameLabel, name))
 		for at := int64(0); at <= 600_000; at += every {
 			if name == "fast" && at > 300_000 {
 				break

@@ -13,7 +13,8 @@ type Config struct {
 	// Rules gives endpoint weights, objectives and limits; nil is no rules.
 	Rules *rules.Set
 	// StaleAfter is the age of the metrics beyond which a model is not asked;
-	// zero: three steps of the model's timing, else of the frame's schema.
+	// zero: the delay and three steps of the model's timing, else three steps
+	// of the frame's schema.
 	StaleAfter time.Duration
 	// WarmUp is how many windows of a service are seen before a model is asked.
 	WarmUp int

@@ -39,7 +39,8 @@ const (
 	Fault           Reason = "fault"                        // the policy failed; the text is in Notes
 )
 
-func (r Reason) Error() string { return "declined: " + string(r) }
+// Error is the reason's name, so that it prints as that everywhere.
+func (r Reason) Error() string { return string(r) }
 
 // Decision is what a policy wants done with a service, and why. A policy
 // fills it; its slices are reused by the next Decide, so copy what is kept.

@@ -37,19 +37,19 @@ type eject struct {
 
 // ejections is the memory of one service.
 type ejections struct {
-	end    time.Time // of the newest window
-	byName map[string]*ejection
+	End    time.Time // of the newest window
+	ByName map[string]*ejection
 }
 
 // ejection is the memory of one endpoint.
 type ejection struct {
-	severity float64   // in the newest window; 0 is well
-	until    time.Time // zero: not ejected
-	returned time.Time // when the last ejection ended, zero before any
-	calm     time.Time // since when it has been well, or count last fell
-	count    int
-	seen     time.Time // when it last had a value
-	gone     bool
+	Severity float64   // in the newest window; 0 is well
+	Until    time.Time // zero: not ejected
+	Returned time.Time // when the last ejection ended, zero before any
+	Calm     time.Time // since when it has been well, or Count last fell
+	Count    int       // of ejections lately
+	Seen     time.Time // when it last had a value
+	Gone     bool
 }
 
 func (p *eject) Decide(dst *Decision, f *features.Frame) error {
@@ -59,12 +59,12 @@ func (p *eject) Decide(dst *Decision, f *features.Frame) error {
 	p.ask(dst, f)
 	state := p.services[f.Service]
 	if state == nil {
-		state = &ejections{byName: map[string]*ejection{}}
+		state = &ejections{ByName: map[string]*ejection{}}
 		p.services[f.Service] = state
 	}
 	limits := p.cfg.Rules.Service(f.Service).Service.Limits
-	if len(state.byName) == 0 || f.End.After(state.end) {
-		state.end = f.End
+	if len(state.ByName) == 0 || f.End.After(state.End) {
+		state.End = f.End
 		p.observe(state, dst, f)
 		p.advance(state, dst, f.Time, limits)
 	}
@@ -90,22 +90,22 @@ func (p *eject) ask(dst *Decision, f *features.Frame) {
 func (p *eject) observe(state *ejections, dst *Decision, f *features.Frame) {
 	alive := false
 	for i, e := range f.Endpoints {
-		s := state.byName[e.Name]
+		s := state.ByName[e.Name]
 		if s == nil {
-			s = &ejection{seen: f.Time, calm: f.Time}
-			state.byName[e.Name] = s
+			s = &ejection{Seen: f.Time, Calm: f.Time}
+			state.ByName[e.Name] = s
 		}
 		if shows(f, i) {
-			s.seen, alive = f.Time, true
+			s.Seen, alive = f.Time, true
 		}
-		s.severity = p.severity(dst, f, i)
+		s.Severity = p.severity(dst, f, i)
 	}
-	for name, s := range state.byName {
+	for name, s := range state.ByName {
 		if f.Find(name) < 0 {
-			delete(state.byName, name)
+			delete(state.ByName, name)
 			continue
 		}
-		s.gone = alive && f.Time.Sub(s.seen) > p.cfg.MaxEjection
+		s.Gone = alive && f.Time.Sub(s.Seen) > p.cfg.MaxEjection
 	}
 }
 
@@ -152,14 +152,14 @@ func (p *eject) advance(state *ejections, dst *Decision, now time.Time, limits r
 	var claims []claim
 	n := 0
 	for _, e := range dst.Endpoints {
-		s := state.byName[e.Name]
-		if s.gone {
+		s := state.ByName[e.Name]
+		if s.Gone {
 			continue
 		}
 		n++
-		held := now.Before(s.until)
-		if s.severity > 0 || held {
-			claims = append(claims, claim{e.Name, s.severity})
+		held := now.Before(s.Until)
+		if s.Severity > 0 || held {
+			claims = append(claims, claim{e.Name, s.Severity})
 		}
 		p.calm(s, now)
 	}
@@ -170,13 +170,14 @@ func (p *eject) advance(state *ejections, dst *Decision, now time.Time, limits r
 	chosen := func(name string) bool {
 		return slices.ContainsFunc(claims, func(c claim) bool { return c.name == name })
 	}
-	for name, s := range state.byName {
-		switch ejected := !s.until.IsZero(); {
+	for name, s := range state.ByName {
+		switch ejected := !s.Until.IsZero(); {
 		case !chosen(name) && ejected:
-			s.until, s.returned, s.calm = time.Time{}, now, now
-		case chosen(name) && !now.Before(s.until): // new, or it has lasted and is needed still
-			s.count++
-			s.until = now.Add(min(time.Duration(s.count)*p.cfg.BaseEjection, p.cfg.MaxEjection))
+			s.Until, s.Returned, s.Calm = time.Time{}, now, now
+		case chosen(name) && !now.Before(s.Until): // new, or it has lasted and is needed still
+			most := int(p.cfg.MaxEjection/p.cfg.BaseEjection) + 1
+			s.Count = min(max(s.Count, 0)+1, most)
+			s.Until = now.Add(min(time.Duration(s.Count)*p.cfg.BaseEjection, p.cfg.MaxEjection))
 		}
 	}
 }
@@ -185,11 +186,11 @@ func (p *eject) advance(state *ejections, dst *Decision, now time.Time, limits r
 // well.
 func (p *eject) calm(s *ejection, now time.Time) {
 	switch {
-	case s.severity > 0 || !s.until.IsZero():
-		s.calm = now
-	case s.count > 0 && now.Sub(s.calm) >= p.cfg.BaseEjection:
-		s.count--
-		s.calm = now
+	case s.Severity > 0 || !s.Until.IsZero():
+		s.Calm = now
+	case s.Count > 0 && now.Sub(s.Calm) >= p.cfg.BaseEjection:
+		s.Count--
+		s.Calm = now
 	}
 }
 
@@ -200,9 +201,9 @@ func maxEjected(l rules.Limits, n int) int { return max(1, int(l.MaxEjection*flo
 func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rules.Limits) {
 	n, failing := 0, 0
 	for _, e := range dst.Endpoints {
-		if s := state.byName[e.Name]; s != nil && !s.gone {
+		if s := state.ByName[e.Name]; s != nil && !s.Gone {
 			n++
-			if s.severity > 0 || !s.until.IsZero() {
+			if s.Severity > 0 || !s.Until.IsZero() {
 				failing++
 			}
 		}
@@ -213,15 +214,15 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 	}
 	least := floorWeight(limits, len(dst.Endpoints))
 	for i, e := range dst.Endpoints {
-		s := state.byName[e.Name]
+		s := state.ByName[e.Name]
 		switch {
 		case s == nil:
-		case s.gone:
+		case s.Gone:
 			dst.Ejected[i], dst.Weights[i] = true, 0
 		case panicking:
-		case !s.until.IsZero():
+		case !s.Until.IsZero():
 			dst.Ejected[i], dst.Weights[i] = true, 0
-		case s.severity > 0:
+		case s.Severity > 0:
 			dst.Weights[i] = min(dst.Weights[i], least)
 		default:
 			dst.Weights[i] *= p.slowStart(s, now)
@@ -233,10 +234,10 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 // slowStart is the part of its weight that a returned endpoint gets: a tenth
 // at first (Envoy's slow start, aggression 1).
 func (p *eject) slowStart(s *ejection, now time.Time) float64 {
-	if s.returned.IsZero() || p.cfg.SlowStart <= 0 {
+	if s.Returned.IsZero() || p.cfg.SlowStart <= 0 {
 		return 1
 	}
-	return min(max(float64(now.Sub(s.returned))/float64(p.cfg.SlowStart), 0.1), 1)
+	return min(max(float64(now.Sub(s.Returned))/float64(p.cfg.SlowStart), 0.1), 1)
 }
 
 // settle makes weights sum to 1. Where the open endpoints have none, they get

@@ -96,12 +96,11 @@ func (p static) Decide(dst *Decision, f *features.Frame) error {
 	dst.reset(f)
 	m := p.set.Service(f.Service)
 	dst.Policy, dst.Source = p.Name(), SourceDefault
-	if m.Ruled {
-		dst.Source = SourceRules
-	}
 	if len(f.Endpoints) == 0 {
 		return NoEndpoints
 	}
+	// Without a rules file too: its one implied route is a rule.
+	dst.Source = SourceRules
 	for i, e := range f.Endpoints {
 		dst.Weights[i] = math.NaN()
 		if ruled := find(m.Service.Endpoints, e.Name); ruled != nil {

@@ -45,7 +45,7 @@ func TestStatic(t *testing.T) {
 	if d.Source != SourceRules {
 		t.Errorf("source %v", d.Source)
 	}
-	if d = decide(t, Static(nil), frame(0, well("a", ""), well("b", ""))); d.Weights[0] != 0.5 || d.Source != SourceDefault {
+	if d = decide(t, Static(nil), frame(0, well("a", ""), well("b", ""))); d.Weights[0] != 0.5 || d.Source != SourceRules {
 		t.Errorf("without rules: %v from %v", d.Weights, d.Source)
 	}
 }

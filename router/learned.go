@@ -30,8 +30,8 @@ type learned struct {
 
 // progress is how far the windows of a service have come.
 type progress struct {
-	windows int
-	end     time.Time
+	Windows int
+	End     time.Time
 }
 
 // Learned asks the model m, compiled to p. An outcome network gives each
@@ -76,8 +76,8 @@ func (l *learned) ready(dst *Decision, f *features.Frame) error {
 		state = &progress{}
 		l.seen[f.Service] = state
 	}
-	if state.windows == 0 || f.End.After(state.end) {
-		state.windows, state.end = state.windows+1, f.End
+	if state.Windows == 0 || f.End.After(state.End) {
+		state.Windows, state.End = state.Windows+1, f.End
 	}
 	switch {
 	case l.model == nil || l.predict == nil || l.model.Routing == nil:
@@ -86,8 +86,8 @@ func (l *learned) ready(dst *Decision, f *features.Frame) error {
 		return NoEndpoints
 	case slices.Contains(l.model.Card.Unidentified, f.Service):
 		return NotIdentifiable
-	case state.windows < l.cfg.WarmUp:
-		return fmt.Errorf("%w: %d of %d windows", WarmUp, state.windows, l.cfg.WarmUp)
+	case state.Windows < l.cfg.WarmUp:
+		return fmt.Errorf("%w: %d of %d windows", WarmUp, state.Windows, l.cfg.WarmUp)
 	case dst.Age > l.staleAfter(f):
 		return fmt.Errorf("%w: metrics are %v old, more than %v", Stale, dst.Age, l.staleAfter(f))
 	}

@@ -25,9 +25,9 @@ type limit struct {
 
 // movement is the memory of one service.
 type movement struct {
-	time, end    time.Time
-	before, last map[string]float64 // weights by endpoint, of the window before and of this one
-	from         []float64          // scratch: before, in the order of the frame
+	Time, End    time.Time
+	Before, Last map[string]float64 // weights by endpoint, of the window before and of this one
+	from         []float64          // scratch: Before, in the order of the frame
 }
 
 func (p *limit) Decide(dst *Decision, f *features.Frame) error {
@@ -40,20 +40,20 @@ func (p *limit) Decide(dst *Decision, f *features.Frame) error {
 	}
 	state := p.services[f.Service]
 	if state == nil {
-		state = &movement{last: map[string]float64{}, before: map[string]float64{}}
+		state = &movement{Last: map[string]float64{}, Before: map[string]float64{}}
 		p.services[f.Service] = state
 	}
 	if state.due(f) {
-		state.time, state.end = f.Time, f.End
-		state.before, state.last = state.last, state.before
+		state.Time, state.End = f.Time, f.End
+		state.Before, state.Last = state.Last, state.Before
 	}
 	state.from = sized(state.from, len(dst.Weights))
 	if state.start(dst) {
 		approach(dst.Weights, state.from, limits.Step)
 	}
-	clear(state.last)
+	clear(state.Last)
 	for i, e := range dst.Endpoints {
-		state.last[e.Name] = dst.Weights[i]
+		state.Last[e.Name] = dst.Weights[i]
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func (m *movement) due(f *features.Frame) bool {
 	if f.Schema != nil {
 		step = f.Schema.Step
 	}
-	return m.time.IsZero() || f.End.After(m.end) || f.Time.Sub(m.time) >= max(step, 1)
+	return m.Time.IsZero() || f.End.After(m.End) || f.Time.Sub(m.Time) >= max(step, 1)
 }
 
 // start writes the weights to move from, those of the endpoints that are open
@@ -75,7 +75,7 @@ func (m *movement) start(dst *Decision) bool {
 	for i, e := range dst.Endpoints {
 		m.from[i] = 0
 		if !dst.Ejected[i] {
-			m.from[i] = m.before[e.Name]
+			m.from[i] = min(max(m.Before[e.Name], 0), 1) // whatever was restored
 		}
 		sum += m.from[i]
 	}

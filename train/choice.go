@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/fairway-mesh/fairway/datasets"
 	"github.com/fairway-mesh/fairway/features"
@@ -121,10 +122,7 @@ func softmaxTask(set *Set, columns []column, skip map[string]bool, cfg Config, r
 // fixed5Task prepares the origin's network as it was: five routes of one
 // service, which have places of their own.
 func fixed5Task(set *Set, columns []column, skip map[string]bool, cfg Config, random *rand.Rand) (task, *model.Network, error) {
-	routes, err := fiveOf(set, skip)
-	if err != nil {
-		return task{}, nil, err
-	}
+	routes := fiveOf(set, skip)
 	in, err := chooseInputs(set, columns, fiveColumns, true)
 	if err != nil {
 		return task{}, nil, err
@@ -154,29 +152,56 @@ func fixed5Task(set *Set, columns []column, skip map[string]bool, cfg Config, ra
 	return t, &model.Network{Kind: model.Fixed5, Columns: in.names, Scaler: in.scaler, Routes: routes}, nil
 }
 
-// fiveOf lists the endpoints of the only service with a choice, in the order
-// of their names, filled up to five.
-func fiveOf(set *Set, skip map[string]bool) ([]string, error) {
-	var routes, services []string
-	for h := range set.Histories {
-		for i := range set.Histories[h].Moments {
-			if m := &set.Histories[h].Moments[i]; !skip[m.Service] {
-				services = append(services, m.Service)
-				routes = append(routes, m.Endpoints...)
+// onlyFive leaves one service to the fixed5 network: the first with a choice
+// whose endpoints fit its five routes. The others are skipped, and noted.
+func (f *fitting) onlyFive(skip map[string]bool) error {
+	taken := ""
+	var why []string
+	for _, s := range f.services {
+		endpoints := len(f.set.endpoints(s.Name))
+		switch {
+		case skip[s.Name]:
+			continue
+		case endpoints > fiveRoutes:
+			why = append(why, fmt.Sprintf("%s: the fixed5 network has five routes, the service %d endpoints: not trained; the softmax network takes any number", s.Name, endpoints))
+		case taken != "":
+			why = append(why, fmt.Sprintf("%s: the fixed5 network has the five routes of one service, here %s: not trained; the softmax network takes all services", s.Name, taken))
+		default:
+			taken = s.Name
+			continue
+		}
+		skip[s.Name] = true
+	}
+	if taken == "" {
+		return fmt.Errorf("train: no service fits: %s", strings.Join(why, "; "))
+	}
+	f.model.Card.Notes = append(f.model.Card.Notes, why...)
+	return nil
+}
+
+// endpoints lists all endpoints that a service ever had, sorted.
+func (s *Set) endpoints(service string) []string {
+	var names []string
+	for h := range s.Histories {
+		for i := range s.Histories[h].Moments {
+			if m := &s.Histories[h].Moments[i]; m.Service == service {
+				names = append(names, m.Endpoints...)
 			}
 		}
-		slices.Sort(services)
-		slices.Sort(routes)
-		services, routes = slices.Compact(services), slices.Compact(routes)
+		slices.Sort(names)
+		names = slices.Compact(names)
 	}
-	if len(services) != 1 {
-		return nil, fmt.Errorf("train: the fixed5 network has the five routes of one service; here are %q: name one, or train the softmax network, which serves them all", services)
+	return names
+}
+
+// fiveOf lists the endpoints of the only service that is not skipped, in the
+// order of their names, filled up to five.
+func fiveOf(set *Set, skip map[string]bool) []string {
+	for _, service := range set.Services() {
+		if !skip[service] {
+			routes := set.endpoints(service)
+			return append(routes, make([]string, fiveRoutes-len(routes))...)
+		}
 	}
-	if len(routes) > fiveRoutes {
-		return nil, fmt.Errorf("train: the fixed5 network has five routes; %s has %d endpoints, %q: train the softmax network, which takes any number", services[0], len(routes), routes)
-	}
-	for len(routes) < fiveRoutes {
-		routes = append(routes, "")
-	}
-	return routes, nil
+	return make([]string, fiveRoutes)
 }

@@ -54,7 +54,7 @@ type Course struct {
 // the training and is named in the Course.
 func descend(ctx context.Context, t task, cfg Config, random *rand.Rand) ([]model.Layer, Course, error) {
 	groups := max(1, cfg.Batch/t.train.group)
-	m, err := newMachine(t.layers, t.loss, groups*t.train.group)
+	m, err := newMachine(t.layers, t.loss, groups, t.train.group)
 	if err != nil {
 		return nil, Course{}, err
 	}
@@ -100,7 +100,7 @@ func descend(ctx context.Context, t task, cfg Config, random *rand.Rand) ([]mode
 }
 
 // epoch goes once through the groups in a random order, or through as many as
-// an epoch may draw. It returns the mean loss of a row, or what was not finite.
+// an epoch may draw. It returns the mean loss of a group, or what was not finite.
 func (t *task) epoch(ctx context.Context, m *machine, adam *adam, cfg Config, random *rand.Rand) (loss float64, stop string, err error) {
 	order := random.Perm(t.train.groups())
 	order = order[:min(len(order), max(1, cfg.EpochRows/t.train.group))]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/fairway-mesh/fairway/datasets"
@@ -52,25 +53,32 @@ func (f *fitting) failure(ctx context.Context) error {
 		return err
 	}
 	r.score(test)
+	if r.Before[2] == 0 {
+		f.note("no endpoint begins to fail in the test part: the skill of the failure forecast is not known")
+	}
 	r.Shipped = true
 	f.failureFigures(r)
 	return nil
 }
 
+// describeLimits lists the limits and notes where they come from.
 func (f *fitting) describeLimits(found map[string]limits) []Limit {
 	var list []Limit
+	var used []string
 	for _, s := range f.services {
 		l := found[s.Name]
 		configured := f.cfg.Objective.MaxLatency > 0
 		list = append(list, Limit{s.Name, Number(l.latency), Number(l.errors), configured})
-		if configured {
-			continue
+		switch {
+		case configured:
+		case math.IsInf(l.latency, 1):
+			used = append(used, s.Name+" none, its latency is unknown")
+		default:
+			used = append(used, s.Name+" "+rounded(l.latency))
 		}
-		if math.IsInf(l.latency, 1) {
-			f.note("%s: no latency is known, so only errors and being down count as failing", s.Name)
-			continue
-		}
-		f.note("%s: no max latency is configured; a tail latency above %s counts as failing (%d times its median in training, or %d standard deviations above that)", s.Name, rounded(l.latency), tailFactor, tailSpread)
+	}
+	if len(used) > 0 {
+		f.note("no max latency is configured: an endpoint fails beyond %d times its service's median tail latency in training, or %d standard deviations above that: %s", tailFactor, tailSpread, strings.Join(used, ", "))
 	}
 	return list
 }
@@ -123,7 +131,8 @@ func (f *fitting) forecasts(examples []example) ([]forecasted, error) {
 	return list, nil
 }
 
-// score compares with always saying the base rate.
+// score compares with always saying the base rate. Where nothing failed there
+// is no skill to speak of: whoever says less is then the better.
 func (r *FailureReport) score(test []forecasted) {
 	r.Brier, r.AUROC = Number(brier(test)), Number(auroc(test))
 	base := make([]forecasted, len(test))
@@ -132,6 +141,9 @@ func (r *FailureReport) score(test []forecasted) {
 	}
 	r.BrierBase = Number(brier(base))
 	r.Skill = 1 - r.Brier/r.BrierBase
+	if r.Before[2] == 0 {
+		r.Skill = Number(math.NaN())
+	}
 }
 
 func (f *fitting) failureFigures(r *FailureReport) {

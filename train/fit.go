@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"github.com/fairway-mesh/fairway/datasets"
 	"github.com/fairway-mesh/fairway/model"
@@ -97,6 +98,11 @@ func (f *fitting) card() (err error) {
 	if len(f.set.Histories) > 1 {
 		f.note("%d recordings, each split by its own times; the card has those of the first", len(f.set.Histories))
 	}
+	for _, p := range f.report.Parts {
+		if p.Train == 0 || p.Validation == 0 || p.Test == 0 {
+			f.note("%s: %v of history leave no room for three parts with gaps of %v between them; record longer, or look less far ahead", p.Recording, p.End.Sub(p.Start).Round(time.Second), f.set.Timing.Purge())
+		}
+	}
 	c.Levels, err = levels(f.set)
 	return err
 }
@@ -117,6 +123,11 @@ func (f *fitting) routing(ctx context.Context) error {
 	if all {
 		f.note("no service has a choice: there is no routing network")
 		return nil
+	}
+	if f.cfg.Network == model.Fixed5 {
+		if err := f.onlyFive(skip); err != nil {
+			return err
+		}
 	}
 	t, network, err := f.routingTask(skip)
 	if err != nil {

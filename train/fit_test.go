@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -95,27 +96,34 @@ func TestEqualSeedsGiveEqualModels(t *testing.T) {
 }
 
 // TestShuffledLabelsTeachNothing moves what came after to other moments: if
-// features leaked their own answer, some skill would be left.
+// features leaked their own answer, some skill would be left. Of five
+// shuffles, one may look like skill at 90 %.
 func TestShuffledLabelsTeachNothing(t *testing.T) {
-	set := world{service: "s", endpoints: 4, moments: 400, seed: 3}.set()
-	random := seeded(9)
-	moments := set.Histories[0].Moments
-	var after []*Seen
-	for i := range moments {
-		for k := range moments[i].After {
-			after = append(after, &moments[i].After[k])
+	skilled := 0
+	for seed := range uint64(5) {
+		set := world{service: "s", endpoints: 4, moments: 400, seed: 3}.set()
+		var after []*Seen
+		for i := range set.Histories[0].Moments {
+			for k := range set.Histories[0].Moments[i].After {
+				after = append(after, &set.Histories[0].Moments[i].After[k])
+			}
+		}
+		seeded(seed).Shuffle(len(after), func(i, j int) { *after[i], *after[j] = *after[j], *after[i] })
+		cfg := quick()
+		cfg.Network = model.Softmax
+		_, r := fit(t, set, cfg)
+		test := r.Routing.Test
+		if test.Decisions < 50 {
+			t.Fatalf("%d decisions", test.Decisions)
+		}
+		// The observed shares are no measure here: a shuffled outcome brings
+		// its own number of requests with it.
+		if test.Ways[byHistory].Low > 0 {
+			skilled++
 		}
 	}
-	random.Shuffle(len(after), func(i, j int) { *after[i], *after[j] = *after[j], *after[i] })
-	cfg := quick()
-	cfg.Network = model.Softmax
-	_, r := fit(t, set, cfg)
-	test := r.Routing.Test
-	if test.Decisions < 50 {
-		t.Fatalf("%d decisions", test.Decisions)
-	}
-	if any := test.Ways[byHistory]; any.Low > 0 {
-		t.Errorf("labels are shuffled, yet the network beats a fixed endpoint by %v (%v to %v)", any.Gain, any.Low, any.High)
+	if skilled > 1 {
+		t.Errorf("labels are shuffled, yet %d of 5 networks beat a fixed endpoint", skilled)
 	}
 }
 
@@ -141,7 +149,7 @@ func TestSetsThatCannotTeach(t *testing.T) {
 		cfg  func(*Config)
 		want string
 	}{
-		{"six routes", world{service: "s", endpoints: 6, moments: 100, seed: 5}.set(), func(c *Config) { c.Network = model.Fixed5 }, "5 routes|five routes; s has 6 endpoints"},
+		{"six routes", world{service: "s", endpoints: 6, moments: 100, seed: 5}.set(), func(c *Config) { c.Network = model.Fixed5 }, "five routes, the service 6 endpoints"},
 		{"one endpoint", world{service: "s", endpoints: 1, moments: 100, seed: 5}.set(), func(*Config) {}, "no choice, not trained"},
 		{"no epochs", world{service: "s", endpoints: 2, moments: 100, seed: 5}.set(), func(c *Config) { c.Epochs = 0 }, "epochs is 0"},
 		{"unknown kind", world{service: "s", endpoints: 2, moments: 100, seed: 5}.set(), func(c *Config) { c.Network = "forest" }, `network is "forest"`},
@@ -150,11 +158,7 @@ func TestSetsThatCannotTeach(t *testing.T) {
 		cfg := quick()
 		c.cfg(&cfg)
 		_, _, err := Fit(context.Background(), c.set, cfg)
-		found := false
-		for _, want := range strings.Split(c.want, "|") {
-			found = found || err != nil && strings.Contains(err.Error(), want)
-		}
-		if !found {
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v; want %q", c.name, err, c.want)
 		}
 	}
@@ -243,5 +247,86 @@ func TestCancelStopsPromptly(t *testing.T) {
 	_, _, err := Fit(ctx, set, cfg)
 	if !errors.Is(err, context.Canceled) || epochs != 2 {
 		t.Errorf("error %v after %d epochs; want to stop in the third", err, epochs)
+	}
+}
+
+// TestTwoServices joins a service of six endpoints and one of three: the
+// outcome and softmax networks learn both, fixed5 the one that fits.
+func TestTwoServices(t *testing.T) {
+	six, three := world{service: "six", endpoints: 6, moments: 150, seed: 12}.set(), world{service: "three", endpoints: 3, moments: 150, seed: 13}.set()
+	var joined []Moment
+	for i := range six.Histories[0].Moments {
+		joined = append(joined, six.Histories[0].Moments[i], three.Histories[0].Moments[i])
+	}
+	six.Histories[0].Moments = joined
+	for _, kind := range model.Kinds() {
+		cfg := quick()
+		cfg.Network, cfg.Epochs = kind, 3
+		m, r := fit(t, six, cfg)
+		noted := strings.Contains(strings.Join(r.Notes, "\n"), "six: the fixed5 network has five routes")
+		if noted != (kind == model.Fixed5) {
+			t.Errorf("%s: notes %q", kind, r.Notes)
+		}
+		if kind == model.Fixed5 {
+			if diff := cmp.Diff([]string{"a", "b", "c", "", ""}, m.Routing.Routes); diff != "" {
+				t.Error(diff)
+			}
+		} else if decisions := r.Routing.Test.Decisions; decisions != r.Parts[0].Test {
+			t.Errorf("%s: %d decisions judged of %d", kind, decisions, r.Parts[0].Test)
+		}
+	}
+}
+
+func TestConcurrentFits(t *testing.T) {
+	set := world{service: "s", endpoints: 3, moments: 150, seed: 14}.set()
+	cfg := quick()
+	cfg.Epochs = 2
+	models := make([]*model.Model, 3)
+	done := make(chan error)
+	for i := range models {
+		go func() {
+			var err error
+			models[i], _, err = Fit(context.Background(), set, cfg)
+			done <- err
+		}()
+	}
+	for range models {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range models[1:] {
+		if diff := cmp.Diff(models[0].Routing.Layers, m.Routing.Layers); diff != "" {
+			t.Error("concurrent fits differ")
+		}
+	}
+}
+
+// TestDeadErrorRatio: a success ratio of zero everywhere is a metric that
+// nobody writes, not a service that always fails.
+func TestDeadErrorRatio(t *testing.T) {
+	set := world{service: "s", endpoints: 3, moments: 200, seed: 15}.set()
+	column, err := set.column("error_ratio")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range set.Histories[0].Moments {
+		m := &set.Histories[0].Moments[i]
+		for k := range m.Endpoints {
+			m.Now[k].ErrorRatio, m.After[k].ErrorRatio = 1, 1
+			m.row(k, len(set.Columns))[column] = 1
+		}
+	}
+	cfg := quick()
+	cfg.Epochs = 3
+	m, r := fit(t, set, cfg)
+	if got := strings.Join(r.Notes, "\n"); !strings.Contains(got, "s: error_ratio never changes and is not zero") {
+		t.Errorf("notes %q", got)
+	}
+	if m.Routing == nil || r.Failure.Onsets != [3]int{} {
+		t.Errorf("a dead metric made %v onsets", r.Failure.Onsets)
+	}
+	if slices.Contains(m.Routing.Columns, "error_ratio") {
+		t.Error("a constant column is an input")
 	}
 }

@@ -33,10 +33,12 @@ type param struct {
 	grad  *gorgonia.Node
 }
 
-func newMachine(layers []model.Layer, l loss, rows int) (*machine, error) {
+// newMachine builds a machine for batches of so many groups of rows; its loss
+// is the mean over the groups.
+func newMachine(layers []model.Layer, l loss, groups, group int) (*machine, error) {
 	building.Lock()
 	defer building.Unlock()
-	g := gorgonia.NewGraph()
+	g, rows := gorgonia.NewGraph(), groups*group
 	m := &machine{shapes: layers}
 	outputs, targets := l.widths()
 	h, err := m.layers(g, rows)
@@ -48,7 +50,7 @@ func newMachine(layers []model.Layer, l loss, rows int) (*machine, error) {
 	}
 	m.out = h
 	target := input(g, "target", &m.target, rows, targets)
-	if m.loss, err = gorgonia.ApplyOp(newLoss(l, rows), h, target); err != nil {
+	if m.loss, err = gorgonia.ApplyOp(newLoss(l, groups), h, target); err != nil {
 		return nil, fmt.Errorf("train: building the loss: %w", err)
 	}
 	if err := m.differentiate(g); err != nil {

@@ -65,7 +65,7 @@ func TestGradients(t *testing.T) {
 	for _, c := range losses(random) {
 		t.Run(c.name, func(t *testing.T) {
 			outputs, _ := c.loss.widths()
-			m, err := newMachine(layersFor(random, 3, 7, 5, outputs), c.loss, c.rows)
+			m, err := newMachine(layersFor(random, 3, 7, 5, outputs), c.loss, c.rows, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -167,11 +167,13 @@ func TestMachineAgreesWithServing(t *testing.T) {
 		const rows = 10_000
 		layers := initial(random, c.widths...)
 		last := &layers[len(layers)-1]
-		copy(last.W, normals(random, len(last.W)))
+		for i := range last.W {
+			last.W[i] = float32(0.2 * random.NormFloat64())
+		}
 		for _, l := range layers {
 			copy(l.B, normals(random, len(l.B)))
 		}
-		m, err := newMachine(layers, c.loss, rows)
+		m, err := newMachine(layers, c.loss, rows, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -202,7 +204,7 @@ func TestMachineAgreesWithServing(t *testing.T) {
 func TestDropoutKeepsTheMean(t *testing.T) {
 	random := seeded(6)
 	layers := layersFor(random, 4, 32, 1)
-	m, err := newMachine(layers, choice{1, 2}, 2)
+	m, err := newMachine(layers, choice{1, 2}, 1, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -155,34 +155,34 @@ func (o *shift) SymDiff(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.N
 	return gorgonia.Nodes{grad, bias}, err
 }
 
-// lossOp is a loss of outputs and targets, divided by the rows of a batch.
+// lossOp is the mean loss of the groups of a batch.
 type lossOp struct {
 	op
-	loss loss
-	rows int
+	loss   loss
+	groups int
 }
 
-func newLoss(l loss, rows int) *lossOp {
-	return &lossOp{op: newOp("loss", []bool{true, false}), loss: l, rows: rows}
+func newLoss(l loss, groups int) *lossOp {
+	return &lossOp{op: newOp("loss", []bool{true, false}), loss: l, groups: groups}
 }
 
 // Do implements gorgonia.Op.
 func (o *lossOp) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
-	return gorgonia.NewF32(float32(o.loss.value(floats(in[0]), floats(in[1]), nil) / float64(o.rows))), nil
+	return gorgonia.NewF32(float32(o.loss.value(floats(in[0]), floats(in[1]), nil) / float64(o.groups))), nil
 }
 
 // SymDiff implements gorgonia.SDOp. The gradient that comes in is the 1 that
 // the loss is differentiated by.
 func (o *lossOp) SymDiff(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error) {
-	g := &lossGrad{op: newOp("loss.grad", make([]bool, 2), in[0].Shape()...), loss: o.loss, rows: o.rows}
+	g := &lossGrad{op: newOp("loss.grad", make([]bool, 2), in[0].Shape()...), loss: o.loss, groups: o.groups}
 	gradient, err := gorgonia.ApplyOp(g, in[0], in[1])
 	return gorgonia.Nodes{gradient, nil}, err
 }
 
 type lossGrad struct {
 	op
-	loss loss
-	rows int
+	loss   loss
+	groups int
 }
 
 // Do implements gorgonia.Op.
@@ -190,7 +190,7 @@ func (o *lossGrad) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 	clear(o.out)
 	o.loss.value(floats(in[0]), floats(in[1]), o.out)
 	for i := range o.out {
-		o.out[i] /= float32(o.rows)
+		o.out[i] /= float32(o.groups)
 	}
 	return o.value, nil
 }

@@ -37,14 +37,16 @@ type Report struct {
 
 // Part says how one recording was split.
 type Part struct {
-	Recording               string    `json:"recording"`
-	Start                   time.Time `json:"start"`
-	TrainEnd                time.Time `json:"train_end"`
-	ValidationStart         time.Time `json:"validation_start"`
-	ValidationEnd           time.Time `json:"validation_end"`
-	TestStart               time.Time `json:"test_start"`
-	End                     time.Time `json:"end"`
-	Train, Validation, Test int       // decisions
+	Recording       string    `json:"recording"`
+	Start           time.Time `json:"start"`
+	TrainEnd        time.Time `json:"train_end"`
+	ValidationStart time.Time `json:"validation_start"`
+	ValidationEnd   time.Time `json:"validation_end"`
+	TestStart       time.Time `json:"test_start"`
+	End             time.Time `json:"end"`
+	Train           int       `json:"train_decisions"`
+	Validation      int       `json:"validation_decisions"`
+	Test            int       `json:"test_decisions"`
 }
 
 // RoutingReport is about the routing network.
@@ -60,7 +62,7 @@ type RoutingReport struct {
 // FailureReport is about the failure forecast.
 type FailureReport struct {
 	Limits  []Limit         `json:"limits"`
-	Bins    []time.Duration `json:"bins"`
+	Bins    []time.Duration `json:"bins_ns"`
 	Onsets  [3]int          `json:"onsets"` // train, validation, test
 	Rows    [3]int          `json:"rows"`
 	Before  [3]int          `json:"rows_before_failure"`

@@ -40,7 +40,7 @@ type Judgement struct {
 }
 
 // Way is one way to choose, and by how much the network's choice was cheaper,
-// with a 90 % interval from a block bootstrap.
+// with a 90 % interval from a block bootstrap; NaN of fewer than five blocks.
 type Way struct {
 	Name string `json:"name"`
 	Cost Number `json:"cost_seconds"`
@@ -235,6 +235,9 @@ const resamples = 1000
 
 const leastBlock = time.Minute
 
+// leastBlocks is how many blocks an interval needs to mean something.
+const leastBlocks = 5
+
 func compareWays(list []judged, t mesh.Timing, random *rand.Rand) []Way {
 	if len(list) == 0 {
 		return nil
@@ -273,7 +276,7 @@ func compareWays(list []judged, t mesh.Timing, random *rand.Rand) []Way {
 		}
 		slices.Sort(gains[w])
 		way.Low, way.High = Number(quantile(gains[w], 0.05)), Number(quantile(gains[w], 0.95))
-		if len(blocks) < 2 {
+		if len(blocks) < leastBlocks {
 			way.Low, way.High = Number(math.NaN()), Number(math.NaN())
 		}
 		out = append(out, way)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -79,9 +80,13 @@ func demo(ctx context.Context, stdout, stderr io.Writer, o demoOptions) error {
 // undisturbed around it, so that before and after mean something.
 const quietBefore, quietAfter = 40 * time.Second, 60 * time.Second
 
-// firstFault chooses by the calendar alone: the first fault of the held-back
-// part that makes an endpoint worse for at least half a minute, with quiet
-// around it.
+// harmful are the kinds of fault that make every request of an endpoint worse.
+// Of the others a good policy may think less: a pool that shrinks hurts only
+// under load, a leak only at its end, and a decoy should not be fallen for.
+var harmful = []string{"slowdown", "error_burst", "fast_failure", "crash"}
+
+// firstFault chooses by the calendar alone: the first harmful fault of the
+// held-back part that lasts for at least half a minute, with quiet around it.
 func firstFault(ctx context.Context, recordingPath, modelPath string) (datasets.Fault, error) {
 	m, err := model.Load(modelPath)
 	if err != nil {
@@ -96,11 +101,11 @@ func firstFault(ctx context.Context, recordingPath, modelPath string) (datasets.
 	for i, f := range recording.Faults {
 		late := f.Start.Add(-quietBefore).After(split.TestStart) && f.End.Add(quietAfter).Before(split.End)
 		long := f.End.Sub(f.Start) >= 30*time.Second
-		if late && long && f.Kind != "decoy" && quietAround(recording.Faults, i) {
+		if late && long && slices.Contains(harmful, f.Kind) && quietAround(recording.Faults, i) {
 			return f, nil
 		}
 	}
-	return datasets.Fault{}, fmt.Errorf("%s: no fault in the held-back part, from %s, that is alone for a minute", recordingPath, split.TestStart.Format(time.RFC3339))
+	return datasets.Fault{}, fmt.Errorf("%s: no harmful fault of half a minute stands alone in the held-back part, from %s", recordingPath, split.TestStart.Format(time.RFC3339))
 }
 
 func quietAround(faults []datasets.Fault, i int) bool {

@@ -245,8 +245,9 @@ func (s *seen) names() []string {
 // name: a join that fails does so silently otherwise.
 func writeUnmatched(out io.Writer, file *rules.File, s *seen) {
 	fmt.Fprintln(out, "\nrules against metrics")
-	matched := true
+	matched, named := true, 0
 	for _, service := range file.Services {
+		named += len(service.Endpoints)
 		inMetrics := map[string]bool{}
 		if known := s.services[service.Name]; known != nil {
 			for _, e := range known.endpoints {
@@ -267,7 +268,10 @@ func writeUnmatched(out io.Writer, file *rules.File, s *seen) {
 			}
 		}
 	}
-	if matched {
+	switch {
+	case named == 0:
+		fmt.Fprintln(out, "  the rules name no endpoints: those of the metrics are used")
+	case matched:
 		fmt.Fprintln(out, "  every endpoint of the rules is in the metrics, and the reverse")
 	}
 }

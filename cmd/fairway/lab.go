@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,46 +16,44 @@ import (
 
 // newLabCommand is `fairway lab`: a real mesh on this machine.
 func newLabCommand() *cobra.Command {
-	command := &cobra.Command{
-		Use:   "lab",
-		Short: "run a real mesh on this machine",
-	}
-	command.AddCommand(newLabRecordCommand(), newLabEndpointCommand())
-	return command
+	return group("lab", "run a real mesh on this machine", newLabRecordCommand(), newLabEndpointCommand())
 }
 
 func newLabRecordCommand() *cobra.Command {
 	cfg := lab.DefaultConfig()
-	command := &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "record --out DIR",
-		Short: "Record a real mesh under random shares and injected faults",
+		Short: "record a real mesh under random shares and injected faults",
 		Long: `Runs endpoints, HAProxy and Prometheus on this machine in real time, sends
 requests to endpoints drawn at random, injects faults, and writes a recording.
 Interrupted after two minutes or more, it keeps what it has.`,
-		Args: cobra.NoArgs,
-		RunE: func(command *cobra.Command, _ []string) error {
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			program, err := os.Executable()
 			if err != nil {
 				return err
 			}
-			cfg.Endpoint = []string{program, "lab", "endpoint"}
+			cfg.EndpointCommand = []string{program, "lab", "endpoint"}
 			cfg.MadeBy = strings.Join(append([]string{"fairway"}, os.Args[1:]...), " ")
-			ctx, stop := signal.NotifyContext(command.Context(), os.Interrupt, syscall.SIGTERM)
-			defer stop()
-			summary, err := lab.Record(ctx, cfg, progressLine(command.ErrOrStderr()))
-			if summary.Requests > 0 {
-				printSummary(command.ErrOrStderr(), summary)
+			if err := needed(cmd, "out"); err != nil {
+				return err
+			}
+			if err := cfg.Validate(); err != nil {
+				return usageError{err}
+			}
+			summary, err := lab.Record(cmd.Context(), cfg, progressLine(cmd.ErrOrStderr()))
+			if summary.Dir != "" {
+				printSummary(cmd.ErrOrStderr(), summary)
 			}
 			return err
 		},
 	}
-	flags := command.Flags()
+	flags := cmd.Flags()
 	flags.StringVar(&cfg.Out, "out", "", "directory of the recording; must not exist yet")
 	flags.DurationVar(&cfg.Duration, "duration", cfg.Duration, "how long to record")
-	flags.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "of shares, arrivals and faults")
+	flags.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed of shares, arrivals and faults")
 	flags.IntVar(&cfg.Faults, "faults", cfg.Faults, "how many to inject; negative: as many as suit the duration")
-	cobra.CheckErr(command.MarkFlagRequired("out"))
-	return command
+	return cmd
 }
 
 // newLabEndpointCommand runs one endpoint; `lab record` starts itself with it.
@@ -65,13 +61,18 @@ func newLabEndpointCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "endpoint SPEC",
 		Hidden: true,
-		Args:   cobra.ExactArgs(1),
-		RunE: func(command *cobra.Command, args []string) error {
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("%s takes one argument, the specification in JSON", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
 			var spec lab.Spec
 			if err := json.Unmarshal([]byte(args[0]), &spec); err != nil {
 				return fmt.Errorf("specification of the endpoint: %w", err)
 			}
-			return lab.ServeEndpoint(command.Context(), spec)
+			return lab.ServeEndpoint(cmd.Context(), spec)
 		},
 	}
 }
@@ -95,7 +96,7 @@ func progressLine(w io.Writer) func(lab.Progress) {
 func printSummary(w io.Writer, s lab.Summary) {
 	fmt.Fprintf(w, "\n%s: %d requests (%d failed), %d samples, %d faults in %v\n",
 		s.Dir, s.Requests, s.Failed, s.Samples, len(s.Faults), s.End.Sub(s.Start).Round(time.Second))
-	fmt.Fprintf(w, "send delay %v; lateness of a 10 ms wait %v\n", s.SendDelay, s.Ticker)
+	fmt.Fprintf(w, "send delay %v; lateness of a 10 ms wait %v\n", s.SendDelay, s.Lateness)
 	if s.Interrupted {
 		fmt.Fprintln(w, "interrupted; the recording ends where it was interrupted")
 	}

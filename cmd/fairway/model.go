@@ -88,6 +88,10 @@ func publishModel(ctx context.Context, out io.Writer, path, file string) error {
 	if err != nil {
 		return err
 	}
+	// Training writes no time, so that equal trainings write equal files.
+	if m.Created.IsZero() {
+		m.Created = time.Now().UTC()
+	}
 	version, err := registry.Publish(ctx, m)
 	if err != nil {
 		return err

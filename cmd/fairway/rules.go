@@ -87,7 +87,11 @@ func explainRules(out io.Writer, path string, request *mesh.Request) error {
 	}
 	matcher := set.Service(request.Service)
 	for _, step := range matcher.Explain(request, nil) {
-		fmt.Fprintln(out, step)
+		verdict := "no "
+		if step.Matched {
+			verdict = "yes"
+		}
+		fmt.Fprintf(out, "%s  %s: %s\n", verdict, step.Route, step.Why)
 	}
 	if matcher.Match(request, nil) < 0 {
 		fmt.Fprintf(out, "no rule of %s matches: destination %s, priority 0, timeout %s\n", request.Service, rules.Default, rules.DefaultTimeout)

@@ -62,7 +62,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 			return nil, fmt.Errorf("--model: %w", err)
 		}
 	}
-	if d.source, err = openSource(ctx, o, d.model, d.set); err != nil {
+	if d.source, err = openSource(ctx, o, d.model); err != nil {
 		return nil, err
 	}
 	cfg := router.DefaultConfig()
@@ -74,6 +74,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	d.loop = &loop{
 		extractor: features.New(featureConfig(d.model)), policy: policy(d.model, forecast, cfg, o), table: table,
 		metrics: newMetrics(d.reg, d.model), log: d.log, clock: time.Now, from: d.source.from, step: d.source.timing.Step,
+		last: map[string]*features.Frame{}, said: map[string]string{},
 	}
 	d.calls = api.NewMetrics(d.reg, time.Now)
 	d.reg.MustRegister(api.TableMetrics(table))
@@ -122,7 +123,9 @@ func (d *daemon) String() string {
 	if d.model != nil {
 		text += fmt.Sprintf("; model %s version %s", d.model.Name, versionOf(d.model))
 	}
-	text += fmt.Sprintf("; schema %s, a window every %v", d.source.schema.Name, d.source.timing.Step)
+	if d.source.schema != nil {
+		text += fmt.Sprintf("; schema %s, a window every %v", d.source.schema.Name, d.source.timing.Step)
+	}
 	if d.set != nil {
 		text += fmt.Sprintf("; rules %s of %d services", d.set.Version(), len(d.set.Services()))
 	}
@@ -147,12 +150,19 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 		g.Go(func() error { return haproxy.Serve(ctx, l, d.loop.table) })
 	}
 	for i, what := range []string{"api", "admin", "haproxy-agent"} {
-		if listeners[i] != nil {
-			fmt.Fprintln(stdout, what, listeners[i].Addr())
+		if listeners[i] == nil {
+			continue
+		}
+		fmt.Fprintln(stdout, what, listeners[i].Addr())
+		if tcp, ok := listeners[i].Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+			d.log.Warn("listening beyond this machine, unencrypted, to anyone", "what", what, "address", tcp)
 		}
 	}
 	d.log.Info("serving", "checked", d.String())
 	g.Go(func() error {
+		if d.source.schema == nil {
+			d.loop.open(d.set)
+		}
 		d.loop.run(d.source.windows(ctx))
 		if d.once {
 			stop(errOver)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"iter"
 	"log/slog"
 	"maps"
@@ -11,6 +12,7 @@ import (
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/rules"
 )
 
 // loop is the slow loop: windows in, tables out. One goroutine runs it.
@@ -29,18 +31,32 @@ type loop struct {
 	ready atomic.Bool // set at the first table; read by others
 
 	decision router.Decision
-	last     map[string]*features.Frame // of each service
-	said     map[string]string          // source and reason of each service, as logged last
-	failing  bool                       // the source gave an error last
+	// by service: the last frame; source and reason as logged last
+	last    map[string]*features.Frame
+	said    map[string]string
+	failing bool // the source gave an error last
+}
+
+// open decides once for each service of the rules, of which nothing was seen
+// and nothing will be.
+func (l *loop) open(set *rules.Set) {
+	for _, name := range set.Services() {
+		f := &features.Frame{Window: mesh.Window{Service: name, Time: l.clock(), Schema: &mesh.Schema{}}}
+		for _, e := range set.Service(name).Service.Endpoints {
+			f.Endpoints = append(f.Endpoints, e.Endpoint)
+		}
+		l.decide(f)
+	}
 }
 
 // run ends with the windows.
 func (l *loop) run(windows iter.Seq2[mesh.Window, error]) {
-	l.last, l.said = map[string]*features.Frame{}, map[string]string{}
 	for w, err := range windows {
 		l.tell(err)
 		if err != nil {
-			l.metrics.pollErrors.Inc()
+			if !errors.Is(err, errOver) {
+				l.metrics.pollErrors.Inc()
+			}
 			l.again(l.at(w), 0)
 			continue
 		}
@@ -87,6 +103,9 @@ func (l *loop) decide(f *features.Frame) {
 	}
 	if f.Time.Before(l.from) {
 		return
+	}
+	if f.End.IsZero() {
+		l.decision.Age = 0 // there are no metrics
 	}
 	l.table.Publish(&l.decision, f)
 	l.metrics.Count(&l.decision)

@@ -11,20 +11,20 @@ import (
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/prom"
-	"github.com/fairway-mesh/fairway/router/rules"
 )
 
 // source is where windows come from.
 type source struct {
 	windows func(ctx context.Context) iter.Seq2[mesh.Window, error]
 	timing  mesh.Timing
-	schema  *mesh.Schema
-	from    time.Time // when serving begins; zero: with the first window
+	schema  *mesh.Schema // nil where no windows come
+	from    time.Time    // when serving begins; zero: with the first window
 	close   func() error
 }
 
-// openSource opens what the options name. m may be nil.
-func openSource(ctx context.Context, o *options, m *model.Model, set *rules.Set) (*source, error) {
+// openSource opens what the options name; where they name nothing there are no
+// windows. m may be nil.
+func openSource(ctx context.Context, o *options, m *model.Model) (*source, error) {
 	schema, err := chosenSchema(o, m)
 	switch {
 	case err != nil:
@@ -34,7 +34,9 @@ func openSource(ctx context.Context, o *options, m *model.Model, set *rules.Set)
 	case o.recording != "":
 		return replay(ctx, o, m, schema)
 	}
-	return rulesAlone(set), nil
+	return &source{windows: func(context.Context) iter.Seq2[mesh.Window, error] {
+		return func(func(mesh.Window, error) bool) {}
+	}}, nil
 }
 
 // chosenSchema is the one that was asked for, or the model's, or nil.
@@ -189,24 +191,4 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// rulesAlone gives one window of each service of the rules, in which nothing
-// was seen.
-func rulesAlone(set *rules.Set) *source {
-	schema := &mesh.Schema{Name: "rules"}
-	return &source{schema: schema, windows: func(context.Context) iter.Seq2[mesh.Window, error] {
-		return func(yield func(mesh.Window, error) bool) {
-			now := time.Now()
-			for _, name := range set.Services() {
-				w := mesh.Window{Service: name, Time: now, Start: now, End: now, Schema: schema}
-				for _, e := range set.Service(name).Service.Endpoints {
-					w.Endpoints = append(w.Endpoints, e.Endpoint)
-				}
-				if !yield(w, nil) {
-					return
-				}
-			}
-		}
-	}}
 }

@@ -13,10 +13,7 @@
 package lab
 
 import (
-	"errors"
-	"fmt"
 	"hash/fnv"
-	"math"
 	"math/rand/v2"
 	"time"
 
@@ -31,10 +28,15 @@ type Config struct {
 	// Faults is how many are injected; negative: as many as suit the duration.
 	Faults   int
 	Services []Service
-	// Endpoint is the command that runs ServeEndpoint; the specification is
-	// appended as one more argument.
-	Endpoint []string
-	MadeBy   string // goes into the manifest
+	// EndpointCommand runs ServeEndpoint; the Spec is appended as one more
+	// argument, in JSON. The program's path is absolute or found in PATH.
+	EndpointCommand []string
+	MadeBy          string // goes into the manifest
+	// MaxSendDelay bounds how late requests may be sent, at the 99th
+	// percentile. What is sent later than that does not follow the plan.
+	MaxSendDelay time.Duration
+	// MinKept is the least that is worth keeping of an interrupted recording.
+	MinKept time.Duration
 }
 
 // Service is one service of the mesh and the load on it.
@@ -65,16 +67,19 @@ type Endpoint struct {
 const ScrapeInterval = 2 * time.Second
 
 // DefaultConfig has two services. Each is sized so that an endpoint with an
-// equal share is busy for about 0.3 of its capacity, and one with a share of
-// 0.7 is saturated.
+// equal share is busy for about a fifth of its capacity, and one with the
+// largest share is overloaded when the day is at its height, only then. With
+// rates twice as high a fifth of the requests failed without any fault.
 func DefaultConfig() Config {
 	return Config{
 		Duration: 50 * time.Minute,
 		Seed:     1,
 		Faults:   -1,
+
+		MaxSendDelay: 20 * time.Millisecond,
+		MinKept:      2 * time.Minute,
+
 		Services: []Service{
-			// The lead: 20 % of the fault-free requests of the first trial failed. Overload
-			// through shares alone must be rare (about 2 %), so the rates are low.
 			{Name: "checkout", Rate: 42, Classes: classes("/cart", "/quote", "/order"), Endpoints: []Endpoint{
 				endpoint("checkout-1", "v1", "z1", 115*time.Millisecond, 4),
 				endpoint("checkout-2", "v1", "z2", 115*time.Millisecond, 4),
@@ -111,59 +116,14 @@ func endpoint(name, subset, zone string, serviceTime time.Duration, workers int)
 	}
 }
 
-// Validate reports the first setting that cannot be run.
-func (c Config) Validate() error {
-	switch {
-	case c.Out == "":
-		return errors.New("no directory for the recording; set Out")
-	case c.Duration < 10*time.Second:
-		return fmt.Errorf("duration %v is too short; want at least 10s", c.Duration)
-	case len(c.Services) == 0:
-		return errors.New("no services")
-	case len(c.Endpoint) == 0:
-		return errors.New("no command that runs an endpoint; set Endpoint")
-	}
-	seen := map[string]bool{}
+// addresses is how many the mesh needs: one per service and endpoint, and two
+// where Prometheus and HAProxy tell their metrics.
+func (c Config) addresses() int {
+	n := 2
 	for _, s := range c.Services {
-		if err := s.validate(seen); err != nil {
-			return fmt.Errorf("service %q: %w", s.Name, err)
-		}
+		n += 1 + len(s.Endpoints)
 	}
-	return nil
-}
-
-// validate checks s, whose name and endpoints must not be in seen yet.
-func (s Service) validate(seen map[string]bool) error {
-	names := []string{s.Name}
-	if !(s.Rate > 0) || math.IsInf(s.Rate, 0) {
-		return fmt.Errorf("rate %v; want a finite number above 0", s.Rate)
-	}
-	if n := len(s.Endpoints); float64(n)*minShare > 1 || float64(n)*maxShare < 1 {
-		return fmt.Errorf("%d endpoints cannot have shares within [%v, %v]", n, minShare, maxShare)
-	}
-	for _, e := range s.Endpoints {
-		if e.ServiceTime <= 0 || e.Workers < 1 || e.Queue < 0 {
-			return fmt.Errorf("endpoint %q: want a service time above 0, a worker or more, a queue of 0 or more", e.Name)
-		}
-		names = append(names, e.Name)
-	}
-	for _, name := range names {
-		if name == "" || seen[name] {
-			return fmt.Errorf("name %q is empty or used twice", name)
-		}
-		seen[name] = true
-	}
-	sum := 0.0
-	for _, c := range s.Classes {
-		if !(c.Share >= 0) || !(c.Cost > 0) || c.Deadline <= 0 {
-			return fmt.Errorf("class %q: want a share of 0 or more, a cost and a deadline above 0", c.Name)
-		}
-		sum += c.Share
-	}
-	if math.Abs(sum-1) > 1e-9 {
-		return fmt.Errorf("shares of the classes sum to %v; want 1", sum)
-	}
-	return nil
+	return n
 }
 
 // stream is a source of randomness of its own for each name, so that drawing

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -16,15 +17,16 @@ import (
 // dumpSlice is how much time is read from Prometheus at once.
 const dumpSlice = 10 * time.Minute
 
-// dump writes every raw sample within [start, end] as OpenMetrics text.
-func dump(ctx context.Context, p prometheus.API, start, end time.Time, w io.Writer) error {
+// dump writes every raw sample within [start, end] as OpenMetrics text, and
+// returns how many there are.
+func dump(ctx context.Context, p prometheus.API, start, end time.Time, w io.Writer) (samples int, err error) {
 	types, err := describe(ctx, p)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	names, _, err := p.LabelValues(ctx, model.MetricNameLabel, nil, start, end)
 	if err != nil {
-		return fmt.Errorf("list the metrics: %w", err)
+		return 0, fmt.Errorf("list the metrics: %w", err)
 	}
 	families := map[string][]string{} // the metrics of each
 	for _, n := range names {
@@ -36,22 +38,20 @@ func dump(ctx context.Context, p prometheus.API, start, end time.Time, w io.Writ
 		families[name] = append(families[name], metric)
 	}
 	out := bufio.NewWriter(w)
-	for _, name := range sortedKeys(families) {
+	for _, name := range slices.Sorted(maps.Keys(families)) {
 		f := family{}
 		for _, metric := range families[name] {
 			f.name, f.kind, f.help = familyOf(metric, types)
 			series, err := rawSamples(ctx, p, metric, start, end)
 			if err != nil {
-				return err
+				return samples, err
 			}
 			f.series = append(f.series, series...)
 		}
-		if err := writeFamily(out, f); err != nil {
-			return err
-		}
+		samples += writeFamily(out, f)
 	}
 	out.WriteString("# EOF\n")
-	return out.Flush()
+	return samples, out.Flush()
 }
 
 // describe returns the type and help of every metric that has one.
@@ -111,13 +111,4 @@ func rawSamples(ctx context.Context, p prometheus.API, metric string, start, end
 		}
 	}
 	return series, nil
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -18,11 +18,11 @@ const (
 	Decoy      = "decoy"           // looks like the beginning of a slowdown, to severity times, and recovers by itself
 )
 
-// deck is how often each kind occurs in fourteen faults.
-var deck = []string{
-	Slowdown, ErrorBurst, Crash, FastFail, Noisy, Decoy, Leak,
-	Slowdown, ErrorBurst, Crash, FastFail, Noisy, Decoy, Slowdown,
-}
+// kinds are all of them; the deck is how often each occurs in fourteen faults.
+var (
+	kinds = []string{Slowdown, ErrorBurst, Crash, FastFail, Noisy, Decoy, Leak}
+	deck  = slices.Concat(kinds, []string{Slowdown, ErrorBurst, Crash, FastFail, Noisy, Decoy, Slowdown})
+)
 
 // Fault is something that goes wrong with an endpoint. Times count from the
 // start of the load.
@@ -42,7 +42,7 @@ func (f Fault) End() time.Duration { return f.Start + f.Length }
 // split by time (60 %, 20 %, 20 %) has faults to learn from or be judged by.
 //
 // Recordings of less than ten minutes have shorter faults in proportion, so
-// that they show some too.
+// that they show some too. The services of c must be valid.
 func (c Config) Schedule() ([]Fault, error) {
 	count := c.Faults
 	if count < 0 {
@@ -66,24 +66,24 @@ func (c Config) scale() float64 { return min(1, float64(c.Duration)/float64(10*t
 // drawFaults deals kinds to the services and spreads each service's faults
 // over the time, uniformly among all ways that keep the gaps.
 func (c Config) drawFaults(rng *rand.Rand, count int) ([]Fault, bool) {
-	kinds := make([]string, count)
-	for i := range kinds {
-		kinds[i] = deck[i%len(deck)]
+	dealt := make([]string, count)
+	for i := range dealt {
+		dealt[i] = deck[i%len(deck)]
 	}
-	rng.Shuffle(count, func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
+	rng.Shuffle(count, func(i, j int) { dealt[i], dealt[j] = dealt[j], dealt[i] })
 	endpoints := 0
 	for _, s := range c.Services {
 		endpoints += len(s.Endpoints)
 	}
 	var faults []Fault
 	for _, s := range c.Services {
-		n := (len(kinds)*len(s.Endpoints) + endpoints/2) / endpoints
-		placed, fits := c.place(rng, s, kinds[:n])
+		n := (len(dealt)*len(s.Endpoints) + endpoints/2) / endpoints
+		placed, fits := c.place(rng, s, dealt[:n])
 		if !fits {
 			return nil, false
 		}
 		faults = append(faults, placed...)
-		kinds, endpoints = kinds[n:], endpoints-len(s.Endpoints)
+		dealt, endpoints = dealt[n:], endpoints-len(s.Endpoints)
 	}
 	return faults, true
 }
@@ -95,11 +95,12 @@ const (
 	quietGap   = 25 * time.Second
 )
 
-func (c Config) place(rng *rand.Rand, s Service, kinds []string) ([]Fault, bool) {
+// place draws the faults of a service, of the kinds that were dealt to it.
+func (c Config) place(rng *rand.Rand, s Service, dealt []string) ([]Fault, bool) {
 	scaled := func(d time.Duration) time.Duration { return time.Duration(float64(d) * c.scale()) }
-	faults := make([]Fault, len(kinds))
+	faults := make([]Fault, len(dealt))
 	free := c.Duration - scaled(quietStart) - scaled(quietEnd)
-	for i, kind := range kinds {
+	for i, kind := range dealt {
 		faults[i] = c.draw(rng, s, kind)
 		free -= faults[i].Length
 		if i > 0 {
@@ -109,7 +110,7 @@ func (c Config) place(rng *rand.Rand, s Service, kinds []string) ([]Fault, bool)
 	if free < 0 {
 		return nil, false
 	}
-	cuts := make([]time.Duration, len(kinds))
+	cuts := make([]time.Duration, len(dealt))
 	for i := range cuts {
 		cuts[i] = between(rng, 0, free)
 	}
@@ -176,6 +177,6 @@ func (c Config) stratified(faults []Fault) bool {
 			}
 		}
 	}
-	return len(learned) == 7 && validation >= 4 && last >= 5 && lastFirst >= 3 &&
+	return len(learned) == len(kinds) && validation >= 4 && last >= 5 && lastFirst >= 3 &&
 		lastKinds[Slowdown] > 0 && lastKinds[ErrorBurst]+lastKinds[FastFail] > 0
 }

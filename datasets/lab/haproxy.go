@@ -29,8 +29,7 @@ defaults
 	fmt.Fprintf(&b, "frontend metrics\n  bind %s\n  http-request use-service prometheus-exporter if { path /metrics }\n\n", metrics)
 	for _, s := range services {
 		fmt.Fprintf(&b, "frontend %s-in\n  bind %s\n  maxconn 7000\n  default_backend %s\n\n", s.Name, listen[s.Name], s.Name)
-		header := strings.ToLower(askedHeader)
-		fmt.Fprintf(&b, "backend %s\n  use-server %%[req.hdr(%s)] if { req.hdr(%s) -m found }\n", s.Name, header, header)
+		fmt.Fprintf(&b, "backend %s\n  use-server %%[req.hdr(%s)] if { req.hdr(%s) -m found }\n", s.Name, askedHeader, askedHeader)
 		for _, e := range s.Endpoints {
 			fmt.Fprintf(&b, "  server %s %s\n", e.Name, e.Address)
 		}

@@ -3,21 +3,18 @@ package lab
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
-)
 
-// Injected is a fault as it really happened.
-type Injected struct {
-	Fault
-	Began, Ended time.Time
-}
+	"github.com/fairway-mesh/fairway/datasets"
+)
 
 // injector lets the faults of one service happen, one after the other.
 type injector struct {
-	mesh  *running
-	start time.Time // of the load
-	now   func(f *Fault)
-	done  []Injected
+	mesh    *running
+	start   time.Time             // of the load
+	current atomic.Pointer[Fault] // under way; nil between faults
+	done    []datasets.Fault      // as they really happened
 }
 
 // knobStep is how often the knobs of a fault that changes are turned.
@@ -30,11 +27,13 @@ func (in *injector) run(ctx context.Context, faults []Fault) error {
 		if !sleepUntil(ctx, in.start.Add(f.Start)) {
 			return nil
 		}
-		in.now(&f)
+		in.current.Store(&f)
 		began := time.Now()
 		err := in.inject(ctx, f)
-		in.done = append(in.done, Injected{f, began, time.Now()})
-		in.now(nil)
+		in.done = append(in.done, datasets.Fault{
+			Service: f.Service, Endpoint: f.Endpoint, Kind: f.Kind, Start: began, End: time.Now(), Severity: f.Severity,
+		})
+		in.current.Store(nil)
 		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("%s of %s: %w", f.Kind, f.Endpoint, err)
 		}
@@ -71,16 +70,4 @@ func (in *injector) inject(ctx context.Context, f Fault) error {
 		return in.mesh.startEndpoint(ctx, f.Endpoint)
 	}
 	return in.mesh.turnKnobs(ctx, f.Endpoint, Knobs{})
-}
-
-// sleepUntil reports false when ctx ended first.
-func sleepUntil(ctx context.Context, t time.Time) bool {
-	wait := time.NewTimer(time.Until(t))
-	defer wait.Stop()
-	select {
-	case <-wait.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +29,7 @@ type load struct {
 	start     time.Time
 	sent      atomic.Int64
 	broken    atomic.Int64 // ended without an answer though the deadline was not over
-	misrouted chan error
+	misrouted chan error   // the first answer by a wrong endpoint
 }
 
 func newLoad(s Service, requests []planned, address string, start time.Time) *load {
@@ -46,22 +45,16 @@ func newLoad(s Service, requests []planned, address string, start time.Time) *lo
 // request that was sent has its answer or has missed its deadline.
 func (l *load) run(ctx context.Context) error {
 	var pending sync.WaitGroup
-	defer l.transport.CloseIdleConnections()
-	defer pending.Wait()
 	for i, r := range l.requests {
-		if !sleepUntil(ctx, l.start.Add(r.at)) {
-			return nil
-		}
-		select {
-		case err := <-l.misrouted:
-			return err
-		default:
+		if !sleepUntil(ctx, l.start.Add(r.at)) || len(l.misrouted) > 0 {
+			break
 		}
 		l.sent.Add(1)
 		// The end of the load must not cut off what is under way.
 		pending.Go(func() { l.ask(context.WithoutCancel(ctx), i) })
 	}
 	pending.Wait()
+	l.transport.CloseIdleConnections()
 	select {
 	case err := <-l.misrouted:
 		return err
@@ -117,39 +110,9 @@ func (l *load) send(ctx context.Context, class Class, endpoint string) (status i
 // answered: otherwise no propensity of the recording would be true. An answer
 // without a name is the proxy's own, which it gives when the endpoint is gone.
 func checkAnswer(asked, by string, status int) error {
-	proxys := by == "" && (status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout)
-	if by != asked && !proxys {
+	byProxy := by == "" && (status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout)
+	if by != asked && !byProxy {
 		return fmt.Errorf("asked %s, answered by %q with status %d: the proxy does not obey the header %s", asked, by, status, askedHeader)
 	}
 	return nil
-}
-
-// Delay says how late things were that had a time to happen at.
-type Delay struct {
-	P50, P99, Max time.Duration
-}
-
-func (d Delay) String() string {
-	ms := func(d time.Duration) string { return fmt.Sprintf("%.2f ms", d.Seconds()*1000) }
-	return "p50 " + ms(d.P50) + ", p99 " + ms(d.P99) + ", max " + ms(d.Max)
-}
-
-// delayOf sorts late. The rank of a percentile is rounded up.
-func delayOf(late []time.Duration) Delay {
-	if len(late) == 0 {
-		return Delay{}
-	}
-	slices.Sort(late)
-	at := func(percent int) time.Duration { return late[(len(late)*percent+99)/100-1] }
-	return Delay{at(50), at(99), late[len(late)-1]}
-}
-
-// ticker measures how late a wait of 10 ms ends on this machine.
-func ticker(ctx context.Context) []time.Duration {
-	const step = 10 * time.Millisecond
-	var late []time.Duration
-	for next := time.Now().Add(step); sleepUntil(ctx, next); next = time.Now().Add(step) {
-		late = append(late, time.Since(next))
-	}
-	return late
 }

@@ -5,10 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -22,9 +20,11 @@ import (
 // running is a mesh that runs: a process per endpoint, HAProxy, Prometheus.
 type running struct {
 	cfg        Config
-	services   []Service // with addresses
-	listen     map[string]string
+	services   []Service         // with addresses
+	listen     map[string]string // where HAProxy listens for each
+	ports      *ports
 	children   *children
+	client     *http.Client // of everything but the load
 	prometheus prometheus.API
 	versions   string
 
@@ -33,48 +33,46 @@ type running struct {
 	starts    uint64 // of endpoints, so that each draws its own numbers
 }
 
-// The programs that the lab needs, and the Debian packages that bring them.
-var programs = []struct{ name, debian string }{{"haproxy", "haproxy"}, {"prometheus", "prometheus"}}
-
-// findPrograms returns the paths of the programs by name.
-func findPrograms() (map[string]string, error) {
-	paths := map[string]string{}
-	for _, p := range programs {
-		path, err := exec.LookPath(p.name)
-		if err != nil {
-			// Not every user's PATH has where Debian puts servers.
-			path, err = exec.LookPath("/usr/sbin/" + p.name)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s not found; install the Debian package %s (apt-get install %s)", p.name, p.debian, p.debian)
-		}
-		paths[p.name] = path
+// startMesh starts everything in dir and returns when Prometheus sees all of
+// it.
+func startMesh(ctx context.Context, cfg Config, dir string) (*running, error) {
+	ports, err := leasePorts()
+	if err != nil {
+		return nil, err
 	}
-	return paths, nil
+	m := &running{
+		cfg: cfg, listen: map[string]string{}, endpoints: map[string]*child{},
+		ports: ports, children: newChildren(dir),
+		// A kept connection to an endpoint would be a dead one after a crash.
+		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+	}
+	if err := m.start(ctx, dir); err != nil {
+		m.close()
+		return nil, err
+	}
+	return m, nil
 }
 
-// startMesh starts everything in dir and returns when Prometheus sees all of
-// it. The caller stops it with children.close, also after an error.
-func startMesh(ctx context.Context, cfg Config, dir string) (*running, error) {
-	m := &running{cfg: cfg, listen: map[string]string{}, children: newChildren(dir), endpoints: map[string]*child{}}
-	return m, m.start(ctx, dir)
+// close ends all processes.
+func (m *running) close() {
+	m.children.close()
+	m.ports.release()
 }
 
 func (m *running) start(ctx context.Context, dir string) error {
-	paths, err := findPrograms()
+	paths, err := findPrograms(programPath())
 	if err != nil {
 		return err
 	}
-	free := freeAddresses()
-	targets := 1
+	targets := 1 // HAProxy
 	for _, s := range m.cfg.Services {
 		s.Endpoints = slices.Clone(s.Endpoints)
 		for i := range s.Endpoints {
-			s.Endpoints[i].Address = free()
+			s.Endpoints[i].Address = m.ports.address()
 			targets++
 		}
 		m.services = append(m.services, s)
-		m.listen[s.Name] = free()
+		m.listen[s.Name] = m.ports.address()
 	}
 	for _, s := range m.services {
 		for _, e := range s.Endpoints {
@@ -83,15 +81,15 @@ func (m *running) start(ctx context.Context, dir string) error {
 			}
 		}
 	}
-	proxyMetrics, address := free(), free()
+	proxyMetrics, address := m.ports.address(), m.ports.address()
 	if err := m.startHAProxy(ctx, paths["haproxy"], dir, proxyMetrics); err != nil {
 		return err
 	}
 	if err := m.startPrometheus(ctx, paths["prometheus"], dir, proxyMetrics, address); err != nil {
 		return err
 	}
-	m.versions = version(paths["haproxy"], "-v") + "; " + version(paths["prometheus"], "--version")
-	return m.await(ctx, "Prometheus to see every target", func() error {
+	m.versions = version(ctx, paths["haproxy"], "-v") + "; " + version(ctx, paths["prometheus"], "--version")
+	return m.await(ctx, "Prometheus to see every target", func(ctx context.Context) error {
 		value, _, err := m.prometheus.Query(ctx, "count(up == 1)", time.Now())
 		if err != nil {
 			return err
@@ -127,14 +125,14 @@ func (m *running) startEndpoint(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	process, err := m.children.start(name, append(slices.Clone(m.cfg.Endpoint), string(spec))...)
+	process, err := m.children.start(name, append(slices.Clone(m.cfg.EndpointCommand), string(spec))...)
 	if err != nil {
 		return err
 	}
 	m.mu.Lock()
 	m.endpoints[name] = process
 	m.mu.Unlock()
-	return m.await(ctx, name, answers("http://"+e.Address+"/metrics"))
+	return m.await(ctx, name, m.answers("http://"+e.Address+"/metrics"))
 }
 
 // killEndpoint ends the process of an endpoint without warning.
@@ -153,7 +151,7 @@ func (m *running) startHAProxy(ctx context.Context, program, dir, metrics string
 	if _, err := m.children.start("haproxy", program, "-db", "-f", file); err != nil {
 		return err
 	}
-	return m.await(ctx, "haproxy", answers("http://"+metrics+"/metrics"))
+	return m.await(ctx, "haproxy", m.answers("http://"+metrics+"/metrics"))
 }
 
 func (m *running) startPrometheus(ctx context.Context, program, dir, proxy, address string) error {
@@ -165,7 +163,7 @@ func (m *running) startPrometheus(ctx context.Context, program, dir, proxy, addr
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		return err
 	}
-	client, err := api.NewClient(api.Config{Address: "http://" + address})
+	client, err := api.NewClient(api.Config{Address: "http://" + address, Client: m.client})
 	if err != nil {
 		return err
 	}
@@ -175,7 +173,7 @@ func (m *running) startPrometheus(ctx context.Context, program, dir, proxy, addr
 	if err != nil {
 		return err
 	}
-	return m.await(ctx, "prometheus", answers("http://"+address+"/-/ready"))
+	return m.await(ctx, "prometheus", m.answers("http://"+address+"/-/ready"))
 }
 
 // turnKnobs tells an endpoint what is wrong with it.
@@ -189,7 +187,7 @@ func (m *running) turnKnobs(ctx context.Context, name string, k Knobs) error {
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := m.client.Do(request)
 	if err != nil {
 		return err
 	}
@@ -204,11 +202,11 @@ func (m *running) turnKnobs(ctx context.Context, name string, k Knobs) error {
 const startLimit = 30 * time.Second
 
 // await asks until ready gives no error.
-func (m *running) await(ctx context.Context, what string, ready func() error) error {
+func (m *running) await(ctx context.Context, what string, ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	for {
-		err := ready()
+		err := ready(ctx)
 		if err == nil {
 			return nil
 		}
@@ -223,9 +221,13 @@ func (m *running) await(ctx context.Context, what string, ready func() error) er
 }
 
 // answers asks for a page.
-func answers(url string) func() error {
-	return func() error {
-		response, err := http.Get(url)
+func (m *running) answers(url string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		response, err := m.client.Do(request)
 		if err != nil {
 			return err
 		}
@@ -235,31 +237,4 @@ func answers(url string) func() error {
 		}
 		return nil
 	}
-}
-
-// freeAddresses gives loopback addresses that nobody listens on. They lie
-// below the ports that the kernel hands out to outgoing connections: one of
-// those must not take the place of an endpoint while it is down.
-func freeAddresses() func() string {
-	port := 20000 + os.Getpid()%5000
-	return func() string {
-		for {
-			port++
-			address := fmt.Sprintf("127.0.0.1:%d", port)
-			if l, err := net.Listen("tcp", address); err == nil {
-				l.Close()
-				return address
-			}
-		}
-	}
-}
-
-// version returns the first line that a program prints about itself.
-func version(program, flag string) string {
-	text, err := exec.Command(program, flag).CombinedOutput()
-	if err != nil {
-		return filepath.Base(program) + " of unknown version"
-	}
-	line, _, _ := bytes.Cut(text, []byte("\n"))
-	return string(line)
 }

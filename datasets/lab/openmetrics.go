@@ -2,16 +2,12 @@ package lab
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/model/textparse"
 )
 
 // family is all samples of the metrics that belong together.
@@ -46,8 +42,9 @@ type described struct{ kind, help string }
 var escape = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
 
 // writeFamily writes a family as OpenMetrics text: its series in order of
-// their labels, the samples of each in order of time.
-func writeFamily(w *bufio.Writer, f family) error {
+// their labels, the samples of each in order of time. It returns how many
+// samples these are; errors of w stay in w until it is flushed.
+func writeFamily(w *bufio.Writer, f family) (samples int) {
 	fmt.Fprintf(w, "# TYPE %s %s\n", f.name, f.kind)
 	if f.help != "" {
 		fmt.Fprintf(w, "# HELP %s %s\n", f.name, escape.Replace(f.help))
@@ -62,6 +59,7 @@ func writeFamily(w *bufio.Writer, f family) error {
 	}
 	slices.SortFunc(order, func(a, b named) int { return strings.Compare(a.name, b.name) })
 	for _, s := range order {
+		samples += len(s.stream.Values)
 		for _, sample := range s.stream.Values {
 			w.WriteString(s.name)
 			w.WriteByte(' ')
@@ -71,8 +69,7 @@ func writeFamily(w *bufio.Writer, f family) error {
 			w.WriteByte('\n')
 		}
 	}
-	_, err := w.WriteString("") // a writer that failed keeps its error
-	return err
+	return samples
 }
 
 // seriesName is name{label="value",…} with the labels sorted.
@@ -93,21 +90,4 @@ func seriesName(m model.Metric) string {
 		b.WriteString("{" + strings.Join(names, ",") + "}")
 	}
 	return b.String()
-}
-
-// checkOpenMetrics parses text again, and counts its samples.
-func checkOpenMetrics(text []byte) (samples int, err error) {
-	p := textparse.NewOpenMetricsParser(text, labels.NewSymbolTable())
-	for {
-		entry, err := p.Next()
-		if errors.Is(err, io.EOF) {
-			return samples, nil
-		}
-		if err != nil {
-			return samples, fmt.Errorf("OpenMetrics text does not parse after %d samples: %w", samples, err)
-		}
-		if entry == textparse.EntrySeries {
-			samples++
-		}
-	}
 }

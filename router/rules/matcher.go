@@ -18,10 +18,9 @@ type Set struct {
 // Matcher finds the route of a request to one service. It is safe for
 // concurrent use.
 type Matcher struct {
+	// Service is what the file says. Where no file names the service it has one
+	// route, to all endpoints, with the split left to the policy.
 	Service *Service
-	// Ruled is false where no file names the service: there is then one route,
-	// to all endpoints, with the split left to the policy.
-	Ruled bool
 }
 
 // Compile makes the matchers of a file. What a file that was not parsed leaves
@@ -45,7 +44,7 @@ func Compile(f *File) (*Set, error) {
 		if len(service.Routes) == 0 {
 			service.Routes = []Route{implicit()}
 		}
-		s.services[service.Name] = &Matcher{Service: &service, Ruled: true}
+		s.services[service.Name] = &Matcher{Service: &service}
 	}
 	return s, nil
 }

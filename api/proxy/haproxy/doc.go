@@ -8,4 +8,8 @@
 // HAProxy connects for each server and check, sends the agent-send line, and
 // reads one line: "ready up 37%" makes the server's weight 37 % of the
 // configured one. When the agent is gone, the last weights stay.
+//
+// "balance random(1)" draws each request by the weights. "balance roundrobin"
+// splits more evenly while they stay, but HAProxy 2.6 takes up to one round,
+// some 16 requests per unit of weight, to follow a change of them.
 package haproxy

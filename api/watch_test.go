@@ -1,0 +1,176 @@
+package api_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/fairway-mesh/fairway/api"
+	"github.com/fairway-mesh/fairway/api/fairwayv1"
+)
+
+const two = `
+services:
+  - name: a
+    endpoints: [{name: r1}, {name: r2}]
+  - name: b
+    endpoints: [{name: r1}, {name: r2}]
+`
+
+func watch(t *testing.T, client fairwayv1.RouterClient, resume uint64, services ...string) (next func() *fairwayv1.ServiceWeights) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	stream, err := client.Watch(ctx, &fairwayv1.WatchRequest{Services: services, ResumeVersion: resume})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() *fairwayv1.ServiceWeights {
+		t.Helper()
+		w, err := stream.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+}
+
+func sketch(w *fairwayv1.ServiceWeights) string {
+	var parts []string
+	if len(w.Routes) > 0 {
+		for _, e := range w.Routes[0].Weights {
+			parts = append(parts, fmt.Sprintf("%s=%.2f", e.Endpoint, e.Weight))
+		}
+	}
+	return fmt.Sprintf("%s v%d %s", w.Service, w.TableVersion, strings.Join(parts, " "))
+}
+
+func TestWatch(t *testing.T) {
+	table := newTable(t, two)
+	client, _, _ := serve(t, table, nil)
+	next := watch(t, client, 0)
+	expect := func(want string) {
+		t.Helper()
+		if got := sketch(next()); got != want {
+			t.Errorf("got %q; want %q", got, want)
+		}
+	}
+	expect("a v1 r1=0.50 r2=0.50")
+	expect("b v1 r1=0.50 r2=0.50")
+	publish(table, "b", 0.25, 0.75)
+	expect("b v2 r1=0.25 r2=0.75")
+	publish(table, "a", 0.10, 0.90)
+	expect("a v3 r1=0.10 r2=0.90")
+
+	// Who holds version 2 misses a only; who holds one from another server,
+	// everything.
+	next = watch(t, client, 2)
+	expect("a v3 r1=0.10 r2=0.90")
+	next = watch(t, client, 99)
+	expect("a v3 r1=0.10 r2=0.90")
+	expect("b v2 r1=0.25 r2=0.75")
+
+	next = watch(t, client, 0, "b", "nobody")
+	expect("b v2 r1=0.25 r2=0.75")
+	if w := next(); w.Service != "nobody" || w.Reason != "no_endpoints" || len(w.Endpoints) != 0 {
+		t.Errorf("got %v", w)
+	}
+	publish(table, "a", 0.5, 0.5) // not asked for
+	publish(table, "b", 0.5, 0.5)
+	expect("b v5 r1=0.50 r2=0.50")
+}
+
+func TestWatchTellsRoutes(t *testing.T) {
+	table := newTable(t, reviews)
+	publish(table, "reviews", 0.6, 0.2, 0.2)
+	client, _, _ := serve(t, table, nil)
+	w := watch(t, client, 0)()
+	var routes []string
+	for _, r := range w.Routes {
+		sum := 0.0
+		for _, e := range r.Weights {
+			sum += e.Weight
+		}
+		routes = append(routes, fmt.Sprintf("%s %v %.0f", r.Name, r.MatchesAll, sum))
+	}
+	if got := strings.Join(routes, ", "); got != "jason false 1, split true 1, default true 1" {
+		t.Errorf("routes: %s", got)
+	}
+	if w.Source != fairwayv1.Decision_MODEL || !w.AsOf.AsTime().Equal(noon) || w.Ttl.AsDuration() != 10*time.Second || w.RulesVersion != "1.2.3" {
+		t.Errorf("got %v", w)
+	}
+}
+
+// TestSlowWatcher: a client that does not read for thousands of changes gets a
+// few old ones, which were on the way, and then the newest.
+func TestSlowWatcher(t *testing.T) {
+	table := newTable(t, two)
+	client, _, _ := serve(t, table, nil)
+	next := watch(t, client, 0, "a")
+	next()
+	const changes = 5000
+	for i := range changes {
+		publish(table, "a", float64(i)/changes, 1-float64(i)/changes)
+	}
+	newest, read := table.Version(), 0
+	for w := next(); w.TableVersion < newest; w = next() {
+		read++
+	}
+	if read > changes/2 {
+		t.Errorf("read %d of %d changes before the newest; a slow client should miss most", read, changes)
+	}
+}
+
+// TestClose: a watch ends with a status that says to ask elsewhere.
+func TestClose(t *testing.T) {
+	table := newTable(t, two)
+	metrics := api.NewMetrics(prometheus.NewRegistry(), time.Now)
+	server, err := api.New(table, metrics, api.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Close()
+	server.Close()
+	err = server.Watch(&fairwayv1.WatchRequest{}, silent{ctx: t.Context()})
+	if status.Code(err) != codes.Unavailable {
+		t.Errorf("got %v; want Unavailable", err)
+	}
+}
+
+// silent is a stream that takes everything.
+type silent struct {
+	grpc.ServerStreamingServer[fairwayv1.ServiceWeights]
+	ctx context.Context
+}
+
+func (s silent) Context() context.Context             { return s.ctx }
+func (s silent) Send(*fairwayv1.ServiceWeights) error { return nil }
+
+func TestTableMetrics(t *testing.T) {
+	table := newTable(t, two)
+	publish(table, "b", 0.25, 0.75)
+	_, _, reg := serve(t, table, nil)
+	want := strings.NewReader(`
+# HELP fairway_endpoint_weight Part of a service's requests that an endpoint gets, before the rules split them.
+# TYPE fairway_endpoint_weight gauge
+fairway_endpoint_weight{endpoint="r1",service="b"} 0.25
+fairway_endpoint_weight{endpoint="r2",service="b"} 0.75
+# HELP fairway_metrics_age_seconds Age of the metrics when they were last decided upon.
+# TYPE fairway_metrics_age_seconds gauge
+fairway_metrics_age_seconds{service="b"} 2
+# HELP fairway_table_version Version of the routing table.
+# TYPE fairway_table_version gauge
+fairway_table_version 2
+`)
+	if err := testutil.GatherAndCompare(reg, want, "fairway_endpoint_weight", "fairway_metrics_age_seconds", "fairway_table_version"); err != nil {
+		t.Error(err)
+	}
+}

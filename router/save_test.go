@@ -1,0 +1,84 @@
+package router
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestSaveAndRestore: a policy that takes over a memory in the middle goes on
+// as if it had been there from the start.
+func TestSaveAndRestore(t *testing.T) {
+	fresh := func() Policy {
+		p, err := Named("fairway", queueing(t), nil, DefaultConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Explore(p, 0.01)
+	}
+	first, second := fresh(), fresh()
+	for k := range 30 {
+		list := six()
+		list[1] = list[1].slow(1 + float64(k%7))
+		if k == 9 || k == 20 {
+			list[2] = list[2].down()
+		}
+		d := decide(t, first, frame(k, list...))
+		if k > 10 {
+			other := decide(t, second, frame(k, list...))
+			if diff := cmp.Diff(d.Weights, other.Weights, approx); diff != "" || d.Reason != other.Reason {
+				t.Fatalf("window %d: %s", k, diff)
+			}
+			continue
+		}
+		saved, err := Save(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Restore(second, saved); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRestoreRefuses(t *testing.T) {
+	p, err := Named("fairway", nil, nil, DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"{":           "this is not a saved memory",
+		"[]":          "it has 3 memories and 0 were saved",
+		"[3, {}, {}]": "memory 0",
+	} {
+		if err := Restore(p, []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %s", text, err, want)
+		}
+	}
+}
+
+func FuzzRestore(f *testing.F) {
+	p, _ := Named("fairway", nil, nil, DefaultConfig())
+	decide(f, p, frame(0, six()...))
+	saved, err := Save(p)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(saved)
+	f.Add([]byte(`[null, {"checkout": null}, {"checkout": {"ByName": {"c1": null}}}]`))
+	f.Add([]byte(`[{"checkout": {"Before": {"c1": -7}, "Last": {}}}, {}, {"checkout": {"Windows": -3}}]`))
+	f.Fuzz(func(t *testing.T, saved []byte) {
+		p, _ := Named("fairway", nil, nil, DefaultConfig())
+		if Restore(p, saved) != nil {
+			return
+		}
+		var d Decision
+		if err := p.Decide(&d, frame(1, six()...)); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Weights.Validate(); err != nil {
+			t.Fatalf("%v: %v", err, d.Weights)
+		}
+	})
+}

@@ -1,0 +1,204 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/model"
+)
+
+const toySchema = `name: toy
+labels: {service: service, endpoint: pod}
+step: 10s
+range: 10s
+series:
+  - {name: request_rate, query: "avg_over_time(rps[$range])"}
+  - {name: latency_mean_seconds, query: "avg_over_time(latency[$range])"}
+  - {name: error_ratio, query: "avg_over_time(errors[$range])"}
+`
+
+// record writes ten minutes of a shop with two endpoints into directory, of
+// which fast answers in half the time of slow. It returns the paths of the
+// dump and its schema.
+func record(directory string) (dump, schema string, err error) {
+	random := seeded(1)
+	const samples = 600
+	families := []string{"rps", "latency", "errors"}
+	lines := map[string]*strings.Builder{}
+	for k := range samples {
+		share := 0.3 + 0.4*random.Float64()
+		for i, pod := range []string{"fast", "slow"} {
+			load := math.Abs(float64(i)-share) * 60
+			values := []float64{load, float64(1+i) * 0.02 / (1 - load/100), 0.01 * random.Float64()}
+			for f, family := range families {
+				key := family + pod
+				if lines[key] == nil {
+					lines[key] = &strings.Builder{}
+				}
+				fmt.Fprintf(lines[key], "%s{service=\"shop\",pod=%q} %v %d\n", family, pod, values[f], epoch.Unix()+int64(k))
+			}
+		}
+	}
+	var text strings.Builder
+	for _, family := range families {
+		fmt.Fprintf(&text, "# TYPE %s gauge\n%s%s", family, lines[family+"fast"], lines[family+"slow"])
+	}
+	text.WriteString("# EOF\n")
+	dump, schema = filepath.Join(directory, "shop.om"), filepath.Join(directory, "toy.yaml")
+	return dump, schema, errors.Join(os.WriteFile(dump, []byte(text.String()), 0o600), os.WriteFile(schema, []byte(toySchema), 0o600))
+}
+
+// Example learns from a recording and says what the model is good for.
+func Example() {
+	directory, err := os.MkdirTemp("", "fairway")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(directory)
+	dump, schema, err := record(directory)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	ctx := context.Background()
+	recording, err := datasets.Open(ctx, dump, schema)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer recording.Close()
+	cfg := DefaultConfig()
+	cfg.Network, cfg.Epochs = model.Softmax, 20
+	set, err := Collect(ctx, recording, recording.Timing(10*time.Second, 30*time.Second), cfg)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	m, report, err := Fit(ctx, set, cfg)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	test := report.Routing.Test
+	fmt.Println("learned from", report.Parts[0].Train, "decisions, judged by", test.Decisions)
+	fmt.Println("cheaper than the observed shares:", test.Ways[byShares].Gain > 0)
+	fmt.Println("failure forecast:", m.Failure != nil)
+	// Output:
+	// learned from 33 decisions, judged by 5
+	// cheaper than the observed shares: true
+	// failure forecast: false
+}
+
+// TestCollect looks at what a recording becomes.
+func TestCollect(t *testing.T) {
+	set := collect(t)
+	if err := set.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	h := &set.Histories[0]
+	if h.Provenance.SHA256 == "" || len(h.Provenance.Services) != 1 {
+		t.Errorf("provenance %+v", h.Provenance)
+	}
+	for i := range h.Moments {
+		m := &h.Moments[i]
+		if len(m.Endpoints) != 2 || m.Endpoints[0] != "fast" {
+			t.Fatalf("endpoints %q", m.Endpoints)
+		}
+		// After is over 30 s, Now over 10 s: at some 30 requests/s each.
+		if ratio := m.After[0].Requests / m.Now[0].Requests; ratio < 2 || ratio > 4.5 {
+			t.Errorf("%v requests in the horizon, %v in the window", m.After[0].Requests, m.Now[0].Requests)
+		}
+		if !math.IsNaN(m.Now[0].P99) || !math.IsNaN(m.Now[0].Up) {
+			t.Errorf("the schema has neither p99 nor up: %+v", m.Now[0])
+		}
+	}
+}
+
+func collect(t *testing.T) *Set {
+	t.Helper()
+	dump, schema, err := record(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := datasets.Open(t.Context(), dump, schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rec.Close()
+	set, err := Collect(t.Context(), rec, rec.Timing(10*time.Second, 30*time.Second), DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func TestMerge(t *testing.T) {
+	one, two := collect(t), collect(t)
+	all, err := Merge(one, two)
+	if err != nil || len(all.Histories) != 2 || len(one.Histories) != 1 {
+		t.Fatalf("%v, %d histories", err, len(all.Histories))
+	}
+	two.Timing.Horizon *= 2
+	if _, err := Merge(one, two); err == nil || !strings.Contains(err.Error(), "timing") {
+		t.Errorf("error %v; want one about the timing", err)
+	}
+	if _, err := Merge(); err == nil {
+		t.Error("nothing was merged without an error")
+	}
+}
+
+// TestTooShort: no room for three parts with gaps between them.
+func TestTooShort(t *testing.T) {
+	set := collect(t)
+	h := &set.Histories[0]
+	h.Split.ValidationEnd = h.Split.ValidationStart
+	_, _, err := Fit(t.Context(), set, DefaultConfig())
+	if err == nil || !strings.Contains(err.Error(), "record longer") {
+		t.Errorf("error %v; want advice", err)
+	}
+}
+
+// TestNezha trains on a day of ten services with one pod each, whose success
+// metric is dead.
+func TestNezha(t *testing.T) {
+	const path = "../../../shared/data/nezha/onlineboutique-20220822.om.gz"
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") == "" {
+		t.Skip("the development data is not there")
+	}
+	rec, err := datasets.Open(t.Context(), path, "../datasets/schemas/nezha.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rec.Close()
+	cfg := quick()
+	cfg.Epochs = 5
+	set, err := Collect(t.Context(), rec, rec.Timing(time.Minute, 3*time.Minute), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, r := fit(t, set, cfg)
+	notes := strings.Join(r.Notes, "\n")
+	for _, want := range []string{"frontend: no choice, not trained", "no service has a choice", "no max latency is configured"} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("no note %q in %q", want, notes)
+		}
+	}
+	if m.Routing != nil || m.Failure == nil || !strings.Contains(strings.Join(r.Absent, " "), "error_ratio") {
+		t.Errorf("routing %v, failure %v, absent %q", m.Routing != nil, m.Failure != nil, r.Absent)
+	}
+	if _, err := json.Marshal(r); err != nil {
+		t.Error(err)
+	}
+}

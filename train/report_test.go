@@ -1,0 +1,73 @@
+package train
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-mesh/fairway/model"
+)
+
+func TestReportText(t *testing.T) {
+	var b bytes.Buffer
+	if err := madeUpReport().WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/report.txt", b.Bytes())
+}
+
+func TestReportJSON(t *testing.T) {
+	text, err := json.MarshalIndent(madeUpReport(), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/report.json", append(text, '\n'))
+}
+
+// golden compares got with a file; when they differ it leaves got beside it.
+func golden(t *testing.T, path string, got []byte) {
+	t.Helper()
+	want, err := os.ReadFile(path)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		if err := os.WriteFile(path+".new", got, 0o600); err != nil {
+			t.Error(err)
+		}
+		t.Errorf("%s differs (-want +got), see %s.new:\n%s", path, path, diff)
+	}
+}
+
+func madeUpReport() *Report {
+	nan := Number(math.NaN())
+	at := func(minutes int) time.Time { return epoch.Add(time.Duration(minutes) * time.Minute) }
+	judgement := Judgement{Decisions: 240, Ways: []Way{
+		{Name: wayNames[0], Cost: 0.0412},
+		{wayNames[1], 0.0457, 0.0045, 0.0021, 0.0069},
+		{wayNames[2], 0.0431, 0.0019, -0.0003, 0.0041},
+		{wayNames[3], 0.0633, 0.0221, 0.0180, 0.0270},
+		{wayNames[4], 0.0377, -0.0035, -0.0049, -0.0022},
+	}, Mean: 0.213, MeanPersistence: 0.377, Cost: 0.0081, CostPersistence: 0.0126}
+	short := judgement
+	short.Decisions, short.Ways, short.Mean = 0, nil, nan
+	return &Report{
+		Network: model.Outcome, Seed: 7,
+		Parts:    []Part{{"recordings/lab-1", at(0), at(30), at(31), at(40), at(41), at(50), 720, 216, 216}},
+		Services: []Service{{Name: "catalog", Endpoints: 5, Decisions: 576, Variation: 0.31}, {Name: "pay", Endpoints: 1, Decisions: 576, Variation: nan, NoChoice: true}},
+		Constant: []string{"metrics_age"}, Absent: []string{"memory_trend", "memory_vs_past"},
+		Routing: &RoutingReport{Inputs: []string{"load_now", "error_ratio"}, Rows: [2]int{3600, 1080}, Kept: true, Test: judgement, Validation: short,
+			Course: Course{Best: 2, Stop: "no better validation loss in 2 epochs", Epochs: []Epoch{{0, nan, 0.41}, {1, 0.5, 0.33}, {2, 0.41, 0.301}, {3, 0.4, 0.31}, {4, 0.38, 0.312}}}},
+		Failure: &FailureReport{Limits: []Limit{{"catalog", 0.35, 0.05, false}, {"pay", 1, 0.05, true}}, Bins: []time.Duration{5 * time.Second, 30 * time.Second},
+			Onsets: [3]int{14, 5, 4}, Rows: [3]int{3900, 1300, 1280}, Before: [3]int{84, 30, 24}, BaseRate: 0.0219, Brier: 0.0131, BrierBase: 0.0184, Skill: 0.288, AUROC: 0.871, Calibrated: true, Shipped: true,
+			Courses: FailureCourses{Shipped: "logistic",
+				Network:  Course{Best: 0, Stop: "no better validation loss in 1 epochs", Epochs: []Epoch{{0, nan, 0.13}, {1, 0.12, 0.14}}},
+				Logistic: Course{Best: 1, Stop: "all epochs done", Epochs: []Epoch{{0, nan, 0.13}, {1, 0.125, 0.121}}}}},
+		Notes: []string{"pay: no choice, not trained"},
+	}
+}

@@ -1,0 +1,179 @@
+package train
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// WriteText writes the report for people to read.
+func (r *Report) WriteText(w io.Writer) error {
+	t := &text{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	t.line("network %s, seed %d", r.Network, r.Seed)
+	t.parts(r.Parts)
+	t.services(r.Services)
+	t.list("constant columns", r.Constant)
+	t.list("absent columns", r.Absent)
+	if r.Routing != nil {
+		t.routing(r.Routing)
+	}
+	if r.Failure != nil {
+		t.failure(r.Failure)
+	}
+	if len(r.Notes) > 0 {
+		t.line("")
+		t.line("notes")
+		for _, note := range r.Notes {
+			t.line("  %s", note)
+		}
+	}
+	if t.err != nil {
+		return t.err
+	}
+	return t.w.Flush()
+}
+
+// text keeps the first error of many lines.
+type text struct {
+	w   *tabwriter.Writer
+	err error
+}
+
+// line writes one line; cells of a table are parted by tabs.
+func (t *text) line(format string, args ...any) {
+	if t.err == nil {
+		_, t.err = fmt.Fprintf(t.w, format+"\n", args...)
+	}
+}
+
+func (t *text) list(name string, items []string) {
+	if len(items) > 0 {
+		t.line("%s: %s", name, strings.Join(items, ", "))
+	}
+}
+
+func (t *text) parts(parts []Part) {
+	at := func(x time.Time) string { return x.UTC().Format("2006-01-02 15:04:05") }
+	for _, p := range parts {
+		t.line("")
+		t.line("%s\tfrom\tto\tdecisions", p.Recording)
+		t.line("  train\t%s\t%s\t%d", at(p.Start), at(p.TrainEnd), p.Train)
+		t.line("  validation\t%s\t%s\t%d", at(p.ValidationStart), at(p.ValidationEnd), p.Validation)
+		t.line("  test\t%s\t%s\t%d", at(p.TestStart), at(p.End), p.Test)
+	}
+}
+
+func (t *text) services(services []Service) {
+	t.line("")
+	t.line("service\tendpoints\tdecisions\tshares varied")
+	for _, s := range services {
+		t.line("  %s\t%d\t%d\t%s", s.Name, s.Endpoints, s.Decisions, percent(float64(s.Variation)))
+	}
+}
+
+func (t *text) routing(r *RoutingReport) {
+	t.line("")
+	t.line("routing: %d inputs, %d rows to learn from, %d to choose by", len(r.Inputs), r.Rows[0], r.Rows[1])
+	kept := fmt.Sprintf("the network of epoch %d is kept", r.Course.Best)
+	if !r.Kept {
+		kept = "the untrained network is kept"
+	}
+	t.course("routing loss", &r.Course)
+	t.line("  %s", kept)
+	t.judgement("validation", &r.Validation)
+	t.judgement("test", &r.Test)
+}
+
+// course writes some epochs of a training, the first, the best and the last
+// among them.
+func (t *text) course(name string, c *Course) {
+	t.line("  %s\ttrain\tvalidation", name)
+	last := len(c.Epochs) - 1
+	for i, e := range c.Epochs {
+		if i == 0 || i == last || i == c.Best || i%max(1, last/5) == 0 {
+			mark := ""
+			if i == c.Best {
+				mark = "  best"
+			}
+			t.line("  epoch %d\t%s\t%s%s", e.Epoch, number(float64(e.Loss)), number(float64(e.Validation)), mark)
+		}
+	}
+	t.line("  stopped: %s", c.Stop)
+}
+
+func (t *text) judgement(part string, j *Judgement) {
+	t.line("")
+	if j.Decisions == 0 {
+		t.line("  %s: no decision has two endpoints whose outcome is known", part)
+		return
+	}
+	t.line("  %s, %d decisions\tcost of a request\tthe network's is lower by\t90 %% interval", part, j.Decisions)
+	for w, way := range j.Ways {
+		if w == byNetwork {
+			t.line("  %s\t%s\t-\t-", way.Name, seconds(way.Cost))
+			continue
+		}
+		sure := ""
+		if !(way.Low > 0 || way.High < 0) {
+			sure = "  ~"
+		}
+		t.line("  %s\t%s\t%s\t%s to %s%s", way.Name, seconds(way.Cost), seconds(way.Gain), seconds(way.Low), seconds(way.High), sure)
+	}
+	t.line("  (at the loads that the endpoints had: what a choice itself would have added is not in it; ~ is no difference)")
+	if !math.IsNaN(float64(j.Mean)) {
+		t.line("  error of the mean latency, given the load that came: log-RMSE %s, persistence %s", number(float64(j.Mean)), number(float64(j.MeanPersistence)))
+		t.line("  error of the cost: %s, persistence %s", seconds(j.Cost), seconds(j.CostPersistence))
+	}
+}
+
+func (t *text) failure(r *FailureReport) {
+	t.line("")
+	t.line("failures\ttrain\tvalidation\ttest")
+	t.line("  onsets\t%d\t%d\t%d", r.Onsets[0], r.Onsets[1], r.Onsets[2])
+	t.line("  decisions about working endpoints\t%d\t%d\t%d", r.Rows[0], r.Rows[1], r.Rows[2])
+	t.line("  of these, a failure follows\t%d\t%d\t%d", r.Before[0], r.Before[1], r.Before[2])
+	for _, l := range r.Limits {
+		from := "from the training part"
+		if l.Configured {
+			from = "as configured"
+		}
+		t.line("  %s fails beyond a tail latency of %s (%s) or an error ratio of %s", l.Service, seconds(l.Latency), from, percent(float64(l.ErrorRatio)))
+	}
+	if !r.Shipped {
+		return
+	}
+	t.course("network", &r.Courses.Network)
+	t.course("logistic", &r.Courses.Logistic)
+	t.line("  shipped: %s, the better in validation; calibrated: %v", r.Courses.Shipped, r.Calibrated)
+	t.line("  test: Brier %s, always saying the base rate (%s) %s, skill %s, AUROC %s, %d onsets",
+		number(float64(r.Brier)), percent(float64(r.BaseRate)), number(float64(r.BrierBase)), number(float64(r.Skill)), number(float64(r.AUROC)), r.Onsets[2])
+}
+
+func number(x float64) string {
+	if math.IsNaN(x) {
+		return "-"
+	}
+	return fmt.Sprintf("%.4g", x)
+}
+
+func percent(x float64) string {
+	if math.IsNaN(x) {
+		return "-"
+	}
+	return fmt.Sprintf("%.2g %%", 100*x)
+}
+
+// seconds writes a time in milliseconds, or in seconds from one on.
+func seconds(s Number) string {
+	switch x := float64(s); {
+	case math.IsNaN(x):
+		return "-"
+	case math.Abs(x) >= 0.9995:
+		return fmt.Sprintf("%.3g s", x)
+	default:
+		return fmt.Sprintf("%.3g ms", 1000*x)
+	}
+}
