@@ -105,16 +105,23 @@ func (b *bootstrap) estimate(s sample) Estimate {
 }
 
 // against is the estimate of s with its difference from the reference.
-// Rounding alone is no difference.
+// Rounding alone is no difference, and neither is what too few blocks say.
 func (b *bootstrap) against(s, reference sample) Estimate {
 	e, d := b.estimate(s), s.minus(reference)
 	low, high := b.interval(d)
 	least := math.Abs(reference.value) * tie
 	e.Change = &Change{
 		Value: Number(d.value), Low: Number(low), High: Number(high),
-		Significant: low > least || high < -least,
+		Significant: (low > least || high < -least) && conclusive(len(b.all), b.level),
 	}
 	return e
+}
+
+// conclusive reports whether so many blocks could show a difference at all:
+// that all of them lean to the same side by chance must be as unlikely as the
+// level asks, which is the sign test. Six blocks are needed for 95 %.
+func conclusive(blocks int, level float64) bool {
+	return math.Pow(2, float64(1-blocks)) <= 1-level
 }
 
 // interval is the expanded percentile interval (Hesterberg, The American

@@ -3,6 +3,7 @@ package replay
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +68,22 @@ func TestFewBlocksGiveNoInterval(t *testing.T) {
 	e := b.estimate(b.sample(r.value))
 	if e.Value != 1.5 || !math.IsNaN(float64(e.Low)) || !math.IsNaN(float64(e.High)) {
 		t.Errorf("estimate %+v; want 1.5 without an interval", e)
+	}
+}
+
+func TestTooFewBlocksAreNotConclusive(t *testing.T) {
+	for blocks, want := range map[int]bool{3: false, 5: false, 6: true, 200: true} {
+		if got := conclusive(blocks, 0.95); got != want {
+			t.Errorf("%d blocks conclusive: %v; want %v", blocks, got, want)
+		}
+	}
+	trace := run(t, testConfig(), shop("shop", 12*4, 1), fixed{name: "equal"}, fixed{"good", mesh.Weights{1, 0, 0}})
+	table := trace.Table()
+	if c := table.Sections[0].Rows[1].Cost.Change; c.Significant || !(c.High < 0) {
+		t.Errorf("change %+v over 4 blocks; want an interval below zero that is not called significant", *c)
+	}
+	if text := strings.Join(table.Warnings, "\n"); !strings.Contains(text, "4 blocks of 1m0s: intervals are rough, and too few to call any difference significant") {
+		t.Errorf("no warning of 4 blocks in:\n%s", text)
 	}
 }
 

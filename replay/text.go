@@ -23,6 +23,9 @@ func (t *Table) WriteText(w io.Writer) error {
 	}
 	fmt.Fprintf(out, "\n~  no significant difference from %s\n", t.Reference)
 	fmt.Fprintf(out, "%s  not achievable: all on the endpoint that turned out cheapest in each window\n", HindsightBest)
+	if len(t.Requests) > 0 {
+		fmt.Fprintln(out, "errors  are what the metrics count; those of the request log also hold answers that came after their deadline")
+	}
 	for _, warning := range t.Warnings {
 		fmt.Fprintf(out, "warning: %s\n", warning)
 	}

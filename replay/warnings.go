@@ -2,8 +2,10 @@ package replay
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
@@ -31,12 +33,9 @@ func (t *Trace) warnings(table *Table) []string {
 			add("%s: load effect not identifiable: the shares of its endpoints never varied, so moving traffic has no recorded precedent", service)
 		}
 	}
-	block := time.Duration(table.Block * float64(time.Second))
+	warnings = append(warnings, table.fewBlocks()...)
 	for i := range table.Sections {
 		s := &table.Sections[i]
-		if s.Blocks < fewBlocks {
-			add("%s: %d blocks of %v: %s", title(s.Service), s.Blocks, block, fewText(s.Blocks))
-		}
 		if s.Service == "" {
 			continue
 		}
@@ -45,22 +44,41 @@ func (t *Trace) warnings(table *Table) []string {
 		}
 	}
 	for i := range table.Requests {
-		s := &table.Requests[i]
-		if s.Requests > 0 && s.Blocks < fewBlocks {
-			add("%s: request log: %d blocks of %v: %s", title(s.Service), s.Blocks, block, fewText(s.Blocks))
-		}
-		if s.Service != "" || len(table.Requests) == 1 {
+		if s := &table.Requests[i]; s.Service != "" {
 			warnings = append(warnings, s.doubts()...)
 		}
 	}
 	return warnings
 }
 
-func fewText(blocks int) string {
-	if blocks < minBlocks {
-		return "too few for an interval; judge a longer part"
+// fewBlocks says once for all sections alike that they are short.
+func (t *Table) fewBlocks() []string {
+	sections := map[int][]string{}
+	for _, s := range t.Sections {
+		sections[s.Blocks] = append(sections[s.Blocks], title(s.Service))
 	}
-	return fmt.Sprintf("intervals are rough below %d", fewBlocks)
+	for _, s := range t.Requests {
+		if s.Requests > 0 {
+			sections[s.Blocks] = append(sections[s.Blocks], "the request log of "+title(s.Service))
+		}
+	}
+	var out []string
+	block := time.Duration(t.Block * float64(time.Second))
+	for _, n := range slices.Sorted(maps.Keys(sections)) {
+		var what string
+		switch {
+		case n < minBlocks:
+			what = "too few for an interval; judge a longer part"
+		case !conclusive(n, t.Level):
+			what = "intervals are rough, and too few to call any difference significant; judge a longer part"
+		case n < fewBlocks:
+			what = fmt.Sprintf("intervals are rough below %d", fewBlocks)
+		default:
+			continue
+		}
+		out = append(out, fmt.Sprintf("%d blocks of %v: %s (%s)", n, block, what, strings.Join(sections[n], ", ")))
+	}
+	return out
 }
 
 // withoutSeries says what follows when the schema lacks a series.
