@@ -240,6 +240,21 @@ func TestPanic(t *testing.T) {
 	}
 }
 
+// TestPanicLeavesNoEjection: what failed with all the others did not fail alone,
+// and serves as they do as soon as it is back.
+func TestPanicLeavesNoEjection(t *testing.T) {
+	dead := six()
+	for i := range dead {
+		dead[i] = dead[i].down()
+	}
+	all := run(t, Eject(RoundRobin(), nil, DefaultConfig()), append(times(3, dead), times(3, six())...)...)
+	for k, d := range all {
+		for i, w := range d.Weights {
+			near(t, fmt.Sprintf("window %d: weight of %s", k, d.Endpoints[i].Name), w, 1.0/6, 1e-12)
+		}
+	}
+}
+
 func TestEndpointsThatLeft(t *testing.T) {
 	// Four of six are replaced for good: after MaxEjection they do not count,
 	// and the panic ends.
@@ -263,6 +278,20 @@ func TestEjectAdvancesOncePerWindow(t *testing.T) {
 		if d := decide(t, p, f); !d.Ejected[2] {
 			t.Fatal("an ejection ended without a new window")
 		}
+	}
+}
+
+// TestEjectionsEndWhileMetricsAge: an endpoint that was well in the last window
+// is not kept out for as long as no other comes.
+func TestEjectionsEndWhileMetricsAge(t *testing.T) {
+	p := Eject(RoundRobin(), nil, DefaultConfig())
+	decide(t, p, frame(0, with(2, seen.down)...))
+	f := frame(1, six()...)
+	for _, ejected := range []bool{true, true, true, false} { // at 5, 15, 25 and 35 s of 30
+		if d := decide(t, p, f); d.Ejected[2] != ejected {
+			t.Errorf("at %v: ejected %v", f.Time.Sub(epoch), d.Ejected[2])
+		}
+		f.Time = f.Time.Add(10 * time.Second)
 	}
 }
 
