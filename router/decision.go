@@ -84,17 +84,24 @@ func (d *Decision) reset(f *features.Frame) {
 // or of the newest sample where the schema asks for that. A server can answer
 // in time with what it scraped long ago.
 func metricsAge(f *features.Frame) time.Duration {
-	age, newest := f.Time.Sub(f.End), math.Inf(1)
+	age := f.Time.Sub(f.End)
+	if x := newest(f); !math.IsInf(x, 0) {
+		age = max(age, time.Duration(x*float64(time.Second)))
+	}
+	return age
+}
+
+// newest is the age in seconds of the newest sample that the window knows of,
+// +Inf when it knows of none.
+func newest(f *features.Frame) float64 {
+	age := math.Inf(1)
 	if f.Schema == nil { // nobody has seen anything: the rules name the endpoints
 		return age
 	}
 	for i := range f.Endpoints {
-		if x := f.At(i, mesh.Age); x < newest {
-			newest = x
+		if x := f.At(i, mesh.Age); x < age {
+			age = x
 		}
-	}
-	if !math.IsInf(newest, 0) {
-		age = max(age, time.Duration(newest*float64(time.Second)))
 	}
 	return age
 }

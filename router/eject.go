@@ -131,15 +131,6 @@ func shows(f *features.Frame, i int) bool {
 	return false
 }
 
-func anyShows(f *features.Frame) bool {
-	for i := range f.Endpoints {
-		if shows(f, i) {
-			return true
-		}
-	}
-	return false
-}
-
 // minRequests is the least number of requests from which an error ratio is
 // believed: the request volume of gRFC A50 for a few endpoints.
 const minRequests = 5
