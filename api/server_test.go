@@ -146,6 +146,12 @@ func TestBadRequests(t *testing.T) {
 	}
 	good := &fairwayv1.DecideRequest{Service: "reviews"}
 	long := strings.Repeat("x", 100)
+	three := []string{"reviews", "reviews", "reviews"}
+	_, forecast := client.Forecast(t.Context(), &fairwayv1.ForecastRequest{Services: three})
+	watching, watch := client.Watch(t.Context(), &fairwayv1.WatchRequest{Services: three})
+	if watch == nil {
+		_, watch = watching.Recv()
+	}
 	_, explained := client.Explain(t.Context(), &fairwayv1.DecideRequest{})
 	for _, test := range []struct {
 		name, field string
@@ -157,6 +163,9 @@ func TestBadRequests(t *testing.T) {
 		{"header size", "headers", ask(&fairwayv1.DecideRequest{Service: "s", Headers: map[string]string{"a": long}})},
 		{"path", "path", ask(&fairwayv1.DecideRequest{Service: "s", Path: long})},
 		{"labels", "source.labels", ask(&fairwayv1.DecideRequest{Service: "s", Source: &fairwayv1.DecideRequest_Source{Labels: map[string]string{"a": long}}})},
+		{"zone", "path", ask(&fairwayv1.DecideRequest{Service: "s", Source: &fairwayv1.DecideRequest_Source{Zone: long}})},
+		{"forecast", "services", forecast},
+		{"watch", "services", watch},
 		{"batch", "requests", batch(good, good, good)},
 		{"in a batch", "requests[1].service", batch(good, &fairwayv1.DecideRequest{})},
 	} {
@@ -172,9 +181,11 @@ func TestBadRequests(t *testing.T) {
 	want := strings.NewReader(`
 # HELP fairway_requests_total Calls of the API that ended, by method and gRPC status.
 # TYPE fairway_requests_total counter
-fairway_requests_total{grpc_status="InvalidArgument",method="Decide"} 5
+fairway_requests_total{grpc_status="InvalidArgument",method="Decide"} 6
 fairway_requests_total{grpc_status="InvalidArgument",method="DecideBatch"} 2
 fairway_requests_total{grpc_status="InvalidArgument",method="Explain"} 1
+fairway_requests_total{grpc_status="InvalidArgument",method="Forecast"} 1
+fairway_requests_total{grpc_status="InvalidArgument",method="Watch"} 1
 fairway_requests_total{grpc_status="OK",method="Decide"} 0
 fairway_requests_total{grpc_status="OK",method="DecideBatch"} 0
 fairway_requests_total{grpc_status="OK",method="Explain"} 0

@@ -54,7 +54,7 @@ func (t *Table) SetRules(set *rules.Set) {
 	t.write(func(next *edition) {
 		old := next.services
 		next.set, next.services = set, make(map[string]*Routes, len(old))
-		next.nobody = newRoutes("", nil, nil, nil, next.version, t.cfg)
+		next.nobody = newRoutes("", set, nil, nil, next.version, t.cfg)
 		for _, service := range set.Services() {
 			next.services[service] = newRoutes(service, set, nil, nil, next.version, t.cfg)
 		}
