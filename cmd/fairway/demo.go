@@ -110,8 +110,7 @@ func demoReplay(ctx context.Context, stdout io.Writer, o demoOptions, modelPath 
 	if err := writeFile(path, table.WriteText); err != nil {
 		return err
 	}
-	table.Sections, table.Requests = table.Sections[:1], nil
-	if err := table.WriteText(stdout); err != nil {
+	if err := table.WriteSummary(stdout); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(stdout, "wrote %s, with each service and what the request log says\n", path)
