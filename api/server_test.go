@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -110,6 +112,53 @@ func TestSessionsStick(t *testing.T) {
 	}
 	if len(used) != 3 {
 		t.Errorf("50 sessions went to %v only", used)
+	}
+}
+
+// TestBatchIsOneLook: however often the table changes meanwhile, all decisions
+// of a batch are of one state of it, also where they are of two services.
+func TestBatchIsOneLook(t *testing.T) {
+	table := newTable(t, two)
+	server, err := api.New(table, api.NewMetrics(prometheus.NewRegistry(), time.Now), api.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := &fairwayv1.DecideBatchRequest{}
+	for i := range 1000 {
+		request.Requests = append(request.Requests, &fairwayv1.DecideRequest{Service: []string{"a", "b"}[i%2], WantWeights: true})
+	}
+	publish(table, "a", 0.5, 0.5)
+	publish(table, "b", 0.5, 0.5)
+	done := make(chan struct{})
+	var publishing sync.WaitGroup
+	publishing.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				publish(table, "a", 0.5, 0.5)
+				publish(table, "b", 0.5, 0.5)
+			}
+		}
+	})
+	defer publishing.Wait()
+	defer close(done)
+	first := table.Version()
+	for table.Version() < first+1000 {
+		answer, err := server.DecideBatch(t.Context(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, b := answer.Decisions[0].TableVersion, answer.Decisions[1].TableVersion
+		if a != b+1 && b != a+1 { // they take turns
+			t.Fatalf("a is of version %d and b of %d", a, b)
+		}
+		for i, d := range answer.Decisions {
+			if want := []uint64{a, b}[i%2]; d.TableVersion != want {
+				t.Fatalf("decision %d of %s is of version %d, and the first one of %d", i, d.Service, d.TableVersion, want)
+			}
+		}
 	}
 }
 
