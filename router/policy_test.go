@@ -312,6 +312,18 @@ func TestLimit(t *testing.T) {
 	}
 }
 
+// TestLimitLetsNewEndpointsIn: a service of which only one endpoint was seen at
+// first is not sent there for longer than that.
+func TestLimitLetsNewEndpointsIn(t *testing.T) {
+	p := Limit(RoundRobin(), DefaultConfig())
+	near(t, "alone", decide(t, p, frame(0, six()[2])).Weights[0], 1, 1e-12)
+	for k := range 3 {
+		for i, w := range decide(t, p, frame(k+1, six()...)).Weights {
+			near(t, fmt.Sprintf("window %d: weight of c%d", k+1, i+1), w, 1.0/6, 1e-12)
+		}
+	}
+}
+
 func TestLimitGoesOnWhileMetricsAge(t *testing.T) {
 	target := 1.0
 	p := Limit(policyFunc(func(d *Decision, f *frameOf) error {
