@@ -61,6 +61,7 @@ type Decision struct {
 	Predictions []predict.Prediction // at the load that the weights cause
 	Failures    []predict.Failure
 	Ejected     []bool // gets no traffic
+	Held        []bool // gets the floor weight: it fails too, and no more may be ejected
 	Notes       []string
 }
 
@@ -74,10 +75,12 @@ func (d *Decision) reset(f *features.Frame) {
 		Predictions: d.Predictions[:0],
 		Failures:    d.Failures[:0],
 		Ejected:     sized(d.Ejected, n),
+		Held:        sized(d.Held, n),
 		Notes:       d.Notes[:0],
 	}
 	clear(d.Weights)
 	clear(d.Ejected)
+	clear(d.Held)
 }
 
 // metricsAge is how old the metrics are that f rests on: the age of its window,
@@ -114,6 +117,7 @@ func (d *Decision) Clone() Decision {
 	c.Predictions = slices.Clone(d.Predictions)
 	c.Failures = slices.Clone(d.Failures)
 	c.Ejected = slices.Clone(d.Ejected)
+	c.Held = slices.Clone(d.Held)
 	c.Notes = slices.Clone(d.Notes)
 	return c
 }

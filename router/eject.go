@@ -240,7 +240,7 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 		case s.holds(now):
 			dst.Ejected[i], dst.Weights[i] = true, 0
 		case s.Severity > 0:
-			dst.Weights[i] = min(dst.Weights[i], least)
+			dst.Held[i], dst.Weights[i] = true, min(dst.Weights[i], least)
 		default:
 			dst.Weights[i] *= p.slowStart(s, now)
 		}

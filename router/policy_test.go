@@ -377,6 +377,20 @@ func TestLimitDoesNotSlowAnEjection(t *testing.T) {
 	}
 }
 
+// TestLimitDoesNotSlowWhatIsHeld: of two endpoints that go down one is ejected,
+// and the other has next to nothing at once too.
+func TestLimitDoesNotSlowWhatIsHeld(t *testing.T) {
+	p := Limit(Eject(RoundRobin(), nil, DefaultConfig()), DefaultConfig())
+	list := six()
+	decide(t, p, frame(0, list...))
+	list[1], list[4] = list[1].down(), list[4].down()
+	d := decide(t, p, frame(1, list...))
+	if !d.Ejected[1] || !d.Held[4] || d.Weights[4] > 0.01 {
+		t.Errorf("ejected %v, held %v, weights %v", d.Ejected, d.Held, d.Weights)
+	}
+	near(t, "weight of one that works", d.Weights[0], (1-d.Weights[4])/4, 1e-9)
+}
+
 func TestLimitsComeFromTheRules(t *testing.T) {
 	set := ruleSet(t, "services: [{name: checkout, limits: {step: 0.3, max_ejection: 0.5}}]")
 	cfg := DefaultConfig()
