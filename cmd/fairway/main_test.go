@@ -59,6 +59,8 @@ func TestExitStatus(t *testing.T) {
 		{2, "--help", []string{"model", "fly"}},
 		{2, "--frobnicate", []string{"train", "--frobnicate"}},
 		{2, "--recording", []string{"train", "--out", "x"}},
+		{2, "--recording", []string{"train", "--recording", "", "--out", "x"}},
+		{2, "--out", []string{"train", "--recording", "x", "--out", ""}},
 		{2, "--model", []string{"predict", "--recording", "x"}},
 		{2, "csv or jsonl", []string{"predict", "--recording", "x", "--model", "y", "--format", "xml"}},
 		{2, "network", []string{"train", "--recording", "x", "--out", "y", "--network", "deep"}},

@@ -60,6 +60,14 @@ func newTrainCommand() *cobra.Command {
 func trainAll(ctx context.Context, stdout, stderr io.Writer, o trainOptions) error {
 	o.config.MadeBy = "fairway train"
 	o.config.Name = strings.TrimSuffix(filepath.Base(o.out), filepath.Ext(o.out))
+	for _, path := range []string{o.out, o.report} {
+		if path == "" {
+			continue
+		}
+		if err := place(path); err != nil {
+			return err
+		}
+	}
 	set, err := collect(ctx, o)
 	if err != nil {
 		return err
