@@ -86,6 +86,23 @@ func TestTimingComesFromSchemaAndManifest(t *testing.T) {
 	}
 }
 
+func TestImpossibleTimings(t *testing.T) {
+	r := openTest(t, writeRecording(t, constant, nil))
+	for want, timing := range map[string]mesh.Timing{
+		"between two scrapes": r.Timing(0, time.Second),
+		"is too short":        r.Timing(0, time.Hour),
+		"history of 10m0s":    r.Timing(time.Hour, 0),
+	} {
+		var last error
+		for _, err := range r.Pairs(context.Background(), timing, features.New(features.DefaultConfig())) {
+			last = err
+		}
+		if last == nil || !strings.Contains(last.Error(), want) || !strings.Contains(last.Error(), r.Path) {
+			t.Errorf("%+v gives %v; want the recording and %q", timing, last, want)
+		}
+	}
+}
+
 // TestPairsShareNoSample moves the latency at one instant and asks which
 // decisions see it in their features and which in their future.
 func TestPairsShareNoSample(t *testing.T) {

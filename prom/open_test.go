@@ -239,6 +239,10 @@ func TestOpenBlocks(t *testing.T) {
 	if wantStart, wantEnd := d.Span(); start != wantStart || end != wantEnd {
 		t.Errorf("span %s to %s, want %s to %s", start, end, wantStart, wantEnd)
 	}
+	// An import leaves no stale markers in blocks: there the lookback ends a series.
+	if want := silence(d.ScrapeInterval()); b.Lookback != want {
+		t.Errorf("a sample counts for %s, want %s as in a text", b.Lookback, want)
+	}
 	s := shop(t)
 	if diff := cmp.Diff(gather(t, d, s, span10(40, 300)), gather(t, b, s, span10(40, 300)), cmpopts.EquateNaNs()); diff != "" {
 		t.Error(diff)

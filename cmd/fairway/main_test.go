@@ -65,6 +65,8 @@ func TestExitStatus(t *testing.T) {
 		{2, "csv or jsonl", []string{"predict", "--recording", "x", "--model", "y", "--format", "xml"}},
 		{2, "network", []string{"train", "--recording", "x", "--out", "y", "--network", "deep"}},
 		{2, "rules file", []string{"rules", "check"}},
+		{2, "--window", []string{"train", "--recording", "x", "--out", "y", "--window", "-15s"}},
+		{2, "--horizon", []string{"train", "--recording", "x", "--out", "y", "--horizon", "-1m"}},
 		{2, "wants", []string{"model", "show"}},
 		{1, "no/such", []string{"inspect", "no/such"}},
 		{1, "no/such", []string{"train", "--recording", "no/such", "--out", "y"}},
@@ -220,6 +222,14 @@ func TestNothingComesFromLater(t *testing.T) {
 	}
 	if n := len(readTable(t, first)); n < 700 {
 		t.Errorf("only %d rows in an hour of steps of 10 s with two endpoints", n)
+	}
+}
+
+// TestWindowBelowTheScrapesIsSaid holds that a flag is not replaced in silence.
+func TestWindowBelowTheScrapesIsSaid(t *testing.T) {
+	_, log, err := call(t, "train", "--recording", shop(t, time.Hour), "--schema", shopSchema(t), "--out", filepath.Join(t.TempDir(), "m"), "--epochs", "1", "--window", "1s")
+	if err != nil || !strings.Contains(log, "--window 1s") || !strings.Contains(log, "5s is taken") {
+		t.Errorf("train says %q (%v); want that the window became 5s", log, err)
 	}
 }
 
