@@ -68,7 +68,10 @@ func open(ctx context.Context, path string, schema func(*Recording) (*mesh.Schem
 	if r.Dump, err = prom.Open(ctx, dump); err != nil {
 		return nil, err
 	}
-	if r.Schema, err = schema(r); err != nil {
+	if r.Schema, err = schema(r); err == nil && r.Manifest.Format != "" {
+		err = r.Manifest.covers(r.Dump.Span())
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), r.Dump.Close())
 	}
 	if r.Manifest.Format == "" {
