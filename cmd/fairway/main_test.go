@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/csv"
 	"fmt"
@@ -247,6 +248,46 @@ func TestTrainTwice(t *testing.T) {
 	}
 	if !bytes.Equal(files[0], files[1]) {
 		t.Error("two trainings with one seed wrote different models")
+	}
+}
+
+// TestDetectReadsWhatThereIs takes tables as people have them, and says of
+// what is none why.
+func TestDetectReadsWhatThereIs(t *testing.T) {
+	const rows = "timestamp,value\n2014-07-01 00:00:00, 10\n2014-07-01 00:30:00,\n2014-07-01 00:30:00,NaN\n"
+	const want = "timestamp,anomaly_score,top_metric\n2014-07-01 00:00:00,0,\n2014-07-01 00:30:00,0,\n2014-07-01 00:30:00,0,\n"
+	in := filepath.Join(t.TempDir(), "in.csv")
+	write := func(text string) {
+		if err := os.WriteFile(in, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	fmt.Fprint(w, rows)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{rows, packed.String()} {
+		write(text)
+		if got := mustCall(t, "detect", "--in", in); got != want {
+			t.Errorf("detect on %.20q writes %q; want %q", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"":                   "is empty",
+		"t\n1\n":             ":1: no metric",
+		"t,label\n1,0\n":     ":1: no metric",
+		"1,2,3\n2,3,4\n":     ":1: all names of metrics are numbers",
+		"t,a,b\n1,2,3\n2,3":  ":3: wrong number of fields",
+		"t,a\n1,2\n2,x\n":    ":3: a is \"x\"",
+		"\x1f\x8bnone":       "begins like gzip",
+		packed.String()[:40]: "breaks off",
+	} {
+		write(text)
+		if _, _, err := call(t, "detect", "--in", in); exitStatus(err) != 1 || !strings.Contains(err.Error(), in) || !strings.Contains(err.Error(), want) {
+			t.Errorf("detect on %q says %v; want the file and %q", text, err, want)
+		}
 	}
 }
 
