@@ -12,18 +12,26 @@ import (
 )
 
 // WriteText writes the table for people.
-func (t *Table) WriteText(w io.Writer) error {
+func (t *Table) WriteText(w io.Writer) error { return t.write(w, t.Sections, t.Requests) }
+
+// WriteSummary writes what WriteText does, but of the first section alone: all
+// services, where there are several.
+func (t *Table) WriteSummary(w io.Writer) error {
+	return t.write(w, t.Sections[:min(1, len(t.Sections))], nil)
+}
+
+func (t *Table) write(w io.Writer, sections []Section, requests []RequestSection) error {
 	out := bufio.NewWriter(w)
 	t.writeHead(out)
-	for i := range t.Sections {
-		t.Sections[i].writeText(out, t.Reference)
+	for i := range sections {
+		sections[i].writeText(out, t.Reference)
 	}
-	for i := range t.Requests {
-		t.Requests[i].writeText(out, t.Reference)
+	for i := range requests {
+		requests[i].writeText(out, t.Reference)
 	}
 	fmt.Fprintf(out, "\n~  no significant difference from %s\n", t.Reference)
 	fmt.Fprintf(out, "%s  not achievable: all on the endpoint that turned out cheapest in each window\n", HindsightBest)
-	if len(t.Requests) > 0 {
+	if len(requests) > 0 {
 		fmt.Fprintln(out, "errors  are what the metrics count; those of the request log also hold answers that came after their deadline")
 	}
 	for _, warning := range t.Warnings {

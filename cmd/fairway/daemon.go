@@ -18,15 +18,14 @@ type daemon struct {
 	ended   chan error
 }
 
-// startDaemon starts fairwayd on a free port of the loopback; what it logs
-// goes to stderr.
-func startDaemon(ctx context.Context, stderr io.Writer, program string, args ...string) (*daemon, error) {
+// startDaemon starts fairwayd on a free port of the loopback.
+func startDaemon(ctx context.Context, log io.Writer, program string, args ...string) (*daemon, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
 	command := exec.CommandContext(ctx, program, append(args, "--listen", address)...)
-	command.Stderr = stderr
+	command.Stderr = log
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = 5 * time.Second
 	if err := command.Start(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,16 +51,11 @@ func demo(ctx context.Context, stdout, stderr io.Writer, o demoOptions) error {
 	}
 	modelPath := filepath.Join(o.out, "demo.model")
 	fmt.Fprintf(stdout, "1. Train on the first part of %s\n\n", o.recording)
-	config := train.DefaultConfig()
-	err := trainAll(ctx, stdout, stderr, trainOptions{
-		recordings: []string{o.recording}, out: modelPath, horizon: demoHorizon, deadline: config.Objective.Deadline,
-		report: filepath.Join(o.out, "training.txt"), config: config,
-	})
-	if err != nil {
+	if err := demoTrain(ctx, stdout, stderr, o, modelPath); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "\n2. Replay the last part, which the training never saw\n\n")
-	if err := replayAll(ctx, stdout, replayOptions{recording: o.recording, model: modelPath, policies: defaultPolicies}); err != nil {
+	if err := demoReplay(ctx, stdout, o, modelPath); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "\n3. Serve the last part, sixty times as fast, and ask\n\n")
@@ -67,22 +63,65 @@ func demo(ctx context.Context, stdout, stderr io.Writer, o demoOptions) error {
 	if err != nil {
 		return err
 	}
-	daemon, err := startDaemon(ctx, stderr, o.daemon, "--model", modelPath, "--recording", o.recording, "--speed", "60", "--from", "held-back")
-	if err != nil {
-		return err
-	}
-	err = interview(ctx, stdout, daemon.address, fault)
-	return firstError(err, daemon.stop())
+	return demoServe(ctx, stdout, o, modelPath, fault)
 }
 
 // quietBefore and quietAfter are how long the chosen fault's service must be
 // undisturbed around it, so that before and after mean something.
 const quietBefore, quietAfter = 40 * time.Second, 60 * time.Second
 
+// demoTrain prints how well the model does on the last part; all of the report
+// goes to a file.
+func demoTrain(ctx context.Context, stdout, stderr io.Writer, o demoOptions, modelPath string) error {
+	config := train.DefaultConfig()
+	report := filepath.Join(o.out, "training.txt")
+	m, _, err := fit(ctx, stderr, trainOptions{
+		recordings: []string{o.recording}, out: modelPath, horizon: demoHorizon, report: report, config: config,
+	})
+	if err != nil {
+		return err
+	}
+	figure := func(name string) float64 { return m.Card.Figures["test."+name] }
+	failure := func(name string) float64 { return m.Card.Figures["failure.test."+name] }
+	fmt.Fprintf(stdout, "on the last part, for the load that came, the next %s:\n", m.Timing.Horizon)
+	fmt.Fprintf(stdout, "  mean latency   off by a factor of %.2f (as now, it is: %.2f)\n",
+		math.Exp(figure("mean_log_rmse")), math.Exp(figure("mean_log_rmse_persistence")))
+	fmt.Fprintf(stdout, "  cost           off by %.0f ms (as now, it is: %.0f ms)\n",
+		1000*figure("cost_error_seconds"), 1000*figure("cost_error_seconds_persistence"))
+	fmt.Fprintf(stdout, "  failing        Brier skill %.3f over the base rate, AUROC %.2f, on %.0f onsets\n",
+		failure("brier_skill"), failure("auroc"), failure("onsets"))
+	fmt.Fprintf(stdout, "wrote %s and %s\n", modelPath, report)
+	return nil
+}
+
+// demoReplay prints the table over all services; the tables of each go to a
+// file.
+func demoReplay(ctx context.Context, stdout io.Writer, o demoOptions, modelPath string) error {
+	m, recording, err := openFor(ctx, modelPath, o.recording, "")
+	if err != nil {
+		return err
+	}
+	defer recording.Close()
+	table, err := judge(ctx, recording, m, replayOptions{recording: o.recording, policies: defaultPolicies, seed: 1})
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(o.out, "replay.txt")
+	if err := writeFile(path, table.WriteText); err != nil {
+		return err
+	}
+	if err := table.WriteSummary(stdout); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "wrote %s, with each service and what the request log says\n", path)
+	return err
+}
+
 // harmful are the kinds of fault that make every request of an endpoint worse.
 // Of the others a good policy may think less: a pool that shrinks hurts only
-// under load, a leak only at its end, and a decoy should not be fallen for.
-var harmful = []string{"slowdown", "error_burst", "fast_failure", "crash"}
+// under load, a leak only at its end, a decoy should not be fallen for; and to
+// avoid what has crashed takes no model.
+var harmful = []string{"slowdown", "error_burst", "fast_failure"}
 
 // firstFault chooses by the calendar alone: the first harmful fault of the
 // held-back part that lasts for at least half a minute, with quiet around it.
@@ -112,4 +151,23 @@ func quietAround(faults []datasets.Fault, i int) bool {
 		}
 	}
 	return true
+}
+
+// demoServe starts the daemon and asks it; what it logs goes to a file.
+func demoServe(ctx context.Context, stdout io.Writer, o demoOptions, modelPath string, fault datasets.Fault) error {
+	path := filepath.Join(o.out, "fairwayd.log")
+	log, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	daemon, err := startDaemon(ctx, log, o.daemon, "--model", modelPath, "--recording", o.recording, "--speed", "60", "--from", "held-back")
+	if err != nil {
+		return err
+	}
+	asked := interview(ctx, stdout, daemon.address, fault)
+	if err := firstError(asked, daemon.stop()); err != nil {
+		return fmt.Errorf("%w (fairwayd logged to %s)", err, path)
+	}
+	return nil
 }

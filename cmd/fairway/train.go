@@ -61,6 +61,19 @@ func newTrainCommand() *cobra.Command {
 }
 
 func trainAll(ctx context.Context, stdout, stderr io.Writer, o trainOptions) error {
+	_, report, err := fit(ctx, stderr, o)
+	if err != nil {
+		return err
+	}
+	if err := report.WriteText(stdout); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "\nwrote %s\n", o.out)
+	return err
+}
+
+// fit trains, and writes the model and the report to their files.
+func fit(ctx context.Context, stderr io.Writer, o trainOptions) (*model.Model, *train.Report, error) {
 	o.config.MadeBy = "fairway train"
 	o.config.Name = strings.TrimSuffix(filepath.Base(o.out), filepath.Ext(o.out))
 	for _, path := range []string{o.out, o.report} {
@@ -68,37 +81,30 @@ func trainAll(ctx context.Context, stdout, stderr io.Writer, o trainOptions) err
 			continue
 		}
 		if err := place(path); err != nil {
-			return err
+			return nil, nil, err
 		}
 	}
 	set, err := collect(ctx, stderr, o)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	o.config.Progress = trainingProgress(stderr)
 	m, report, err := train.Fit(ctx, set, o.config)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if err := model.Save(o.out, m); err != nil {
-		return err
+		return nil, nil, err
 	}
-	if o.report != "" {
-		err := writeFile(o.report, func(w io.Writer) error {
-			if filepath.Ext(o.report) == ".json" {
-				return writeIndented(w, report)
-			}
-			return report.WriteText(w)
-		})
-		if err != nil {
-			return err
+	if o.report == "" {
+		return m, report, nil
+	}
+	return m, report, writeFile(o.report, func(w io.Writer) error {
+		if filepath.Ext(o.report) == ".json" {
+			return writeIndented(w, report)
 		}
-	}
-	if err := report.WriteText(stdout); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(stdout, "\nwrote %s\n", o.out)
-	return err
+		return report.WriteText(w)
+	})
 }
 
 // collect walks every recording with the first one's schema and timing: a
