@@ -176,8 +176,15 @@ func (r *Recording) holds(q prom.Query) error {
 		return fmt.Errorf("the history of %v is too short: the first window, or what follows it, would end at %s, the history ends at %s; record longer, or take a shorter window or horizon",
 			end.Sub(start), q.Start.Add(-q.Delay).Format(time.RFC3339), end.Format(time.RFC3339))
 	}
+	if n := q.End.Sub(q.Start) / q.Step; n > mostWindows {
+		return fmt.Errorf("the samples are from %s to %s, %d windows: is the timestamp of one wrong? Else take a longer window", start.Format(time.RFC3339), end.Format(time.RFC3339), n)
+	}
 	return nil
 }
+
+// mostWindows bounds a walk: six years of windows every ten seconds. One
+// sample with a wrong time makes decades of them.
+const mostWindows = 20_000_000
 
 // query covers every window whose whole range lies in the recording.
 func (r *Recording) query(t mesh.Timing) prom.Query {

@@ -103,6 +103,27 @@ func TestImpossibleTimings(t *testing.T) {
 	}
 }
 
+// TestWrongTimeIsNoLongHistory holds that a single sample of 1970 does not
+// keep a walk busy for decades.
+func TestWrongTimeIsNoLongHistory(t *testing.T) {
+	dir := writeRecording(t, constant, nil)
+	path := filepath.Join(dir, "metrics.om")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := strings.Replace(string(text), "# EOF", "requests_total{service=\"shop\",endpoint=\"e2\"} 1 12\n# EOF", 1)
+	if err := os.WriteFile(path, []byte(wrong), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := openTest(t, dir)
+	for _, err := range r.Windows(context.Background(), r.Timing(0, 0)) {
+		if err == nil || !strings.Contains(err.Error(), "1970-01-01T00:00:12Z") {
+			t.Fatalf("a window, or %v; want an error that shows the time", err)
+		}
+	}
+}
+
 // TestPairsShareNoSample moves the latency at one instant and asks which
 // decisions see it in their features and which in their future.
 func TestPairsShareNoSample(t *testing.T) {

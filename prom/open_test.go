@@ -151,6 +151,15 @@ func long(samples int) string {
 	return b.String()
 }
 
+func TestOpenRefusesMilliseconds(t *testing.T) {
+	for _, content := range []string{"up 1 1767225600000\n# EOF\n",
+		`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"up"},"values":[[1767225600000,"1"]]}]}}`} {
+		if _, err := read(t.Context(), "dump", strings.NewReader(content)); err == nil || !strings.Contains(err.Error(), "dump: ") || !strings.Contains(err.Error(), "are these milliseconds?") {
+			t.Errorf("%q gives %v; want a word about milliseconds", content, err)
+		}
+	}
+}
+
 func TestOpenLongText(t *testing.T) {
 	const samples = 20000
 	text := long(samples)
