@@ -22,11 +22,11 @@ func (p fallback) Decide(dst *Decision, f *features.Frame) error {
 			return nil
 		}
 	}
-	reason, asked := reasonOf(err), dst.Model
+	reason, asked, age := reasonOf(err), dst.Model, dst.Age
 	if err := p.then.Decide(dst, f); err != nil {
 		return err
 	}
-	dst.Reason = reason
+	dst.Reason, dst.Age = reason, max(dst.Age, age)
 	if dst.Model == "" {
 		dst.Model = asked
 	}

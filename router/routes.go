@@ -33,7 +33,7 @@ type Answer struct {
 	// one draw, not many.
 	Propensity  float64
 	Weights     mesh.Weights // of the route, over Routes.Endpoints; shared: do not write
-	MetricsTime time.Time    // end of the window that was decided upon; zero when none was
+	MetricsTime time.Time    // of the newest metrics that were decided upon; zero when none were
 	Decided     time.Time    // zero when nothing was
 	TTL         time.Duration
 }
@@ -146,7 +146,7 @@ func newRoutes(service string, set *rules.Set, d *Decision, f *features.Frame, v
 	} else {
 		base.Reason, base.Decided = d.Reason, d.Time
 		if f != nil {
-			base.MetricsTime = f.End
+			base.MetricsTime = d.Time.Add(-d.Age)
 		}
 	}
 	base.Source, base.Policy, base.Model = d.Source, d.Policy, d.Model

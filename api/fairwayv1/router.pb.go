@@ -416,7 +416,7 @@ type Decision struct {
 	Ttl *durationpb.Duration `protobuf:"bytes,16,opt,name=ttl,proto3" json:"ttl,omitempty"`
 	// When the weights were decided; unset before the first window.
 	DecidedAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
-	// End of the window of metrics that the weights rest on; unset before it.
+	// Time of the newest metrics that the weights rest on; unset before any.
 	MetricsAt     *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=metrics_at,json=metricsAt,proto3" json:"metrics_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
