@@ -176,7 +176,7 @@ func (r *Recording) holds(q prom.Query) error {
 		return fmt.Errorf("the history of %v is too short: the first window, or what follows it, would end at %s, the history ends at %s; record longer, or take a shorter window or horizon",
 			end.Sub(start), q.Start.Add(-q.Delay).Format(time.RFC3339), end.Format(time.RFC3339))
 	}
-	if n := q.End.Sub(q.Start) / q.Step; n > mostWindows {
+	if n := q.End.Sub(q.Start) / max(q.Step, 1); n > mostWindows {
 		return fmt.Errorf("the samples are from %s to %s, %d windows: is the timestamp of one wrong? Else take a longer window", start.Format(time.RFC3339), end.Format(time.RFC3339), n)
 	}
 	return nil

@@ -99,7 +99,7 @@ series:
 		"x.yaml:9: both name and feature":                                   {"name: request_rate", "name: a\n    feature: b"},
 		"x.yaml: a second document follows the schema":                      {"      + up\n", "      + up\n---\nname: y\n"},
 		"x.yaml:7: the schema has no series":                                {good[strings.Index(good, "series:"):], "series: []\n"},
-		"x.yaml:1: cannot unmarshal !!str `nothing` into prom.schemaFile":   {good, "nothing"},
+		"x.yaml:1: a str does not belong here":                              {good, "nothing"},
 		"x.yaml:3: mapping values are not allowed in this context":          {"service: app", "service: app: b"},
 		"x.yaml:9: series request_rate: not PromQL: unknown function with ": {"rate(", "ratte("},
 	} {
