@@ -197,16 +197,7 @@ func writeSeries(out io.Writer, schema *mesh.Schema, missing []prom.Missing, s *
 	fmt.Fprintln(out, "\nseries")
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for j, series := range schema.Series {
-		state := fmt.Sprintf("%d values", s.values[j])
-		for _, m := range missing {
-			if m.Series == series.Name {
-				state += fmt.Sprintf("; no metric %s", m.Metric)
-				if len(m.Suggestions) > 0 {
-					state += ", but " + strings.Join(m.Suggestions, ", ")
-				}
-			}
-		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\n", series.Name, series.Unit, state)
+		fmt.Fprintf(t, "  %s\t%s\t%d values%s\n", series.Name, series.Unit, s.values[j], remark(series.Name, s.values[j], missing))
 	}
 	for _, name := range canonical {
 		if schema.Index(name) < 0 {
@@ -214,6 +205,24 @@ func writeSeries(out io.Writer, schema *mesh.Schema, missing []prom.Missing, s *
 		}
 	}
 	t.Flush()
+}
+
+// remark says why a series may have fewer values than it could.
+func remark(series string, values int, missing []prom.Missing) string {
+	text := ""
+	for _, m := range missing {
+		if m.Series != series {
+			continue
+		}
+		text += "; no metric " + m.Metric
+		if len(m.Suggestions) > 0 {
+			text += ", but " + strings.Join(m.Suggestions, ", ")
+		}
+	}
+	if text == "" && values == 0 {
+		return "; its metrics exist, its query finds nothing: a rate needs two scrapes within the schema's range"
+	}
+	return text
 }
 
 // canonical are the series that features are made of.

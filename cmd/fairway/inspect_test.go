@@ -41,3 +41,27 @@ func TestInspectReadsTheRequestLog(t *testing.T) {
 		t.Errorf("a cut log gives %v; want its line", err)
 	}
 }
+
+// TestInspectSaysWhyThereIsNothing asks for rates over a range of one scrape.
+func TestInspectSaysWhyThereIsNothing(t *testing.T) {
+	text, err := os.ReadFile(shopSchema(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := filepath.Join(t.TempDir(), "short.yaml")
+	short := strings.NewReplacer("range: 20s", "range: 5s", "shop_latency_seconds", "shop_latencies_seconds").Replace(string(text))
+	if err := os.WriteFile(schema, []byte(short), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := call(t, "inspect", shop(t, 10*time.Minute), "--schema", schema)
+	if err == nil || !strings.Contains(err.Error(), "find nothing") {
+		t.Errorf("inspect gives %v; want that the queries find nothing", err)
+	}
+	short = strings.Replace(string(text), "rate(shop_requests_total[$range])", "rate(shop_requests_total[5s])", 1)
+	if err := os.WriteFile(schema, []byte(short), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out = mustCall(t, "inspect", shop(t, 10*time.Minute), "--schema", schema); !strings.Contains(out, "0 values; its metrics exist, its query finds nothing") {
+		t.Errorf("inspect writes\n%s\nwant why there are no values", out)
+	}
+}
