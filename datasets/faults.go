@@ -63,6 +63,7 @@ type table struct {
 	path    string
 	reader  *csv.Reader
 	columns map[string]int
+	line    int // that was read last
 }
 
 // openTable fails unless every required column is there.
@@ -70,8 +71,11 @@ func openTable(path string, r io.Reader, required, optional []string) (*table, e
 	t := &table{path: path, reader: csv.NewReader(r), columns: map[string]int{}}
 	t.reader.ReuseRecord = true
 	head, err := t.reader.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: the file is empty; want a head line with the columns %q", path, required)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: no head line with the columns %q: %w", path, required, err)
+		return nil, t.refuse(err)
 	}
 	for i, name := range head {
 		t.columns[name] = i
@@ -91,10 +95,22 @@ func (t *table) next() (tableRow, error) {
 		return tableRow{}, io.EOF
 	}
 	if err != nil {
-		return tableRow{}, fmt.Errorf("%s: %w", t.path, err)
+		return tableRow{}, t.refuse(err)
 	}
-	line, _ := t.reader.FieldPos(0)
-	return tableRow{table: t, record: record, line: line}, nil
+	t.line, _ = t.reader.FieldPos(0)
+	return tableRow{table: t, record: record, line: t.line}, nil
+}
+
+// refuse says where the file cannot be read any further.
+func (t *table) refuse(err error) error {
+	var bad *csv.ParseError
+	switch {
+	case errors.As(err, &bad):
+		return fmt.Errorf("%s:%d: %w", t.path, bad.Line, bad.Err)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%s:%d: the file breaks off: it was cut; copy it again, or take it away to do without", t.path, t.line+1)
+	}
+	return fmt.Errorf("%s:%d: %w", t.path, t.line+1, err)
 }
 
 // tableRow collects the first error of its fields.

@@ -71,6 +71,9 @@ func readManifest(directory string) (Manifest, error) {
 	if m.Format != Format {
 		return m, fmt.Errorf("%s: format %q; this version reads %q", path, m.Format, Format)
 	}
+	if m.Start.IsZero() || m.End.IsZero() {
+		return m, fmt.Errorf("%s: start or end is missing; want both, such as \"2026-01-31T12:00:00Z\"", path)
+	}
 	if m.ScrapeIntervalS <= 0 || m.ScrapeIntervalS > 86400 {
 		return m, fmt.Errorf("%s: scrape_interval_s is %v; want the seconds between two scrapes", path, m.ScrapeIntervalS)
 	}
@@ -78,6 +81,16 @@ func readManifest(directory string) (Manifest, error) {
 		return m, fmt.Errorf("%s: end %s is not after start %s", path, m.End.Format(time.RFC3339), m.Start.Format(time.RFC3339))
 	}
 	return m, nil
+}
+
+// covers reports whether the metrics, which have samples from start to end,
+// can be those that the manifest describes.
+func (m *Manifest) covers(start, end time.Time) error {
+	if start.After(m.End) || end.Before(m.Start) {
+		return fmt.Errorf("manifest.json speaks of %s to %s, but the metrics are from %s to %s: do they belong together?",
+			m.Start.Format(time.RFC3339), m.End.Format(time.RFC3339), start.Format(time.RFC3339), end.Format(time.RFC3339))
+	}
+	return nil
 }
 
 // errorLine is the line that a JSON error is about, or 1.

@@ -26,7 +26,7 @@ type Pair struct {
 // to have a whole horizon are left out.
 func (r *Recording) Pairs(ctx context.Context, t mesh.Timing, x *features.Extractor) iter.Seq2[Pair, error] {
 	return func(yield func(Pair, error) bool) {
-		after, stop := iter.Pull2(prom.Windows(ctx, r.Dump, r.Schema, r.afterQuery(t)))
+		after, stop := iter.Pull2(r.walk(ctx, r.afterQuery(t)))
 		defer stop()
 		future := futures{next: after, horizon: t.Horizon}
 		for w, err := range r.Windows(ctx, t) {

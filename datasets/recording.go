@@ -68,7 +68,10 @@ func open(ctx context.Context, path string, schema func(*Recording) (*mesh.Schem
 	if r.Dump, err = prom.Open(ctx, dump); err != nil {
 		return nil, err
 	}
-	if r.Schema, err = schema(r); err != nil {
+	if r.Schema, err = schema(r); err == nil && r.Manifest.Format != "" {
+		err = r.Manifest.covers(r.Dump.Span())
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), r.Dump.Close())
 	}
 	if r.Manifest.Format == "" {
@@ -141,8 +144,47 @@ func (r *Recording) Timing(step, horizon time.Duration) mesh.Timing {
 
 // Windows walks the whole recording: one window per service and step.
 func (r *Recording) Windows(ctx context.Context, t mesh.Timing) iter.Seq2[mesh.Window, error] {
-	return prom.Windows(ctx, r.Dump, r.Schema, r.query(t))
+	return r.walk(ctx, r.query(t))
 }
+
+// walk asks the metrics; its errors name the recording.
+func (r *Recording) walk(ctx context.Context, q prom.Query) iter.Seq2[mesh.Window, error] {
+	return func(yield func(mesh.Window, error) bool) {
+		if err := r.holds(q); err != nil {
+			yield(mesh.Window{}, fmt.Errorf("%s: %w", r.Path, err))
+			return
+		}
+		for w, err := range prom.Windows(ctx, r.Dump, r.Schema, q) {
+			if err != nil {
+				err = fmt.Errorf("%s: %w", r.Path, err)
+			}
+			if !yield(w, err) {
+				return
+			}
+		}
+	}
+}
+
+// holds reports why nothing could come of q.
+func (r *Recording) holds(q prom.Query) error {
+	start, end := r.Dump.Span()
+	// A tenth is left to the jitter of scrapes.
+	if scrape := r.Manifest.ScrapeInterval(); q.Range < scrape-scrape/10 {
+		return fmt.Errorf("a range or horizon of %v is shorter than the %v between two scrapes: nothing would be seen in it; make it longer", q.Range, scrape)
+	}
+	if q.End.Before(q.Start) {
+		return fmt.Errorf("the history of %v is too short: the first window, or what follows it, would end at %s, the history ends at %s; record longer, or take a shorter window or horizon",
+			end.Sub(start), q.Start.Add(-q.Delay).Format(time.RFC3339), end.Format(time.RFC3339))
+	}
+	if n := q.End.Sub(q.Start) / max(q.Step, 1); n > mostWindows {
+		return fmt.Errorf("the samples are from %s to %s, %d windows: is the timestamp of one wrong? Else take a longer window", start.Format(time.RFC3339), end.Format(time.RFC3339), n)
+	}
+	return nil
+}
+
+// mostWindows bounds a walk: six years of windows every ten seconds. One
+// sample with a wrong time makes decades of them.
+const mostWindows = 20_000_000
 
 // query covers every window whose whole range lies in the recording.
 func (r *Recording) query(t mesh.Timing) prom.Query {

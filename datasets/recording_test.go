@@ -86,6 +86,44 @@ func TestTimingComesFromSchemaAndManifest(t *testing.T) {
 	}
 }
 
+func TestImpossibleTimings(t *testing.T) {
+	r := openTest(t, writeRecording(t, constant, nil))
+	for want, timing := range map[string]mesh.Timing{
+		"between two scrapes": r.Timing(0, time.Second),
+		"is too short":        r.Timing(0, time.Hour),
+		"history of 10m0s":    r.Timing(time.Hour, 0),
+	} {
+		var last error
+		for _, err := range r.Pairs(context.Background(), timing, features.New(features.DefaultConfig())) {
+			last = err
+		}
+		if last == nil || !strings.Contains(last.Error(), want) || !strings.Contains(last.Error(), r.Path) {
+			t.Errorf("%+v gives %v; want the recording and %q", timing, last, want)
+		}
+	}
+}
+
+// TestWrongTimeIsNoLongHistory holds that a single sample of 1970 does not
+// keep a walk busy for decades.
+func TestWrongTimeIsNoLongHistory(t *testing.T) {
+	dir := writeRecording(t, constant, nil)
+	path := filepath.Join(dir, "metrics.om")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := strings.Replace(string(text), "# EOF", "requests_total{service=\"shop\",endpoint=\"e2\"} 1 12\n# EOF", 1)
+	if err := os.WriteFile(path, []byte(wrong), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := openTest(t, dir)
+	for _, err := range r.Windows(context.Background(), r.Timing(0, 0)) {
+		if err == nil || !strings.Contains(err.Error(), "1970-01-01T00:00:12Z") {
+			t.Fatalf("a window, or %v; want an error that shows the time", err)
+		}
+	}
+}
+
 // TestPairsShareNoSample moves the latency at one instant and asks which
 // decisions see it in their features and which in their future.
 func TestPairsShareNoSample(t *testing.T) {
@@ -174,6 +212,10 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		"manifest cut":      {map[string]string{"manifest.json": "{\n\"format\":"}, []string{"manifest.json:2"}},
 		"foreign format":    {map[string]string{"manifest.json": `{"format":"other/1"}`}, []string{"other/1", Format}},
 		"no scrape":         {map[string]string{"manifest.json": strings.Replace(testManifest, `"scrape_interval_s":5`, `"scrape_interval_s":0`, 1)}, []string{"scrape_interval_s"}},
+		"no start":          {map[string]string{"manifest.json": strings.Replace(testManifest, `"start"`, `"begin"`, 1)}, []string{"manifest.json", "start or end is missing"}},
+		"other metrics":     {map[string]string{"manifest.json": strings.ReplaceAll(testManifest, "2026-", "2025-")}, []string{"2025-01-01T00:10:00Z", "2026-01-01T00:00:00Z", "belong together"}},
+		"faults empty":      {map[string]string{"faults.csv": ""}, []string{"faults.csv", "is empty"}},
+		"fault cut":         {map[string]string{"faults.csv": "service,endpoint,kind,start,end,severity\nshop,e0\n"}, []string{"faults.csv:2", "number of fields"}},
 		"ends before start": {map[string]string{"manifest.json": strings.Replace(testManifest, "2026-01-01T00:10", "2025-01-01T00:10", 1)}, []string{"not after"}},
 		"fault backwards":   {map[string]string{"faults.csv": "service,endpoint,kind,start,end,severity\nshop,e0,crash,20,10,1\n"}, []string{"faults.csv:2", "ends before"}},
 		"fault without end": {map[string]string{"faults.csv": "service,endpoint,kind,start\n"}, []string{"faults.csv:1", `"end"`}},

@@ -53,7 +53,7 @@ func (r *Recording) Requests() iter.Seq2[Request, error] {
 		var text io.Reader = file
 		if strings.HasSuffix(r.requests, ".gz") {
 			if text, err = gzip.NewReader(file); err != nil {
-				yield(Request{}, fmt.Errorf("%s: %w", r.requests, err))
+				yield(Request{}, fmt.Errorf("%s: is not gzip (%w); make it anew, or take it away to do without", r.requests, err))
 				return
 			}
 		}
@@ -95,6 +95,9 @@ func (r *tableRow) request() (Request, error) {
 	var err error
 	if q.Status, err = strconv.Atoi(r.text("status")); err != nil && r.err == nil {
 		r.err = fmt.Errorf("status is %q; want an HTTP status, or 0 for no answer", r.text("status"))
+	}
+	if math.IsNaN(r.number("latency_seconds")) && !q.Failed() && r.err == nil {
+		r.err = errors.New("latency_seconds is missing; only a request that failed may do without")
 	}
 	if (q.Propensity <= 0 || q.Propensity > 1) && r.err == nil {
 		r.err = fmt.Errorf("propensity is %v; want a probability above 0, or nothing", q.Propensity)

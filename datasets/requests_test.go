@@ -1,7 +1,11 @@
 package datasets
 
 import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -46,15 +50,44 @@ func TestRequestsSayWhichLineIsBad(t *testing.T) {
 		"1,shop,light,GET,/,e1,1.5,0.01,200,1\n":    "propensity",
 		"1,shop,light,GET,/,e1,0.25,-1,200,1\n":     "latency_seconds",
 		"1,shop,light,GET,/,e1,0.25,0.01,good,1\n":  "status",
+		"1,shop,light,GET,/,e1,0.25,,200,1\n":       "latency_seconds",
 		"1,shop,light,GET,/,e1,0.25,0.01,200\n":     "number of fields",
 		"NaN,shop,light,GET,/,e1,0.25,0.01,200,1\n": "time",
 	} {
 		requests, err := readAll(requestHead + good + line)
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "3") {
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "log.csv:3: ") {
 			t.Errorf("%q gives the error %v; want one about %s on line 3", line, err, want)
 		}
 		if len(requests) != 1 {
 			t.Errorf("%q: %d requests before it; want 1", line, len(requests))
+		}
+	}
+}
+
+// TestRequestLogThatIsCut holds that a log whose copy broke off is no shorter log.
+func TestRequestLogThatIsCut(t *testing.T) {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	random := rand.New(rand.NewPCG(1, 1))
+	fmt.Fprint(w, requestHead)
+	for i := range 2000 {
+		fmt.Fprintf(w, "%d,shop,light,GET,/,e1,0.25,%v,200,1\n", i, random.Float64())
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ text, want string }{
+		"cut":     {packed.String()[:packed.Len()/2], "the file breaks off"},
+		"empty":   {"", "is not gzip"},
+		"no gzip": {requestHead, "is not gzip"},
+	} {
+		r := openTest(t, writeRecording(t, constant, map[string]string{"requests.csv.gz": c.text}))
+		var last error
+		for _, err := range r.Requests() {
+			last = err
+		}
+		if last == nil || !strings.Contains(last.Error(), c.want) || !strings.Contains(last.Error(), "requests.csv.gz:") {
+			t.Errorf("%s: %v; want the file and %q", name, last, c.want)
 		}
 	}
 }

@@ -111,7 +111,7 @@ func (d *Directory) latest() (Version, error) {
 	path := filepath.Join(d.path, pointer)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, fmt.Errorf("registry %s: %w", d.path, ErrEmpty)
+		return 0, fmt.Errorf("registry %s: %w; publish one, or give a model file", d.path, ErrEmpty)
 	} else if err != nil {
 		return 0, fmt.Errorf("registry: %w", err)
 	}

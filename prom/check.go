@@ -32,6 +32,7 @@ func (m Missing) String() string {
 type Misfit struct {
 	Schema  string
 	Missing []Missing
+	Have    []string // the metrics that exist, sorted
 }
 
 func (m *Misfit) Error() string {
@@ -39,7 +40,21 @@ func (m *Misfit) Error() string {
 	for _, x := range m.Missing {
 		lines = append(lines, "  "+x.String())
 	}
-	return strings.Join(append(lines, "give another schema, or one of your own"), "\n")
+	return strings.Join(append(lines, existing(m.Have), "give another schema, or one of your own"), "\n")
+}
+
+// manyNames bounds how many metrics an error names.
+const manyNames = 20
+
+// existing says what a source has instead.
+func existing(have []string) string {
+	switch n := len(have); {
+	case n == 0:
+		return "there is no metric at all"
+	case n > manyNames:
+		return fmt.Sprintf("there are %s, and %d more", strings.Join(have[:manyNames], ", "), n-manyNames)
+	}
+	return "there are " + strings.Join(have, ", ")
 }
 
 // Check returns the metrics that the schema's queries name and src lacks, in
@@ -66,7 +81,7 @@ func Check(ctx context.Context, src Source, s *mesh.Schema) ([]Missing, error) {
 		}
 	}
 	if !found && len(missing) > 0 {
-		return missing, &Misfit{s.Name, missing}
+		return missing, &Misfit{s.Name, missing, have}
 	}
 	return missing, nil
 }
@@ -112,6 +127,11 @@ func Detect(ctx context.Context, src Source) (*mesh.Schema, error) {
 		complaint = append(complaint, fmt.Sprintf("  %s lacks %s", name, metrics(missing)))
 	}
 	if best == nil {
+		have, err := src.Metrics(ctx)
+		if err != nil {
+			return nil, err
+		}
+		complaint = append(complaint, existing(have))
 		return nil, fmt.Errorf("%s", strings.Join(complaint, "\n"))
 	}
 	return best, nil

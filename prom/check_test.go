@@ -43,6 +43,9 @@ func TestSchemaOfWhichNothingExists(t *testing.T) {
 	if !strings.HasPrefix(err.Error(), first) {
 		t.Error(err)
 	}
+	if !strings.Contains(err.Error(), "\nthere are temperature_celsius\n") {
+		t.Errorf("%v: want what exists instead", err)
+	}
 	for _, e := range Windows(t.Context(), d, shop(t), at(60)) {
 		if diff := cmp.Diff(err.Error(), e.Error()); diff != "" {
 			t.Error(diff)
@@ -76,7 +79,7 @@ func TestDetect(t *testing.T) {
 		}
 	}
 	_, err := Detect(t.Context(), situation(t, "up 1x8"))
-	if err == nil || !strings.Contains(err.Error(), "\n  haproxy lacks haproxy_server_http_responses_total") || !strings.Contains(err.Error(), "\n  lab lacks ") {
+	if err == nil || !strings.Contains(err.Error(), "\n  haproxy lacks haproxy_server_http_responses_total") || !strings.Contains(err.Error(), "\n  lab lacks ") || !strings.HasSuffix(err.Error(), "\nthere are up") {
 		t.Error(err)
 	}
 }

@@ -19,8 +19,9 @@ import (
 // the PromQL engine over it. It may be used by several goroutines at once.
 type Dump struct {
 	// Lookback is how old the newest sample of a series may be to count at an
-	// instant. Open sets it to three times the longest scrape interval; set it
-	// before the first query.
+	// instant. Open sets it to two and a half of the longest scrape interval,
+	// so that blocks, which an import leaves without stale markers, show the
+	// end of a series when a text does; set it before the first query.
 	Lookback time.Duration
 
 	history  storage.Queryable
@@ -36,7 +37,7 @@ const queryLimit = 50_000_000
 
 func newDump(history storage.Queryable, first, last int64, interval, slowest time.Duration, closed func() error) *Dump {
 	return &Dump{
-		Lookback: max(3*slowest, time.Millisecond),
+		Lookback: max(silence(slowest), time.Millisecond),
 		history:  history, first: first, last: last, interval: interval, close: closed,
 		engine: promql.NewEngine(promql.EngineOpts{
 			MaxSamples:           queryLimit,

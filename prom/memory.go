@@ -122,6 +122,10 @@ func (s *series) gaps() []int64 {
 	return gaps
 }
 
+// silence is how long a series may say nothing before it has ended, for its
+// scrape interval.
+func silence[T int64 | time.Duration](interval T) T { return interval*2 + interval/2 }
+
 // markStale puts a stale marker, as a Prometheus would have when a target
 // vanished, wherever two and a half scrape intervals pass without a sample:
 // one scrape may fail, two in a row end the series. Without it the engine
@@ -130,7 +134,7 @@ func (s *series) markStale(interval int64) {
 	if interval == 0 || len(s.samples) == 0 {
 		return
 	}
-	silence := interval*2 + interval/2
+	silence := silence(interval)
 	marks := 1
 	for i := 1; i < len(s.samples); i++ {
 		if s.samples[i].t-s.samples[i-1].t > silence {

@@ -21,6 +21,7 @@ func yamlError(name string, err error) error {
 		message = fields.Errors[0]
 	}
 	message = unknownField.ReplaceAllString(message, "is not one of a schema's")
+	message = wrongKind.ReplaceAllString(message, "a $1 does not belong here")
 	if line, rest, ok := strings.Cut(strings.TrimPrefix(message, "line "), ": "); ok && strings.HasPrefix(message, "line ") {
 		return fmt.Errorf("%s:%s: %s", name, line, rest)
 	}
@@ -29,6 +30,9 @@ func yamlError(name string, err error) error {
 
 // unknownField is how yaml says so, with the Go type.
 var unknownField = regexp.MustCompile(`(?s)not found in type .*`)
+
+// wrongKind is how yaml says that it found, say, a list where a map should be.
+var wrongKind = regexp.MustCompile("cannot unmarshal !!(\\w+)(?: `.*`)? into .*")
 
 // misstep is an error and where in the file it is: keys and indices.
 type misstep struct {

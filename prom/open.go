@@ -45,9 +45,15 @@ func read(ctx context.Context, name string, r io.Reader) (*Dump, error) {
 	if into.count == 0 {
 		return nil, fmt.Errorf("%s: holds no sample", name)
 	}
+	if into.last > farthest {
+		return nil, fmt.Errorf("%s: its samples reach the time %s; OpenMetrics and query_range count seconds: are these milliseconds?", name, clock(into.last))
+	}
 	into.seal()
 	return newDump(into, into.first, into.last, into.interval, into.slowest, func() error { return nil }), nil
 }
+
+// farthest is the latest time that is believed, in milliseconds: year 2286.
+const farthest = 9_999_999_999_000
 
 // recognise finds out from the first bytes what r holds, and reads it.
 func recognise(ctx context.Context, name string, r *bufio.Reader, into *memory) error {

@@ -151,6 +151,15 @@ func long(samples int) string {
 	return b.String()
 }
 
+func TestOpenRefusesMilliseconds(t *testing.T) {
+	for _, content := range []string{"up 1 1767225600000\n# EOF\n",
+		`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"up"},"values":[[1767225600000,"1"]]}]}}`} {
+		if _, err := read(t.Context(), "dump", strings.NewReader(content)); err == nil || !strings.Contains(err.Error(), "dump: ") || !strings.Contains(err.Error(), "are these milliseconds?") {
+			t.Errorf("%q gives %v; want a word about milliseconds", content, err)
+		}
+	}
+}
+
 func TestOpenLongText(t *testing.T) {
 	const samples = 20000
 	text := long(samples)
@@ -238,6 +247,10 @@ func TestOpenBlocks(t *testing.T) {
 	start, end := b.Span()
 	if wantStart, wantEnd := d.Span(); start != wantStart || end != wantEnd {
 		t.Errorf("span %s to %s, want %s to %s", start, end, wantStart, wantEnd)
+	}
+	// An import leaves no stale markers in blocks: there the lookback ends a series.
+	if want := silence(d.ScrapeInterval()); b.Lookback != want {
+		t.Errorf("a sample counts for %s, want %s as in a text", b.Lookback, want)
 	}
 	s := shop(t)
 	if diff := cmp.Diff(gather(t, d, s, span10(40, 300)), gather(t, b, s, span10(40, 300)), cmpopts.EquateNaNs()); diff != "" {

@@ -2,6 +2,7 @@ package prom
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,7 +63,7 @@ func readAnswers(ctx context.Context, name string, r io.Reader, into *memory) er
 
 func (a *answer) addTo(into *memory, known map[string]*series) error {
 	if a.Status != "success" {
-		return fmt.Errorf("the answer's status is %q, not \"success\": %s", a.Status, short(a.Error))
+		return fmt.Errorf("the answer's status is %q, not \"success\": %s", a.Status, cmp.Or(short(a.Error), "is this an answer of query_range?"))
 	}
 	if a.Data.Type != "matrix" {
 		return fmt.Errorf("the answer is a %q, which is one instant; want a \"matrix\": ask query_range", a.Data.Type)

@@ -71,8 +71,9 @@ func ParseSchema(name string, text []byte) (*mesh.Schema, error) {
 	return s, nil
 }
 
-// constantService is the label that carries the name of the only service.
-const constantService = "service"
+// constantService is the label that carries the name of the only service. The
+// metrics may well have a label "service" that means something else.
+const constantService = "fairway_service"
 
 var plainName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 

@@ -33,10 +33,10 @@ series:
 	}
 	want := &mesh.Schema{
 		Name: "shop", Help: "A shop",
-		Labels: mesh.Labels{Service: "service", Endpoint: "pod", Subset: "version", Zone: "zone", Address: "instance"},
+		Labels: mesh.Labels{Service: "fairway_service", Endpoint: "pod", Subset: "version", Zone: "zone", Address: "instance"},
 		Step:   15 * time.Second, Range: 90 * time.Second,
 		Series: []mesh.Series{{Name: "request_rate", Unit: "1/s", Help: "Requests",
-			Query: "label_replace(sum by (pod) (\n  rate(requests_total[$range])), \"service\", \"front\", \"\", \"\")"}},
+			Query: "label_replace(sum by (pod) (\n  rate(requests_total[$range])), \"fairway_service\", \"front\", \"\", \"\")"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -54,7 +54,8 @@ series: [{name: request_rate, query: 'rate(requests_total[$range])'}]`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := only(t, situation(t, `requests_total{pod="a",app="cart"} 0+50x8`), s, 60)
+	// A label "service" of the metrics' own is not in the way.
+	w := only(t, situation(t, `requests_total{pod="a",service="cart"} 0+50x8`), s, 60)
 	if w.Service != `my "$1" shop` || w.At(0, mesh.RequestRate) != 5 {
 		t.Errorf("window %+v", w)
 	}
@@ -98,7 +99,7 @@ series:
 		"x.yaml:9: both name and feature":                                   {"name: request_rate", "name: a\n    feature: b"},
 		"x.yaml: a second document follows the schema":                      {"      + up\n", "      + up\n---\nname: y\n"},
 		"x.yaml:7: the schema has no series":                                {good[strings.Index(good, "series:"):], "series: []\n"},
-		"x.yaml:1: cannot unmarshal !!str `nothing` into prom.schemaFile":   {good, "nothing"},
+		"x.yaml:1: a str does not belong here":                              {good, "nothing"},
 		"x.yaml:3: mapping values are not allowed in this context":          {"service: app", "service: app: b"},
 		"x.yaml:9: series request_rate: not PromQL: unknown function with ": {"rate(", "ratte("},
 	} {

@@ -36,7 +36,7 @@ func Windows(ctx context.Context, src Source, s *mesh.Schema, q Query) iter.Seq2
 	return func(yield func(mesh.Window, error) bool) {
 		b, err := newBoard(s, q.Timing)
 		if err == nil && q.End.Before(q.Start) {
-			err = fmt.Errorf("no window fits between %s and %s: the history is shorter than range and delay (%s)",
+			err = fmt.Errorf("no window fits: the first would be due at %s, the last at %s; is the history shorter than range and delay (%s)?",
 				clock(q.Start.UnixMilli()), clock(q.End.UnixMilli()), q.Range+q.Delay)
 		}
 		if err == nil {

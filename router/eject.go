@@ -14,8 +14,9 @@ import (
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
-// Eject takes all traffic from endpoints that are down (up = 0), that fail
-// nearly every request, or that the forecast (nil: none) expects to fail.
+// Eject takes all traffic from endpoints that are down (up = 0), that vanished
+// from the metrics while others are there, that fail nearly every request, or
+// that the forecast (nil: none) expects to fail.
 //
 // The mechanics are those of gRFC A50: an ejection lasts the base time × how
 // often it happened lately, at most MaxEjection; at most max(1, 10 %) of the
@@ -51,6 +52,7 @@ type ejection struct {
 	Calm     time.Time // since when it has been well, or Count last fell
 	Count    int       // of ejections lately
 	Seen     time.Time // when it last had a value
+	Unseen   int       // windows since then
 	Gone     bool
 }
 
@@ -96,17 +98,20 @@ func (p *eject) ask(dst *Decision, f *features.Frame) {
 
 // observe takes in what the window says of each endpoint.
 func (p *eject) observe(state *ejections, dst *Decision, f *features.Frame) {
-	alive := false
+	alive := anyShows(f)
 	for i, e := range f.Endpoints {
 		s := state.ByName[e.Name]
 		if s == nil {
 			s = &ejection{Seen: f.Time, Calm: f.Time}
 			state.ByName[e.Name] = s
 		}
-		if shows(f, i) {
-			s.Seen, alive = f.Time, true
+		if s.Unseen++; shows(f, i) {
+			s.Seen, s.Unseen = f.Time, 0
 		}
 		s.Severity = p.severity(dst, f, i)
+		if alive && s.Unseen >= vanished {
+			s.Severity = max(s.Severity, 1)
+		}
 	}
 	for name, s := range state.ByName {
 		if f.Find(name) < 0 {
@@ -130,6 +135,20 @@ func shows(f *features.Frame, i int) bool {
 	}
 	return false
 }
+
+func anyShows(f *features.Frame) bool {
+	for i := range f.Endpoints {
+		if shows(f, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// vanished is after how many windows without any value an endpoint is taken to
+// be gone. Where nothing says that it is down, its last values would go on to
+// look like those of an idle endpoint, which draws traffic.
+const vanished = 3
 
 // minRequests is the least number of requests from which an error ratio is
 // believed: the request volume of gRFC A50 for a few endpoints.

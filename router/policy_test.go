@@ -269,6 +269,27 @@ func TestEndpointsThatLeft(t *testing.T) {
 	}
 }
 
+// TestVanishedIsNotIdle has no series that says up: what vanishes alone is
+// ejected, what vanishes with all others is a matter of the metrics.
+func TestVanishedIsNotIdle(t *testing.T) {
+	gone := func(s seen) seen { s = s.down(); s.up = nan; return s }
+	p := Eject(RoundRobin(), nil, DefaultConfig())
+	for k, d := range run(t, p, append([][]seen{six()}, times(10, with(2, gone))...)...) {
+		if want := k >= vanished; d.Ejected[2] != want {
+			t.Errorf("window %d: ejected is %v; want %v", k, d.Ejected[2], want)
+		}
+	}
+	all := six()
+	for i := range all {
+		all[i] = gone(all[i])
+	}
+	for k, d := range run(t, Eject(RoundRobin(), nil, DefaultConfig()), append([][]seen{six()}, times(10, all)...)...) {
+		if slices.Contains(d.Ejected, true) || len(d.Notes) > 0 {
+			t.Errorf("window %d: ejected %v, notes %v, though the metrics are all missing", k, d.Ejected, d.Notes)
+		}
+	}
+}
+
 func TestEjectAdvancesOncePerWindow(t *testing.T) {
 	p := Eject(RoundRobin(), nil, DefaultConfig())
 	decide(t, p, frame(0, with(2, seen.down)...))

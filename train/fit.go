@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/fairway-mesh/fairway/datasets"
@@ -41,7 +42,7 @@ func Fit(ctx context.Context, set *Set, cfg Config) (*model.Model, *Report, erro
 	}
 	f.report.Notes = f.model.Card.Notes
 	if f.model.Routing == nil && f.model.Failure == nil {
-		return nil, f.report, fmt.Errorf("train: nothing could be learned: %q", f.model.Card.Notes)
+		return nil, f.report, fmt.Errorf("train: nothing could be learned:\n  %s", strings.Join(f.model.Card.Notes, "\n  "))
 	}
 	if err := f.model.Validate(); err != nil {
 		return nil, f.report, fmt.Errorf("train: %w", err)

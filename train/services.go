@@ -147,7 +147,11 @@ func remarks(services []Service) (notes, unidentified []string) {
 		}
 		if s.Unidentified {
 			unidentified = append(unidentified, s.Name)
-			notes = append(notes, fmt.Sprintf("%s: load effect not identifiable: its shares varied by %.1f %% beyond chance; stay with what is", s.Name, 100*s.Variation))
+			why := fmt.Sprintf("its shares varied by %.1f %% beyond chance", 100*s.Variation)
+			if math.IsNaN(float64(s.Variation)) {
+				why = "it has too few decisions after which every endpoint had requests to tell whether its shares vary"
+			}
+			notes = append(notes, s.Name+": load effect not identifiable: "+why+"; stay with what is")
 		}
 		if s.DeadErrors {
 			notes = append(notes, s.Name+": error_ratio never changes and is not zero: a dead metric, left out")

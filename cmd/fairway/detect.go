@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"os"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -20,7 +18,7 @@ func newDetectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "detect",
 		Short: "score how strange each row of a table of metrics is",
-		Long:  "detect reads a CSV file whose first column is the timestamp and every other column a metric\n(columns named label are ignored). It scores each row by the rows before it; --train gives\nit history first.",
+		Long:  "detect reads a CSV file, plain or gzip, whose first column is the timestamp and every other column\na metric (columns named label are ignored). It scores each row by the rows before it; --train gives\nit history first.",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := needed(cmd, "in"); err != nil {
@@ -103,60 +101,4 @@ func learn(ctx context.Context, tracker *anomaly.Tracker, surprise []float64, pa
 		}
 		tracker.Push(surprise, ordered)
 	}
-}
-
-// metricsTable reads a CSV of a timestamp and metrics, row by row.
-type metricsTable struct {
-	path    string
-	file    *os.File
-	reader  *csv.Reader
-	clock   string   // name of the first column
-	names   []string // of the metrics
-	columns []int
-	values  []float64
-}
-
-func openMetrics(path string) (*metricsTable, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	t := &metricsTable{path: path, file: file, reader: csv.NewReader(file)}
-	head, err := t.reader.Read()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: no head line: %w", path, err), file.Close())
-	}
-	t.clock = head[0]
-	for i, name := range head[1:] {
-		if name != "label" {
-			t.names, t.columns = append(t.names, name), append(t.columns, i+1)
-		}
-	}
-	if len(t.names) == 0 {
-		return nil, errors.Join(fmt.Errorf("%s:1: no metric beside the timestamp %q", path, t.clock), file.Close())
-	}
-	t.values = make([]float64, len(t.names))
-	return t, nil
-}
-
-// next returns the timestamp as it is written and the values, valid until the
-// next call. An empty field is a missing value.
-func (t *metricsTable) next() (string, []float64, error) {
-	record, err := t.reader.Read()
-	if err != nil {
-		if errors.Is(err, io.EOF) {
-			return "", nil, io.EOF
-		}
-		return "", nil, fmt.Errorf("%s: %w", t.path, err)
-	}
-	for i, column := range t.columns {
-		t.values[i] = math.NaN()
-		if text := record[column]; text != "" {
-			if t.values[i], err = strconv.ParseFloat(text, 64); err != nil {
-				line, _ := t.reader.FieldPos(column)
-				return "", nil, fmt.Errorf("%s:%d: %s is %q; want a number or nothing", t.path, line, t.names[i], text)
-			}
-		}
-	}
-	return record[0], t.values, nil
 }

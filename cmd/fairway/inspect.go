@@ -61,7 +61,11 @@ func inspect(ctx context.Context, out io.Writer, path, schema, rulesFile string)
 	if err != nil {
 		return err
 	}
-	writeOverview(out, recording)
+	requests, drawn, err := countRequests(recording)
+	if err != nil {
+		return err
+	}
+	writeOverview(out, recording, requests, drawn)
 	writeSeries(out, recording.Schema, missing, seen)
 	writeServices(out, seen)
 	if rulesFile == "" {
@@ -85,6 +89,7 @@ type seen struct {
 type seenService struct {
 	endpoints []mesh.Endpoint
 	requests  float64
+	windows   int // with enough requests to tell shares
 	// low and high bound each endpoint's share of the service's requests.
 	low, high map[string]float64
 }
@@ -122,6 +127,9 @@ func (s *seen) add(w *mesh.Window) {
 		}
 	}
 	service.requests += total
+	if total >= leastRequests {
+		service.windows++
+	}
 	for i, endpoint := range w.Endpoints {
 		share := w.Requests[i] / total
 		if math.IsNaN(share) || total < leastRequests {
@@ -138,7 +146,25 @@ func (s *seen) add(w *mesh.Window) {
 // anything.
 const leastRequests = 50
 
-func writeOverview(out io.Writer, r *datasets.Recording) {
+// countRequests reads the whole log, to find out now whether it can be read,
+// and of how many requests it says how their endpoint was drawn.
+func countRequests(r *datasets.Recording) (requests, drawn int, err error) {
+	if !r.HasRequests() {
+		return 0, 0, nil
+	}
+	for request, err := range r.Requests() {
+		if err != nil {
+			return requests, drawn, err
+		}
+		requests++
+		if !math.IsNaN(request.Propensity) {
+			drawn++
+		}
+	}
+	return requests, drawn, nil
+}
+
+func writeOverview(out io.Writer, r *datasets.Recording, requests, drawn int) {
 	start, end := r.Dump.Span()
 	t := r.Timing(0, 0)
 	fmt.Fprintf(out, "recording  %s\n", r.Path)
@@ -151,7 +177,7 @@ func writeOverview(out io.Writer, r *datasets.Recording) {
 		fmt.Fprintf(out, "note       %s\n", note)
 	}
 	if r.HasRequests() {
-		fmt.Fprintln(out, "requests   a request log lies beside the metrics")
+		fmt.Fprintf(out, "requests   %d in the log, %d of them with the probability of their endpoint\n", requests, drawn)
 	}
 	if len(r.Faults) > 0 {
 		kinds := map[string]int{}
@@ -171,16 +197,7 @@ func writeSeries(out io.Writer, schema *mesh.Schema, missing []prom.Missing, s *
 	fmt.Fprintln(out, "\nseries")
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for j, series := range schema.Series {
-		state := fmt.Sprintf("%d values", s.values[j])
-		for _, m := range missing {
-			if m.Series == series.Name {
-				state += fmt.Sprintf("; no metric %s", m.Metric)
-				if len(m.Suggestions) > 0 {
-					state += ", but " + strings.Join(m.Suggestions, ", ")
-				}
-			}
-		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\n", series.Name, series.Unit, state)
+		fmt.Fprintf(t, "  %s\t%s\t%d values%s\n", series.Name, series.Unit, s.values[j], remark(series.Name, s.values[j], missing))
 	}
 	for _, name := range canonical {
 		if schema.Index(name) < 0 {
@@ -188,6 +205,24 @@ func writeSeries(out io.Writer, schema *mesh.Schema, missing []prom.Missing, s *
 		}
 	}
 	t.Flush()
+}
+
+// remark says why a series may have fewer values than it could.
+func remark(series string, values int, missing []prom.Missing) string {
+	text := ""
+	for _, m := range missing {
+		if m.Series != series {
+			continue
+		}
+		text += "; no metric " + m.Metric
+		if len(m.Suggestions) > 0 {
+			text += ", but " + strings.Join(m.Suggestions, ", ")
+		}
+	}
+	if text == "" && values == 0 {
+		return "; its metrics exist, its query finds nothing: a rate needs two scrapes within the schema's range"
+	}
+	return text
 }
 
 // canonical are the series that features are made of.
@@ -199,17 +234,22 @@ func writeServices(out io.Writer, s *seen) {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, name := range s.names() {
 		service := s.services[name]
-		fmt.Fprintf(t, "  %s\t%d endpoints\t%.0f requests\t%s\n", name, len(service.endpoints), service.requests, service.verdict())
+		fmt.Fprintf(t, "  %s\t%d endpoints\t%.0f requests\t%s\n", oneLine(name), len(service.endpoints), service.requests, service.verdict())
 		for _, e := range service.endpoints {
 			place := strings.Trim(strings.Join([]string{e.Subset, e.Zone, e.Address}, " "), " ")
 			shares := ""
 			if high, ok := service.high[e.Name]; ok && len(service.endpoints) > 1 {
 				shares = fmt.Sprintf("share %.1f to %.1f %%", 100*service.low[e.Name], 100*high)
 			}
-			fmt.Fprintf(t, "    %s\t%s\t%s\t\n", e.Name, place, shares)
+			fmt.Fprintf(t, "    %s\t%s\t%s\t\n", oneLine(e.Name), oneLine(place), shares)
 		}
 	}
 	t.Flush()
+}
+
+// oneLine keeps the line breaks and tabs of a name from breaking a table.
+func oneLine(name string) string {
+	return strings.NewReplacer("\n", `\n`, "\r", `\r`, "\t", `\t`, "\v", `\v`, "\f", `\f`).Replace(name)
 }
 
 // fixedShare is the spread of an endpoint's shares, in points, below which a
@@ -221,7 +261,7 @@ func (s *seenService) verdict() string {
 	if len(s.endpoints) < 2 {
 		return "no choice: one endpoint"
 	}
-	if len(s.high) == 0 {
+	if len(s.high) == 0 || s.windows < 2 {
 		return "too few requests to tell shares"
 	}
 	for name, high := range s.high {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -58,10 +59,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	})
 	root.AddCommand(newTrainCommand(), newPredictCommand(), newDetectCommand(), newReplayCommand(), newInspectCommand(),
 		newRulesCommand(), newModelCommand(), newLabCommand(), newDemoCommand())
+	out := &output{Writer: stdout}
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
-	return root.ExecuteContext(ctx)
+	return firstError(root.ExecuteContext(ctx), out.err)
 }
 
 // group is a command that only holds others.
@@ -89,10 +91,10 @@ func arguments(what string) cobra.PositionalArgs {
 	}
 }
 
-// needed refuses a call without one of the named flags.
+// needed refuses a call without one of the named flags, or with an empty one.
 func needed(cmd *cobra.Command, names ...string) error {
 	for _, name := range names {
-		if flag := cmd.Flag(name); !flag.Changed {
+		if flag := cmd.Flag(name); !flag.Changed || slices.Contains([]string{"", "[]"}, flag.Value.String()) {
 			return usagef("%s needs --%s: %s", cmd.CommandPath(), name, flag.Usage)
 		}
 	}

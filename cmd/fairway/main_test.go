@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/csv"
 	"fmt"
@@ -59,11 +60,19 @@ func TestExitStatus(t *testing.T) {
 		{2, "--help", []string{"model", "fly"}},
 		{2, "--frobnicate", []string{"train", "--frobnicate"}},
 		{2, "--recording", []string{"train", "--out", "x"}},
+		{2, "--recording", []string{"train", "--recording", "", "--out", "x"}},
+		{2, "--out", []string{"train", "--recording", "x", "--out", ""}},
 		{2, "--model", []string{"predict", "--recording", "x"}},
 		{2, "csv or jsonl", []string{"predict", "--recording", "x", "--model", "y", "--format", "xml"}},
 		{2, "network", []string{"train", "--recording", "x", "--out", "y", "--network", "deep"}},
 		{2, "rules file", []string{"rules", "check"}},
+		{2, "--window", []string{"train", "--recording", "x", "--out", "y", "--window", "-15s"}},
+		{2, "--horizon", []string{"train", "--recording", "x", "--out", "y", "--horizon", "-1m"}},
 		{2, "wants", []string{"model", "show"}},
+		{2, "names none", []string{"replay", "--recording", "x", "--model", "y", "--policies", ""}},
+		{2, "twice", []string{"replay", "--recording", "x", "--model", "y", "--policies", "static,fairway,static"}},
+		{2, "hindsight", []string{"replay", "--recording", "x", "--model", "y", "--reference", "nobody"}},
+		{2, "--scenario", []string{"replay", "--scenario", "x"}},
 		{1, "no/such", []string{"inspect", "no/such"}},
 		{1, "no/such", []string{"train", "--recording", "no/such", "--out", "y"}},
 		{1, "no/such", []string{"rules", "check", "no/such"}},
@@ -221,6 +230,14 @@ func TestNothingComesFromLater(t *testing.T) {
 	}
 }
 
+// TestWindowBelowTheScrapesIsSaid holds that a flag is not replaced in silence.
+func TestWindowBelowTheScrapesIsSaid(t *testing.T) {
+	_, log, err := call(t, "train", "--recording", shop(t, time.Hour), "--schema", shopSchema(t), "--out", filepath.Join(t.TempDir(), "m"), "--epochs", "1", "--window", "1s")
+	if err != nil || !strings.Contains(log, "--window 1s") || !strings.Contains(log, "5s is taken") {
+		t.Errorf("train says %q (%v); want that the window became 5s", log, err)
+	}
+}
+
 // TestTrainTwice holds that equal calls write equal bytes.
 func TestTrainTwice(t *testing.T) {
 	schema, history := shopSchema(t), shop(t, time.Hour)
@@ -235,6 +252,46 @@ func TestTrainTwice(t *testing.T) {
 	}
 	if !bytes.Equal(files[0], files[1]) {
 		t.Error("two trainings with one seed wrote different models")
+	}
+}
+
+// TestDetectReadsWhatThereIs takes tables as people have them, and says of
+// what is none why.
+func TestDetectReadsWhatThereIs(t *testing.T) {
+	const rows = "timestamp,value\n2014-07-01 00:00:00, 10\n2014-07-01 00:30:00,\n2014-07-01 00:30:00,NaN\n"
+	const want = "timestamp,anomaly_score,top_metric\n2014-07-01 00:00:00,0,\n2014-07-01 00:30:00,0,\n2014-07-01 00:30:00,0,\n"
+	in := filepath.Join(t.TempDir(), "in.csv")
+	write := func(text string) {
+		if err := os.WriteFile(in, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	fmt.Fprint(w, rows)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{rows, packed.String()} {
+		write(text)
+		if got := mustCall(t, "detect", "--in", in); got != want {
+			t.Errorf("detect on %.20q writes %q; want %q", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"":                   "is empty",
+		"t\n1\n":             ":1: no metric",
+		"t,label\n1,0\n":     ":1: no metric",
+		"1,2,3\n2,3,4\n":     ":1: all names of metrics are numbers",
+		"t,a,b\n1,2,3\n2,3":  ":3: wrong number of fields",
+		"t,a\n1,2\n2,x\n":    ":3: a is \"x\"",
+		"\x1f\x8bnone":       "begins like gzip",
+		packed.String()[:40]: "breaks off",
+	} {
+		write(text)
+		if _, _, err := call(t, "detect", "--in", in); exitStatus(err) != 1 || !strings.Contains(err.Error(), in) || !strings.Contains(err.Error(), want) {
+			t.Errorf("detect on %q says %v; want the file and %q", text, err, want)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -15,7 +16,7 @@ import (
 
 func newModelCommand() *cobra.Command {
 	return group("model", "list, show, publish, promote and roll back the models of a registry",
-		modelCommand("list REGISTRY", "the versions of a registry, newest first", 1, func(ctx context.Context, out io.Writer, args []string) error {
+		modelCommand("list REGISTRY", "the versions of a registry, oldest first", 1, func(ctx context.Context, out io.Writer, args []string) error {
 			return listModels(ctx, out, args[0])
 		}),
 		modelCommand("show MODEL", "what a model is and where it comes from", 1, func(_ context.Context, out io.Writer, args []string) error {
@@ -72,11 +73,21 @@ func listModels(ctx context.Context, out io.Writer, path string) error {
 }
 
 func listed(ctx context.Context, path string) ([]model.Entry, error) {
-	registry, err := model.OpenDirectory(path)
+	registry, err := openRegistry(path)
 	if err != nil {
 		return nil, err
 	}
 	return registry.List(ctx)
+}
+
+// openRegistry opens a registry that is there: only publishing makes one.
+func openRegistry(path string) (*model.Directory, error) {
+	if stat, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("no registry: %w; `fairway model publish` makes one", err)
+	} else if !stat.IsDir() {
+		return nil, fmt.Errorf("%s: is a file, not the directory of a registry", path)
+	}
+	return model.OpenDirectory(path)
 }
 
 func publishModel(ctx context.Context, out io.Writer, path, file string) error {
@@ -105,7 +116,7 @@ func promoteModel(ctx context.Context, out io.Writer, path, text string) error {
 	if err != nil {
 		return usagef("version is %q; want a number from `fairway model list`", text)
 	}
-	registry, err := model.OpenDirectory(path)
+	registry, err := openRegistry(path)
 	if err != nil {
 		return err
 	}
@@ -131,6 +142,9 @@ func rollbackModel(ctx context.Context, out io.Writer, path string) error {
 		if e.Err == nil && e.Version < latest && e.Version > before {
 			before = e.Version
 		}
+	}
+	if len(entries) == 0 {
+		return fmt.Errorf("%s: %w: nothing to go back to", path, model.ErrEmpty)
 	}
 	if before == 0 {
 		return fmt.Errorf("%s: there is no readable version before %d to go back to", path, latest)

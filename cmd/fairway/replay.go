@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -42,6 +44,9 @@ func newReplayCommand() *cobra.Command {
 			if err := needed(cmd, "recording", "model"); err != nil {
 				return err
 			}
+			if err := o.validate(); err != nil {
+				return err
+			}
 			return replayAll(cmd.Context(), cmd.OutOrStdout(), o)
 		},
 	}
@@ -57,6 +62,20 @@ func newReplayCommand() *cobra.Command {
 	flags.BoolVar(&o.json, "json", false, "print JSON")
 	flags.BoolVar(&list, "list", false, "name the policies")
 	return cmd
+}
+
+// validate refuses a comparison that could not be made, before the work.
+func (o *replayOptions) validate() error {
+	rows := slices.Concat(o.policies, []string{replay.AsRecorded, replay.HindsightBest})
+	switch {
+	case len(o.policies) == 0:
+		return usagef("--policies names none; want some of %q", router.Names())
+	case len(slices.Compact(slices.Sorted(slices.Values(rows)))) < len(rows):
+		return usagef("--policies names a policy twice: %q", o.policies)
+	case o.reference != "" && !slices.Contains(rows, o.reference):
+		return usagef("--reference is %q; want one of %q", o.reference, rows)
+	}
+	return nil
 }
 
 // defaultPolicies are what people run, and what is served.
@@ -100,6 +119,10 @@ func judge(ctx context.Context, recording *datasets.Recording, m *model.Model, o
 	config.Objectives = objectives(file)
 	if !o.all {
 		config.From = recording.Split(m.Timing).TestStart
+		if _, end := recording.Dump.Span(); end.Before(config.From.Add(m.Timing.Horizon)) {
+			return nil, fmt.Errorf("%s: the held-back part, from %s, is shorter than the horizon of %v; judge the whole recording with --all, or record longer",
+				o.recording, config.From.Format(time.RFC3339), m.Timing.Horizon)
+		}
 	}
 	trace, err := replay.Run(recording.Pairs(ctx, m.Timing, features.New(m.FeatureConfig())), policies, config)
 	if err != nil {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,26 +23,32 @@ func newRulesCheckCommand() *cobra.Command {
 		Short: "say what is wrong with rules files",
 		Args:  arguments("at least one rules file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			var errs []error
 			for _, path := range args {
-				file, err := rules.Load(path)
-				if err != nil {
-					return err
-				}
-				if _, err := rules.Compile(file); err != nil {
-					return err
-				}
-				routes := 0
-				for _, service := range file.Services {
-					routes += len(service.Routes)
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: version %s, %d services, %d routes: in order\n", path, file.Version, len(file.Services), routes)
-				if len(file.Classes) > 0 {
-					fmt.Fprintf(cmd.ErrOrStderr(), "%s: classes are matched and reported; weights are not yet kept per class\n", path)
-				}
+				errs = append(errs, checkRules(cmd.OutOrStdout(), cmd.ErrOrStderr(), path))
 			}
-			return nil
+			return errors.Join(errs...)
 		},
 	}
+}
+
+func checkRules(stdout, stderr io.Writer, path string) error {
+	file, err := rules.Load(path)
+	if err != nil {
+		return err
+	}
+	if _, err := rules.Compile(file); err != nil {
+		return err
+	}
+	routes := 0
+	for _, service := range file.Services {
+		routes += len(service.Routes)
+	}
+	fmt.Fprintf(stdout, "%s: version %s, %d services, %d routes: in order\n", path, file.Version, len(file.Services), routes)
+	if len(file.Classes) > 0 {
+		fmt.Fprintf(stderr, "%s: classes are matched and reported; weights are not yet kept per class\n", path)
+	}
+	return nil
 }
 
 func newRulesExplainCommand() *cobra.Command {
@@ -81,9 +89,16 @@ func newRulesExplainCommand() *cobra.Command {
 // explainRules takes every criterion as met: what the metrics say is known
 // only to a running daemon.
 func explainRules(out io.Writer, path string, request *mesh.Request) error {
-	set, err := compileRules(path)
+	file, err := rules.Load(path)
 	if err != nil {
 		return err
+	}
+	set, err := rules.Compile(file)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(file.Services, func(s rules.Service) bool { return s.Name == request.Service }) {
+		fmt.Fprintf(out, "%s names no service %q: what follows is the default\n", path, request.Service)
 	}
 	matcher := set.Service(request.Service)
 	for _, step := range matcher.Explain(request, nil) {

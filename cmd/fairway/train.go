@@ -36,6 +36,9 @@ func newTrainCommand() *cobra.Command {
 			if err := needed(cmd, "recording", "out"); err != nil {
 				return err
 			}
+			if o.window < 0 || o.horizon < 0 {
+				return usagef("--window is %v and --horizon %v; want times above 0", o.window, o.horizon)
+			}
 			o.config.Network, o.config.Objective.Deadline = model.Kind(network), o.deadline
 			if err := o.config.Validate(); err != nil {
 				return usageError{err}
@@ -73,7 +76,15 @@ func trainAll(ctx context.Context, stdout, stderr io.Writer, o trainOptions) err
 func fit(ctx context.Context, stderr io.Writer, o trainOptions) (*model.Model, *train.Report, error) {
 	o.config.MadeBy = "fairway train"
 	o.config.Name = strings.TrimSuffix(filepath.Base(o.out), filepath.Ext(o.out))
-	set, err := collect(ctx, o)
+	for _, path := range []string{o.out, o.report} {
+		if path == "" {
+			continue
+		}
+		if err := place(path); err != nil {
+			return nil, nil, err
+		}
+	}
+	set, err := collect(ctx, stderr, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -98,7 +109,7 @@ func fit(ctx context.Context, stderr io.Writer, o trainOptions) (*model.Model, *
 
 // collect walks every recording with the first one's schema and timing: a
 // model answers to one set of queries.
-func collect(ctx context.Context, o trainOptions) (*train.Set, error) {
+func collect(ctx context.Context, stderr io.Writer, o trainOptions) (*train.Set, error) {
 	var sets []*train.Set
 	var schema *mesh.Schema
 	var timing mesh.Timing
@@ -109,6 +120,9 @@ func collect(ctx context.Context, o trainOptions) (*train.Set, error) {
 		}
 		if schema == nil {
 			schema, timing = recording.Schema, recording.Timing(o.window, o.horizon)
+			if o.window != 0 && o.window != timing.Step {
+				fmt.Fprintf(stderr, "fairway: %s: --window %v is less than the time between two scrapes; %v is taken\n", path, o.window, timing.Step)
+			}
 		}
 		set, err := train.Collect(ctx, recording, timing, o.config)
 		if err := firstError(err, recording.Close()); err != nil {

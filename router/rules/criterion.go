@@ -72,6 +72,9 @@ func ParseCriterion(metric, text string) (Criterion, error) {
 	if err != nil {
 		return Criterion{}, fmt.Errorf("criterion %s is %q; write it as in %s", metric, text, m.example())
 	}
+	if metric == "error_ratio" && (limit < 0 || limit > 1) {
+		return Criterion{}, fmt.Errorf("criterion %s is %q; a ratio lies between 0 and 1: write 5 %% as 0.05", metric, text)
+	}
 	return Criterion{Metric: metric, Op: op, Limit: limit}, nil
 }
 

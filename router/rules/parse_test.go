@@ -44,6 +44,7 @@ func TestRefusals(t *testing.T) {
 		{"retries", service("    routes:", "      - {name: a, retries: 1.5}"), `r.yaml:4: retries is "1.5"; write a whole number from 0 to 100`},
 		{"criterion", service("    routes:", "      - {name: a, criteria: {p95: <3ms}}"), `r.yaml:4: criterion "p95" is not known; use one of mean, p50, p90, p99`},
 		{"no comparison", service("    routes:", "      - {name: a, criteria: {p99: 3ms}}"), `r.yaml:4: criterion p99 is "3ms"; begin it with <, <=, > or >=, as in <200ms`},
+		{"percent", service("    routes:", "      - {name: a, criteria: {error_ratio: <5}}"), `r.yaml:4: criterion error_ratio is "<5"; a ratio lies between 0 and 1`},
 		{"no unit", service("    routes:", "      - {name: a, criteria: {p99: <3}}"), `r.yaml:4: criterion p99 is "<3"; write it as in <200ms`},
 		{"NaN", service("    routes:", "      - {name: a, criteria: {in_flight: <NaN}}"), `r.yaml:4: criterion in_flight is "<NaN"`},
 		{"limits", service("    limits: {step: 2}"), `r.yaml:3: step is "2"; write a number from 0.001 to 1`},
