@@ -240,6 +240,22 @@ func TestPanic(t *testing.T) {
 	}
 }
 
+// TestPanicPrefersNoneThatFails: a policy that likes what is down, because it
+// looks idle, is not followed beyond an equal share.
+func TestPanicPrefersNoneThatFails(t *testing.T) {
+	likesTheFirst := policyFunc(func(d *Decision, f *frameOf) error {
+		d.reset(f)
+		d.Weights[0], d.Weights[4], d.Weights[5] = 0.9, 0.05, 0.05
+		return nil
+	})
+	list := six()
+	for i := range 4 {
+		list[i] = list[i].down()
+	}
+	d := decide(t, Eject(likesTheFirst, nil, DefaultConfig()), frame(0, list...))
+	near(t, "weight of the one that is down", d.Weights[0], 1.0/6/(1.0/6+0.1), 1e-9)
+}
+
 // TestPanicLeavesNoEjection: what failed with all the others did not fail alone,
 // and serves as they do as soon as it is back.
 func TestPanicLeavesNoEjection(t *testing.T) {
