@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-mesh/fairway/model"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
@@ -195,13 +197,23 @@ func TestEjectionsGrow(t *testing.T) {
 
 func TestEjectWhatIsForecastToFail(t *testing.T) {
 	m := queueing(t)
-	p := Eject(RoundRobin(), compiledModel(t, m), DefaultConfig())
-	d := decide(t, p, frame(0, with(4, func(s seen) seen { return s.failing(0.5) })...))
-	if !d.Ejected[4] || len(d.Failures) != 6 || d.Failures[4].Probability < 0.7 {
-		t.Errorf("ejected %v, failures %v", d.Ejected, d.Failures)
+	half := func() *frameOf { return frame(0, with(4, func(s seen) seen { return s.failing(0.5) })...) }
+	sure := model.Calibration{X: []float64{0, 1}, Y: []float64{0.01, 0.9}, Low: []float64{0, 0.8}, High: []float64{0.1, 1}}
+	doubtful := sure
+	doubtful.Low = []float64{0, 0.4}
+	for _, c := range []struct {
+		calibration model.Calibration
+		ejects      bool
+	}{{sure, true}, {doubtful, false}, {model.Calibration{}, false}} {
+		m.Failure.Calibration = c.calibration
+		d := decide(t, Eject(RoundRobin(), compiledModel(t, m), DefaultConfig()), half())
+		if d.Ejected[4] != c.ejects || len(d.Failures) != 6 || d.Failures[4].Probability < 0.7 {
+			t.Errorf("ejected %v, want %v; failures %v", d.Ejected, c.ejects, d.Failures)
+		}
 	}
+	m.Failure.Calibration = sure
 	// Without the forecast half of the requests failing is no reason.
-	d = decide(t, Eject(RoundRobin(), nil, DefaultConfig()), frame(0, with(4, func(s seen) seen { return s.failing(0.5) })...))
+	d := decide(t, Eject(RoundRobin(), nil, DefaultConfig()), frame(0, with(4, func(s seen) seen { return s.failing(0.5) })...))
 	if slices.Contains(d.Ejected, true) {
 		t.Errorf("ejected %v", d.Ejected)
 	}
