@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/fairway-mesh/fairway/model"
-	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 var approx = cmpopts.EquateApprox(0, 1e-9)
