@@ -16,7 +16,8 @@ type Config struct {
 	// MaxHeaders is the most headers of one request, and MaxBytes the most that
 	// its names and strings may take together.
 	MaxHeaders, MaxBytes int
-	// MaxBatch is the most requests of one DecideBatch.
+	// MaxBatch is the most requests of one DecideBatch, and the most services
+	// of one Watch or Forecast.
 	MaxBatch int
 	// Seed starts the random numbers that draw endpoints.
 	Seed uint64

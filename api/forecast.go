@@ -14,6 +14,9 @@ import (
 // Forecast implements the Router service. Services without a forecast, and
 // unknown ones, have no entry.
 func (s *Server) Forecast(_ context.Context, in *fairwayv1.ForecastRequest) (*fairwayv1.ForecastResponse, error) {
+	if err := s.cfg.checkServices(in.GetServices()); err != nil {
+		return nil, err
+	}
 	out := &fairwayv1.ForecastResponse{}
 	for _, service := range s.services(in.GetServices()) {
 		routes := s.table.Load(service)

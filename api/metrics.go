@@ -86,15 +86,23 @@ func (m *Metrics) Unary(ctx context.Context, in any, info *grpc.UnaryServerInfo,
 	if seconds, ours := m.seconds[method]; ours {
 		seconds.Observe(m.clock().Sub(start).Seconds())
 	}
-	m.requests.at(call{method, status.Code(err)}).Inc()
+	m.requests.at(call{method, code(err)}).Inc()
 	return out, err
 }
 
 // Stream is an interceptor that counts streams when they end.
 func (m *Metrics) Stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	err := next(srv, stream)
-	m.requests.at(call{path.Base(info.FullMethod), status.Code(err)}).Inc()
+	m.requests.at(call{path.Base(info.FullMethod), code(err)}).Inc()
 	return err
+}
+
+// code is what gRPC tells the client of err.
+func code(err error) codes.Code {
+	if st, ok := status.FromError(err); ok {
+		return st.Code()
+	}
+	return status.FromContextError(err).Code()
 }
 
 // cells finds counters by key without a lock: the map is replaced, never

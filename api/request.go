@@ -21,7 +21,7 @@ func (c *Config) check(in *fairwayv1.DecideRequest, where string) error {
 	case len(in.Headers) > c.MaxHeaders:
 		return invalid(where+"headers", fmt.Sprintf("has %d headers; at most %d are taken", len(in.Headers), c.MaxHeaders))
 	}
-	size := len(in.Service) + len(in.Method) + len(in.Path) + len(in.Host) + len(in.Class) + len(in.SessionKey)
+	size := len(in.Service) + len(in.Method) + len(in.Path) + len(in.Host) + len(in.Class) + len(in.SessionKey) + len(in.GetSource().GetZone())
 	if size > c.MaxBytes {
 		return invalid(where+"path", fmt.Sprintf("with the other strings has %d bytes; at most %d are taken", size, c.MaxBytes))
 	}
@@ -36,6 +36,14 @@ func (c *Config) check(in *fairwayv1.DecideRequest, where string) error {
 	}
 	if size > c.MaxBytes {
 		return invalid(where+"source.labels", fmt.Sprintf("with the other strings have %d bytes; at most %d are taken", size, c.MaxBytes))
+	}
+	return nil
+}
+
+// checkServices refuses more names than the Config allows.
+func (c *Config) checkServices(names []string) error {
+	if len(names) > c.MaxBatch {
+		return invalid("services", fmt.Sprintf("are %d; at most %d are taken at once; none at all is all", len(names), c.MaxBatch))
 	}
 	return nil
 }

@@ -50,8 +50,9 @@ func (s *Server) Register(g *grpc.Server) {
 	reflection.Register(g)
 }
 
-// Close ends all streams, so that the gRPC server can stop gracefully, and
-// turns the health to NOT_SERVING.
+// Close ends all watches, so that the gRPC server can stop gracefully, and
+// turns the health to NOT_SERVING. A Route or Report goes on as long as its
+// client: stop the server for good after a while.
 func (s *Server) Close() {
 	s.close.Do(func() {
 		s.health.Shutdown()
@@ -66,7 +67,7 @@ func (s *Server) Decide(_ context.Context, in *fairwayv1.DecideRequest) (*fairwa
 	if err := s.cfg.check(in, ""); err != nil {
 		return nil, err
 	}
-	return s.decide(in), nil
+	return s.decide(s.table.Look(), in), nil
 }
 
 // DecideBatch implements the Router service.
@@ -80,11 +81,12 @@ func (s *Server) DecideBatch(ctx context.Context, in *fairwayv1.DecideBatchReque
 		}
 	}
 	out := &fairwayv1.DecideBatchResponse{Decisions: make([]*fairwayv1.Decision, len(in.Requests))}
+	look := s.table.Look()
 	for i, r := range in.Requests {
 		if ctx.Err() != nil {
 			return nil, status.FromContextError(ctx.Err()).Err()
 		}
-		out.Decisions[i] = s.decide(r)
+		out.Decisions[i] = s.decide(look, r)
 	}
 	return out, nil
 }
@@ -102,16 +104,16 @@ func (s *Server) Route(stream grpc.BidiStreamingServer[fairwayv1.DecideRequest, 
 		if err := s.cfg.check(in, ""); err != nil {
 			return err
 		}
-		if err := stream.Send(s.decide(in)); err != nil {
+		if err := stream.Send(s.decide(s.table.Look(), in)); err != nil {
 			return err
 		}
 	}
 }
 
 // decide answers a request that was checked.
-func (s *Server) decide(in *fairwayv1.DecideRequest) *fairwayv1.Decision {
+func (s *Server) decide(look router.Look, in *fairwayv1.DecideRequest) *fairwayv1.Decision {
 	req := request(in)
-	routes := s.table.Load(in.Service)
+	routes := look.Load(in.Service)
 	answer := routes.Decide(&req, s.dice.roll())
 	service := in.Service
 	if len(routes.Endpoints) == 0 { // any name that a client thinks of: not a label

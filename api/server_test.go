@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -113,6 +115,53 @@ func TestSessionsStick(t *testing.T) {
 	}
 }
 
+// TestBatchIsOneLook: however often the table changes meanwhile, all decisions
+// of a batch are of one state of it, also where they are of two services.
+func TestBatchIsOneLook(t *testing.T) {
+	table := newTable(t, two)
+	server, err := api.New(table, api.NewMetrics(prometheus.NewRegistry(), time.Now), api.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := &fairwayv1.DecideBatchRequest{}
+	for i := range 1000 {
+		request.Requests = append(request.Requests, &fairwayv1.DecideRequest{Service: []string{"a", "b"}[i%2], WantWeights: true})
+	}
+	publish(table, "a", 0.5, 0.5)
+	publish(table, "b", 0.5, 0.5)
+	done := make(chan struct{})
+	var publishing sync.WaitGroup
+	publishing.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				publish(table, "a", 0.5, 0.5)
+				publish(table, "b", 0.5, 0.5)
+			}
+		}
+	})
+	defer publishing.Wait()
+	defer close(done)
+	first := table.Version()
+	for table.Version() < first+1000 {
+		answer, err := server.DecideBatch(t.Context(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, b := answer.Decisions[0].TableVersion, answer.Decisions[1].TableVersion
+		if a != b+1 && b != a+1 { // they take turns
+			t.Fatalf("a is of version %d and b of %d", a, b)
+		}
+		for i, d := range answer.Decisions {
+			if want := []uint64{a, b}[i%2]; d.TableVersion != want {
+				t.Fatalf("decision %d of %s is of version %d, and the first one of %d", i, d.Service, d.TableVersion, want)
+			}
+		}
+	}
+}
+
 func TestNoEndpoints(t *testing.T) {
 	client, _, reg := serve(t, newTable(t, reviews), nil)
 	for range 2 {
@@ -146,6 +195,12 @@ func TestBadRequests(t *testing.T) {
 	}
 	good := &fairwayv1.DecideRequest{Service: "reviews"}
 	long := strings.Repeat("x", 100)
+	three := []string{"reviews", "reviews", "reviews"}
+	_, forecast := client.Forecast(t.Context(), &fairwayv1.ForecastRequest{Services: three})
+	watching, watch := client.Watch(t.Context(), &fairwayv1.WatchRequest{Services: three})
+	if watch == nil {
+		_, watch = watching.Recv()
+	}
 	_, explained := client.Explain(t.Context(), &fairwayv1.DecideRequest{})
 	for _, test := range []struct {
 		name, field string
@@ -157,6 +212,9 @@ func TestBadRequests(t *testing.T) {
 		{"header size", "headers", ask(&fairwayv1.DecideRequest{Service: "s", Headers: map[string]string{"a": long}})},
 		{"path", "path", ask(&fairwayv1.DecideRequest{Service: "s", Path: long})},
 		{"labels", "source.labels", ask(&fairwayv1.DecideRequest{Service: "s", Source: &fairwayv1.DecideRequest_Source{Labels: map[string]string{"a": long}}})},
+		{"zone", "path", ask(&fairwayv1.DecideRequest{Service: "s", Source: &fairwayv1.DecideRequest_Source{Zone: long}})},
+		{"forecast", "services", forecast},
+		{"watch", "services", watch},
 		{"batch", "requests", batch(good, good, good)},
 		{"in a batch", "requests[1].service", batch(good, &fairwayv1.DecideRequest{})},
 	} {
@@ -172,9 +230,11 @@ func TestBadRequests(t *testing.T) {
 	want := strings.NewReader(`
 # HELP fairway_requests_total Calls of the API that ended, by method and gRPC status.
 # TYPE fairway_requests_total counter
-fairway_requests_total{grpc_status="InvalidArgument",method="Decide"} 5
+fairway_requests_total{grpc_status="InvalidArgument",method="Decide"} 6
 fairway_requests_total{grpc_status="InvalidArgument",method="DecideBatch"} 2
 fairway_requests_total{grpc_status="InvalidArgument",method="Explain"} 1
+fairway_requests_total{grpc_status="InvalidArgument",method="Forecast"} 1
+fairway_requests_total{grpc_status="InvalidArgument",method="Watch"} 1
 fairway_requests_total{grpc_status="OK",method="Decide"} 0
 fairway_requests_total{grpc_status="OK",method="DecideBatch"} 0
 fairway_requests_total{grpc_status="OK",method="Explain"} 0

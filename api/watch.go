@@ -10,6 +10,9 @@ import (
 // nothing else: while the client is slow to read, Send waits, and what is read
 // from the table next is the newest.
 func (s *Server) Watch(in *fairwayv1.WatchRequest, stream grpc.ServerStreamingServer[fairwayv1.ServiceWeights]) error {
+	if err := s.cfg.checkServices(in.Services); err != nil {
+		return err
+	}
 	resume := in.ResumeVersion
 	if resume > s.table.Version() { // another server's
 		resume = 0

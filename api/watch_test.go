@@ -154,6 +154,39 @@ type silent struct {
 func (s silent) Context() context.Context             { return s.ctx }
 func (s silent) Send(*fairwayv1.ServiceWeights) error { return nil }
 
+// TestWatchersThatLeave are counted by the status that gRPC gave them.
+func TestWatchersThatLeave(t *testing.T) {
+	table := newTable(t, two)
+	reg := prometheus.NewRegistry()
+	metrics := api.NewMetrics(reg, time.Now)
+	server, err := api.New(table, metrics, api.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	for _, ctx := range []context.Context{gone, late} {
+		_ = metrics.Stream(server, silent{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: "/fairway.v1.Router/Watch"}, func(any, grpc.ServerStream) error {
+			return server.Watch(&fairwayv1.WatchRequest{}, silent{ctx: ctx})
+		})
+	}
+	want := strings.NewReader(`
+# HELP fairway_requests_total Calls of the API that ended, by method and gRPC status.
+# TYPE fairway_requests_total counter
+fairway_requests_total{grpc_status="Canceled",method="Watch"} 1
+fairway_requests_total{grpc_status="DeadlineExceeded",method="Watch"} 1
+fairway_requests_total{grpc_status="OK",method="Decide"} 0
+fairway_requests_total{grpc_status="OK",method="DecideBatch"} 0
+fairway_requests_total{grpc_status="OK",method="Explain"} 0
+fairway_requests_total{grpc_status="OK",method="Forecast"} 0
+`)
+	if err := testutil.GatherAndCompare(reg, want, "fairway_requests_total"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTableMetrics(t *testing.T) {
 	table := newTable(t, two)
 	publish(table, "b", 0.25, 0.75)

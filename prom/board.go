@@ -16,6 +16,11 @@ import (
 // this ends the memory of endpoints that were taken away.
 const forgotten = time.Hour
 
+// left is the same for an endpoint that once had `up` and has no value at all:
+// it is no target any more, so it was taken away, as in a rolling deployment,
+// and should soon not count among those that fail.
+const left = 2 * time.Minute
+
 // board lays the results of a schema's queries out by service and endpoint, a
 // slice of time at once, and remembers which endpoints have been seen.
 type board struct {
@@ -191,10 +196,18 @@ func (b *board) windows(start time.Time, step int) []mesh.Window {
 func (p *place) look(at time.Time, step, width int) bool {
 	if slices.ContainsFunc(p.row(step, width), func(v float64) bool { return !math.IsNaN(v) }) {
 		p.seen, p.last = true, at
-	} else if p.seen && at.Sub(p.last) > forgotten {
+	} else if p.seen && at.Sub(p.last) > p.remembered() {
 		p.seen, p.hadUp = false, false
 	}
 	return p.seen
+}
+
+// remembered is how long the endpoint stays in the windows without any value.
+func (p *place) remembered() time.Duration {
+	if p.hadUp {
+		return left
+	}
+	return forgotten
 }
 
 // row returns the values of one step; nil when the slice has none at all.

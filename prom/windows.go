@@ -26,8 +26,9 @@ const sliceLength = 256
 //
 // A window has the endpoints of its service that had any value since the start
 // of the query. One that vanished stays for an hour, with missing values and,
-// if the schema asks for it, up = 0; one that has not appeared yet is absent.
-// A value is NaN where the query has no result, or one that is not finite.
+// if the schema asks for it, up = 0; where its own `up` vanished too, it was
+// taken away, and stays for two minutes. One that has not appeared yet is
+// absent. A value is NaN where the query has no result, or one that is not finite.
 //
 // The first error is the last thing that is yielded. A source that has none of
 // the schema's metrics is a *Misfit; a query that finds nothing from Start to

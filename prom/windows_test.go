@@ -123,6 +123,21 @@ func TestEndpointThatNeverComesBackIsForgotten(t *testing.T) {
 	}
 }
 
+// TestEndpointThatIsNoTargetHasLeft: nobody scrapes b any more, not even in vain.
+func TestEndpointThatIsNoTargetHasLeft(t *testing.T) {
+	d := situation(t, `
+		requests_total{app="cart",pod="a"} 0+50x100
+		requests_total{app="cart",pod="b"} 0+50x6
+		up{app="cart",pod="a"} 1x100
+		up{app="cart",pod="b"} 1x6`)
+	for _, w := range gather(t, d, shop(t), span10(40, 1000)) {
+		last := 60*time.Second + 20*time.Second + shopTiming.Delay
+		if gone := w.Time.Sub(dawn) > last+left; gone == (w.Find("b") >= 0) && w.Time.Sub(dawn) != last+left {
+			t.Fatalf("%s after dawn b is among the endpoints: %v", w.Time.Sub(dawn), !gone)
+		}
+	}
+}
+
 func TestDownIsNotGone(t *testing.T) {
 	d := situation(t, `
 		requests_total{app="cart",pod="a"} 0+50x6

@@ -61,6 +61,7 @@ type Decision struct {
 	Predictions []predict.Prediction // at the load that the weights cause
 	Failures    []predict.Failure
 	Ejected     []bool // gets no traffic
+	Held        []bool // gets the floor weight: it fails too, and no more may be ejected
 	Notes       []string
 }
 
@@ -74,27 +75,36 @@ func (d *Decision) reset(f *features.Frame) {
 		Predictions: d.Predictions[:0],
 		Failures:    d.Failures[:0],
 		Ejected:     sized(d.Ejected, n),
+		Held:        sized(d.Held, n),
 		Notes:       d.Notes[:0],
 	}
 	clear(d.Weights)
 	clear(d.Ejected)
+	clear(d.Held)
 }
 
 // metricsAge is how old the metrics are that f rests on: the age of its window,
 // or of the newest sample where the schema asks for that. A server can answer
 // in time with what it scraped long ago.
 func metricsAge(f *features.Frame) time.Duration {
-	age, newest := f.Time.Sub(f.End), math.Inf(1)
+	age := f.Time.Sub(f.End)
+	if x := newest(f); !math.IsInf(x, 0) {
+		age = max(age, time.Duration(x*float64(time.Second)))
+	}
+	return age
+}
+
+// newest is the age in seconds of the newest sample that the window knows of,
+// +Inf when it knows of none.
+func newest(f *features.Frame) float64 {
+	age := math.Inf(1)
 	if f.Schema == nil { // nobody has seen anything: the rules name the endpoints
 		return age
 	}
 	for i := range f.Endpoints {
-		if x := f.At(i, mesh.Age); x < newest {
-			newest = x
+		if x := f.At(i, mesh.Age); x < age {
+			age = x
 		}
-	}
-	if !math.IsInf(newest, 0) {
-		age = max(age, time.Duration(newest*float64(time.Second)))
 	}
 	return age
 }
@@ -107,6 +117,7 @@ func (d *Decision) Clone() Decision {
 	c.Predictions = slices.Clone(d.Predictions)
 	c.Failures = slices.Clone(d.Failures)
 	c.Ejected = slices.Clone(d.Ejected)
+	c.Held = slices.Clone(d.Held)
 	c.Notes = slices.Clone(d.Notes)
 	return c
 }

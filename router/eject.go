@@ -22,9 +22,11 @@ import (
 // often it happened lately, at most MaxEjection; at most max(1, 10 %) of the
 // endpoints are ejected, the worst first; the others that qualify are held at
 // the floor weight. If fewer than half would stay untouched, nothing is done
-// (Envoy's panic threshold). An endpoint returns through a slow start. State
-// advances once per window. An endpoint of which nothing was seen for longer
-// than MaxEjection has left: it gets nothing and does not count.
+// (Envoy's panic threshold), and no ejection begins that would outlast it. An
+// endpoint returns through a slow start. State advances once per window; while
+// none comes, an endpoint that was well again in the last one returns in time.
+// An endpoint of which nothing was seen for longer than MaxEjection has left:
+// it gets nothing and does not count.
 func Eject(p Policy, forecast *predict.Predictor, cfg Config) Policy {
 	return &eject{Policy: p, forecast: forecast, cfg: cfg, services: map[string]*ejections{}}
 }
@@ -52,6 +54,12 @@ type ejection struct {
 	Seen     time.Time // when it last had a value
 	Unseen   int       // windows since then
 	Gone     bool
+}
+
+// holds reports whether the ejection lasts. One whose time is up goes on while
+// the endpoint was not well when it was last seen.
+func (e *ejection) holds(now time.Time) bool {
+	return !e.Until.IsZero() && (e.Severity > 0 || now.Before(e.Until))
 }
 
 func (p *eject) Decide(dst *Decision, f *features.Frame) error {
@@ -171,15 +179,14 @@ func (p *eject) advance(state *ejections, dst *Decision, now time.Time, limits r
 		rank float64
 	}
 	var claims []claim
-	n := 0
+	n, failing := state.count(dst, now)
+	panicking := p.panicking(n, failing)
 	for _, e := range dst.Endpoints {
 		s := state.ByName[e.Name]
 		if s.Gone {
 			continue
 		}
-		n++
-		held := now.Before(s.Until)
-		if s.Severity > 0 || held {
+		if now.Before(s.Until) || s.Severity > 0 && !panicking {
 			claims = append(claims, claim{e.Name, s.Severity})
 		}
 		p.calm(s, now)
@@ -218,18 +225,28 @@ func (p *eject) calm(s *ejection, now time.Time) {
 // maxEjected is how many of n endpoints may be ejected at once.
 func maxEjected(l rules.Limits, n int) int { return max(1, int(l.MaxEjection*float64(n)+1e-9)) }
 
-// apply writes the ejections into the weights.
-func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rules.Limits) {
-	n, failing := 0, 0
+// count is how many of the endpoints are there, and how many of these would not
+// stay untouched.
+func (state *ejections) count(dst *Decision, now time.Time) (n, failing int) {
 	for _, e := range dst.Endpoints {
 		if s := state.ByName[e.Name]; s != nil && !s.Gone {
 			n++
-			if s.Severity > 0 || !s.Until.IsZero() {
+			if s.Severity > 0 || s.holds(now) {
 				failing++
 			}
 		}
 	}
-	panicking := float64(n-failing) < p.cfg.PanicThreshold*float64(n)
+	return n, failing
+}
+
+func (p *eject) panicking(n, failing int) bool {
+	return float64(n-failing) < p.cfg.PanicThreshold*float64(n)
+}
+
+// apply writes the ejections into the weights.
+func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rules.Limits) {
+	n, failing := state.count(dst, now)
+	panicking := p.panicking(n, failing)
 	if panicking {
 		dst.Notes = append(dst.Notes, fmt.Sprintf("panic: %d of %d endpoints are failing; no ejection", failing, n))
 	}
@@ -241,10 +258,10 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 		case s.Gone:
 			dst.Ejected[i], dst.Weights[i] = true, 0
 		case panicking:
-		case !s.Until.IsZero():
+		case s.holds(now):
 			dst.Ejected[i], dst.Weights[i] = true, 0
 		case s.Severity > 0:
-			dst.Weights[i] = min(dst.Weights[i], least)
+			dst.Held[i], dst.Weights[i] = true, min(dst.Weights[i], least)
 		default:
 			dst.Weights[i] *= p.slowStart(s, now)
 		}

@@ -8,7 +8,8 @@ import (
 
 // Fallback asks then when first declines, fails, or answers with weights that
 // are none. The decision is then's; the reason is first's, Fault for an error
-// that is no Reason, with the text in Notes.
+// that is no Reason, with the text in Notes, and so is the age of the metrics
+// if first, which may remember more, knows a greater one.
 func Fallback(first, then Policy) Policy { return fallback{first, then} }
 
 type fallback struct{ first, then Policy }
@@ -62,7 +63,7 @@ func (p *shadow) Decide(dst *Decision, f *features.Frame) error {
 	if err := p.served.Decide(dst, f); err != nil {
 		return err
 	}
-	dst.Reason, dst.Model = ShadowOnly, p.heard.Model
+	dst.Reason, dst.Model, dst.Age = ShadowOnly, p.heard.Model, max(dst.Age, p.heard.Age)
 	if heard != nil {
 		dst.Notes = append(dst.Notes, heard.Error())
 		return nil

@@ -32,7 +32,32 @@ type learned struct {
 type progress struct {
 	Windows int
 	End     time.Time
-	Shown   time.Time // end of the last window that showed anything of any endpoint
+	Shown   time.Time // end of the last window that showed what endpoints do
+	Aged    bool      // a window has said how old its samples are
+}
+
+// show takes in whether the window f shows anything that weights could rest on.
+// Where the schema has the age of the samples, one of them must be known too: a
+// proxy goes on counting failures of endpoints that nobody scrapes any more.
+func (s *progress) show(f *features.Frame) {
+	aged := !math.IsInf(newest(f), 1)
+	s.Aged = s.Aged || aged
+	if s.Shown.IsZero() || measured(f) && (aged || !s.Aged) {
+		s.Shown = f.End
+	}
+}
+
+// measured reports whether the window has any value of any endpoint beside
+// that it is up and when it was asked.
+func measured(f *features.Frame) bool {
+	for i := range f.Endpoints {
+		for column, x := range f.Window.Row(i) {
+			if name := f.Schema.Series[column].Name; name != mesh.Up && name != mesh.Age && !math.IsNaN(x) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Learned asks the model m, compiled to p. An outcome network gives each
@@ -79,9 +104,7 @@ func (l *learned) ready(dst *Decision, f *features.Frame) error {
 	}
 	if state.Windows == 0 || f.End.After(state.End) {
 		state.Windows, state.End = state.Windows+1, f.End
-		if state.Shown.IsZero() || anyShows(f) {
-			state.Shown = f.End
-		}
+		state.show(f)
 	}
 	dst.Age = max(dst.Age, f.Time.Sub(state.Shown))
 	switch {

@@ -171,6 +171,58 @@ func TestLearnedDeclines(t *testing.T) {
 	}
 }
 
+// TestMetricsAgeWhileTheServerAnswers: no endpoint is scraped any more and the
+// proxy goes on counting refused requests, or they are scraped and all that
+// they say is NaN. The metrics are then as old as the last window that showed
+// what endpoints do, and everybody says so.
+func TestMetricsAgeWhileTheServerAnswers(t *testing.T) {
+	s := *schema
+	s.Series = append(slices.Clone(s.Series), mesh.Series{Name: mesh.Age, Query: "a"})
+	m := queueing(t)
+	m.Schema = s
+	window := func(k int, age float64, list ...seen) *features.Frame {
+		f := frame(k, list...)
+		f.Schema, f.Values = &s, nil
+		for _, e := range list {
+			f.Values = append(f.Values, e.rate, e.errors, e.mean, e.inFlight, e.mean*3, e.up, age)
+		}
+		return f
+	}
+	gone, nothing := six(), six()
+	for i := range gone {
+		gone[i] = gone[i].down()
+		gone[i].rate, gone[i].errors = 5, 1
+		nothing[i] = nothing[i].down()
+		nothing[i].up = 1
+	}
+	for name, late := range map[string]func(k int) *features.Frame{
+		"gone": func(k int) *features.Frame { return window(k, nan, gone...) },
+		"NaN":  func(k int) *features.Frame { return window(k, 3, nothing...) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := Fallback(Learned(m, compiledModel(t, m), DefaultConfig()), Static(nil))
+			for k := range 14 {
+				f, want := window(k, 3, six()...), 3.0 // the newest sample's
+				if k >= 8 {
+					f, want = late(k), 2+5*float64(k-7) // since the end of the last window that showed anything
+				}
+				var d Decision
+				if err := p.Decide(&d, f); err != nil {
+					t.Fatal(err)
+				}
+				near(t, "age", d.Age.Seconds(), want, 1e-9)
+				if stale := want > 17; (d.Reason == Stale) != stale {
+					t.Errorf("window %d: reason %q at an age of %v", k, d.Reason, d.Age)
+				}
+				table := NewTable(nil, DefaultConfig())
+				table.Publish(&d, f)
+				a := table.Load("checkout").Decide(&mesh.Request{Service: "checkout"}, 0)
+				near(t, "age as served", a.Decided.Sub(a.MetricsTime).Seconds(), want, 1e-9)
+			}
+		})
+	}
+}
+
 func TestWarmUpCountsWindowsNotCalls(t *testing.T) {
 	m := queueing(t)
 	cfg := DefaultConfig()

@@ -11,9 +11,11 @@ import (
 // by Limits.Step of the service's traffic. What is added can drown an endpoint;
 // what is taken away cannot, and leaves a failing one in fewer windows when
 // several take it over. All weights go the same part of their way, the largest
-// that keeps within the step. An ejection, and the share that the others take
-// over, is not slowed. Weights that a model set are lifted to Limits.Floor. The
-// first decision of a service is not limited.
+// that keeps within the step. An ejection, or what is held at the floor in its
+// place, and the share that the others take over, is not slowed. Weights that a
+// model set are lifted to Limits.Floor. The first decision of a service is not
+// limited, and an endpoint that appears later moves from its peers' mean: a
+// service that was seen in part at first is not kept there.
 func Limit(p Policy, cfg Config) Policy {
 	return &limit{Policy: p, cfg: cfg, services: map[string]*movement{}}
 }
@@ -72,18 +74,33 @@ func (m *movement) due(f *features.Frame) bool {
 // start writes the weights to move from, those of the endpoints that are open
 // now, scaled to sum 1. It returns false if there are none.
 func (m *movement) start(dst *Decision) bool {
-	sum := 0.0
+	sum, old := 0.0, 0
 	for i, e := range dst.Endpoints {
 		m.from[i] = 0
-		if !dst.Ejected[i] {
-			m.from[i] = min(max(m.Before[e.Name], 0), 1) // whatever was restored
+		if before, was := m.Before[e.Name]; was && !dst.Ejected[i] && !dst.Held[i] {
+			m.from[i] = min(max(before, 0), 1) // whatever was restored
+			sum, old = sum+m.from[i], old+1
+		}
+	}
+	if sum <= 0 {
+		return false
+	}
+	mean := sum / float64(old)
+	for i, e := range dst.Endpoints {
+		switch _, was := m.Before[e.Name]; {
+		case dst.Held[i]:
+			m.from[i] = dst.Weights[i]
+		case !was && !dst.Ejected[i]:
+			m.from[i] = mean
+		default:
+			continue
 		}
 		sum += m.from[i]
 	}
 	for i := range m.from {
 		m.from[i] /= sum
 	}
-	return sum > 0
+	return true
 }
 
 // approach replaces weights by the point between from and them to which no

@@ -252,6 +252,21 @@ func TestPanic(t *testing.T) {
 	}
 }
 
+// TestPanicLeavesNoEjection: what failed with all the others did not fail alone,
+// and serves as they do as soon as it is back.
+func TestPanicLeavesNoEjection(t *testing.T) {
+	dead := six()
+	for i := range dead {
+		dead[i] = dead[i].down()
+	}
+	all := run(t, Eject(RoundRobin(), nil, DefaultConfig()), append(times(3, dead), times(3, six())...)...)
+	for k, d := range all {
+		for i, w := range d.Weights {
+			near(t, fmt.Sprintf("window %d: weight of %s", k, d.Endpoints[i].Name), w, 1.0/6, 1e-12)
+		}
+	}
+}
+
 func TestEndpointsThatLeft(t *testing.T) {
 	// Four of six are replaced for good: after MaxEjection they do not count,
 	// and the panic ends.
@@ -299,6 +314,20 @@ func TestEjectAdvancesOncePerWindow(t *testing.T) {
 	}
 }
 
+// TestEjectionsEndWhileMetricsAge: an endpoint that was well in the last window
+// is not kept out for as long as no other comes.
+func TestEjectionsEndWhileMetricsAge(t *testing.T) {
+	p := Eject(RoundRobin(), nil, DefaultConfig())
+	decide(t, p, frame(0, with(2, seen.down)...))
+	f := frame(1, six()...)
+	for _, ejected := range []bool{true, true, true, false} { // at 5, 15, 25 and 35 s of 30
+		if d := decide(t, p, f); d.Ejected[2] != ejected {
+			t.Errorf("at %v: ejected %v", f.Time.Sub(epoch), d.Ejected[2])
+		}
+		f.Time = f.Time.Add(10 * time.Second)
+	}
+}
+
 func TestLimit(t *testing.T) {
 	target := 0.9
 	p := Limit(policyFunc(func(d *Decision, f *frameOf) error {
@@ -314,6 +343,18 @@ func TestLimit(t *testing.T) {
 		again := frame(k+1, list...)
 		near(t, "step", decide(t, p, again).Weights[0], step.want, 1e-9)
 		near(t, "the same window again", decide(t, p, again).Weights[0], step.want, 1e-9)
+	}
+}
+
+// TestLimitLetsNewEndpointsIn: a service of which only one endpoint was seen at
+// first is not sent there for longer than that.
+func TestLimitLetsNewEndpointsIn(t *testing.T) {
+	p := Limit(RoundRobin(), DefaultConfig())
+	near(t, "alone", decide(t, p, frame(0, six()[2])).Weights[0], 1, 1e-12)
+	for k := range 3 {
+		for i, w := range decide(t, p, frame(k+1, six()...)).Weights {
+			near(t, fmt.Sprintf("window %d: weight of c%d", k+1, i+1), w, 1.0/6, 1e-12)
+		}
 	}
 }
 
@@ -368,6 +409,20 @@ func TestLimitDoesNotSlowAnEjection(t *testing.T) {
 	if d := decide(t, p, frame(1, two...)); d.Weights[0] != 0 || d.Weights[1] != 1 {
 		t.Errorf("weights %v; want 0 and 1", d.Weights)
 	}
+}
+
+// TestLimitDoesNotSlowWhatIsHeld: of two endpoints that go down one is ejected,
+// and the other has next to nothing at once too.
+func TestLimitDoesNotSlowWhatIsHeld(t *testing.T) {
+	p := Limit(Eject(RoundRobin(), nil, DefaultConfig()), DefaultConfig())
+	list := six()
+	decide(t, p, frame(0, list...))
+	list[1], list[4] = list[1].down(), list[4].down()
+	d := decide(t, p, frame(1, list...))
+	if !d.Ejected[1] || !d.Held[4] || d.Weights[4] > 0.01 {
+		t.Errorf("ejected %v, held %v, weights %v", d.Ejected, d.Held, d.Weights)
+	}
+	near(t, "weight of one that works", d.Weights[0], (1-d.Weights[4])/4, 1e-9)
 }
 
 func TestLimitsComeFromTheRules(t *testing.T) {

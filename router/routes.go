@@ -145,7 +145,7 @@ func newRoutes(service string, set *rules.Set, d *Decision, f *features.Frame, v
 		d = unasked(service, set)
 	} else {
 		base.Reason, base.Decided = d.Reason, d.Time
-		if f != nil {
+		if f != nil && !f.End.IsZero() {
 			base.MetricsTime = d.Time.Add(-d.Age)
 		}
 	}

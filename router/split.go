@@ -21,6 +21,9 @@ func (r *Routes) ruled(rule *rules.Route, policy mesh.Weights, base Answer) choi
 	if len(rule.To) == 1 {
 		a.Subset = rule.To[0].Subset
 	}
+	if a.Source == SourceDefault && rule.Name == rules.Default { // the service is not known
+		a.Subset = rules.Default
+	}
 	return r.ready(a, weights, func(i int) string { return or(a.Subset, r.Endpoints[i].Subset) })
 }
 

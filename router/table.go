@@ -54,7 +54,7 @@ func (t *Table) SetRules(set *rules.Set) {
 	t.write(func(next *edition) {
 		old := next.services
 		next.set, next.services = set, make(map[string]*Routes, len(old))
-		next.nobody = newRoutes("", nil, nil, nil, next.version, t.cfg)
+		next.nobody = newRoutes("", set, nil, nil, next.version, t.cfg)
 		for _, service := range set.Services() {
 			next.services[service] = newRoutes(service, set, nil, nil, next.version, t.cfg)
 		}
@@ -85,12 +85,21 @@ func (t *Table) write(change func(next *edition)) {
 
 // Load returns the newest routes of a service, never nil: those of a service
 // that is not known have no endpoints.
-func (t *Table) Load(service string) *Routes {
-	now := t.now.Load()
-	if routes, ok := now.services[service]; ok {
+func (t *Table) Load(service string) *Routes { return t.Look().Load(service) }
+
+// Look is one state of a table, for who asks it for more than one service or
+// more than once.
+type Look struct{ now *edition }
+
+// Look returns the newest state.
+func (t *Table) Look() Look { return Look{t.now.Load()} }
+
+// Load returns the routes of a service in this state, as Table.Load does.
+func (l Look) Load(service string) *Routes {
+	if routes, ok := l.now.services[service]; ok {
 		return routes
 	}
-	return now.nobody
+	return l.now.nobody
 }
 
 // Services names all services that the table knows, sorted.

@@ -252,7 +252,7 @@ func TestBeforeTheFirstWindow(t *testing.T) {
 	}
 	for _, empty := range []*Table{table, NewTable(nil, DefaultConfig())} {
 		got = empty.Load("nobody").Decide(request("/"), 0)
-		if got.Endpoint != -1 || got.Reason != NoEndpoints || got.Route != "default" || got.Timeout != 30*time.Second || got.Source != SourceDefault {
+		if got.Endpoint != -1 || got.Reason != NoEndpoints || got.Route != "default" || got.Subset != "default" || got.Timeout != 30*time.Second || got.Source != SourceDefault {
 			t.Errorf("an unknown service: %+v", got)
 		}
 	}

@@ -25,8 +25,10 @@ import (
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
-// drain is how long calls may take to end once the daemon is asked to stop.
-const drain = 5 * time.Second
+// drain is how long calls may take to end once the daemon is asked to stop. Few
+// take milliseconds; the rest is for streams on which the client is silent,
+// which end only with their connection.
+const drain = 2 * time.Second
 
 // daemon is everything that the options name, read and put together.
 type daemon struct {

@@ -67,8 +67,8 @@ func TestRulesAlone(t *testing.T) {
 	}
 }
 
-// TestStops: streams that are open do not hold the program, and clients are
-// told to ask elsewhere.
+// TestStops: streams that are open do not hold the program, not even silent
+// ones, and clients are told to ask elsewhere.
 func TestStops(t *testing.T) {
 	p := start(t, "--rules", write(t, "rules.yaml", tinyRules))
 	stream, err := p.client.Watch(t.Context(), &fairwayv1.WatchRequest{})
@@ -78,7 +78,11 @@ func TestStops(t *testing.T) {
 	if _, err := stream.Recv(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
+	route, err := p.client.Route(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 2)
 	go func() {
 		for {
 			if _, err := stream.Recv(); err != nil {
@@ -86,6 +90,10 @@ func TestStops(t *testing.T) {
 				return
 			}
 		}
+	}()
+	go func() {
+		_, err := route.Recv() // never asked anything
+		ended <- err
 	}()
 	stopped := make(chan error, 1)
 	go func() { stopped <- p.stop() }()
@@ -97,7 +105,9 @@ func TestStops(t *testing.T) {
 	case <-time.After(2 * drain):
 		t.Fatal("still running")
 	}
-	if code := status.Code(<-ended); code != codes.Unavailable && code != codes.Canceled { // Canceled: stop closed our side first
-		t.Errorf("the watch ended with %v", code)
+	for range 2 {
+		if code := status.Code(<-ended); code != codes.Unavailable && code != codes.Canceled { // Canceled: stop closed our side first
+			t.Errorf("a stream ended with %v", code)
+		}
 	}
 }
