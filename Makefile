@@ -43,8 +43,8 @@ race: test-deps
 bench: ## the benchmarks, one line each
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-recording: build test-deps ## make a new recording of the lab: 52 minutes of real time
-	$(OUT)/fairway lab record --duration 52m --out $(OUT)/recording
+recording: build test-deps ## make a new recording of the lab: 48 minutes of real time
+	$(OUT)/fairway lab record --duration 48m --seed 7 --out $(OUT)/recording
 
 proto: ## generate the API's code anew (needs protoc, Debian's protobuf-compiler)
 	$(GO) generate ./api/...

@@ -82,6 +82,22 @@ func ExampleWindow_At() {
 	// Output: 0.5 NaN
 }
 
+func TestInForce(t *testing.T) {
+	const s = time.Second
+	for _, c := range []struct {
+		t    Timing
+		want time.Duration
+	}{
+		{Timing{Step: 5 * s, Range: 10 * s, Horizon: 30 * s}, 10 * s},
+		{Timing{Step: 15 * s, Range: 0, Horizon: 60 * s}, 15 * s},
+		{Timing{Step: 15 * s, Range: 300 * s, Horizon: 60 * s}, 60 * s},
+	} {
+		if got := c.t.InForce(); got != c.want {
+			t.Errorf("%+v: %v, want %v", c.t, got, c.want)
+		}
+	}
+}
+
 func TestPurge(t *testing.T) {
 	timing := Timing{Step: 5 * time.Second, Range: 10 * time.Second, Delay: 2 * time.Second, Horizon: 30 * time.Second}
 	if got := timing.Purge(); got != 42*time.Second {

@@ -59,3 +59,8 @@ type Timing struct {
 // Purge is the least gap between two parts of a split, such that no window of
 // the later part and no label of the earlier one see the same sample.
 func (t Timing) Purge() time.Duration { return t.Range + t.Delay + t.Horizon }
+
+// InForce is the span after a decision that tells what it was worth: one step,
+// after which the next decision replaces it, or the range, if that is longer,
+// since the queries need it to see anything; at most the horizon.
+func (t Timing) InForce() time.Duration { return min(max(t.Step, t.Range), t.Horizon) }

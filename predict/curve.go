@@ -10,7 +10,7 @@ import (
 // lies further out was never seen, and grows with its eighth power.
 const maxLoad = 3
 
-// Curve is one endpoint's answer to load over the horizon. With ρ the load
+// Curve is one endpoint's answer to load while a decision is in force. With ρ the load
 // divided by the capacity, clipped to [0, 3]:
 //
 //	mean   = Ref · (Coef₀ + Coef₁ρ + Coef₂ρ² + Coef₃ρ⁴ + Coef₄ρ⁸), within Low·Ref and High·Ref

@@ -12,7 +12,8 @@ var (
 	ErrUnfamiliar = errors.New("the frame is unlike anything the model was trained on")
 )
 
-// Prediction is what one endpoint is expected to answer over the horizon.
+// Prediction is what one endpoint is expected to answer while the decision is
+// in force, mesh.Timing.InForce.
 // Latencies are in seconds. What is not known, and what the model's kind of
 // network does not say, is NaN.
 type Prediction struct {

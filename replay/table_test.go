@@ -58,6 +58,28 @@ func TestJSONIsGoldenAndReadsBack(t *testing.T) {
 	}
 }
 
+// TestConcentrationIsDoubted: a policy that gives endpoints several times the
+// load that they were recorded at is doubted, though it moves less than half.
+func TestConcentrationIsDoubted(t *testing.T) {
+	for _, c := range []struct {
+		moved, sample Number
+		want          string
+	}{
+		{0.40, 0.40, ""},
+		{0.45, 0.25, "shop: greedy moves 45 % of the requests from where they were recorded (effective sample 25 %): a request meets 4.0 times the recorded load of its endpoint on average, and what that would do is not in its figures"},
+		{0.60, 0.50, "shop: greedy moves 60 % of the requests from where they were recorded (effective sample 50 %): a request meets 2.0 times the recorded load of its endpoint on average, and what that would do is not in its figures"},
+	} {
+		row := Row{Policy: "greedy", Moved: c.moved, SampleRatio: c.sample}
+		var want []string
+		if c.want != "" {
+			want = append(want, c.want)
+		}
+		if diff := cmp.Diff(want, row.doubts("shop")); diff != "" {
+			t.Errorf("moved %v, sample %v: %s", c.moved, c.sample, diff)
+		}
+	}
+}
+
 func TestSameSeedSameBytes(t *testing.T) {
 	write := func(seed uint64) string {
 		trace := twoServices(t)

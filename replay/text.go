@@ -53,7 +53,7 @@ func (t *Table) writeHead(w io.Writer) {
 		}
 	}
 	fmt.Fprintf(w, "replay    %s: %s\n", t.Recording, strings.Join(services, ", "))
-	fmt.Fprintf(w, "judged    %s to %s UTC, %d windows every %v, horizon %v\n",
+	fmt.Fprintf(w, "judged    %s to %s UTC, %d windows every %v, each by the %v after it\n",
 		t.From.UTC().Format(timeLayout), t.To.UTC().Format(timeLayout), windows, seconds(t.Step), seconds(t.Horizon))
 	fmt.Fprintf(w, "interval  %g %%, block bootstrap: blocks of %v, %d resamples, seed %d\n", 100*t.Level, seconds(t.Block), t.Resamples, t.Seed)
 	fmt.Fprintf(w, "reading   %s: an endpoint answers as it was recorded to, whatever weight it gets\n", t.Label)

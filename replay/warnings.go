@@ -13,12 +13,12 @@ import (
 
 // The doubts that a table names.
 const (
-	farMoved   = 0.5  // of the traffic moved from where it was recorded
-	farSample  = 0.1  // effective part of the sample
-	farUnseen  = 0.05 // of the weight on endpoints that showed nothing
-	farMean    = 0.1  // of the mean importance weight from 1
-	steady     = 0.05 // standard deviation of a share, relative to it
-	steadyTwin = 2    // variance of a share over that of fair draws
+	farMoved   = 0.5     // of the traffic moved from where it was recorded
+	farSample  = 1.0 / 3 // effective part of the sample: its inverse is how many times the recorded load of its endpoint a request meets
+	farUnseen  = 0.05    // of the weight on endpoints that showed nothing
+	farMean    = 0.1     // of the mean importance weight from 1
+	steady     = 0.05    // standard deviation of a share, relative to it
+	steadyTwin = 2       // variance of a share over that of fair draws
 )
 
 // warnings collects every doubt about the table: the caller's first.
@@ -96,8 +96,8 @@ func (r *Row) doubts(service string) []string {
 	}
 	var out []string
 	if r.Moved > farMoved || r.SampleRatio < farSample {
-		out = append(out, fmt.Sprintf("%s: %s moves %.0f %% of the requests from where they were recorded (effective sample %.0f %%): what the moved load would do is not in its figures",
-			service, r.Policy, 100*r.Moved, 100*r.SampleRatio))
+		out = append(out, fmt.Sprintf("%s: %s moves %.0f %% of the requests from where they were recorded (effective sample %.0f %%): a request meets %.1f times the recorded load of its endpoint on average, and what that would do is not in its figures",
+			service, r.Policy, 100*r.Moved, 100*r.SampleRatio, 1/r.SampleRatio))
 	}
 	if r.Unseen > farUnseen {
 		out = append(out, fmt.Sprintf("%s: %s puts %.0f %% of its weight on endpoints that showed nothing: they are taken to be as last seen, or like their peers",

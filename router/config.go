@@ -21,8 +21,8 @@ type Config struct {
 	// MinLoad is the least load that weights are solved for, as a part of the
 	// service's capacity: an idle service should not be sent to one endpoint.
 	MinLoad float64
-	// FailureThreshold is the forecast probability from which an endpoint is
-	// ejected, and ErrorThreshold the error ratio.
+	// FailureThreshold is the forecast probability, at its lower bound, from
+	// which an endpoint is ejected, and ErrorThreshold the error ratio.
 	FailureThreshold, ErrorThreshold float64
 	// PanicThreshold is the part of the endpoints that must stay; if fewer
 	// would, nothing is ejected.

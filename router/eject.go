@@ -156,7 +156,9 @@ const vanished = 3
 const minRequests = 5
 
 // severity is 0 for an endpoint that is well; the higher, the sooner it is
-// ejected. A forecast counts only while the metrics can be believed.
+// ejected. A forecast counts only while the metrics can be believed, and as
+// much as its lower bound: a calibration on a handful of failures says 0.8 and
+// may mean 0.3, and what is ejected in vain loads its peers.
 func (p *eject) severity(dst *Decision, f *features.Frame, i int) float64 {
 	switch errorRatio := f.At(i, mesh.ErrorRatio); {
 	case f.At(i, mesh.Up) == 0:
@@ -165,7 +167,7 @@ func (p *eject) severity(dst *Decision, f *features.Frame, i int) float64 {
 		return 2
 	}
 	trusted := dst.Reason != WarmUp && dst.Reason != Stale
-	if trusted && len(dst.Failures) > 0 && dst.Failures[i].Probability >= p.cfg.FailureThreshold {
+	if trusted && len(dst.Failures) > 0 && dst.Failures[i].Low >= p.cfg.FailureThreshold {
 		return dst.Failures[i].Probability
 	}
 	return 0

@@ -1,21 +1,21 @@
 package router
 
 import (
-	"math"
 	"time"
 
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
 )
 
-// Limit bounds how far an endpoint's weight moves from one window to the next:
-// by Limits.Step of the service's traffic. All weights go the same part of
-// their way, the largest that keeps within the step. An ejection, or what is
-// held at the floor in its place, and the share that the others take over, is
-// not slowed. Weights that a model set are lifted to Limits.Floor. The first
-// decision of a service is not limited, and an endpoint that appears later
-// moves from its peers' mean: a service that was seen in part at first is not
-// kept there.
+// Limit bounds how far an endpoint's weight rises from one window to the next:
+// by Limits.Step of the service's traffic. What is added can drown an endpoint;
+// what is taken away cannot, and leaves a failing one in fewer windows when
+// several take it over. All weights go the same part of their way, the largest
+// that keeps within the step. An ejection, or what is held at the floor in its
+// place, and the share that the others take over, is not slowed. Weights that a
+// model set are lifted to Limits.Floor. The first decision of a service is not
+// limited, and an endpoint that appears later moves from its peers' mean: a
+// service that was seen in part at first is not kept there.
 func Limit(p Policy, cfg Config) Policy {
 	return &limit{Policy: p, cfg: cfg, services: map[string]*movement{}}
 }
@@ -103,17 +103,17 @@ func (m *movement) start(dst *Decision) bool {
 	return true
 }
 
-// approach replaces weights by the point between from and them that no weight
-// has moved further than step to. Both sum to 1, so the point does.
+// approach replaces weights by the point between from and them to which no
+// weight has risen by more than step. Both sum to 1, so the point does.
 func approach(weights mesh.Weights, from []float64, step float64) {
-	furthest := 0.0
+	most := 0.0
 	for i := range weights {
-		furthest = max(furthest, math.Abs(weights[i]-from[i]))
+		most = max(most, weights[i]-from[i])
 	}
-	if furthest <= step {
+	if most <= step {
 		return
 	}
 	for i := range weights {
-		weights[i] = from[i] + (weights[i]-from[i])*step/furthest
+		weights[i] = from[i] + (weights[i]-from[i])*step/most
 	}
 }

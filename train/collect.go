@@ -12,7 +12,10 @@ import (
 )
 
 // Collect walks rec once, through the extractor that serving will use, and
-// keeps each decision with what came after it. cfg gives the objective.
+// keeps each decision with what came while it was in force (Timing.InForce).
+// What an endpoint does on average until a far horizon is another question: it
+// has mostly recovered by then, and weights set by it leave too late. cfg gives
+// the objective.
 func Collect(ctx context.Context, rec *datasets.Recording, t mesh.Timing, cfg Config) (*Set, error) {
 	fc := features.DefaultConfig()
 	fc.Horizon, fc.Objective = t.Horizon, cfg.Objective
@@ -21,7 +24,9 @@ func Collect(ctx context.Context, rec *datasets.Recording, t mesh.Timing, cfg Co
 	}
 	set := &Set{Schema: *rec.Schema, Timing: t, Features: &fc}
 	history := History{Split: rec.Split(t)}
-	for pair, err := range rec.Pairs(ctx, t, features.New(fc)) {
+	answered := t // for the time that a decision is in force; the horizon is the forecast's
+	answered.Horizon = t.InForce()
+	for pair, err := range rec.Pairs(ctx, answered, features.New(fc)) {
 		if err != nil {
 			return nil, fmt.Errorf("train: %w", err)
 		}

@@ -183,7 +183,7 @@ func TestNoChoiceStillForecasts(t *testing.T) {
 // TestFailuresAreForecast: a queue grows for some windows before endpoints
 // break down, so there is something to see.
 func TestFailuresAreForecast(t *testing.T) {
-	set := world{service: "s", endpoints: 4, moments: 1500, seed: 7, failures: true}.set()
+	set := world{service: "s", endpoints: 4, moments: 2000, seed: 7, failures: true}.set()
 	cfg := quick()
 	cfg.Network = model.Softmax
 	_, r := fit(t, set, cfg)

@@ -9,7 +9,9 @@ import (
 )
 
 // consecutive is how many windows in a row must breach a limit before that is
-// a failure; being down is one at once.
+// a failure; being down is one at once. The first and the last of them must
+// share no sample: else one slow request, or one error among a dozen requests,
+// would be a failure, for every overlapping window that it lies in repeats it.
 const consecutive = 2
 
 // tailFactor and tailSpread set the limit of a service's tail latency where
@@ -87,7 +89,8 @@ func failuresOf(places []place, l limits, t mesh.Timing, minRequests float64) []
 	var run failure
 	length, sure := 0, false
 	flush := func() {
-		if length >= consecutive || length > 0 && sure {
+		lasting := length >= consecutive && run.end.Sub(run.start) >= t.Range
+		if lasting || length > 0 && sure {
 			list = append(list, run)
 		}
 		length, sure = 0, false

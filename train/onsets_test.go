@@ -78,6 +78,18 @@ func TestWatched(t *testing.T) {
 	}
 }
 
+// TestOverlappingWindowsAreNoProof: a window of 20 s shares samples with the
+// next one 10 s later, not with the one after that.
+func TestOverlappingWindowsAreNoProof(t *testing.T) {
+	timing := storyTiming
+	timing.Range = 20 * time.Second
+	for windows, want := range map[string]int{"..E..": 0, "..EE..": 0, "..LEL..": 1, "..D..": 1, "..EDE..": 1, "..EE.EE..": 0} {
+		if got := failuresOf(story(windows), limits{latency: 1, errors: 0.05}, timing, 10); len(got) != want {
+			t.Errorf("%s: %d failures, want %d", windows, len(got), want)
+		}
+	}
+}
+
 func TestBins(t *testing.T) {
 	s := time.Second
 	for _, c := range []struct {

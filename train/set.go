@@ -39,7 +39,7 @@ type Moment struct {
 	Endpoints []string
 	X         []float32 // endpoints × columns, row by row; NaN = unknown
 	Now       []Seen    // per endpoint, in the window that was decided upon
-	After     []Seen    // per endpoint, over the horizon that followed
+	After     []Seen    // per endpoint, while the decision was in force
 }
 
 // Seen is what the metrics said of one endpoint over one span; NaN = unknown.

@@ -83,7 +83,8 @@ func demoTrain(ctx context.Context, stdout, stderr io.Writer, o demoOptions, mod
 	}
 	figure := func(name string) float64 { return m.Card.Figures["test."+name] }
 	failure := func(name string) float64 { return m.Card.Figures["failure.test."+name] }
-	fmt.Fprintf(stdout, "on the last part, for the load that came, the next %s:\n", m.Timing.Horizon)
+	fmt.Fprintf(stdout, "on the last part: what the load that came brought about in the next %s, and whether an endpoint fails within %s\n",
+		m.Timing.InForce(), m.Timing.Horizon)
 	fmt.Fprintf(stdout, "  mean latency   off by a factor of %.2f (as now, it is: %.2f)\n",
 		math.Exp(figure("mean_log_rmse")), math.Exp(figure("mean_log_rmse_persistence")))
 	fmt.Fprintf(stdout, "  cost           off by %.0f ms (as now, it is: %.0f ms)\n",

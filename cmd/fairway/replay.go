@@ -116,6 +116,9 @@ func judge(ctx context.Context, recording *datasets.Recording, m *model.Model, o
 	config := replay.DefaultConfig()
 	config.Recording, config.Reference, config.Seed = o.recording, o.reference, o.seed
 	config.Timing, config.Objective, config.Unidentified = m.Timing, m.Objective, m.Card.Unidentified
+	// A decision answers for the time that it is in force, not for as far as the
+	// forecast looks: judged by more, whoever reacts pays for what it had left.
+	config.Timing.Horizon = m.Timing.InForce()
 	config.Objectives = objectives(file)
 	if !o.all {
 		config.From = recording.Split(m.Timing).TestStart
@@ -124,7 +127,7 @@ func judge(ctx context.Context, recording *datasets.Recording, m *model.Model, o
 				o.recording, config.From.Format(time.RFC3339), m.Timing.Horizon)
 		}
 	}
-	trace, err := replay.Run(recording.Pairs(ctx, m.Timing, features.New(m.FeatureConfig())), policies, config)
+	trace, err := replay.Run(recording.Pairs(ctx, config.Timing, features.New(m.FeatureConfig())), policies, config)
 	if err != nil {
 		return nil, err
 	}

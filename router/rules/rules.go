@@ -49,8 +49,9 @@ type Endpoint struct {
 
 // Limits bounds what a policy may do to a service.
 type Limits struct {
-	// Step is the most that an endpoint's weight may change from one window to
-	// the next, as a part of the service's traffic.
+	// Step is the most that an endpoint's weight may rise from one window to
+	// the next, as a part of the service's traffic. It falls by as much as the
+	// others take over.
 	Step float64
 	// Floor is the least weight of an endpoint that is not ejected, as a part
 	// of an equal share.
@@ -60,7 +61,7 @@ type Limits struct {
 	MaxEjection float64
 }
 
-// DefaultLimits moves at most a tenth of the traffic per endpoint and window,
+// DefaultLimits adds at most a tenth of the traffic per endpoint and window,
 // keeps 2 % of an equal share on each endpoint so that it goes on being
 // measured, and ejects at most 10 % of the endpoints (gRFC A50).
 func DefaultLimits() Limits { return Limits{Step: 0.10, Floor: 0.02, MaxEjection: 0.10} }
