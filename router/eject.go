@@ -23,11 +23,11 @@ import (
 // endpoints are ejected, the worst first; the others that qualify are held at
 // the floor weight. If fewer than half would stay untouched, nothing is done
 // (Envoy's panic threshold), but that none that qualifies gets more than an
-// equal share, and no ejection begins that would outlast it. An endpoint
-// returns through a slow start. State advances once per window; while none
-// comes, an endpoint that was well again in the last one returns in time. An
-// endpoint of which nothing was seen for longer than MaxEjection has left: it
-// gets nothing and does not count.
+// equal share and none that is well less, and no ejection begins that would
+// outlast it. An endpoint returns through a slow start. State advances once per
+// window; while none comes, an endpoint that was well again in the last one
+// returns in time. An endpoint of which nothing was seen for longer than
+// MaxEjection has left: it gets nothing and does not count.
 func Eject(p Policy, forecast *predict.Predictor, cfg Config) Policy {
 	return &eject{Policy: p, forecast: forecast, cfg: cfg, services: map[string]*ejections{}}
 }
@@ -260,6 +260,8 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 			dst.Ejected[i], dst.Weights[i] = true, 0
 		case panicking && s.Severity > 0: // what nobody sees any more looks idle to a model
 			dst.Weights[i] = min(dst.Weights[i], 1/float64(n))
+		case panicking && !s.holds(now):
+			dst.Weights[i] = max(dst.Weights[i], 1/float64(n))
 		case panicking:
 		case s.holds(now):
 			dst.Ejected[i], dst.Weights[i] = true, 0

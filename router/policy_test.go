@@ -265,7 +265,9 @@ func TestPanicPrefersNoneThatFails(t *testing.T) {
 		list[i] = list[i].down()
 	}
 	d := decide(t, Eject(likesTheFirst, nil, DefaultConfig()), frame(0, list...))
-	near(t, "weight of the one that is down", d.Weights[0], 1.0/6/(1.0/6+0.1), 1e-9)
+	if diff := cmp.Diff([]float64{1.0 / 3, 0, 0, 0, 1.0 / 3, 1.0 / 3}, []float64(d.Weights), approx); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // TestPanicLeavesNoEjection: what failed with all the others did not fail alone,
