@@ -161,7 +161,7 @@ const minRequests = 5
 // may mean 0.3, and what is ejected in vain loads its peers.
 func (p *eject) severity(dst *Decision, f *features.Frame, i int) float64 {
 	switch errorRatio := f.At(i, mesh.ErrorRatio); {
-	case f.At(i, mesh.Up) == 0:
+	case isDown(f, i):
 		return 3
 	case errorRatio >= p.cfg.ErrorThreshold && i < len(f.Requests) && f.Requests[i] >= minRequests:
 		return 2

@@ -170,12 +170,19 @@ func (l *learned) weigh(dst *Decision, f *features.Frame, service *rules.Service
 	return nil
 }
 
-// split solves the weights of the endpoints that have a curve. The others,
-// of which nothing is known yet, get the mean of their peers (gRFC A58).
+// split solves the weights of the endpoints that have a curve. Those of which
+// nothing is known yet get the mean of their peers (gRFC A58). Those that are
+// down get none while others are up: what is remembered of one looks idle, and
+// would draw traffic.
 func (l *learned) split(dst *Decision, f *features.Frame, o mesh.Objective, floor float64) (rate float64, err error) {
 	l.known = l.known[:0]
-	capacity := 0.0
+	capacity, open := 0.0, 0
+	bridged := allDown(f) // then memory is all there is, until it is stale
 	for i := range l.curves {
+		if isDown(f, i) && !bridged {
+			continue
+		}
+		open++
 		if l.curves[i].Known {
 			l.known = append(l.known, i)
 			capacity += l.curves[i].Capacity
@@ -184,11 +191,11 @@ func (l *learned) split(dst *Decision, f *features.Frame, o mesh.Objective, floo
 	if len(l.known) == 0 {
 		return 0, fmt.Errorf("%w: no endpoint has a latency and a capacity yet", WarmUp)
 	}
-	n, k := float64(len(f.Endpoints)), float64(len(l.known))
+	n, k := float64(open), float64(len(l.known))
 	rate = serviceRate(f)
 	total := max(rate*k/n, l.cfg.MinLoad*capacity, 1e-6)
 	l.loads = sized(l.loads, len(l.known))
-	// floor is a part of the traffic of all n endpoints, n/k of that of the k.
+	// floor is a part of the traffic of all n that are up, n/k of that of the k.
 	solved := l.solver.solve(l.loads, total, floor*n/k*total, func(i int, load float64) float64 {
 		return l.curves[l.known[i]].Cost(load, o)
 	})
@@ -198,6 +205,9 @@ func (l *learned) split(dst *Decision, f *features.Frame, o mesh.Objective, floo
 	shrink := l.shrink(dst.Age, f)
 	for i := range dst.Weights {
 		dst.Weights[i] = 1 / n
+		if isDown(f, i) && !bridged {
+			dst.Weights[i] = 0
+		}
 	}
 	for j, i := range l.known {
 		prior := 1 / k
@@ -211,6 +221,18 @@ func (l *learned) split(dst *Decision, f *features.Frame, o mesh.Objective, floo
 	}
 	dst.Weights.Normalize()
 	return rate, nil
+}
+
+// isDown reports whether the metrics say that endpoint i is down.
+func isDown(f *features.Frame, i int) bool { return f.At(i, mesh.Up) == 0 }
+
+func allDown(f *features.Frame) bool {
+	for i := range f.Endpoints {
+		if !isDown(f, i) {
+			return false
+		}
+	}
+	return true
 }
 
 // shrink is 0 up to a third of the age at which the metrics are stale and 1

@@ -288,3 +288,22 @@ func blinded(t *testing.T, p Policy) Policy {
 	}
 	return p
 }
+
+// TestLearnedSendsNothingDown holds that what is remembered of endpoints that
+// are down draws no traffic, however many they are.
+func TestLearnedSendsNothingDown(t *testing.T) {
+	m := queueing(t)
+	cfg := DefaultConfig()
+	cfg.WarmUp = 0
+	p := Learned(m, compiledModel(t, m), cfg)
+	down := well("a", "")
+	down.up = 0
+	gone := down
+	gone.name = "b"
+	d := decide(t, p, frame(0, down, gone, well("c", ""), well("d", "")))
+	for i, want := range []float64{0, 0, 0.5, 0.5} {
+		if got := d.Weights[i]; got < want-1e-6 || got > want+1e-6 {
+			t.Errorf("%s has weight %v; want %v", d.Endpoints[i].Name, got, want)
+		}
+	}
+}
