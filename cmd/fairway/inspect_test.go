@@ -53,7 +53,7 @@ func TestInspectSaysWhyThereIsNothing(t *testing.T) {
 	if err := os.WriteFile(schema, []byte(short), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	out, _, err := call(t, "inspect", shop(t, 10*time.Minute), "--schema", schema)
+	_, _, err = call(t, "inspect", shop(t, 10*time.Minute), "--schema", schema)
 	if err == nil || !strings.Contains(err.Error(), "find nothing") {
 		t.Errorf("inspect gives %v; want that the queries find nothing", err)
 	}
@@ -61,7 +61,7 @@ func TestInspectSaysWhyThereIsNothing(t *testing.T) {
 	if err := os.WriteFile(schema, []byte(short), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if out = mustCall(t, "inspect", shop(t, 10*time.Minute), "--schema", schema); !strings.Contains(out, "0 values; its metrics exist, its query finds nothing") {
+	if out := mustCall(t, "inspect", shop(t, 10*time.Minute), "--schema", schema); !strings.Contains(out, "0 values; its metrics exist, its query finds nothing") {
 		t.Errorf("inspect writes\n%s\nwant why there are no values", out)
 	}
 }
