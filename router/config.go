@@ -22,7 +22,10 @@ type Config struct {
 	// service's capacity: an idle service should not be sent to one endpoint.
 	MinLoad float64
 	// FailureThreshold is the forecast probability, at its lower bound, from
-	// which an endpoint is ejected, and ErrorThreshold the error ratio.
+	// which an endpoint is ejected, and ErrorThreshold the error ratio. At half,
+	// and not at the 0.85 of gRFC A50: errors under high load can be the load's
+	// or the endpoint's, and a model that takes them for the load's sends some
+	// traffic back to see.
 	FailureThreshold, ErrorThreshold float64
 	// PanicThreshold is the part of the endpoints that must stay; if fewer
 	// would, nothing is ejected.
@@ -40,14 +43,14 @@ type Config struct {
 	FirstVersion uint64
 }
 
-// DefaultConfig has the figures of gRFC A50 for ejections and the origin's 10 s
+// DefaultConfig has the times of gRFC A50 for ejections and the origin's 10 s
 // for the life of a decision.
 func DefaultConfig() Config {
 	return Config{
 		WarmUp:           6,
 		MinLoad:          0.1,
 		FailureThreshold: 0.7,
-		ErrorThreshold:   0.9,
+		ErrorThreshold:   0.5,
 		PanicThreshold:   0.5,
 		BaseEjection:     30 * time.Second,
 		MaxEjection:      300 * time.Second,

@@ -15,7 +15,7 @@ import (
 )
 
 // Eject takes all traffic from endpoints that are down (up = 0), that vanished
-// from the metrics while others are there, that fail nearly every request, or
+// from the metrics while others are there, that fail most requests, or
 // that the forecast (nil: none) expects to fail.
 //
 // The mechanics are those of gRFC A50: an ejection lasts the base time × how
