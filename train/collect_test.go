@@ -173,7 +173,7 @@ func TestTooShort(t *testing.T) {
 // TestNezha trains on a day of ten services with one pod each, whose success
 // metric is dead.
 func TestNezha(t *testing.T) {
-	const path = "../../../shared/data/nezha/onlineboutique-20220822.om.gz"
+	const path = "../../shared/data/nezha/onlineboutique-20220822.om.gz"
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") == "" {
 		t.Skip("the development data is not there")
 	}
