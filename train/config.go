@@ -37,7 +37,7 @@ type Config struct {
 // epochs, dropout 0.2.
 func DefaultConfig() Config {
 	return Config{
-		Network: model.Outcome, Epochs: 100, Batch: 256, EpochRows: 16384, LearningRate: 1e-3, Dropout: 0.2, Patience: 15,
+		Network: model.Outcome, Epochs: 100, Batch: 256, EpochRows: 16384, LearningRate: 1e-3, Dropout: 0.2, Patience: 30,
 		Seed: 1, Objective: mesh.DefaultObjective(), MinRequests: 10, MadeBy: "fairway",
 	}
 }

@@ -149,18 +149,29 @@ func (f *fitting) routing(ctx context.Context) error {
 	if r.Validation, err = f.judge(datasets.Validation, skip); err != nil {
 		return err
 	}
-	if worse := !(r.Validation.Cost < r.Validation.CostPersistence); network.Kind == model.Outcome && r.Kept && worse {
-		r.Kept, network.Layers = false, t.layers
-		f.note("the trained network's cost error did not beat persistence in validation (%.4g s against %.4g s): the untrained one is kept, persistence with a textbook queue's answer to load", r.Validation.Cost, r.Validation.CostPersistence)
-		if r.Validation, err = f.judge(datasets.Validation, skip); err != nil {
-			return err
-		}
-	}
+	f.doubt(network.Kind, r)
 	if r.Test, err = f.judge(datasets.Test, skip); err != nil {
 		return err
 	}
 	f.routingFigures(r)
 	return nil
+}
+
+// doubt notes what validation does not say for the network. Which epoch is
+// kept, the untrained network among them, is decided by the loss alone: it
+// weighs a window by what its requests can tell. The error of the cost was
+// rejected as a second gate: an absolute error rewards the median, and the
+// solver needs the mean.
+func (f *fitting) doubt(kind model.Kind, r *RoutingReport) {
+	if kind != model.Outcome {
+		return
+	}
+	if !r.Kept {
+		f.note("no epoch beat the untrained network in validation: it is kept, persistence with a textbook queue's answer to load")
+	}
+	if v := r.Validation; !(v.Cost < v.CostPersistence) {
+		f.note("the network's cost error is not below persistence's in validation (%.4g s against %.4g s)", v.Cost, v.CostPersistence)
+	}
 }
 
 func (f *fitting) routingTask(skip map[string]bool) (task, *model.Network, error) {
