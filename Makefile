@@ -2,6 +2,7 @@
 GO ?= go
 RECORDING := datasets/recordings/lab-1
 OUT := out
+SEED ?= 8
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test check test-deps format vet lint race bench recording proto clean
@@ -43,8 +44,8 @@ race: test-deps
 bench: ## the benchmarks, one line each
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-recording: build test-deps ## make a new recording of the lab: 48 minutes of real time
-	$(OUT)/fairway lab record --duration 48m --seed 7 --out $(OUT)/recording
+recording: build test-deps ## make a new recording of the lab, with SEED: 48 minutes of real time
+	$(OUT)/fairway lab record --duration 48m --seed $(SEED) --out $(OUT)/recording
 
 proto: ## generate the API's code anew (needs protoc, Debian's protobuf-compiler)
 	$(GO) generate ./api/...
