@@ -2,24 +2,23 @@ package prom
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
-	"github.com/prometheus/prometheus/tsdb/chunkenc"
-	"github.com/prometheus/prometheus/tsdb/chunks"
-	"github.com/prometheus/prometheus/tsdb/index"
 )
 
 // blocks are TSDB blocks on disk as a storage.Queryable. They are opened
-// themselves, not as a database, so that nothing is written beside them.
+// themselves, not as a database, so that nothing is written beside them and no
+// lock is taken: a Prometheus may have them open.
 type blocks struct {
 	open        []*tsdb.Block
 	first, last int64
@@ -27,12 +26,24 @@ type blocks struct {
 	slowest     time.Duration
 }
 
-// blockFolders lists the blocks at path: path itself or the folders in it.
-func blockFolders(path string) ([]string, error) {
-	isBlock := func(dir string) bool {
-		_, err := os.Stat(filepath.Join(dir, "meta.json"))
-		return err == nil
+// openFolder opens the blocks at path: path itself or the folders in it.
+func openFolder(ctx context.Context, path string) (*Dump, error) {
+	b, err := openBlocks(ctx, path)
+	if err != nil {
+		return nil, err
 	}
+	d := newDump(b, b.first, b.last, b.interval, b.slowest, b.Close)
+	if hasLog(path) {
+		d.Notes = append(d.Notes, fmt.Sprintf("%s: the newest samples, which are only in the write-ahead log (wal, chunks_head) and in no block yet, are not read; to have them too take a snapshot (%s) and give its folder", path, snapshot))
+	}
+	return d, nil
+}
+
+const snapshot = "POST /api/v1/admin/tsdb/snapshot"
+
+// blockFolders lists the blocks at path. What Prometheus is making or deleting
+// bears another name and is none.
+func blockFolders(path string) ([]string, error) {
 	if isBlock(path) {
 		return []string{path}, nil
 	}
@@ -42,7 +53,7 @@ func blockFolders(path string) ([]string, error) {
 	}
 	var folders []string
 	for _, e := range entries {
-		if dir := filepath.Join(path, e.Name()); e.IsDir() && isBlock(dir) {
+		if dir := filepath.Join(path, e.Name()); e.IsDir() && !strings.Contains(e.Name(), ".tmp") && isBlock(dir) {
 			folders = append(folders, dir)
 		}
 	}
@@ -50,108 +61,116 @@ func blockFolders(path string) ([]string, error) {
 		return folders, nil
 	}
 	if _, err := os.Stat(filepath.Join(path, "wal")); err == nil {
-		return nil, fmt.Errorf("%s: holds a write-ahead log but no block yet: take a snapshot (POST /api/v1/admin/tsdb/snapshot) and give its folder", path)
+		return nil, fmt.Errorf("%s: holds a write-ahead log but no block yet: take a snapshot (%s) and give its folder", path, snapshot)
 	}
 	return nil, fmt.Errorf("%s: no TSDB block in this folder (a block holds a meta.json)", path)
 }
 
+func isBlock(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "meta.json"))
+	return err == nil
+}
+
+// hasLog reports whether a write-ahead log with something in it lies in dir.
+func hasLog(dir string) bool {
+	segments, err := os.ReadDir(filepath.Join(dir, "wal"))
+	if err != nil {
+		return false
+	}
+	for _, s := range segments {
+		if info, err := s.Info(); s.IsDir() || err == nil && info.Size() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// attempts bounds how often the folder is listed anew because a block was
+// gone before it was opened: a server removes a few blocks at a time, hours apart.
+const attempts = 5
+
+// errGone says that a block was deleted after it had been listed.
+var errGone = errors.New("the block was deleted meanwhile")
+
+// openBlocks opens all blocks at path. A block that vanishes was most likely
+// compacted into another one: then all are listed anew.
 func openBlocks(ctx context.Context, path string) (*blocks, error) {
-	folders, err := blockFolders(path)
+	for attempt := 1; ; attempt++ {
+		folders, err := blockFolders(path)
+		if err != nil {
+			return nil, err
+		}
+		b, err := openEach(ctx, folders)
+		switch {
+		case errors.Is(err, errGone) && attempt < attempts:
+			continue
+		case err != nil:
+			return nil, err
+		case b.first > b.last:
+			return nil, errors.Join(fmt.Errorf("%s: the blocks hold no sample", path), b.Close())
+		}
+		return b, nil
+	}
+}
+
+func openEach(ctx context.Context, folders []string) (*blocks, error) {
+	folders, err := withoutParents(folders)
 	if err != nil {
 		return nil, err
 	}
 	b := &blocks{first: math.MaxInt64, last: math.MinInt64}
 	for _, dir := range folders {
 		block, err := tsdb.OpenBlock(nil, dir, nil, nil)
-		if err == nil {
-			b.open = append(b.open, block)
-			err = b.survey(ctx, block)
-		}
 		if err != nil {
-			hint := ""
-			if errors.Is(err, fs.ErrNotExist) {
-				hint = "; the block is incomplete, copy it again"
-			}
-			return nil, errors.Join(fmt.Errorf("%s: %w%s", dir, err, hint), b.Close())
+			return nil, errors.Join(whyNot(dir, err), b.Close())
 		}
+		b.open = append(b.open, block)
 	}
-	if b.first > b.last {
-		return nil, errors.Join(fmt.Errorf("%s: the blocks hold no sample", path), b.Close())
+	for _, block := range b.open {
+		if err := b.survey(ctx, block); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", block.Dir(), err), b.Close())
+		}
 	}
 	return b, nil
 }
 
-// someSeries bounds how many series are read for the scrape interval.
-const someSeries = 300
-
-// survey finds the exact span of a block from its index (a block's own bounds
-// are rounded) and the scrape interval from some of its series.
-func (b *blocks) survey(ctx context.Context, block *tsdb.Block) error {
-	ir, err := block.Index()
-	if err != nil {
-		return err
-	}
-	defer ir.Close()
-	cr, err := block.Chunks()
-	if err != nil {
-		return err
-	}
-	defer cr.Close()
-	name, every := index.AllPostingsKey()
-	postings, err := ir.Postings(ctx, name, every)
-	if err != nil {
-		return err
-	}
-	stride := int(block.Meta().Stats.NumSeries)/someSeries + 1
-	var builder labels.ScratchBuilder
-	var metas []chunks.Meta
-	var all, own []int64
-	for i := 0; postings.Next(); i++ {
-		if err := ir.Series(postings.At(), &builder, &metas); err != nil {
-			return err
+// withoutParents leaves out the blocks that were compacted into another one of
+// them and are not deleted yet, as Prometheus does when it starts.
+func withoutParents(folders []string) ([]string, error) {
+	parents := map[string]bool{}
+	ids := make([]string, len(folders))
+	for i, dir := range folders {
+		var meta tsdb.BlockMeta
+		text, err := os.ReadFile(filepath.Join(dir, "meta.json"))
+		if err != nil {
+			return nil, whyNot(dir, err)
 		}
-		for _, m := range metas {
-			b.first, b.last = min(b.first, m.MinTime), max(b.last, m.MaxTime)
+		if err := json.Unmarshal(text, &meta); err != nil {
+			return nil, fmt.Errorf("%s: meta.json: %w", dir, err)
 		}
-		if i%stride == 0 && len(metas) > 0 {
-			gaps, err := chunkGaps(cr, metas[0])
-			if err != nil {
-				return err
-			}
-			all = append(all, gaps...)
-			own = append(own, median(gaps))
+		ids[i] = meta.ULID.String()
+		for _, p := range meta.Compaction.Parents {
+			parents[p.ULID.String()] = true
 		}
 	}
-	usual := median(all)
-	longest := usual
-	for _, interval := range own {
-		longest = max(longest, interval)
+	var kept []string
+	for i, dir := range folders {
+		if !parents[ids[i]] {
+			kept = append(kept, dir)
+		}
 	}
-	b.interval = max(b.interval, time.Duration(usual)*time.Millisecond)
-	b.slowest = max(b.slowest, time.Duration(longest)*time.Millisecond)
-	return postings.Err()
+	return kept, nil
 }
 
-func chunkGaps(cr tsdb.ChunkReader, meta chunks.Meta) ([]int64, error) {
-	chunk, iterable, err := cr.ChunkOrIterable(meta)
-	if err != nil {
-		return nil, err
+// whyNot explains why the block in dir could not be opened.
+func whyNot(dir string, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %w", dir, err)
 	}
-	if chunk != nil {
-		iterable = chunk
+	if !isBlock(dir) {
+		return fmt.Errorf("%s: %w", dir, errGone)
 	}
-	var gaps []int64
-	it := iterable.Iterator(nil)
-	before := int64(math.MinInt64)
-	for it.Next() != chunkenc.ValNone {
-		if t := it.AtT(); before == math.MinInt64 {
-			before = t
-		} else {
-			gaps = append(gaps, t-before)
-			before = t
-		}
-	}
-	return gaps, it.Err()
+	return fmt.Errorf("%s: %w; the block is incomplete, copy it again", dir, err)
 }
 
 // Querier implements storage.Queryable.

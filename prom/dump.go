@@ -2,6 +2,7 @@ package prom
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -23,6 +24,8 @@ type Dump struct {
 	// so that blocks, which an import leaves without stale markers, show the
 	// end of a series when a text does; set it before the first query.
 	Lookback time.Duration
+	// Notes say what the source has and Open did not read, for people.
+	Notes []string
 
 	history  storage.Queryable
 	engine   *promql.Engine
@@ -36,8 +39,12 @@ type Dump struct {
 const queryLimit = 50_000_000
 
 func newDump(history storage.Queryable, first, last int64, interval, slowest time.Duration, closed func() error) *Dump {
+	lookback := max(silence(slowest), time.Millisecond)
+	if interval == 0 { // everything that was scraped counts at the end of the span
+		lookback = max(lookback, time.Duration(last-first+1)*time.Millisecond)
+	}
 	return &Dump{
-		Lookback: max(silence(slowest), time.Millisecond),
+		Lookback: lookback,
 		history:  history, first: first, last: last, interval: interval, close: closed,
 		engine: promql.NewEngine(promql.EngineOpts{
 			MaxSamples:           queryLimit,
@@ -58,6 +65,17 @@ func (d *Dump) Span() (start, end time.Time) {
 // series has two.
 func (d *Dump) ScrapeInterval() time.Duration { return d.interval }
 
+const advice = "let a Prometheus scrape the target and record from it"
+
+// ErrInstant says that a dump is one scrape where a history is wanted.
+var ErrInstant = errors.New("this is one scrape, not a history: " + advice)
+
+// Instant reports whether no series has a second sample: the dump is one
+// scrape. It tells which metrics, labels and values there are at the end of
+// its span, which is the Unix epoch if the scrape had no timestamps; Range
+// refuses more than one step with ErrInstant.
+func (d *Dump) Instant() bool { return d.interval == 0 }
+
 // Query asks for every window that the dump can fill: the first one begins
 // with the first sample, the last one ends before the last sample. The times
 // are multiples of t.Step.
@@ -74,6 +92,9 @@ func (d *Dump) Query(t mesh.Timing) Query {
 func (d *Dump) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration) (Matrix, error) {
 	start, end = start.Truncate(time.Millisecond), end.Truncate(time.Millisecond)
 	n := steps(start, end, step)
+	if n > 1 && d.Instant() {
+		return nil, fmt.Errorf("query %q: %w", expr, ErrInstant)
+	}
 	if step <= 0 {
 		step = time.Second // one evaluation: any step will do
 	}

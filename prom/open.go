@@ -3,7 +3,6 @@ package prom
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -12,21 +11,24 @@ import (
 	"unicode/utf8"
 )
 
-// Open reads the dump at path, whatever its name: OpenMetrics or the JSON of
-// query_range, either of them plain or gzipped, or a folder of TSDB blocks (or
-// one block). Files are read into memory, blocks stay on disk. A text that is
-// cut or bad is refused, with the line and with what was read until there.
+// Open reads the dump at path, whatever its name, by its first bytes:
+// OpenMetrics, the Prometheus text format 0.0.4, the JSON of query_range (one
+// answer or several), or the JSON lines of VictoriaMetrics' /api/v1/export,
+// each of them plain, gzip or zstd; or a folder of TSDB blocks (or one block),
+// which a running Prometheus may have open: it is only read. Files are read
+// into memory, blocks stay on disk.
+//
+// A text that is cut or bad is refused, with the line and with what was read
+// until there. The samples of a series may come in any order, and twice; two
+// different values at one time are refused. A text without timestamps is one
+// scrape: see Dump.Instant.
 func Open(ctx context.Context, path string) (*Dump, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	if info.IsDir() {
-		b, err := openBlocks(ctx, path)
-		if err != nil {
-			return nil, err
-		}
-		return newDump(b, b.first, b.last, b.interval, b.slowest, b.Close), nil
+		return openFolder(ctx, path)
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -39,16 +41,18 @@ func Open(ctx context.Context, path string) (*Dump, error) {
 // read reads a dump that is one stream; name is for errors.
 func read(ctx context.Context, name string, r io.Reader) (*Dump, error) {
 	into := newMemory()
-	if err := recognise(ctx, name, bufio.NewReaderSize(r, bufferLength), into); err != nil {
+	if err := recognise(ctx, name, r, into); err != nil {
 		return nil, err
 	}
 	if into.count == 0 {
 		return nil, fmt.Errorf("%s: holds no sample", name)
 	}
 	if into.last > farthest {
-		return nil, fmt.Errorf("%s: its samples reach the time %s; OpenMetrics and query_range count seconds: are these milliseconds?", name, clock(into.last))
+		return nil, fmt.Errorf("%s: its samples reach the time %s; OpenMetrics and query_range count seconds: are these milliseconds? (The Prometheus text format and VictoriaMetrics count milliseconds)", name, clock(into.last))
 	}
-	into.seal()
+	if err := into.seal(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	return newDump(into, into.first, into.last, into.interval, into.slowest, func() error { return nil }), nil
 }
 
@@ -56,25 +60,26 @@ func read(ctx context.Context, name string, r io.Reader) (*Dump, error) {
 const farthest = 9_999_999_999_000
 
 // recognise finds out from the first bytes what r holds, and reads it.
-func recognise(ctx context.Context, name string, r *bufio.Reader, into *memory) error {
-	head, err := peek(r)
-	if err == nil && bytes.HasPrefix(head, []byte{0x1f, 0x8b}) {
-		unpacked, bad := gzip.NewReader(r)
-		if bad != nil {
-			return fmt.Errorf("%s: begins like gzip but is not: %w", name, bad)
-		}
-		r = bufio.NewReaderSize(unpacked, bufferLength)
-		head, err = peek(r)
+func recognise(ctx context.Context, name string, r io.Reader, into *memory) error {
+	unpacked, done, err := unpack(bufio.NewReaderSize(r, bufferLength))
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
+	defer done()
+	head, err := peek(unpacked)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
 	case isBinary(head):
-		return fmt.Errorf("%s:1: a binary file, starting with %q; want OpenMetrics text, the JSON of query_range (either may be gzipped), or a folder of TSDB blocks", name, head[:min(8, len(head))])
-	case isJSON(head):
-		return readAnswers(ctx, name, r, into)
+		return fmt.Errorf("%s:1: a binary file, starting with %q; want OpenMetrics or Prometheus text, the JSON of query_range or of VictoriaMetrics' export (each may be packed with gzip or zstd), or a folder of TSDB blocks", name, head[:min(8, len(head))])
 	}
-	return readText(ctx, name, r, into)
+	switch key, ok := firstKey(head); {
+	case !ok:
+		return readText(ctx, name, unpacked, into)
+	case key == "metric" || key == "values" || key == "timestamps":
+		return readExport(ctx, name, unpacked, into)
+	}
+	return readAnswers(ctx, name, unpacked, into)
 }
 
 const bufferLength = 1 << 16
@@ -88,22 +93,26 @@ func peek(r *bufio.Reader) ([]byte, error) {
 	if errors.Is(err, io.EOF) {
 		return nil, errors.New("the file is empty")
 	}
-	return nil, err
+	return nil, fmt.Errorf("the file breaks off (%w)", err)
 }
 
-// isJSON tells a JSON object from OpenMetrics, where a line may begin
-// with a brace too: {"metric name", label="…"} 1.
-func isJSON(head []byte) bool {
+// firstKey returns the first key of a JSON object. It tells JSON from
+// OpenMetrics, where a line may begin with a brace too: {"metric name",
+// label="…"} 1.
+func firstKey(head []byte) (key string, ok bool) {
 	rest, ok := bytes.CutPrefix(bytes.TrimSpace(head), []byte("{"))
 	if !ok {
-		return false
+		return "", false
 	}
 	rest = bytes.TrimSpace(rest)
 	if !bytes.HasPrefix(rest, []byte{'"'}) {
-		return true
+		return "", true
 	}
 	end := bytes.IndexByte(rest[1:], '"')
-	return end >= 0 && bytes.HasPrefix(bytes.TrimSpace(rest[end+2:]), []byte{':'})
+	if end < 0 || !bytes.HasPrefix(bytes.TrimSpace(rest[end+2:]), []byte{':'}) {
+		return "", false
+	}
+	return string(rest[1 : end+1]), true
 }
 
 // isBinary reports whether text would not begin like this. A character may be

@@ -34,7 +34,6 @@ func readAnswers(ctx context.Context, name string, r io.Reader, into *memory) er
 	if err != nil {
 		return refuse(int64(len(all)), "the file breaks off (%v) after %d bytes; make it again", err, len(all))
 	}
-	known := map[string]*series{}
 	decoder := json.NewDecoder(bytes.NewReader(all))
 	for {
 		if err := ctx.Err(); err != nil {
@@ -55,13 +54,13 @@ func readAnswers(ctx context.Context, name string, r io.Reader, into *memory) er
 			}
 			return refuse(offset, "not the JSON of query_range: %v; %s", err, into.progress())
 		}
-		if err := a.addTo(into, known); err != nil {
+		if err := a.addTo(into); err != nil {
 			return refuse(start, "%v", err)
 		}
 	}
 }
 
-func (a *answer) addTo(into *memory, known map[string]*series) error {
+func (a *answer) addTo(into *memory) error {
 	if a.Status != "success" {
 		return fmt.Errorf("the answer's status is %q, not \"success\": %s", a.Status, cmp.Or(short(a.Error), "is this an answer of query_range?"))
 	}
@@ -76,17 +75,18 @@ func (a *answer) addTo(into *memory, known map[string]*series) error {
 		if row.Metric[model.MetricNameLabel] == "" {
 			return fmt.Errorf("result %d, %s, has no metric name: ask for plain series, not for the result of a function; the schema's queries compute", i+1, row.Metric)
 		}
-		if len(row.Histograms) > 0 {
-			return fmt.Errorf("result %d, %s, holds native histograms, which are read from TSDB blocks only", i+1, row.Metric)
-		}
-		key := row.Metric.String()
-		s := known[key]
-		if s == nil {
-			s = into.open(plain(row.Metric))
-			known[key] = s
-		}
+		s := into.open(plain(row.Metric))
 		for _, p := range row.Values {
 			if err := into.add(s, int64(p.Timestamp), float64(p.Value)); err != nil {
+				return err
+			}
+		}
+		for _, p := range row.Histograms {
+			h, err := native(p.Histogram)
+			if err != nil {
+				return fmt.Errorf("%s at %s: %w", s.labels, clock(int64(p.Timestamp)), err)
+			}
+			if err := into.addHistogram(s, int64(p.Timestamp), h); err != nil {
 				return err
 			}
 		}
