@@ -39,27 +39,44 @@ func native(j *model.SampleHistogram) (*histogram.FloatHistogram, error) {
 		}
 	}
 	slices.Reverse(negative) // the JSON ascends, the indices go away from zero
-	h.Schema = finestSchema
-	for _, b := range slices.Concat(positive, negative) {
-		near, far := away(b)
-		schema, ok := schemaOf(near, far)
-		if !ok {
-			return nil, foreignBucket(b)
-		}
+	var why error
+	for _, schema := range resolutions(positive, negative) {
 		h.Schema = schema
-		break
+		h.PositiveSpans, h.PositiveBuckets = spans(positive, schema)
+		h.NegativeSpans, h.NegativeBuckets = spans(negative, schema)
+		if err := sameBuckets(h, j); err == nil {
+			return h, nil
+		} else if why == nil {
+			why = err
+		}
 	}
-	h.PositiveSpans, h.PositiveBuckets = spans(positive, h.Schema)
-	h.NegativeSpans, h.NegativeBuckets = spans(negative, h.Schema)
-	if err := h.Validate(); err != nil {
-		return nil, fmt.Errorf("no native histogram: %w", err)
-	}
-	return h, sameBuckets(h, j)
+	return nil, why
 }
 
-// finestSchema is that of a histogram without buckets: one that comes after it
-// is no finer, which would look like a counter that was reset.
-const finestSchema = 8
+const finestSchema, coarsestSchema = 8, -4
+
+// resolutions returns the schemas to try. The first is what the bounds of a
+// bucket say: each bound is the one before it times 2^(2^-schema). Others may
+// fit where the zero bucket cuts into the only bucket there is. The finest goes
+// first, also where there is no bucket: what follows is no finer, which would
+// look like a counter that was reset.
+func resolutions(positive, negative []*model.HistogramBucket) []int32 {
+	var schemas []int32
+	for _, side := range [][]*model.HistogramBucket{positive, negative} {
+		if len(side) == 0 {
+			continue
+		}
+		near, far := away(side[len(side)-1])
+		schema := math.Round(-math.Log2(math.Log2(far) - math.Log2(near)))
+		if schema >= coarsestSchema && schema <= finestSchema {
+			schemas = append(schemas, int32(schema))
+		}
+	}
+	for schema := int32(finestSchema); schema >= coarsestSchema; schema-- {
+		schemas = append(schemas, schema)
+	}
+	return schemas
+}
 
 func foreignBucket(b *model.HistogramBucket) error {
 	return fmt.Errorf("a bucket of the native histogram, %s, is not exponential; custom buckets are read from TSDB blocks only", b)
@@ -73,23 +90,19 @@ func away(b *model.HistogramBucket) (near, far float64) {
 	return float64(b.Lower), float64(b.Upper)
 }
 
-// schemaOf finds the resolution at which far is the bound after near: each is
-// the one before it times 2^(2^-schema).
-func schemaOf(near, far float64) (schema int32, ok bool) {
-	schema = int32(math.Round(-math.Log2(math.Log2(far) - math.Log2(near))))
-	return schema, schema >= -4 && schema <= finestSchema
-}
-
-// spans lays out buckets, the nearest to zero first. Buckets that do not
-// ascend give nonsense, which sameBuckets finds.
+// spans lays out buckets, the nearest to zero first, at a schema. Bounds that
+// do not belong to it give nonsense, which sameBuckets finds.
 func spans(buckets []*model.HistogramBucket, schema int32) ([]histogram.Span, []float64) {
 	var spans []histogram.Span
 	var counts []float64
 	next := int32(0)
 	for i, b := range buckets {
-		near, _ := away(b)
-		// The bound above index n is 2^(n·2^-schema).
-		index := int32(math.Round(math.Ldexp(math.Log2(near), int(schema)))) + 1
+		// Bucket n reaches up to 2^(n·2^-schema); the last one is unbounded.
+		near, far := away(b)
+		index := int32(math.Round(math.Ldexp(math.Log2(far), int(schema))))
+		if math.IsInf(far, 1) {
+			index = int32(math.Round(math.Ldexp(math.Log2(near), int(schema)))) + 1
+		}
 		if gap := index - next; i == 0 || gap != 0 {
 			spans = append(spans, histogram.Span{Offset: gap})
 		}
@@ -100,8 +113,12 @@ func spans(buckets []*model.HistogramBucket, schema int32) ([]histogram.Span, []
 	return spans, counts
 }
 
-// sameBuckets checks that h has, to the last bit, the buckets of the JSON.
+// sameBuckets checks that h is a histogram and has, to the last bit, the
+// buckets of the JSON.
 func sameBuckets(h *histogram.FloatHistogram, j *model.SampleHistogram) error {
+	if err := h.Validate(); err != nil {
+		return fmt.Errorf("no native histogram: %w", err)
+	}
 	it := h.AllBucketIterator()
 	for _, want := range j.Buckets {
 		if !it.Next() {
