@@ -9,14 +9,19 @@ import (
 	"testing"
 )
 
-// recorded returns the text of the first recording of the repository.
-func recorded(t testing.TB) []byte {
+// recording returns the dump of the first recording of the repository.
+func recording(t testing.TB) string {
 	t.Helper()
 	found, err := filepath.Glob("../datasets/recordings/*/metrics.om.gz")
 	if err != nil || len(found) == 0 {
 		t.Fatal("no recording in datasets/recordings", err)
 	}
-	file, err := os.Open(found[0])
+	return found[0]
+}
+
+func unzipped(t testing.TB, path string) []byte {
+	t.Helper()
+	file, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +38,7 @@ func recorded(t testing.TB) []byte {
 }
 
 func BenchmarkReadOpenMetrics(b *testing.B) {
-	text := recorded(b)
+	text := unzipped(b, recording(b))
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
