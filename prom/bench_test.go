@@ -7,6 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/fairway-mesh/fairway/mesh"
 )
 
 // recording returns the dump of the first recording of the repository.
@@ -47,5 +50,23 @@ func BenchmarkReadOpenMetrics(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.ReportMetric(float64(d.history.(*memory).count)*float64(b.N)/b.Elapsed().Seconds(), "samples/s")
+	}
+}
+
+// BenchmarkWindows evaluates the schema over a quarter of an hour.
+func BenchmarkWindows(b *testing.B) {
+	d, err := read(b.Context(), "dump", bytes.NewReader(unzipped(b, recording(b))))
+	if err != nil {
+		b.Fatal(err)
+	}
+	lab, err := LoadSchema("lab")
+	if err != nil {
+		b.Fatal(err)
+	}
+	q := d.Query(mesh.Timing{Step: lab.Step, Range: lab.Range, Delay: d.ScrapeInterval()})
+	q.End = q.Start.Add(15 * time.Minute)
+	b.ReportAllocs()
+	for b.Loop() {
+		gather(b, d, lab, q)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,17 +54,23 @@ func blockFolders(path string) ([]string, error) {
 	}
 	var folders []string
 	for _, e := range entries {
-		if dir := filepath.Join(path, e.Name()); e.IsDir() && !strings.Contains(e.Name(), ".tmp") && isBlock(dir) {
+		dir := filepath.Join(path, e.Name())
+		if !e.IsDir() || strings.Contains(e.Name(), ".tmp") {
+			continue
+		}
+		if isBlock(dir) {
 			folders = append(folders, dir)
+		} else if _, err := os.Stat(dir); err != nil {
+			return nil, fmt.Errorf("%s: %w", dir, errGone)
 		}
 	}
 	if len(folders) > 0 {
 		return folders, nil
 	}
 	if _, err := os.Stat(filepath.Join(path, "wal")); err == nil {
-		return nil, fmt.Errorf("%s: holds a write-ahead log but no block yet: take a snapshot (%s) and give its folder", path, snapshot)
+		return nil, fmt.Errorf("%s: %w yet, only a write-ahead log: take a snapshot (%s) and give its folder", path, errNoBlock, snapshot)
 	}
-	return nil, fmt.Errorf("%s: no TSDB block in this folder (a block holds a meta.json)", path)
+	return nil, fmt.Errorf("%s: %w (a block holds a meta.json)", path, errNoBlock)
 }
 
 func isBlock(dir string) bool {
@@ -85,24 +92,24 @@ func hasLog(dir string) bool {
 	return false
 }
 
-// attempts bounds how often the folder is listed anew because a block was
-// gone before it was opened: a server removes a few blocks at a time, hours apart.
+// attempts bounds how often a folder is listed anew because its blocks changed
+// meanwhile: a server compacts a few at a time, hours apart.
 const attempts = 5
 
-// errGone says that a block was deleted after it had been listed.
-var errGone = errors.New("the block was deleted meanwhile")
+var (
+	errNoBlock = errors.New("no TSDB block in this folder")
+	// errGone says that a block was deleted after it had been listed.
+	errGone = errors.New("the block was deleted meanwhile")
+)
 
 // openBlocks opens all blocks at path. A block that vanishes was most likely
-// compacted into another one: then all are listed anew.
+// compacted into another one, and a listing while that happens may have
+// neither of them: so the blocks must be the same afterwards.
 func openBlocks(ctx context.Context, path string) (*blocks, error) {
 	for attempt := 1; ; attempt++ {
-		folders, err := blockFolders(path)
-		if err != nil {
-			return nil, err
-		}
-		b, err := openEach(ctx, folders)
+		b, err := openListed(ctx, path)
 		switch {
-		case errors.Is(err, errGone) && attempt < attempts:
+		case (errors.Is(err, errGone) || errors.Is(err, errNoBlock)) && attempt < attempts:
 			continue
 		case err != nil:
 			return nil, err
@@ -111,6 +118,25 @@ func openBlocks(ctx context.Context, path string) (*blocks, error) {
 		}
 		return b, nil
 	}
+}
+
+func openListed(ctx context.Context, path string) (*blocks, error) {
+	before, err := blockFolders(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := openEach(ctx, before)
+	if err != nil {
+		return nil, err
+	}
+	after, err := blockFolders(path)
+	if err == nil && !slices.Equal(before, after) {
+		err = fmt.Errorf("%s: %w", path, errGone)
+	}
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
 }
 
 func openEach(ctx context.Context, folders []string) (*blocks, error) {

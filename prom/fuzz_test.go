@@ -67,7 +67,8 @@ func parseWhole(d *dialect, content []byte) (*memory, error) {
 		case err == io.EOF:
 			if timeless {
 				for _, s := range m.series {
-					s.samples[0].t = 0
+					s.newest.t = 0
+					s.replace(points{s.newest})
 				}
 			}
 			return m, nil
@@ -91,7 +92,7 @@ func parseWhole(d *dialect, content []byte) (*memory, error) {
 func spelled(m *memory) map[string]string {
 	all := map[string]string{}
 	for _, s := range m.series {
-		for _, x := range s.samples {
+		for _, x := range s.points() {
 			all[s.labels.String()] += fmt.Sprintf(" %d:%x", x.t, math.Float64bits(x.v))
 		}
 	}

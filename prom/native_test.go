@@ -187,8 +187,8 @@ func TestHistogramsOutOfOrder(t *testing.T) {
 	if err := m.seal(); err != nil {
 		t.Fatal(err)
 	}
-	if got := []float64{s.histogram(0).Count, s.histogram(1).Count}; m.count != 4 || got[0] != 21 || got[1] != 30 || s.histogram(2) != nil || s.samples[2].v != 1 {
-		t.Errorf("%d samples, histograms %v, numbers %v", m.count, got, s.samples)
+	if p := s.points(); m.count != 4 || p[0].h.Count != 21 || p[1].h.Count != 30 || p[2].h != nil || p[2].v != 1 {
+		t.Errorf("%d samples: %v", m.count, p)
 	}
 	m = newMemory()
 	s = m.open(labels.FromStrings(model.MetricNameLabel, "a"))

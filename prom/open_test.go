@@ -207,9 +207,9 @@ func writeBlocks(t testing.TB, d *Dump, dir string) {
 		var in []storage.Series
 		for _, s := range d.history.(*memory).series {
 			var of []chunks.Sample
-			for i := range s.samples {
-				if edge(s.samples[i].t) == part && s.samples[i].t <= d.last {
-					of = append(of, &s.samples[i])
+			for _, p := range s.points() {
+				if edge(p.t) == part && p.t <= d.last {
+					of = append(of, &p)
 				}
 			}
 			if len(of) > 0 {

@@ -5,11 +5,8 @@ import (
 	"slices"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
-	"github.com/prometheus/prometheus/tsdb/chunkenc"
-	"github.com/prometheus/prometheus/tsdb/chunks"
 	"github.com/prometheus/prometheus/util/annotations"
 )
 
@@ -26,7 +23,7 @@ func (r reader) Select(_ context.Context, _ bool, _ *storage.SelectHints, matche
 			candidates = r.byName[m.Value]
 		}
 	}
-	var found []*series
+	var found []*packed
 	for _, s := range candidates {
 		if matches(s.labels, matchers) {
 			found = append(found, s)
@@ -70,7 +67,7 @@ func (reader) Close() error { return nil }
 
 // seriesSet implements storage.SeriesSet.
 type seriesSet struct {
-	found []*series
+	found []*packed
 	at    int
 }
 
@@ -78,50 +75,3 @@ func (s *seriesSet) Next() bool                      { s.at++; return s.at < len
 func (s *seriesSet) At() storage.Series              { return s.found[s.at] }
 func (*seriesSet) Err() error                        { return nil }
 func (*seriesSet) Warnings() annotations.Annotations { return nil }
-
-// Labels and Iterator implement storage.Series.
-func (s *series) Labels() labels.Labels { return s.labels }
-
-func (s *series) Iterator(chunkenc.Iterator) chunkenc.Iterator {
-	if s.histograms != nil {
-		return storage.NewListSeriesIterator(mixed{s})
-	}
-	return storage.NewListSeriesIterator(list(s.samples))
-}
-
-// list implements storage.Samples for plain numbers.
-type list []sample
-
-func (l list) Get(i int) chunks.Sample { return &l[i] }
-func (l list) Len() int                { return len(l) }
-
-// sample implements chunks.Sample.
-func (s *sample) T() int64                      { return s.t }
-func (s *sample) ST() int64                     { return 0 }
-func (s *sample) F() float64                    { return s.v }
-func (s *sample) H() *histogram.Histogram       { return nil }
-func (s *sample) FH() *histogram.FloatHistogram { return nil }
-func (s *sample) Type() chunkenc.ValueType      { return chunkenc.ValFloat }
-func (s *sample) Copy() chunks.Sample           { c := *s; return &c }
-
-// mixed implements storage.Samples for a series with native histograms.
-type mixed struct{ *series }
-
-func (m mixed) Len() int { return len(m.samples) }
-func (m mixed) Get(i int) chunks.Sample {
-	if h := m.histograms[i]; h != nil {
-		return &histogramSample{m.samples[i], h}
-	}
-	return &m.samples[i]
-}
-
-// histogramSample implements chunks.Sample.
-type histogramSample struct {
-	sample
-	h *histogram.FloatHistogram
-}
-
-// FH gives a copy: the engine computes in place with what it gets.
-func (s *histogramSample) FH() *histogram.FloatHistogram { return s.h.Copy() }
-func (s *histogramSample) Type() chunkenc.ValueType      { return chunkenc.ValFloatHistogram }
-func (s *histogramSample) Copy() chunks.Sample           { return &histogramSample{s.sample, s.h.Copy()} }

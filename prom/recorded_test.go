@@ -76,7 +76,7 @@ func TestNezha(t *testing.T) {
 func exposed(t testing.TB, files []string) *Dump {
 	t.Helper()
 	m := newMemory()
-	known := map[string]*series{}
+	known := map[string]*packed{}
 	for i, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {

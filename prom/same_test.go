@@ -81,7 +81,7 @@ func exposition(d *Dump) string {
 				fmt.Fprintf(&name, "%s=%q,", l.Name, l.Value)
 			}
 		})
-		for _, x := range s.samples {
+		for _, x := range s.points() {
 			if !value.IsStaleNaN(x.v) {
 				fmt.Fprintf(&b, "%s} %s %d\n", &name, strconv.FormatFloat(x.v, 'g', -1, 64), x.t)
 			}

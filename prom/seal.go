@@ -2,13 +2,10 @@ package prom
 
 import (
 	"cmp"
-	"math"
 	"slices"
-	"sort"
 	"time"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 )
@@ -41,75 +38,70 @@ func (m *memory) seal() error {
 		}
 		longest = max(longest, interval)
 		s.markStale(interval)
+		s.close()
 		name := s.labels.Get(model.MetricNameLabel)
 		m.byName[name] = append(m.byName[name], s)
 	}
 	for _, list := range m.byName {
-		slices.SortFunc(list, func(a, b *series) int { return labels.Compare(a.labels, b.labels) })
+		slices.SortFunc(list, func(a, b *packed) int { return labels.Compare(a.labels, b.labels) })
 	}
-	slices.SortFunc(m.series, func(a, b *series) int { return labels.Compare(a.labels, b.labels) })
+	slices.SortFunc(m.series, func(a, b *packed) int { return labels.Compare(a.labels, b.labels) })
 	m.interval = time.Duration(usual) * time.Millisecond
 	m.slowest = time.Duration(longest) * time.Millisecond
 	return nil
 }
 
 // order sorts the samples of a series that needs it by time and drops exact
-// repetitions; it returns how many.
-func (s *series) order() (dropped int, err error) {
+// repetitions; it returns how many, stale markers aside.
+func (s *packed) order() (dropped int, err error) {
 	if !s.disordered {
 		return 0, nil
 	}
-	s.disordered = false
-	if s.histograms == nil {
-		slices.SortStableFunc(s.samples, func(a, b sample) int { return cmp.Compare(a.t, b.t) })
-	} else {
-		sort.Stable(byTime{s})
-	}
-	kept := 1
-	for i := 1; i < len(s.samples); i++ {
-		if x := s.samples[i]; x.t == s.samples[kept-1].t {
-			if err := s.repeats(kept-1, x, s.histogram(i)); err != nil {
+	all := s.points()
+	slices.SortStableFunc(all, func(a, b point) int { return cmp.Compare(a.t, b.t) })
+	kept := all[:1]
+	for _, p := range all[1:] {
+		if before := kept[len(kept)-1]; p.t == before.t {
+			if err := s.repeats(before, p); err != nil {
 				return 0, err
+			}
+			if !value.IsStaleNaN(p.v) {
+				dropped++
 			}
 			continue
 		}
-		s.samples[kept] = s.samples[i]
-		if s.histograms != nil {
-			s.histograms[kept] = s.histograms[i]
-		}
-		kept++
+		kept = append(kept, p)
 	}
-	dropped = len(s.samples) - kept
-	s.samples = s.samples[:kept]
-	if s.histograms != nil {
-		s.histograms = s.histograms[:kept]
-	}
+	s.replace(kept)
 	return dropped, nil
 }
 
-// byTime sorts numbers and histograms together.
-type byTime struct{ *series }
-
-func (b byTime) Len() int           { return len(b.samples) }
-func (b byTime) Less(i, j int) bool { return b.samples[i].t < b.samples[j].t }
-func (b byTime) Swap(i, j int) {
-	b.samples[i], b.samples[j] = b.samples[j], b.samples[i]
-	b.histograms[i], b.histograms[j] = b.histograms[j], b.histograms[i]
-}
-
-// someGaps bounds how many gaps of a series are looked at for their median.
-const someGaps = 201
+// someChunks bounds how many chunks of a series are looked at for their gaps.
+const someChunks = 3
 
 // gaps returns times between neighbouring samples, some of them if they are many.
-func (s *series) gaps() []int64 {
-	stride := max(1, len(s.samples)/someGaps)
+func (s *packed) gaps() []int64 {
+	if s.mixed != nil {
+		return s.mixed.gaps(nil)
+	}
 	var gaps []int64
-	for i := stride; i < len(s.samples); i += stride {
-		if !value.IsStaleNaN(s.samples[i-1].v) {
-			gaps = append(gaps, s.samples[i].t-s.samples[i-1].t)
-		}
+	var u unpacked
+	for i := range min(someChunks, len(s.chunks)) {
+		u.unpack(s.chunks[i*len(s.chunks)/min(someChunks, len(s.chunks))])
+		gaps = u.samples.gaps(gaps)
 	}
 	return gaps
+}
+
+// gaps adds the times between neighbours to others; what comes after a stale
+// marker is no neighbour.
+func (p points) gaps(to []int64) []int64 {
+	for i := 1; i < len(p); i++ {
+		if !value.IsStaleNaN(p[i-1].v) {
+			to = append(to, p[i].t-p[i-1].t)
+		}
+	}
+	return to
 }
 
 // silence is how long a series may say nothing before it has ended, for its
@@ -120,43 +112,26 @@ func silence[T int64 | time.Duration](interval T) T { return interval*2 + interv
 // vanished, wherever two and a half scrape intervals pass without a sample:
 // one scrape may fail, two in a row end the series. Without it the engine
 // would show a dead series as alive for the whole lookback.
-func (s *series) markStale(interval int64) {
-	if interval == 0 || len(s.samples) == 0 {
+func (s *packed) markStale(interval int64) {
+	if interval == 0 || s.count == 0 {
 		return
 	}
 	silence := silence(interval)
-	ends := func(i int) bool {
-		last := i+1 == len(s.samples) || s.samples[i+1].t-s.samples[i].t > silence
-		return last && !value.IsStaleNaN(s.samples[i].v)
-	}
-	marks := 0
-	for i := range s.samples {
-		if ends(i) {
-			marks++
-		}
-	}
-	marked := make([]sample, 0, len(s.samples)+marks)
-	var histograms []*histogram.FloatHistogram
-	if s.histograms != nil {
-		histograms = make([]*histogram.FloatHistogram, 0, cap(marked))
-	}
-	for i, x := range s.samples {
-		marked = append(marked, x)
-		if s.histograms != nil {
-			histograms = append(histograms, s.histograms[i])
-		}
-		if ends(i) {
-			marked = append(marked, sample{x.t + silence, staleMarker})
-			if s.histograms != nil {
-				histograms = append(histograms, nil)
+	if s.longest > silence {
+		all := s.points()
+		marked := make(points, 0, len(all)+1)
+		for i, p := range all {
+			if i > 0 && p.t-all[i-1].t > silence && !value.IsStaleNaN(all[i-1].v) {
+				marked = append(marked, point{sample{all[i-1].t + silence, staleMarker}, nil})
 			}
+			marked = append(marked, p)
 		}
+		s.replace(marked)
 	}
-	s.samples, s.histograms = marked, histograms
+	if !value.IsStaleNaN(s.newest.v) {
+		s.append(point{sample{s.newest.t + silence, staleMarker}, nil})
+	}
 }
-
-// staleMarker is the value of a sample that says: the series ends here.
-var staleMarker = math.Float64frombits(value.StaleNaN)
 
 func median(x []int64) int64 {
 	if len(x) == 0 {

@@ -28,10 +28,10 @@ type text struct {
 	*dialect
 	file     string
 	into     *memory
-	known    map[string]*series            // by the text of the series, as written
-	byType   map[string]map[string]*series // known, for each type: it decides how a label le is written
+	known    map[string]*packed            // by the text of the series, as written
+	byType   map[string]map[string]*packed // known, for each type: it decides how a label le is written
 	last     []byte                        // the text of the series that came last
-	lastOne  *series
+	lastOne  *packed
 	symbols  *labels.SymbolTable
 	lines    int    // lines that were read
 	family   []byte // the last "# TYPE" line, on which the next lines depend
@@ -42,7 +42,7 @@ type text struct {
 }
 
 func newText(name string, into *memory) *text {
-	t := &text{file: name, into: into, byType: map[string]map[string]*series{}, symbols: labels.NewSymbolTable()}
+	t := &text{file: name, into: into, byType: map[string]map[string]*packed{}, symbols: labels.NewSymbolTable()}
 	t.under("")
 	return t
 }
@@ -50,7 +50,7 @@ func newText(name string, into *memory) *text {
 // under notes that the lines that follow belong to a family of this type.
 func (t *text) under(kind string) {
 	if t.byType[kind] == nil {
-		t.byType[kind] = map[string]*series{}
+		t.byType[kind] = map[string]*packed{}
 	}
 	t.known = t.byType[kind]
 	t.last, t.lastOne = t.last[:0], nil
@@ -136,7 +136,7 @@ func (t *text) line(line []byte) error {
 
 // plain reads a line that has a known series, a number, a timestamp and
 // nothing else.
-func (t *text) plain(line []byte) (s *series, v float64, at int64, ok bool) {
+func (t *text) plain(line []byte) (s *packed, v float64, at int64, ok bool) {
 	var rest []byte
 	if n := len(t.last); n > 0 && len(line) > n && line[n] == ' ' && bytes.Equal(line[:n], t.last) {
 		s, rest = t.lastOne, line[n+1:]
@@ -219,13 +219,13 @@ func (t *text) entry(p textparse.Parser) error {
 	if t.timeless == nil {
 		t.timeless = t.refuse("%s has no timestamp, but others have", written)
 	}
-	if len(s.samples) > 0 {
+	if s.count > 0 {
 		return t.refuse("%s comes again and has no timestamp: are these several scrapes in one file? %s", written, advice)
 	}
 	return t.into.add(s, 0, v)
 }
 
-func (t *text) add(s *series, v float64, at int64) error {
+func (t *text) add(s *packed, v float64, at int64) error {
 	t.timed = true
 	if err := t.into.add(s, at, v); err != nil {
 		return t.refuse("%v", err)
@@ -267,12 +267,13 @@ func (t *text) instant() error {
 		return nil
 	}
 	for _, s := range t.into.series {
-		if len(s.samples) > 1 {
+		if s.count > 1 {
 			return t.timeless
 		}
 	}
 	for _, s := range t.into.series {
-		s.samples[0].t = 0
+		s.newest.t = 0
+		s.replace(points{s.newest})
 	}
 	t.into.first, t.into.last = 0, 0
 	return nil

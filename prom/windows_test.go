@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -182,11 +183,7 @@ func TestNothingIsKnownBeforehand(t *testing.T) {
 		m := d.history.(*memory)
 		edge := at(seconds).Start.Add(-shopTiming.Delay).UnixMilli()
 		for _, x := range m.series {
-			n := 0
-			for n < len(x.samples) && x.samples[n].t <= edge {
-				n++
-			}
-			x.samples = x.samples[:n]
+			x.replace(slices.DeleteFunc(x.points(), func(p point) bool { return p.t > edge }))
 		}
 		cut := gather(t, d, s, span10(40, seconds))
 		if diff := cmp.Diff(all[:len(cut)], cut, cmpopts.EquateNaNs()); diff != "" {
