@@ -205,3 +205,20 @@ func TestBlocksOfARunningServer(t *testing.T) {
 		t.Errorf("ends at %s: the head was read", end)
 	}
 }
+
+// What a real Prometheus federates has timestamps, in milliseconds; one such
+// scrape is an instant, and several of them in one file are a history.
+func TestFederation(t *testing.T) {
+	server, _ := serveBlocks(t, t.TempDir(), true)
+	federate := func() string { return get(t, server+"/federate?match[]=up") }
+	first, second := "", ""
+	until(t, "scraped", func() bool { first = federate(); return strings.Contains(first, "up{") })
+	if d := open(t, keep(t, first)); !d.Instant() {
+		t.Errorf("one scrape is taken for a history: %s", first)
+	}
+	until(t, "scraped again", func() bool { second = federate(); return second != first && strings.Contains(second, "up{") })
+	d := open(t, keep(t, first+second))
+	if start, end := d.Span(); d.Instant() || !start.Before(end) || time.Since(end).Abs() > time.Hour {
+		t.Errorf("from %s to %s, instant: %t", start, end, d.Instant())
+	}
+}

@@ -1,6 +1,7 @@
 // Package prom has Prometheus on one side and mesh.Window on the other: it
-// reads dumps (OpenMetrics, query_range JSON, TSDB blocks) and asks live
-// servers, and in both cases runs the queries of a schema, PromQL, and lays
+// reads dumps (OpenMetrics, the Prometheus text format, the JSON of query_range
+// and of VictoriaMetrics' export, TSDB blocks) and asks live servers, and in
+// both cases runs the queries of a schema, PromQL, and lays
 // their results out as windows.
 //
 // Offline the queries run on Prometheus' own engine, so that what is trained

@@ -324,7 +324,8 @@ func TestEverySeriesHasItsOwnPulse(t *testing.T) {
 }
 
 func FuzzOpen(f *testing.F) {
-	for _, seed := range []string{small, zipped(small), "", "{", `{"up", a="b"} 1 1` + "\n# EOF", "# EOF\n", "a 1 1\n# EOF\n\n",
+	for _, seed := range []string{small, zipped(small), squeezed(small), smallProm, smallExport, smallAnswer, strings.ReplaceAll(smallProm, "\n", "\r\n"), "up 1\n", "up 1\nup 1\n", "",
+		`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"a"},"histograms":[[1,{"count":"3","sum":"3","buckets":[[0,"1","2","3"]]}]]}]}}`, "{", `{"up", a="b"} 1 1` + "\n# EOF", "# EOF\n", "a 1 1\n# EOF\n\n",
 		`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"up"},"values":[[1,"1"]]}]}}`} {
 		f.Add([]byte(seed))
 	}

@@ -67,7 +67,7 @@ func (a *answer) addTo(into *memory) error {
 	if a.Data.Type != "matrix" {
 		return fmt.Errorf("the answer is a %q, which is one instant; want a \"matrix\": ask query_range", a.Data.Type)
 	}
-	var rows []model.SampleStream
+	var rows []answerRow
 	if err := json.Unmarshal(a.Data.Result, &rows); err != nil {
 		return fmt.Errorf("the result is no matrix: %w", err)
 	}
@@ -92,6 +92,25 @@ func (a *answer) addTo(into *memory) error {
 		}
 	}
 	return nil
+}
+
+// answerRow is a model.SampleStream whose numbers are read without reflection,
+// which takes most of the time otherwise.
+type answerRow struct {
+	Metric     model.Metric                `json:"metric"`
+	Values     []answerPair                `json:"values"`
+	Histograms []model.SampleHistogramPair `json:"histograms"`
+}
+
+type answerPair model.SamplePair
+
+// UnmarshalJSON reads [seconds, "value"].
+func (p *answerPair) UnmarshalJSON(pair []byte) error {
+	at, v, ok := bytes.Cut(bytes.Trim(pair, "[]"), []byte(","))
+	if !ok {
+		return fmt.Errorf("%s is no pair of a time and a value", short(string(pair)))
+	}
+	return errors.Join(p.Timestamp.UnmarshalJSON(bytes.TrimSpace(at)), p.Value.UnmarshalJSON(bytes.TrimSpace(v)))
 }
 
 func plain(m model.Metric) labels.Labels {

@@ -58,11 +58,15 @@ func (t *text) under(kind string) {
 
 // readText reads all of r; name is for errors, which name the line.
 func readText(ctx context.Context, name string, r io.Reader, into *memory) error {
-	t := newText(name, into)
-	buffer := make([]byte, 0, pieceLength)
+	return newText(name, into).read(ctx, r, pieceLength)
+}
+
+// read reads all of r in pieces of whole lines.
+func (t *text) read(ctx context.Context, r io.Reader, piece int) error {
+	buffer := make([]byte, 0, piece)
 	for {
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", t.file, err)
 		}
 		var err error
 		buffer, err = fill(buffer, r)
@@ -87,7 +91,7 @@ func readText(ctx context.Context, name string, r io.Reader, into *memory) error
 		case err != nil:
 			return t.end(buffer, err)
 		case len(buffer) == longestLine:
-			return fmt.Errorf("%s:%d: the line is longer than %d MiB: not %s", name, t.lines+1, longestLine>>20, t.name)
+			return fmt.Errorf("%s:%d: the line is longer than %d MiB: not %s", t.file, t.lines+1, longestLine>>20, t.name)
 		case len(buffer) == cap(buffer):
 			buffer = append(make([]byte, 0, 2*cap(buffer)), buffer...)
 		}
