@@ -17,6 +17,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/fairway-mesh/fairway/datasets"
 	"github.com/fairway-mesh/fairway/mesh"
 )
 
@@ -27,6 +28,7 @@ type Config struct {
 	Seed     uint64
 	// Faults is how many are injected; negative: as many as suit the duration.
 	Faults   int
+	Part     datasets.Part // what the recording is for; None: to be cut by time
 	Services []Service
 	// EndpointCommand runs ServeEndpoint; the Spec is appended as one more
 	// argument, in JSON. The program's path is absolute or found in PATH.
@@ -68,8 +70,9 @@ const ScrapeInterval = 2 * time.Second
 
 // DefaultConfig has two services. Each is sized so that an endpoint with an
 // equal share is busy for about a fifth of its capacity, and one with the
-// largest share is overloaded when the day is at its height, only then. With
-// rates twice as high a fifth of the requests failed without any fault.
+// largest share is overloaded when a burst falls on the height of the day, and
+// hardly before. With rates twice as high a fifth of the requests failed
+// without any fault.
 func DefaultConfig() Config {
 	return Config{
 		Duration: 50 * time.Minute,
@@ -80,7 +83,7 @@ func DefaultConfig() Config {
 		MinKept:      2 * time.Minute,
 
 		Services: []Service{
-			{Name: "checkout", Rate: 42, Classes: classes("/cart", "/quote", "/order"), Endpoints: []Endpoint{
+			{Name: "checkout", Rate: 38, Classes: classes("/cart", "/quote", "/order"), Endpoints: []Endpoint{
 				endpoint("checkout-1", "v1", "z1", 115*time.Millisecond, 4),
 				endpoint("checkout-2", "v1", "z2", 115*time.Millisecond, 4),
 				endpoint("checkout-3", "v1", "z3", 125*time.Millisecond, 4),
@@ -88,7 +91,7 @@ func DefaultConfig() Config {
 				endpoint("checkout-5", "v2", "z2", 80*time.Millisecond, 3),
 				endpoint("checkout-6", "v3", "z3", 165*time.Millisecond, 5),
 			}},
-			{Name: "catalog", Rate: 26, Classes: classes("/item", "/search", "/import"), Endpoints: []Endpoint{
+			{Name: "catalog", Rate: 23, Classes: classes("/item", "/search", "/import"), Endpoints: []Endpoint{
 				endpoint("catalog-1", "a", "z1", 150*time.Millisecond, 3),
 				endpoint("catalog-2", "a", "z2", 150*time.Millisecond, 3),
 				endpoint("catalog-3", "a", "z3", 160*time.Millisecond, 3),
