@@ -189,6 +189,9 @@ func TestSplitLeavesPurgeGaps(t *testing.T) {
 	r := openTest(t, writeRecording(t, constant, nil))
 	timing := r.Timing(0, 0)
 	s := r.Split(timing)
+	if got := s.Whole(); got != None {
+		t.Errorf("a recording that is cut is whole for %v", got)
+	}
 	for _, gap := range []time.Duration{s.ValidationStart.Sub(s.TrainEnd), s.TestStart.Sub(s.ValidationEnd)} {
 		if gap < timing.Purge() {
 			t.Errorf("gap of %v; want at least %v", gap, timing.Purge())
@@ -213,6 +216,9 @@ func TestSplitOfOnePart(t *testing.T) {
 			if got := s.Part(at); got != part {
 				t.Errorf("a recording for %v has part %v at %v", part, got, at)
 			}
+		}
+		if got := s.Whole(); got != part {
+			t.Errorf("a recording for %v is whole for %v", part, got)
 		}
 		if got := s.Part(s.End.Add(2)); got != None {
 			t.Errorf("a recording for %v has part %v after its end", part, got)

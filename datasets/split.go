@@ -80,6 +80,19 @@ func (r *Recording) Split(t mesh.Timing) Split {
 	return s
 }
 
+// Whole is the part that all of the recording is, or None.
+func (s *Split) Whole() Part {
+	switch {
+	case s.TrainEnd.After(s.End):
+		return Train
+	case s.TrainEnd.After(s.Start):
+		return None
+	case s.ValidationEnd.After(s.End):
+		return Validation
+	}
+	return Test
+}
+
 // whole is the split of a recording that is one part: the others have no time.
 func whole(part Part, start, end time.Time) Split {
 	s := Split{Start: start, TrainEnd: start, ValidationStart: start, ValidationEnd: start, TestStart: start, End: end}
