@@ -35,7 +35,7 @@ func openFolder(ctx context.Context, path string) (*Dump, error) {
 	}
 	d := newDump(b, b.first, b.last, b.interval, b.slowest, b.Close)
 	if hasLog(path) {
-		d.Notes = append(d.Notes, fmt.Sprintf("%s: the newest samples, which are only in the write-ahead log (wal, chunks_head) and in no block yet, are not read; to have them too take a snapshot (%s) and give its folder", path, snapshot))
+		d.Notes = append(d.Notes, fmt.Sprintf("%s: samples that are only in the write-ahead log (wal, chunks_head), the newest two to three hours of a server, are not read; to have them too take a snapshot (%s) and give its folder", path, snapshot))
 	}
 	return d, nil
 }

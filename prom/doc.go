@@ -1,8 +1,8 @@
 // Package prom has Prometheus on one side and mesh.Window on the other: it
 // reads dumps (OpenMetrics, the Prometheus text format, the JSON of query_range
 // and of VictoriaMetrics' export, TSDB blocks) and asks live servers, and in
-// both cases runs the queries of a schema, PromQL, and lays
-// their results out as windows.
+// both cases runs the queries of a schema, PromQL, and lays their results out
+// as windows.
 //
 // Offline the queries run on Prometheus' own engine, so that what is trained
 // on is what a server would have answered. Two differences are handled here:

@@ -8,6 +8,7 @@ import (
 	"math"
 	"unsafe"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
 	"github.com/prometheus/prometheus/model/value"
@@ -214,6 +215,12 @@ func (t *text) entry(p textparse.Parser) error {
 	if s == nil {
 		var l labels.Labels
 		p.Labels(&l)
+		if twice, is := l.HasDuplicateLabelNames(); is {
+			return t.refuse("%s has the label %s twice", written, twice)
+		}
+		if l.Get(model.MetricNameLabel) == "" {
+			return t.refuse("%s has no metric name", written)
+		}
 		s = t.into.open(l)
 		t.known[string(written)] = s
 	}
