@@ -183,6 +183,10 @@ func TestBlocksOfARunningServer(t *testing.T) {
 	if err := process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	until(t, "stopped", func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", process.Pid))
+		return err == nil && strings.Contains(string(stat), ") T ")
+	})
 	before := states(t, dir)
 	d, err := Open(t.Context(), dir)
 	if err == nil {

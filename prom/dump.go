@@ -90,11 +90,11 @@ func (d *Dump) Query(t mesh.Timing) Query {
 
 // Range implements Source. The resolution is a millisecond.
 func (d *Dump) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration) (Matrix, error) {
-	start, end = start.Truncate(time.Millisecond), end.Truncate(time.Millisecond)
-	n := steps(start, end, step)
-	if n > 1 && d.Instant() {
+	if steps(start, end, step) > 1 && d.Instant() {
 		return nil, fmt.Errorf("query %q: %w", expr, ErrInstant)
 	}
+	start, end = start.Truncate(time.Millisecond), end.Truncate(time.Millisecond)
+	n := steps(start, end, step)
 	if step <= 0 {
 		step = time.Second // one evaluation: any step will do
 	}

@@ -38,7 +38,6 @@ type text struct {
 	family   []byte // the last "# TYPE" line, on which the next lines depend
 	over     bool   // "# EOF" was read
 	piece    []byte // scratch
-	timed    bool   // a sample had a timestamp
 	timeless error  // about the first sample that had none
 }
 
@@ -237,7 +236,6 @@ func (t *text) entry(p textparse.Parser) error {
 }
 
 func (t *text) add(s *packed, v float64, at int64) error {
-	t.timed = true
 	if err := t.into.add(s, at, v); err != nil {
 		return t.refuse("%v", err)
 	}

@@ -37,7 +37,8 @@ func serve(t testing.TB, ready, program string, args func(address string) []stri
 	}
 	t.Cleanup(func() {
 		run.Process.Signal(syscall.SIGTERM)
-		run.Wait() // says "signal: terminated" or exit status 0
+		run.Process.Signal(syscall.SIGCONT) // a test may have stopped it
+		run.Wait()                          // says "signal: terminated" or exit status 0
 	})
 	until(t, program+" ready", func() bool {
 		r, err := http.Get("http://" + address + ready)
