@@ -12,8 +12,8 @@ import (
 )
 
 // packed is one recorded series. Once sealed its samples ascend in time.
-// Numbers are kept as Prometheus keeps them, in chunks: two bytes each instead
-// of sixteen where a counter is scraped at an even pace.
+// Numbers are kept as Prometheus keeps them, in chunks: about three bytes each
+// instead of sixteen, all told, in a recording of the lab.
 type packed struct {
 	labels     labels.Labels
 	count      int                  // samples, with stale markers
