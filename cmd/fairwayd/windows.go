@@ -59,15 +59,24 @@ const detecting = 10 * time.Second
 
 // poll asks a Prometheus server at each step.
 func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) (*source, error) {
-	server, err := prom.Dial(o.prometheus)
+	connection, err := prom.LoadConnection(o.prometheus)
 	if err != nil {
 		return nil, fmt.Errorf("--prometheus: %w", err)
+	}
+	server, err := prom.Connect(connection, prom.LiveLimits())
+	if err != nil {
+		return nil, fmt.Errorf("--prometheus: %w", err)
+	}
+	if schema == nil && connection.Schema != "" {
+		if schema, err = prom.LoadSchema(connection.Schema); err != nil {
+			return nil, fmt.Errorf("--prometheus: %w", err)
+		}
 	}
 	if schema == nil {
 		ctx, cancel := context.WithTimeout(ctx, detecting)
 		defer cancel()
 		if schema, err = prom.Detect(ctx, server); err != nil {
-			return nil, fmt.Errorf("--prometheus %s: %w (or name the schema with --schema)", o.prometheus, err)
+			return nil, fmt.Errorf("--prometheus: %w (or name the schema with --schema)", err)
 		}
 	}
 	timing := mesh.Timing{Step: schema.Step, Range: schema.Range}
