@@ -94,7 +94,9 @@ func (g gap) String() string {
 	return fmt.Sprintf("no sample of any metric between %s and %s: nothing was scraped then, or the server has it no more", g.From.Format(time.RFC3339), g.To.Format(time.RFC3339))
 }
 
-func (g *growing) path(parts ...string) string { return filepath.Join(append([]string{g.dir}, parts...)...) }
+func (g *growing) path(parts ...string) string {
+	return filepath.Join(append([]string{g.dir}, parts...)...)
+}
 
 // openGrowing takes hold of a directory, new, empty, or with a recording that
 // was begun here, and tidies up after a process that was killed.

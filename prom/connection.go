@@ -135,7 +135,7 @@ func (c *Connection) url() (*url.URL, error) {
 		return nil, errors.New("the URL of Prometheus is missing; " + want)
 	}
 	u, err := url.Parse(c.Address)
-	if err != nil && strings.Contains(c.Address, "@") {
+	if strings.Contains(c.Address, "@") && (err != nil || u.User == nil) {
 		return nil, errors.New("the URL of Prometheus is none (not shown: it may hold a password); write special characters as %40 and the like; " + want)
 	}
 	if err != nil {

@@ -73,7 +73,9 @@ func (a *Archive) Span() (start, end time.Time) { return a.start, a.end }
 func (a *Archive) ScrapeInterval() time.Duration { return a.interval }
 
 // Metrics implements Source: those of the span.
-func (a *Archive) Metrics(ctx context.Context) ([]string, error) { return a.metrics(ctx, a.start, a.end) }
+func (a *Archive) Metrics(ctx context.Context) ([]string, error) {
+	return a.metrics(ctx, a.start, a.end)
+}
 
 // Measure finds the scrape interval of a schema's metrics.
 func (a *Archive) Measure(ctx context.Context, s *mesh.Schema) error {

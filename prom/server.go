@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -309,6 +310,10 @@ func explain(err error) error {
 	var certificate *tls.CertificateVerificationError
 	if errors.As(err, &certificate) {
 		return fmt.Errorf("%w: give its authority in a source file (http: tls_config: ca_file)", err)
+	}
+	var remote *net.OpError
+	if errors.As(err, &remote) && remote.Op == "remote error" {
+		return fmt.Errorf("%w: is the client certificate right (http: tls_config: cert_file and key_file of a source file)?", err)
 	}
 	if errors.Is(err, http.ErrSchemeMismatch) {
 		return fmt.Errorf("%w: write http:// instead of https://", err)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -126,11 +127,12 @@ func worthwhile(response *http.Response, body []byte, err error) bool {
 func temporary(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
+	var remote *net.OpError // Op "remote error": the server's TLS refuses
 	var file *fs.PathError
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, http.ErrSchemeMismatch),
-		errors.As(err, &certificate), errors.As(err, &record), errors.As(err, &alert), errors.As(err, &file):
+		errors.As(err, &certificate), errors.As(err, &record), errors.As(err, &file),
+		errors.As(err, &remote) && remote.Op == "remote error":
 		return false
 	}
 	return true

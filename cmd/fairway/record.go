@@ -42,7 +42,7 @@ server is asked, and nothing is copied.`,
 			if err := needed(cmd, "prometheus", "out"); err != nil {
 				return err
 			}
-			return record(cmd.Context(), cmd.ErrOrStderr(), cfg, server, since)
+			return recordServer(cmd.Context(), cmd.ErrOrStderr(), cfg, server, since)
 		},
 	}
 	flags := cmd.Flags()
@@ -58,7 +58,7 @@ server is asked, and nothing is copied.`,
 	return cmd
 }
 
-func record(ctx context.Context, stderr io.Writer, cfg datasets.RecordConfig, server, since string) error {
+func recordServer(ctx context.Context, stderr io.Writer, cfg datasets.RecordConfig, server, since string) error {
 	var err error
 	if cfg.Connection, err = prom.LoadConnection(server); err != nil {
 		return usageError{fmt.Errorf("--prometheus: %w", err)}
