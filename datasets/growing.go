@@ -49,6 +49,7 @@ type recordState struct {
 	Schema          string    `json:"schema"`
 	SchemaHash      string    `json:"schema_hash"`
 	ScrapeIntervalS float64   `json:"scrape_interval_s"`
+	SlowestS        float64   `json:"slowest_scrape_interval_s"`
 	Start           time.Time `json:"start"` // exclusive
 	Until           time.Time `json:"until"`
 	Last            time.Time `json:"last"` // newest sample
@@ -62,6 +63,10 @@ const recordFormat = "fairway-record/1"
 
 func (s *recordState) interval() time.Duration {
 	return time.Duration(s.ScrapeIntervalS * float64(time.Second))
+}
+
+func (s *recordState) slowest() time.Duration {
+	return time.Duration(s.SlowestS * float64(time.Second))
 }
 
 // continues reports why a recording cannot go on with another source.
@@ -84,7 +89,8 @@ type piece struct {
 	block prom.Block
 }
 
-// gap is a time of more than three scrape intervals without any sample.
+// gap is a time of more than three scrape intervals, the usual ones, without
+// any sample.
 type gap struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`

@@ -61,8 +61,8 @@ type RecordProgress struct {
 // Record pulls the raw samples of all metrics that a schema names from a
 // server into a recording. It pulls a piece of time after the other, each
 // complete before the next, and takes the newest samples only when they are
-// one scrape interval and the delay old by the server's own clock: nothing is
-// added to that time any more.
+// the longest scrape interval and the delay old by the server's own clock:
+// nothing is added to that time any more.
 //
 // It can be killed at any instant; called again it continues where the last
 // whole piece ends (see growing). Where the server has nothing, the manifest
@@ -138,7 +138,7 @@ func (r *recorder) run(ctx context.Context) error {
 // limit is the time up to which samples are complete.
 func (r *recorder) limit(ctx context.Context) (time.Time, error) {
 	now, err := r.server.Now(ctx)
-	return now.Add(-r.growing.state.interval() - r.cfg.Delay).Truncate(time.Millisecond), err
+	return now.Add(-r.growing.state.slowest() - r.cfg.Delay).Truncate(time.Millisecond), err
 }
 
 // advance pulls whole pieces up to the limit. A piece ends where a block does
@@ -276,12 +276,12 @@ func (r *recorder) settle(ctx context.Context) error {
 		start = now.Add(-c.Since)
 	}
 	// The samples of a span that begins now are still to come.
-	interval, err := r.server.Interval(ctx, r.schema, earlier(start, now.Add(-10*time.Minute)), earlier(now, c.End))
+	usual, slowest, err := r.server.Intervals(ctx, r.schema, earlier(start, now.Add(-10*time.Minute)), earlier(now, c.End))
 	if err != nil {
 		return err
 	}
 	return r.growing.begin(recordState{
-		Source: c.Identity(), Schema: r.schema.Name, SchemaHash: r.schema.Hash(), ScrapeIntervalS: interval.Seconds(),
+		Source: c.Identity(), Schema: r.schema.Name, SchemaHash: r.schema.Hash(), ScrapeIntervalS: usual.Seconds(), SlowestS: slowest.Seconds(),
 		Start: start.UTC().Truncate(time.Millisecond), MadeBy: r.cfg.MadeBy,
 	}, text)
 }

@@ -147,20 +147,25 @@ func (c *Connection) url() (*url.URL, error) {
 	return u, nil
 }
 
-// Identity tells servers, and tenants of one server, apart: the URL without
-// credentials, and the headers that are no secrets.
+// Identity tells servers, and tenants of one server, apart: the URL and the
+// user without the password, and the headers that are no secrets.
 func (c *Connection) Identity() string {
 	u, err := c.url()
 	if err != nil {
 		return ""
 	}
-	u.User = nil
+	if name := u.User.Username(); name != "" {
+		u.User = url.User(name)
+	} else if u.User = nil; c.HTTP.BasicAuth != nil && c.HTTP.BasicAuth.Username != "" {
+		u.User = url.User(c.HTTP.BasicAuth.Username)
+	}
 	id := strings.TrimRight(u.String(), "/")
 	if c.HTTP.HTTPHeaders == nil {
 		return id
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.HTTP.HTTPHeaders.Headers)) {
-		if values := c.HTTP.HTTPHeaders.Headers[name].Values; len(values) > 0 {
+		h := c.HTTP.HTTPHeaders.Headers[name]
+		if values := slices.Concat(h.Values, h.Files); len(values) > 0 {
 			id += fmt.Sprintf(" %s=%s", strings.ToLower(name), strings.Join(values, ","))
 		}
 	}

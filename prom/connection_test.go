@@ -98,7 +98,7 @@ func TestLoadConnectionHidesPasswords(t *testing.T) {
 		}
 	}
 	c, err := LoadConnection("http://u:hunter22@y/")
-	if err != nil || c.Identity() != "http://y" {
+	if err != nil || c.Identity() != "http://u@y" {
 		t.Errorf("identity %q, %v", c.Identity(), err)
 	}
 }

@@ -3,10 +3,12 @@ package prom
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/fairway-mesh/fairway/mesh"
 )
@@ -28,6 +30,8 @@ type History interface {
 type Archive struct {
 	*Server
 	start, end time.Time
+	settled    time.Time
+	identity   string
 	interval   time.Duration
 }
 
@@ -48,13 +52,13 @@ func OpenArchive(ctx context.Context, c *Connection, l Limits) (*Archive, error)
 	if err != nil {
 		return nil, err
 	}
-	a := &Archive{Server: s, start: c.Start, end: c.End}
+	now, err := s.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a := &Archive{Server: s, start: c.Start, end: c.End, settled: now.Add(-settling), identity: c.Identity()}
 	if a.end.IsZero() {
-		now, err := s.Now(ctx)
-		if err != nil {
-			return nil, err
-		}
-		a.end = now.Add(-settling)
+		a.end = a.settled
 	}
 	if a.start.IsZero() {
 		a.start = a.end.Add(-c.Since)
@@ -69,6 +73,10 @@ func OpenArchive(ctx context.Context, c *Connection, l Limits) (*Archive, error)
 // Span implements History.
 func (a *Archive) Span() (start, end time.Time) { return a.start, a.end }
 
+// Identity names the server and the tenant, and the time up to which what it
+// holds will not change any more, unless it forgets it.
+func (a *Archive) Identity() (name string, settled time.Time) { return a.identity, a.settled }
+
 // ScrapeInterval implements History: what Measure found.
 func (a *Archive) ScrapeInterval() time.Duration { return a.interval }
 
@@ -79,43 +87,57 @@ func (a *Archive) Metrics(ctx context.Context) ([]string, error) {
 
 // Measure finds the scrape interval of a schema's metrics.
 func (a *Archive) Measure(ctx context.Context, s *mesh.Schema) error {
-	interval, err := a.Server.Interval(ctx, s, a.start, a.end)
-	a.interval = interval
+	usual, _, err := a.Intervals(ctx, s, a.start, a.end)
+	a.interval = usual
 	return err
 }
 
-// Interval is the median time between two samples of a few series that the
-// schema names, or else of up, near the end of the span from start to end, or
-// where nothing is there, earlier.
-func (s *Server) Interval(ctx context.Context, schema *mesh.Schema, start, end time.Time) (time.Duration, error) {
+// Intervals returns the median time between two samples, of a few series of
+// each metric that the schema names, and that of the slowest of them. They are
+// measured near the end of the span from start to end, or where nothing is
+// there, earlier in it.
+func (s *Server) Intervals(ctx context.Context, schema *mesh.Schema, start, end time.Time) (usual, slowest time.Duration, err error) {
 	selectors, err := Selectors(schema)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
+	const short, long = 10 * time.Minute, 2 * time.Hour
 	span := end.Sub(start)
-	for _, look := range []struct{ back, length time.Duration }{{0, 10 * time.Minute}, {0, 2 * time.Hour}, {span / 2, 2 * time.Hour}, {span - 2*time.Hour, 2 * time.Hour}} {
-		look.length = min(look.length, span)
+	for _, look := range []struct{ back, length time.Duration }{{0, short}, {0, long}, {span / 2, long}, {span - long, long}} {
+		var mu sync.Mutex
+		var all []int64
+		g, ctx := errgroup.WithContext(ctx)
+		g.SetLimit(s.limits.Parallel)
 		for _, selector := range selectors {
-			gaps, err := s.someGaps(ctx, selector, end.Add(-max(look.back, 0)), look.length)
-			if err != nil {
-				return 0, fmt.Errorf("find the scrape interval: %w", err)
-			}
-			if len(gaps) > 0 {
-				return time.Duration(median(gaps)) * time.Millisecond, nil
-			}
+			g.Go(func() error {
+				series, err := s.someGaps(ctx, selector, end.Add(-max(look.back, 0)), min(look.length, span))
+				mu.Lock()
+				defer mu.Unlock()
+				for _, gaps := range series {
+					all = append(all, gaps...)
+					slowest = max(slowest, time.Duration(median(gaps))*time.Millisecond)
+				}
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return 0, 0, fmt.Errorf("find the scrape interval: %w", err)
+		}
+		if len(all) > 0 {
+			return time.Duration(median(all)) * time.Millisecond, slowest, nil
 		}
 	}
-	return 0, fmt.Errorf("%s: no series that schema %s names has two samples within two hours, from %s to %s: the scrape interval cannot be found; is it the right span, and the right tenant?",
+	return 0, 0, fmt.Errorf("%s: no series that schema %s names has two samples within two hours, from %s to %s: the scrape interval cannot be found; is it the right span, and the right tenant?",
 		s, schema.Name, start.UTC().Format(time.RFC3339), end.UTC().Format(time.RFC3339))
 }
 
-// fewSeries is how many series are read for the scrape interval.
-const fewSeries = 5
+// fewSeries is how many series of a selector are read for the scrape interval.
+const fewSeries = 3
 
 // someGaps returns the times between the samples of a few series of a
-// selector. Which series it has is asked first, so that never all of them are
-// transferred.
-func (s *Server) someGaps(ctx context.Context, selector string, end time.Time, length time.Duration) ([]int64, error) {
+// selector, for each series. Which ones it has is asked first, so that never
+// all of them are transferred.
+func (s *Server) someGaps(ctx context.Context, selector string, end time.Time, length time.Duration) ([][]int64, error) {
 	within := model.Duration(length)
 	rows, err := s.Range(ctx, fmt.Sprintf("topk(%d, count_over_time(%s[%s]))", fewSeries, selector, within), end, end, 0)
 	if err != nil {
@@ -125,7 +147,7 @@ func (s *Server) someGaps(ctx context.Context, selector string, end time.Time, l
 	if err != nil {
 		return nil, err
 	}
-	var gaps []int64
+	var all [][]int64
 	for _, row := range rows {
 		matchers := []*labels.Matcher{}
 		if name != "" {
@@ -141,10 +163,14 @@ func (s *Server) someGaps(ctx context.Context, selector string, end time.Time, l
 			return nil, err
 		}
 		for _, x := range raw.series {
+			var gaps []int64
 			for i := 1; i < len(x.samples); i++ {
 				gaps = append(gaps, x.samples[i].t-x.samples[i-1].t)
 			}
+			if len(gaps) > 0 {
+				all = append(all, gaps)
+			}
 		}
 	}
-	return gaps, nil
+	return all, nil
 }

@@ -119,7 +119,7 @@ func (s *Server) metrics(ctx context.Context, start, end time.Time) ([]string, e
 	return names, nil
 }
 
-// Range implements Source. A long range is cut into parts that the server
+// Range implements Source. A long range is cut into shards that the server
 // grants, and those that turn out too heavy into halves; each step is asked
 // for in one of them.
 func (s *Server) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration) (Matrix, error) {
@@ -131,41 +131,41 @@ func (s *Server) Range(ctx context.Context, expr string, start, end time.Time, s
 	if step > 0 {
 		width = max(1, min(width, int(s.limits.Span/step)))
 	}
-	parts := make([][]part, (n+width-1)/width)
+	shards := make([][]shard, (n+width-1)/width)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(s.limits.Parallel)
-	for i := range parts {
-		first := i * n / len(parts)
+	for i := range shards {
+		first := i * n / len(shards)
 		g.Go(func() (err error) {
-			parts[i], err = s.ask(ctx, query{expr, start, step}, first, (i+1)*n/len(parts)-first)
+			shards[i], err = s.ask(ctx, question{expr, start, step}, first, (i+1)*n/len(shards)-first)
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, fmt.Errorf("%s: query %q: %w", s.url, expr, err)
 	}
-	return join(slices.Concat(parts...), n), nil
+	return join(slices.Concat(shards...), n), nil
 }
 
-// query is a range query of which parts are asked for.
-type query struct {
+// question is a range query of which shards are asked for.
+type question struct {
 	expr  string
 	start time.Time
 	step  time.Duration
 }
 
-// part is the answer for the steps from first on; of each row those many that
-// its values are.
-type part struct {
+// shard is the answer for some of the steps, from first on: as many as a row has
+// values.
+type shard struct {
 	first int
 	rows  Matrix
 }
 
 // ask asks for n steps from the first on.
-func (s *Server) ask(ctx context.Context, q query, first, n int) ([]part, error) {
+func (s *Server) ask(ctx context.Context, q question, first, n int) ([]shard, error) {
 	rows, err := s.evaluate(ctx, q.expr, q.start.Add(time.Duration(first)*q.step), n, q.step)
 	if err == nil {
-		return []part{{first, rows}}, nil
+		return []shard{{first, rows}}, nil
 	}
 	if n == 1 || !heavy(err) || ctx.Err() != nil {
 		return nil, err
@@ -222,10 +222,10 @@ func (s *Server) evaluate(ctx context.Context, expr string, start time.Time, n i
 
 var errHistogram = errors.New("the answer is a native histogram; put histogram_quantile, histogram_sum or the like around it")
 
-// join lays the parts of an answer over n steps side by side.
-func join(parts []part, n int) Matrix {
-	if len(parts) == 1 {
-		return parts[0].rows
+// join lays the shards of an answer over n steps side by side.
+func join(shards []shard, n int) Matrix {
+	if len(shards) == 1 {
+		return shards[0].rows
 	}
 	type found struct {
 		labels labels.Labels
@@ -233,7 +233,7 @@ func join(parts []part, n int) Matrix {
 	}
 	rows := map[uint64][]*found{}
 	var all []*found
-	for _, p := range parts {
+	for _, p := range shards {
 		for _, row := range p.rows {
 			l := labels.FromMap(row.Labels)
 			same := rows[l.Hash()]

@@ -198,7 +198,7 @@ func (z unpacking) RoundTrip(req *http.Request) (*http.Response, error) {
 	response.Header.Del("Content-Encoding")
 	response.Header.Del("Content-Length")
 	response.ContentLength = -1
-	response.Body = unzipped{unpacked, response.Body}
+	response.Body = unpackedBody{unpacked, response.Body}
 	return response, nil
 }
 
@@ -208,7 +208,7 @@ func (z unpacking) CloseIdleConnections() {
 	}
 }
 
-type unzipped struct {
+type unpackedBody struct {
 	io.Reader
 	io.Closer
 }

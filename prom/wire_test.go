@@ -267,11 +267,9 @@ func TestPartialAnswers(t *testing.T) {
 	}
 }
 
-// answers is a server without a network.
-type answers func(attempt int) (*http.Response, error)
-
+// canned is a server without a network.
 type canned struct {
-	answer answers
+	answer func(attempt int) (*http.Response, error)
 	count  int
 	times  []time.Time
 }
@@ -351,7 +349,7 @@ func TestLimitsValidate(t *testing.T) {
 
 func TestJoin(t *testing.T) {
 	a, b := map[string]string{"pod": "a"}, map[string]string{"pod": "b"}
-	got := join([]part{{0, Matrix{{b, []float64{1, 2}}}}, {2, Matrix{{a, []float64{5}}, {b, []float64{3}}}}}, 3)
+	got := join([]shard{{0, Matrix{{b, []float64{1, 2}}}}, {2, Matrix{{a, []float64{5}}, {b, []float64{3}}}}}, 3)
 	if len(got) != 2 || got[0].Labels["pod"] != "a" || fmt.Sprint(got[1].Values) != "[1 2 3]" || got[0].Values[2] != 5 || !math.IsNaN(got[0].Values[0]) {
 		t.Errorf("got %v", got)
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"maps"
 	"math"
@@ -27,13 +28,13 @@ import (
 	"github.com/fairway-mesh/fairway/datasets"
 )
 
-// TestMain makes the test binary the program itself where a test needs one
-// that it can kill.
-func TestMain(m *testing.M) {
+// TestProgram is no test: run by itself, it is the program, so that a test has
+// one that it can kill.
+func TestProgram(*testing.T) {
 	if os.Getenv("FAIRWAY_TEST_PROGRAM") == "1" {
+		os.Args = append([]string{"fairway"}, flag.Args()...)
 		main()
 	}
-	os.Exit(m.Run())
 }
 
 const recordedSchema = `name: shop
@@ -113,7 +114,7 @@ func program(t *testing.T, log *bytes.Buffer, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self, args...)
+	cmd := exec.Command(self, append([]string{"-test.run=^TestProgram$", "--"}, args...)...)
 	cmd.Env = append(os.Environ(), "FAIRWAY_TEST_PROGRAM=1")
 	cmd.Stderr = log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
