@@ -87,7 +87,7 @@ func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) 
 		return nil, fmt.Errorf("schema %s has no step or no range; add both to its file", schema.Name)
 	}
 	return &source{
-		schema: schema, timing: timing,
+		schema: schema, timing: timing, close: server.Close,
 		windows: func(ctx context.Context) iter.Seq2[mesh.Window, error] {
 			return prom.Poll(ctx, server, schema, timing, ticks(ctx, timing.Step))
 		},
