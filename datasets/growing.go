@@ -37,6 +37,7 @@ import (
 type growing struct {
 	dir     string
 	release func() error
+	made    bool // the directory was not there before
 	begun   bool // record.json exists
 	state   recordState
 	blocks  []piece // in order of time
@@ -108,6 +109,9 @@ func (g *growing) path(parts ...string) string {
 // was begun here, and tidies up after a process that was killed.
 func openGrowing(dir string) (*growing, error) {
 	g := &growing{dir: dir}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		g.made = true
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -435,4 +439,14 @@ func syncDir(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-func (g *growing) close() error { return g.release() }
+// close lets the directory go. Nothing is left where nothing was begun.
+func (g *growing) close() error {
+	var err error
+	if !g.begun {
+		err = errors.Join(os.RemoveAll(g.path("tmp")), os.RemoveAll(g.path("blocks")), os.RemoveAll(g.path("schema.yaml")), os.Remove(g.path("lock")))
+		if g.made {
+			err = errors.Join(err, os.Remove(g.dir))
+		}
+	}
+	return errors.Join(err, g.release())
+}

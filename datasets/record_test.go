@@ -305,6 +305,9 @@ func TestRecordOfNothing(t *testing.T) {
 	if _, err := Record(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "scrape interval") {
 		t.Errorf("error %v", err)
 	}
+	if _, err := os.Stat(cfg.Out); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory is left: %v", err)
+	}
 }
 
 // A follower outlasts a server that is away, and catches up.
