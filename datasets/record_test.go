@@ -2,7 +2,6 @@ package datasets
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -63,6 +62,8 @@ func (s *scripted) answer(r *http.Request) string {
 		return `["requests_total","up"]`
 	case query == "time()":
 		return fmt.Sprintf(`{"resultType":"scalar","result":[0,"%.3f"]}`, float64(s.now.UnixMilli())/1000)
+	case strings.HasSuffix(r.URL.Path, "/query_range"):
+		return fmt.Sprintf(`{"resultType":"matrix","result":[{"metric":{%s},"values":[[%s,"1"]]}]}`, metric, r.FormValue("start"))
 	case raw == nil:
 		return fmt.Sprintf(`{"resultType":"vector","result":[{"metric":{%s},"value":[0,"1"]}]}`, metric)
 	}
@@ -406,7 +407,19 @@ func TestOpenSourceFile(t *testing.T) {
 	if r.Schema.Name != "shop" || r.Manifest.ScrapeIntervalS != 1 || !r.Manifest.Start.Equal(noon) || !r.Manifest.End.Equal(noon.Add(50*time.Second)) {
 		t.Errorf("manifest %+v, schema %s", r.Manifest, r.Schema.Name)
 	}
-	if text, err := json.Marshal(r.Manifest); err != nil {
-		t.Errorf("%s, %v", text, err)
+	n := 0
+	for w, err := range r.Windows(t.Context(), r.Timing(0, 0)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; w.Service != "cart" {
+			t.Errorf("window of %s", w.Service)
+		}
+	}
+	if n == 0 {
+		t.Error("no windows")
+	}
+	if _, err := Open(t.Context(), strings.Replace(s.url, "//", "//u:hunter22@", 1), ""); err == nil || !strings.Contains(err.Error(), "since") || strings.Contains(err.Error(), "hunter22") {
+		t.Errorf("a URL as a recording: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
@@ -54,6 +55,9 @@ func OpenWith(ctx context.Context, path string, schema *mesh.Schema) (*Recording
 
 func open(ctx context.Context, path string, schema func(*Recording) (*mesh.Schema, error)) (*Recording, error) {
 	r := &Recording{Path: path}
+	if strings.Contains(path, "://") { // not shown: it may hold a password
+		return nil, errors.New("a URL does not say which part of its history is meant: write it into a source file, as prometheus: URL and since: 14d, and give that")
+	}
 	var err error
 	dump := path
 	if _, stat := os.Stat(filepath.Join(path, "manifest.json")); stat == nil {

@@ -10,7 +10,7 @@ type Limits struct {
 	Parallel int           // requests at once
 	Points   int           // steps of one range query, at most; servers refuse more than 11,000
 	Span     time.Duration // time that one request covers, at most
-	Timeout  time.Duration // of one request
+	Timeout  time.Duration // of one request; longer than the server's own, which says that the query is too heavy
 	Attempts int           // of one request
 	Pause    time.Duration // before the second attempt; it doubles with each
 	Longest  time.Duration // pause, unless the server asks for a longer one
@@ -23,7 +23,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Parallel: 2, Points: 11_000, Span: 24 * time.Hour,
-		Timeout: 2 * time.Minute, Attempts: 6, Pause: 500 * time.Millisecond, Longest: 30 * time.Second,
+		Timeout: 150 * time.Second, Attempts: 6, Pause: 500 * time.Millisecond, Longest: 30 * time.Second,
 		Seed: 1,
 	}
 }

@@ -131,9 +131,12 @@ func (s *Server) pull(ctx context.Context, selector string, after, until int64) 
 	}
 	matrix, ok := value.(model.Matrix)
 	if !ok {
-		return nil, fmt.Errorf("the answer is a %s; want a matrix", value.Type())
+		return nil, fmt.Errorf("the answer is a %T; want a matrix", value)
 	}
 	for _, stream := range matrix {
+		if stream == nil {
+			return nil, errNull
+		}
 		stream.Values = slices.DeleteFunc(stream.Values, func(p model.SamplePair) bool { return int64(p.Timestamp) <= after || int64(p.Timestamp) > until })
 	}
 	return matrix, nil

@@ -92,9 +92,12 @@ func (s *Server) Now(ctx context.Context) (time.Time, error) {
 	// Prometheus answers a scalar, VictoriaMetrics a vector.
 	switch result := result.(type) {
 	case *model.Scalar:
+		if result == nil {
+			break
+		}
 		return time.UnixMilli(int64(float64(result.Value) * 1000)).UTC(), nil
 	case model.Vector:
-		if len(result) == 1 {
+		if len(result) == 1 && result[0] != nil {
 			return time.UnixMilli(int64(float64(result[0].Value) * 1000)).UTC(), nil
 		}
 	}
@@ -195,15 +198,28 @@ func (s *Server) evaluate(ctx context.Context, expr string, start time.Time, n i
 	var answer Matrix
 	switch result := result.(type) {
 	case model.Vector:
+		if n != 1 {
+			return nil, errors.New("the answer to a range query is a vector: is this a server of Prometheus' HTTP API?")
+		}
 		for _, x := range result {
-			if x.Histogram != nil {
+			switch {
+			case x == nil:
+				return nil, errNull
+			case x.Histogram != nil:
 				return nil, errHistogram
 			}
 			answer = append(answer, Row{Labels: labelMap(x.Metric), Values: []float64{float64(x.Value)}})
 		}
+		return answer, nil
 	case model.Matrix:
+		if n == 1 {
+			break
+		}
 		for _, x := range result {
-			if len(x.Histograms) > 0 {
+			switch {
+			case x == nil:
+				return nil, errNull
+			case len(x.Histograms) > 0:
 				return nil, errHistogram
 			}
 			row := Row{Labels: labelMap(x.Metric), Values: unknown(n)}
@@ -214,11 +230,14 @@ func (s *Server) evaluate(ctx context.Context, expr string, start time.Time, n i
 			}
 			answer = append(answer, row)
 		}
-	default:
-		return nil, fmt.Errorf("the answer is a %s; want an instant vector", result.Type())
+		return answer, nil
+	case nil:
+		return nil, errors.New("the answer holds no result: is this a server of Prometheus' HTTP API?")
 	}
-	return answer, nil
+	return nil, fmt.Errorf("the answer is a %s; want an instant vector", result.Type())
 }
+
+var errNull = errors.New("the answer has a series that is null")
 
 var errHistogram = errors.New("the answer is a native histogram; put histogram_quantile, histogram_sum or the like around it")
 

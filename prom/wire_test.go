@@ -18,7 +18,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/config"
+	"github.com/prometheus/common/model"
 )
 
 // flaky stands before a server. Each different request meets the faults in
@@ -116,8 +118,9 @@ func connectTo(t testing.TB, url string, l Limits) *Server {
 // way before it answers; and no part of it is asked for again once it came.
 func TestLongRangeThroughFaults(t *testing.T) {
 	t.Parallel()
-	address, _ := target(t)
+	address, scrapes := target(t)
 	p := startPrometheus(t, address)
+	p.eventually("scraped", func() bool { return scrapes.Load() > 10 })
 	f, proxied := startFlaky(t, p.url, unavailable, tooMany, reset, hang, cutShort)
 	l := patience()
 	l.Points, l.Parallel = 500, 3
@@ -135,7 +138,16 @@ func TestLongRangeThroughFaults(t *testing.T) {
 		}
 	}
 	if want := 11; len(f.passed) != want {
-		t.Errorf("%d parts; want %d", len(f.passed), want)
+		t.Errorf("%d shards; want %d", len(f.passed), want)
+	}
+	l.Span = time.Second
+	now := time.Now()
+	raw, err := connectTo(t, proxied, l).Pull(t.Context(), []string{`{__name__="up"}`}, now.Add(-8*time.Second), now.Add(-time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if raw.Count() == 0 || len(f.passed) != 11+7 {
+		t.Errorf("%d samples in %d shards", raw.Count(), len(f.passed)-11)
 	}
 	for key, times := range f.passed {
 		if times != 1 {
@@ -183,9 +195,20 @@ func TestHeavyRangeIsHalved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	up, err := s.Pull(t.Context(), []string{`{__name__="up"}`}, until.Add(-time.Minute), until)
-	if err != nil || up.Count() < 20 || all.Count() != 8*up.Count() {
-		t.Errorf("%d samples of all, %d of up, %v", all.Count(), up.Count(), err)
+	names, err := s.Metrics(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := 0
+	for _, name := range names {
+		one, err := s.Pull(t.Context(), []string{fmt.Sprintf(`{__name__=%q}`, name)}, until.Add(-time.Minute), until)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want += one.Count()
+	}
+	if want <= 100 || all.Count() != want {
+		t.Errorf("%d samples of all, %d one by one", all.Count(), want)
 	}
 }
 
@@ -331,6 +354,29 @@ func TestPauses(t *testing.T) {
 	})
 }
 
+// The words of several servers for a query that is to be cut.
+func TestHeavy(t *testing.T) {
+	for _, text := range []string{
+		"query processing would load too many samples into memory in query execution",
+		"query timed out in expression evaluation",
+		"exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
+		"the query exceeded the maximum number of chunks (limit: 2000000 chunks) (err-mimir-max-chunks-per-query)",
+		"rpc error: code = ResourceExhausted desc = exceeded series limit: limit 10 violated (got 11)",
+		"cannot select more than -search.maxSamplesPerQuery=1000000000 samples",
+		"too many points for the given step=1, start=0 and end=9: 10; cannot exceed -search.maxPointsPerTimeseries=5",
+		"timeout exceeded while fetching data block",
+	} {
+		if !heavy(fmt.Errorf("wrapped: %w", &v1.Error{Type: v1.ErrExec, Msg: text})) {
+			t.Errorf("%q is not taken for heavy", text)
+		}
+	}
+	for _, err := range []error{io.ErrUnexpectedEOF, &v1.Error{Type: v1.ErrBadData, Msg: "parse error: unexpected end of input"}, &v1.Error{Type: v1.ErrServer, Msg: "server error: 503", Detail: "busy"}} {
+		if heavy(err) {
+			t.Errorf("%v is taken for heavy", err)
+		}
+	}
+}
+
 func TestLimitsValidate(t *testing.T) {
 	if err := DefaultLimits().Validate(); err != nil {
 		t.Error(err)
@@ -352,5 +398,50 @@ func TestJoin(t *testing.T) {
 	got := join([]shard{{0, Matrix{{b, []float64{1, 2}}}}, {2, Matrix{{a, []float64{5}}, {b, []float64{3}}}}}, 3)
 	if len(got) != 2 || got[0].Labels["pod"] != "a" || fmt.Sprint(got[1].Values) != "[1 2 3]" || got[0].Values[2] != 5 || !math.IsNaN(got[0].Values[0]) {
 		t.Errorf("got %v", got)
+	}
+}
+
+// Native histograms cannot be had raw: that is told.
+func TestRawTellsHistograms(t *testing.T) {
+	r := &Raw{byHash: map[uint64][]*series{}}
+	stream := &model.SampleStream{Metric: model.Metric{"__name__": "latency"}, Histograms: []model.SampleHistogramPair{{Timestamp: 1, Histogram: &model.SampleHistogram{}}}}
+	if err := r.add([]*model.SampleStream{stream, stream}); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Histograms) != 1 || r.Histograms[0] != "latency" || r.Count() != 0 {
+		t.Errorf("got %q, %d samples", r.Histograms, r.Count())
+	}
+	if _, err := r.WriteBlock(t.Context(), t.TempDir()); err == nil {
+		t.Error("a block without samples was written")
+	}
+}
+
+// Answers of another shape than was asked for are errors.
+func TestStrangeAnswers(t *testing.T) {
+	for _, data := range []string{
+		`{"resultType":"vector","result":[{"metric":{"a":"b"},"value":[0,"1"]}]}`,    // to a range query
+		`{"resultType":"matrix","result":[{"metric":{"a":"b"},"values":[[0,"1"]]}]}`, // to an instant query
+		`{"resultType":"scalar","result":[0,"1"]}`, `{"resultType":"string","result":[0,"1"]}`, `{}`, `null`, `[]`, `{"resultType":"matrix","result":null}`,
+		`{"resultType":"vector","result":[null]}`, `{"resultType":"matrix","result":[null]}`, `{"resultType":"scalar","result":null}`,
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"status":"success","data":%s}`, data)
+		}))
+		s := connectTo(t, server.URL, patience())
+		rows, _ := s.Range(t.Context(), "up", dawn, dawn.Add(time.Minute), time.Second)
+		for _, row := range rows {
+			if len(row.Values) != 61 {
+				t.Errorf("%s gives %d values", data, len(row.Values))
+			}
+		}
+		if rows, _ = s.Range(t.Context(), "up[1m]", dawn, dawn, 0); len(rows) > 0 && len(rows[0].Values) != 1 {
+			t.Errorf("%s gives %v", data, rows)
+		}
+		if raw, err := s.Pull(t.Context(), []string{"{}"}, dawn, dawn.Add(time.Second)); err == nil && raw.Count() > 0 && !strings.Contains(data, "matrix") {
+			t.Errorf("%s gives %d samples", data, raw.Count())
+		}
+		s.Now(t.Context())
+		s.Metrics(t.Context())
+		server.Close()
 	}
 }

@@ -270,7 +270,7 @@ func TestRecordFollowSurvivesKills(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, got := held(t, server, m.Start, m.End), recorded(t, out)
-	if len(want) != 7 || want.count() < 7*100 {
+	if len(want) != 7 || want.count() < 7*50 {
 		t.Fatalf("Prometheus holds %d samples of %d series", want.count(), len(want))
 	}
 	for series := range want {
