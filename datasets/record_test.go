@@ -139,9 +139,9 @@ func grow(t *testing.T, cfg RecordConfig, s *scripted, seconds ...int) {
 	}
 }
 
-// whole checks that the blocks cover every second from noon on to the last one,
+// covers checks that the blocks cover every second from noon on to the last one,
 // once.
-func whole(t *testing.T, cfg RecordConfig, last int) {
+func covers(t *testing.T, cfg RecordConfig, last int) {
 	t.Helper()
 	g, err := openGrowing(cfg.Out)
 	if err != nil {
@@ -168,7 +168,7 @@ func TestRecordContinues(t *testing.T) {
 	s := startScripted(t)
 	cfg := scriptedConfig(t, s)
 	grow(t, cfg, s, 60, 65, 65, 73, 90, 92)
-	whole(t, cfg, 90)
+	covers(t, cfg, 90)
 	r, err := Open(t.Context(), cfg.Out, "")
 	if err != nil {
 		t.Fatal(err)
@@ -267,7 +267,7 @@ func TestRecordAfterKill(t *testing.T) {
 			grow(t, cfg, s, 60)
 			kill(t, cfg, s)
 			grow(t, cfg, s, 90)
-			whole(t, cfg, 88)
+			covers(t, cfg, 88)
 			if left, err := os.ReadDir(dirOf(cfg, "tmp")); err != nil || len(left) > 0 {
 				t.Errorf("left in tmp: %v, %v", left, err)
 			}
@@ -334,7 +334,7 @@ func TestRecordFollowsThroughAnOutage(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	whole(t, cfg, 118)
+	covers(t, cfg, 118)
 }
 
 func await[T any](t *testing.T, from <-chan T, yes func(T) bool) {
