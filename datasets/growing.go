@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/prom"
@@ -41,64 +41,6 @@ type growing struct {
 	begun   bool // record.json exists
 	state   recordState
 	blocks  []piece // in order of time
-}
-
-// recordState is the file record.json.
-type recordState struct {
-	Format          string    `json:"format"`
-	Source          string    `json:"source"` // prom.Connection.Identity
-	Schema          string    `json:"schema"`
-	SchemaHash      string    `json:"schema_hash"`
-	ScrapeIntervalS float64   `json:"scrape_interval_s"`
-	SlowestS        float64   `json:"slowest_scrape_interval_s"`
-	Start           time.Time `json:"start"` // exclusive
-	Until           time.Time `json:"until"`
-	Last            time.Time `json:"last"` // newest sample
-	Gaps            []gap     `json:"gaps"`
-	Services        []string  `json:"services"`
-	Notes           []string  `json:"notes"`
-	MadeBy          string    `json:"made_by"`
-}
-
-const recordFormat = "fairway-record/1"
-
-func (s *recordState) interval() time.Duration {
-	return time.Duration(s.ScrapeIntervalS * float64(time.Second))
-}
-
-func (s *recordState) slowest() time.Duration {
-	return time.Duration(s.SlowestS * float64(time.Second))
-}
-
-// continues reports why a recording cannot go on with another source.
-func (s *recordState) continues(dir, source string, schema *mesh.Schema) error {
-	if s.Source != source {
-		return fmt.Errorf("%s: holds a recording of %s, not of %s; take another directory", dir, s.Source, source)
-	}
-	if hash := schema.Hash(); s.SchemaHash != hash {
-		return fmt.Errorf("%s: was recorded with schema %s, which asks for other metrics than %s now; take another directory", dir, s.Schema, schema.Name)
-	}
-	return nil
-}
-
-// piece is a span of time, (After, Until], and the block that covers it. It is
-// the file fairway.json of the block.
-type piece struct {
-	After time.Time `json:"after"`
-	Until time.Time `json:"until"`
-	Gaps  []gap     `json:"gaps,omitempty"` // that were found with it
-	block prom.Block
-}
-
-// gap is a time of more than three scrape intervals, the usual ones, without
-// any sample.
-type gap struct {
-	From time.Time `json:"from"`
-	To   time.Time `json:"to"`
-}
-
-func (g gap) String() string {
-	return fmt.Sprintf("no sample of any metric between %s and %s: nothing was scraped then, or the server has it no more", g.From.Format(time.RFC3339), g.To.Format(time.RFC3339))
 }
 
 func (g *growing) path(parts ...string) string {
@@ -224,6 +166,9 @@ func (g *growing) begin(s recordState, schema []byte) error {
 	s.Format, s.Until = recordFormat, s.Start
 	if schema != nil {
 		s.Schema = "schema.yaml"
+		if there, err := os.ReadFile(g.path(s.Schema)); err == nil && !bytes.Equal(there, schema) {
+			return fmt.Errorf("%s: holds another schema.yaml; take another directory", g.dir)
+		}
 		if err := g.write(s.Schema, schema); err != nil {
 			return err
 		}
@@ -258,33 +203,6 @@ func (g *growing) take(ctx context.Context, raw *prom.Raw, p piece, services []s
 	return p.Gaps, errors.Join(g.save(), g.describe(), g.tidy())
 }
 
-// gaps finds where more than three scrape intervals pass between two times of
-// samples, or between the last one before and the first of these.
-func (s *recordState) gaps(times []int64) []gap {
-	var gaps []gap
-	last := s.Last
-	if last.IsZero() {
-		last = s.Start
-	}
-	for _, ms := range times {
-		t := time.UnixMilli(ms).UTC()
-		if t.Sub(last) > 3*s.interval() {
-			gaps = append(gaps, gap{last, t})
-		}
-		last = t
-	}
-	return gaps
-}
-
-// add counts a piece in.
-func (s *recordState) add(p piece) {
-	s.Until = p.Until
-	s.Gaps = append(s.Gaps, p.Gaps...)
-	if p.block.Last.After(s.Last) {
-		s.Last = p.block.Last
-	}
-}
-
 // openGap is the time since the last sample, where it is too long.
 func (g *growing) openGap() (gap, bool) {
 	last := g.state.Last
@@ -308,82 +226,6 @@ func (g *growing) note(notes []string) (fresh []string, err error) {
 	return fresh, err
 }
 
-// merge makes one block of those whose time, a multiple of shard, is over.
-func (g *growing) merge(ctx context.Context, shard time.Duration) error {
-	for first := 0; first < len(g.blocks); first++ {
-		end := g.blocks[first].After.Truncate(shard).Add(shard)
-		next := first
-		for next < len(g.blocks) && !g.blocks[next].Until.After(end) {
-			next++
-		}
-		if next-first < 2 || g.state.Until.Before(end) {
-			continue
-		}
-		if err := g.mergeOne(ctx, first, next); err != nil {
-			return errors.Join(err, g.tidy())
-		}
-	}
-	return nil
-}
-
-func (g *growing) mergeOne(ctx context.Context, first, next int) error {
-	parents := slices.Clone(g.blocks[first:next])
-	whole := piece{After: parents[0].After, Until: parents[len(parents)-1].Until}
-	var paths []string
-	for _, p := range parents {
-		paths = append(paths, p.block.Path)
-		whole.Gaps = append(whole.Gaps, p.Gaps...)
-	}
-	path, err := prom.MergeBlocks(ctx, g.path("tmp"), paths)
-	if err != nil {
-		return err
-	}
-	if whole.block, err = g.publish(path, whole); err != nil {
-		return err
-	}
-	g.blocks = slices.Replace(g.blocks, first, next, whole)
-	for _, p := range parents {
-		if err := g.remove(p.block.Path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// publish puts a finished block among the others.
-func (g *growing) publish(path string, p piece) (prom.Block, error) {
-	text, err := json.Marshal(p)
-	if err != nil {
-		return prom.Block{}, err
-	}
-	if err := writeSynced(filepath.Join(path, "fairway.json"), append(text, '\n')); err != nil {
-		return prom.Block{}, err
-	}
-	to := g.path("blocks", filepath.Base(path))
-	if err := errors.Join(syncDir(path), os.Rename(path, to), syncDir(g.path("blocks"))); err != nil {
-		return prom.Block{}, err
-	}
-	return prom.ReadBlock(to)
-}
-
-// remove takes a block away at once, and then removes it.
-func (g *growing) remove(path string) error {
-	gone := g.path("tmp", filepath.Base(path))
-	if err := os.Rename(path, gone); err != nil {
-		return err
-	}
-	return os.RemoveAll(gone)
-}
-
-// tidy empties tmp.
-func (g *growing) tidy() error {
-	entries, err := os.ReadDir(g.path("tmp"))
-	for _, e := range entries {
-		err = errors.Join(err, os.RemoveAll(g.path("tmp", e.Name())))
-	}
-	return err
-}
-
 func (g *growing) save() error { return g.writeJSON("record.json", g.state) }
 
 // describe writes the manifest, once there is something to describe.
@@ -405,45 +247,11 @@ func (g *growing) describe() error {
 	})
 }
 
-func (g *growing) writeJSON(name string, v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	return g.write(name, append(text, '\n'))
-}
-
-// write puts a whole file into the directory, or leaves the former one.
-func (g *growing) write(name string, text []byte) error {
-	unfinished := g.path("tmp", name)
-	if err := writeSynced(unfinished, text); err != nil {
-		return err
-	}
-	return errors.Join(os.Rename(unfinished, g.path(name)), syncDir(g.dir))
-}
-
-func writeSynced(path string, text []byte) error {
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(text)
-	return errors.Join(err, file.Sync(), file.Close())
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}
-
 // close lets the directory go. Nothing is left where nothing was begun.
 func (g *growing) close() error {
 	var err error
 	if !g.begun {
-		err = errors.Join(os.RemoveAll(g.path("tmp")), os.RemoveAll(g.path("blocks")), os.RemoveAll(g.path("schema.yaml")), os.Remove(g.path("lock")))
+		err = errors.Join(os.RemoveAll(g.path("tmp")), os.RemoveAll(g.path("blocks")), os.Remove(g.path("lock")))
 		if g.made {
 			err = errors.Join(err, os.Remove(g.dir))
 		}

@@ -377,6 +377,18 @@ func TestRecordRefuses(t *testing.T) {
 	if _, err := Record(t.Context(), foreign); err == nil || !strings.Contains(err.Error(), "thesis.txt") {
 		t.Errorf("a foreign directory: %v", err)
 	}
+	owned := cfg
+	owned.Out = t.TempDir()
+	mine := filepath.Join(owned.Out, "schema.yaml")
+	if err := os.WriteFile(mine, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Record(t.Context(), owned); err == nil || !strings.Contains(err.Error(), "schema.yaml") {
+		t.Errorf("another schema.yaml: %v", err)
+	}
+	if text, err := os.ReadFile(mine); err != nil || string(text) != "mine" {
+		t.Errorf("schema.yaml holds %q, %v", text, err)
+	}
 	if err := os.Mkdir(filepath.Join(cfg.Out, "blocks", "copied"), 0o755); err != nil {
 		t.Fatal(err)
 	}
