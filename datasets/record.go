@@ -16,7 +16,7 @@ type RecordConfig struct {
 	Schema     string           // a built-in's name or a file; empty: the connection's, or whichever fits
 	Follow     bool             // go on until the context ends
 
-	Shard  time.Duration // time that is pulled at once, and kept in one block, at most
+	Shard  time.Duration // time that is pulled, held in memory and kept in one block at once, at most
 	Every  time.Duration // how often a recording that follows grows
 	Delay  time.Duration // how much later than one scrape interval a sample can reach the server
 	Limits prom.Limits
@@ -28,7 +28,9 @@ type RecordConfig struct {
 
 // DefaultRecordConfig lacks the connection and the directory.
 func DefaultRecordConfig() RecordConfig {
-	return RecordConfig{Shard: 2 * time.Hour, Every: time.Minute, Delay: 10 * time.Second, Limits: prom.DefaultLimits(), MadeBy: "fairway record"}
+	limits := prom.DefaultLimits()
+	limits.Span = 15 * time.Minute // raw samples are many
+	return RecordConfig{Shard: 2 * time.Hour, Every: time.Minute, Delay: 10 * time.Second, Limits: limits, MadeBy: "fairway record"}
 }
 
 // Validate reports a setting that makes no sense.

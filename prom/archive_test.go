@@ -267,6 +267,27 @@ func TestGuardedServer(t *testing.T) {
 	}
 }
 
+func TestBasicAuth(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if name, password, ok := r.BasicAuth(); !ok || name != "u" || password != "hunter22" {
+			http.Error(w, "no", http.StatusUnauthorized)
+			return
+		}
+		io.WriteString(w, `{"status":"success","data":["up"]}`)
+	}))
+	defer server.Close()
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "password"), "hunter22")
+	for name, address := range map[string]string{
+		"URL":  strings.Replace(server.URL, "//", "//u:hunter22@", 1),
+		"file": writeFile(t, filepath.Join(dir, "s.yaml"), "prometheus: "+server.URL+"\nhttp: {basic_auth: {username: u, password_file: password}}\n"),
+	} {
+		if names, err := dial(t, address).Metrics(t.Context()); err != nil || len(names) != 1 {
+			t.Errorf("%s: %v, %v", name, names, err)
+		}
+	}
+}
+
 // startVictoria runs a VictoriaMetrics that scrapes one target.
 func startVictoria(t testing.TB, target string) string {
 	t.Helper()

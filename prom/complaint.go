@@ -2,7 +2,7 @@ package prom
 
 import (
 	"context"
-	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -69,8 +69,8 @@ func heavy(err error) bool {
 // explain adds what the server itself said, which the error leaves out, and
 // what to do about it.
 func explain(err error) error {
-	var certificate *tls.CertificateVerificationError
-	if errors.As(err, &certificate) {
+	var authority x509.UnknownAuthorityError
+	if errors.As(err, &authority) {
 		return fmt.Errorf("%w: give its authority in a source file (http: tls_config: ca_file)", err)
 	}
 	var remote *net.OpError

@@ -2,6 +2,7 @@ package prom
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -142,13 +143,21 @@ func (c *Connection) url() (*url.URL, error) {
 		return nil, fmt.Errorf("the URL of Prometheus: %w; %s", err, want)
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("the URL of Prometheus is %q; %s", u.Redacted(), want)
+		return nil, fmt.Errorf("the URL of Prometheus is %q; %s", shown(u), want)
 	}
 	return u, nil
 }
 
+// shown is a URL without what may be secret.
+func shown(u *url.URL) string {
+	bare := *u
+	bare.RawQuery, bare.Fragment = "", ""
+	return bare.Redacted()
+}
+
 // Identity tells servers, and tenants of one server, apart: the URL and the
-// user without the password, and the headers that are no secrets.
+// user without the password, a hash in place of the URL's arguments, which may
+// hold a key, and the headers that are no secrets.
 func (c *Connection) Identity() string {
 	u, err := c.url()
 	if err != nil {
@@ -159,7 +168,12 @@ func (c *Connection) Identity() string {
 	} else if u.User = nil; c.HTTP.BasicAuth != nil && c.HTTP.BasicAuth.Username != "" {
 		u.User = url.User(c.HTTP.BasicAuth.Username)
 	}
+	arguments := u.RawQuery
+	u.RawQuery = ""
 	id := strings.TrimRight(u.String(), "/")
+	if arguments != "" {
+		id += fmt.Sprintf("?%.4x", sha256.Sum256([]byte(arguments)))
+	}
 	if c.HTTP.HTTPHeaders == nil {
 		return id
 	}

@@ -1,9 +1,11 @@
 package prom
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -100,6 +102,17 @@ func TestLoadConnectionHidesPasswords(t *testing.T) {
 	c, err := LoadConnection("http://u:hunter22@y/")
 	if err != nil || c.Identity() != "http://u@y" {
 		t.Errorf("identity %q, %v", c.Identity(), err)
+	}
+	one, err := LoadConnection("http://" + freePort(t) + "/x?apikey=hunter22")
+	if err != nil || strings.Contains(one.Identity(), "hunter22") || !strings.Contains(one.Identity(), "/x?") {
+		t.Errorf("identity %q, %v", one.Identity(), err)
+	}
+	s, err := Connect(one, LiveLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Metrics(t.Context()); err == nil || strings.Contains(err.Error(), "hunter22") || !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -199,11 +199,22 @@ func (r *Raw) Count() int {
 // ascending, each once.
 func (r *Raw) Times() []int64 {
 	var times []int64
+	tidy := func() {
+		slices.Sort(times)
+		times = slices.Compact(times)
+	}
+	most := manyTimes
 	for _, s := range r.series {
 		for _, x := range s.samples {
 			times = append(times, x.t)
 		}
+		if len(times) > most { // series of one target have the same times
+			tidy()
+			most = max(manyTimes, 2*len(times))
+		}
 	}
-	slices.Sort(times)
-	return slices.Compact(times)
+	tidy()
+	return times
 }
+
+const manyTimes = 1 << 20

@@ -55,14 +55,14 @@ func Connect(c *Connection, l Limits) (*Server, error) {
 	}
 	httpClient, err := config.NewClientFromConfig(c.HTTP, "fairway", config.WithUserAgent("fairway"))
 	if err != nil {
-		return nil, fmt.Errorf("%s: http: %w", u.Redacted(), err)
+		return nil, fmt.Errorf("%s: http: %w", shown(u), err)
 	}
 	httpClient.Transport = unpacking{httpClient.Transport}
 	client, err := api.NewClient(api.Config{Address: c.Address, Client: httpClient})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", u.Redacted(), err)
+		return nil, fmt.Errorf("%s: %w", shown(u), err)
 	}
-	return &Server{api: v1.NewAPI(newWire(client, l)), http: httpClient, url: u.Redacted(), limits: l}, nil
+	return &Server{api: v1.NewAPI(newWire(client, l)), http: httpClient, url: shown(u), limits: l}, nil
 }
 
 // String is the URL without credentials.

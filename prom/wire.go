@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -97,6 +98,10 @@ func (w *wire) once(ctx context.Context, req *http.Request) (*http.Response, []b
 		again.Body = body
 	}
 	response, body, err := w.Client.Do(limited, again)
+	var unsent *url.Error
+	if errors.As(err, &unsent) {
+		unsent.URL, _, _ = strings.Cut(unsent.URL, "?") // may hold a key
+	}
 	switch {
 	case ctx.Err() != nil:
 		return nil, nil, ctx.Err()

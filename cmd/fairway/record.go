@@ -52,7 +52,7 @@ server is asked, and nothing is copied.`,
 	flags.StringVar(&cfg.Schema, "schema", "", "schema file or built-in name; without it the source file's, or the one that fits")
 	flags.BoolVar(&cfg.Follow, "follow", false, "go on until interrupted")
 	flags.DurationVar(&cfg.Every, "every", cfg.Every, "how often --follow pulls")
-	flags.DurationVar(&cfg.Shard, "block", cfg.Shard, "time that is pulled at once and kept in one block, at most")
+	flags.DurationVar(&cfg.Shard, "block", cfg.Shard, "time that is kept in one block, at most; shorter takes less memory")
 	flags.DurationVar(&cfg.Delay, "delay", cfg.Delay, "how much later than one scrape interval a sample can reach the server")
 	flags.IntVar(&cfg.Limits.Parallel, "parallel", cfg.Limits.Parallel, "requests at once")
 	return cmd
