@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
@@ -19,7 +20,7 @@ import (
 type Recording struct {
 	Path     string
 	Manifest Manifest // of a bare dump: what the dump itself tells
-	Dump     *prom.Dump
+	Dump     prom.History
 	Schema   *mesh.Schema
 	Faults   []Fault // in order of their start; nil when none are known
 
@@ -30,8 +31,9 @@ type Recording struct {
 // order in which they are looked for.
 var metricsFiles = []string{"metrics.om.gz", "metrics.om", "blocks"}
 
-// Open opens a recording: a directory with a manifest, or a bare dump that
-// package prom can read. An empty schema means the manifest's, or else
+// Open opens a recording: a directory with a manifest, a bare dump that
+// package prom can read, or a source file, whose server is asked for every
+// query. An empty schema means the manifest's or the source file's, or else
 // whichever built-in one fits.
 func Open(ctx context.Context, path, schema string) (*Recording, error) {
 	return open(ctx, path, func(r *Recording) (*mesh.Schema, error) {
@@ -53,6 +55,9 @@ func OpenWith(ctx context.Context, path string, schema *mesh.Schema) (*Recording
 
 func open(ctx context.Context, path string, schema func(*Recording) (*mesh.Schema, error)) (*Recording, error) {
 	r := &Recording{Path: path}
+	if strings.Contains(path, "://") { // not shown: it may hold a password
+		return nil, errors.New("a URL does not say which part of its history is meant: write it into a source file, as prometheus: URL and since: 14d, and give that")
+	}
 	var err error
 	dump := path
 	if _, stat := os.Stat(filepath.Join(path, "manifest.json")); stat == nil {
@@ -65,11 +70,14 @@ func open(ctx context.Context, path string, schema func(*Recording) (*mesh.Schem
 	} else if _, stat := os.Stat(path); stat != nil {
 		return nil, stat
 	}
-	if r.Dump, err = prom.Open(ctx, dump); err != nil {
+	if r.Dump, err = r.openHistory(ctx, dump); err != nil {
 		return nil, err
 	}
 	if r.Schema, err = schema(r); err == nil && r.Manifest.Format != "" {
 		err = r.Manifest.covers(r.Dump.Span())
+	}
+	if archive, ok := r.Dump.(*prom.Archive); ok && err == nil {
+		err = archive.Measure(ctx, r.Schema)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), r.Dump.Close())
@@ -78,6 +86,19 @@ func open(ctx context.Context, path string, schema func(*Recording) (*mesh.Schem
 		r.describeBare()
 	}
 	return r, nil
+}
+
+// openHistory opens the metrics, which may still be at a server.
+func (r *Recording) openHistory(ctx context.Context, path string) (prom.History, error) {
+	if !prom.IsConnection(path) {
+		return prom.Open(ctx, path)
+	}
+	c, err := prom.LoadConnection(path)
+	if err != nil {
+		return nil, err
+	}
+	r.Manifest.Schema = c.Schema
+	return prom.OpenArchive(ctx, c, prom.DefaultLimits())
 }
 
 // Close frees what the recording holds.

@@ -10,4 +10,8 @@
 // for more than two and a half of its own intervals; and ranges are open to
 // the left, as since Prometheus 3.0 (an older server also counts a sample
 // that lies exactly on the left edge).
+//
+// What a server remembers is asked there too: an Archive is a server over a
+// span of time, reached as a source file says, and nothing is copied that it
+// can compute. Raw samples are copied only to be kept (Pull, WriteBlock).
 package prom

@@ -3,80 +3,107 @@ package prom
 import (
 	"context"
 	"fmt"
-	"net/url"
+	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/api"
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/config"
 	"github.com/prometheus/common/model"
 )
 
-// Server is a live source: a Prometheus, or what speaks its HTTP API. It may
-// be used by several goroutines at once. What counts as alive is up to the
-// server: a Prometheus marks series stale when a target vanishes.
+// Server is a live source: a Prometheus, or what speaks its HTTP API, such as
+// Thanos, Mimir and VictoriaMetrics. It may be used by several goroutines at
+// once. What counts as alive is up to the server: a Prometheus marks series
+// stale when a target vanishes, VictoriaMetrics goes by each series' own
+// scrape interval. An answer of which the server itself says that it is not
+// complete is an error. VictoriaMetrics gives values of the last 30 s as the
+// ones before (-search.latencyOffset): serve from it with that set lower.
 type Server struct {
-	api v1.API
-	url string // without credentials, for errors
+	api    v1.API
+	http   *http.Client
+	url    string // without credentials, for errors
+	limits Limits
+
+	mu      sync.Mutex
+	remarks []string
 }
 
-// Dial returns the server at a URL such as http://127.0.0.1:9090; a user and
-// password in it are sent as basic authentication. Nothing is sent yet.
+// Dial returns the server at a URL such as http://127.0.0.1:9090, or the one
+// that the source file of that name tells; a user and password in the URL are
+// sent as basic authentication. Nothing is sent yet. Each question is asked
+// once: whoever polls asks again at the next tick.
 func Dial(address string) (*Server, error) {
-	u, err := url.Parse(address)
+	c, err := LoadConnection(address)
 	if err != nil {
-		return nil, fmt.Errorf("the URL of Prometheus: %w", err)
+		return nil, err
 	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("the URL of Prometheus is %q; want one such as http://127.0.0.1:9090", u.Redacted())
-	}
-	client, err := api.NewClient(api.Config{Address: address})
-	if err != nil {
-		return nil, fmt.Errorf("the URL of Prometheus: %w", err)
-	}
-	return &Server{api: v1.NewAPI(client), url: u.Redacted()}, nil
+	return Connect(c, LiveLimits())
 }
 
-// Range implements Source.
-func (s *Server) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration) (Matrix, error) {
-	n := steps(start, end, step)
-	var result model.Value
-	var err error
-	if n == 1 {
-		result, _, err = s.api.Query(ctx, expr, start)
-	} else {
-		result, _, err = s.api.QueryRange(ctx, expr, v1.Range{Start: start, End: end, Step: step})
-	}
+// Connect returns the server of a connection, to be asked within limits.
+// Nothing is sent yet.
+func Connect(c *Connection, l Limits) (*Server, error) {
+	u, err := c.url()
 	if err != nil {
-		return nil, fmt.Errorf("%s: query %q: %w", s.url, expr, explain(err))
+		return nil, err
 	}
-	var answer Matrix
+	if err := l.Validate(); err != nil {
+		return nil, err
+	}
+	httpClient, err := config.NewClientFromConfig(c.HTTP, "fairway", config.WithUserAgent("fairway"))
+	if err != nil {
+		return nil, fmt.Errorf("%s: http: %w", shown(u), err)
+	}
+	httpClient.Transport = unpacking{httpClient.Transport}
+	client, err := api.NewClient(api.Config{Address: c.Address, Client: httpClient})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", shown(u), err)
+	}
+	return &Server{api: v1.NewAPI(newWire(client, l)), http: httpClient, url: shown(u), limits: l}, nil
+}
+
+// String is the URL without credentials.
+func (s *Server) String() string { return s.url }
+
+// Close ends idle connections.
+func (s *Server) Close() error {
+	s.http.CloseIdleConnections()
+	return nil
+}
+
+// Now is the time of the server's clock.
+func (s *Server) Now(ctx context.Context) (time.Time, error) {
+	result, warnings, err := s.api.Query(ctx, "time()", time.Time{})
+	if err = s.sound(err, warnings); err != nil {
+		return time.Time{}, fmt.Errorf("%s: %w", s.url, err)
+	}
+	// Prometheus answers a scalar, VictoriaMetrics a vector.
 	switch result := result.(type) {
+	case *model.Scalar:
+		if result == nil {
+			break
+		}
+		return time.UnixMilli(int64(float64(result.Value) * 1000)).UTC(), nil
 	case model.Vector:
-		for _, x := range result {
-			answer = append(answer, Row{Labels: labelMap(x.Metric), Values: []float64{float64(x.Value)}})
+		if len(result) == 1 && result[0] != nil {
+			return time.UnixMilli(int64(float64(result[0].Value) * 1000)).UTC(), nil
 		}
-	case model.Matrix:
-		for _, x := range result {
-			row := Row{Labels: labelMap(x.Metric), Values: unknown(n)}
-			for _, p := range x.Values {
-				if i := int64(p.Timestamp.Time().Sub(start)+step/2) / int64(step); i >= 0 && i < int64(n) {
-					row.Values[i] = float64(p.Value)
-				}
-			}
-			answer = append(answer, row)
-		}
-	default:
-		return nil, fmt.Errorf("%s: query %q gives a %s; want an instant vector", s.url, expr, result.Type())
 	}
-	return answer, nil
+	return time.Time{}, fmt.Errorf("%s: the server does not say what time it is", s.url)
 }
 
 // Metrics implements Source.
 func (s *Server) Metrics(ctx context.Context) ([]string, error) {
-	values, _, err := s.api.LabelValues(ctx, model.MetricNameLabel, nil, time.Time{}, time.Time{})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.url, explain(err))
+	return s.metrics(ctx, time.Time{}, time.Time{})
+}
+
+func (s *Server) metrics(ctx context.Context, start, end time.Time) ([]string, error) {
+	values, warnings, err := s.api.LabelValues(ctx, model.MetricNameLabel, nil, start, end)
+	if err = s.sound(err, warnings); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.url, err)
 	}
 	names := make([]string, len(values))
 	for i, v := range values {
@@ -84,14 +111,6 @@ func (s *Server) Metrics(ctx context.Context) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
-}
-
-// explain adds what the server itself said, which the error leaves out.
-func explain(err error) error {
-	if e, ok := err.(*v1.Error); ok && e.Detail != "" {
-		return fmt.Errorf("%w (%s)", err, short(e.Detail))
-	}
-	return err
 }
 
 func labelMap(m model.Metric) map[string]string {

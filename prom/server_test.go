@@ -33,7 +33,7 @@ type prometheus struct {
 // scrapeEvery is short, so that the tests are.
 const scrapeEvery = 200 * time.Millisecond
 
-func startPrometheus(t testing.TB, target string) *prometheus {
+func startPrometheus(t testing.TB, target string, flags ...string) *prometheus {
 	t.Helper()
 	binary, err := exec.LookPath("prometheus")
 	if err != nil {
@@ -50,8 +50,8 @@ func startPrometheus(t testing.TB, target string) *prometheus {
 		t.Fatal(err)
 	}
 	address := freePort(t)
-	p := &prometheus{t: t, url: "http://" + address, args: []string{binary,
-		"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(dir, "data"), "--web.listen-address=" + address, "--log.level=error"}}
+	p := &prometheus{t: t, url: "http://" + address, args: append([]string{binary,
+		"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(dir, "data"), "--web.listen-address=" + address, "--log.level=error"}, flags...)}
 	p.start()
 	t.Cleanup(func() {
 		if p.run != nil {

@@ -39,7 +39,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintln(stderr, "Usage: fairwayd [--model MODEL|REGISTRY] [--prometheus URL | --recording PATH] [--rules FILE] [flags]")
+		fmt.Fprintln(stderr, "Usage: fairwayd [--model MODEL|REGISTRY] [--prometheus URL|FILE | --recording PATH] [--rules FILE] [flags]")
 		fs.SetOutput(stderr)
 		fs.PrintDefaults()
 		return nil, err
@@ -59,7 +59,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 func (o *options) flags(config *string) *flag.FlagSet {
 	fs := flag.NewFlagSet("fairwayd", flag.ContinueOnError)
 	fs.StringVar(&o.model, "model", "", "model `file`, or a registry, of which the latest is served; without one the rules answer")
-	fs.StringVar(&o.prometheus, "prometheus", "", "`URL` of a Prometheus server to poll")
+	fs.StringVar(&o.prometheus, "prometheus", "", "`URL` of a Prometheus server to poll, or a source file that tells it")
 	fs.StringVar(&o.recording, "recording", "", "recording to play instead, at `path`")
 	fs.StringVar(&o.rules, "rules", "", "rules `file`; without one every service has one route with all endpoints")
 	fs.StringVar(&o.schema, "schema", "", "schema `file` or name; default: the model's, else whichever fits")

@@ -46,7 +46,9 @@ func TestRefused(t *testing.T) {
 		{"cut model", []string{"--model", cut, "--prometheus", "http://127.0.0.1:1"}, false, []string{"--model", cut}},
 		{"bad schema", []string{"--schema", text("name: x\n"), "--prometheus", "http://127.0.0.1:1"}, false, []string{"--schema"}},
 		{"no recording", []string{"--recording", "nowhere"}, false, []string{"--recording", "nowhere"}},
-		{"no prometheus to ask for a schema", []string{"--prometheus", "http://127.0.0.1:1"}, false, []string{"127.0.0.1:1", "--schema"}},
+		{"no prometheus to ask for a schema", []string{"--prometheus", "http://u:hunter22@127.0.0.1:1"}, false, []string{"127.0.0.1:1", "--schema"}},
+		{"bad source file", []string{"--prometheus", text("prometheus: http://127.0.0.1:1\nstep: 1s\n")}, false, []string{"--prometheus", ":2", "step"}},
+		{"recording without a span", []string{"--recording", text("prometheus: http://127.0.0.1:1\n")}, false, []string{"--recording", "since"}},
 		{"unknown setting", []string{"--config", text("rules: x\ncolour: red\n")}, false, []string{":2", "colour"}},
 		{"setting twice", []string{"--config", text("rules: x\nrules: y\n")}, false, []string{"rules"}},
 		{"bad setting", []string{"--config", text("stale_after: soon\n")}, false, []string{":1", "stale_after", "soon"}},
@@ -60,6 +62,9 @@ func TestRefused(t *testing.T) {
 		var wrong usage
 		if errors.As(err, &wrong) != test.usage {
 			t.Errorf("%s: usage is %v; want %v (%v)", test.name, !test.usage, test.usage, err)
+		}
+		if strings.Contains(err.Error(), "hunter22") {
+			t.Errorf("%s: the password is in %q", test.name, err)
 		}
 		for _, part := range test.want {
 			if !strings.Contains(err.Error(), part) {

@@ -59,15 +59,24 @@ const detecting = 10 * time.Second
 
 // poll asks a Prometheus server at each step.
 func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) (*source, error) {
-	server, err := prom.Dial(o.prometheus)
+	connection, err := prom.LoadConnection(o.prometheus)
 	if err != nil {
 		return nil, fmt.Errorf("--prometheus: %w", err)
+	}
+	server, err := prom.Connect(connection, prom.LiveLimits())
+	if err != nil {
+		return nil, fmt.Errorf("--prometheus: %w", err)
+	}
+	if schema == nil && connection.Schema != "" {
+		if schema, err = prom.LoadSchema(connection.Schema); err != nil {
+			return nil, fmt.Errorf("--prometheus: %w", err)
+		}
 	}
 	if schema == nil {
 		ctx, cancel := context.WithTimeout(ctx, detecting)
 		defer cancel()
 		if schema, err = prom.Detect(ctx, server); err != nil {
-			return nil, fmt.Errorf("--prometheus %s: %w (or name the schema with --schema)", o.prometheus, err)
+			return nil, fmt.Errorf("--prometheus: %w (or name the schema with --schema)", err)
 		}
 	}
 	timing := mesh.Timing{Step: schema.Step, Range: schema.Range}
@@ -78,7 +87,7 @@ func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) 
 		return nil, fmt.Errorf("schema %s has no step or no range; add both to its file", schema.Name)
 	}
 	return &source{
-		schema: schema, timing: timing,
+		schema: schema, timing: timing, close: server.Close,
 		windows: func(ctx context.Context) iter.Seq2[mesh.Window, error] {
 			return prom.Poll(ctx, server, schema, timing, ticks(ctx, timing.Step))
 		},
