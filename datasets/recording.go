@@ -22,6 +22,9 @@ type Recording struct {
 	Dump     *prom.Dump
 	Schema   *mesh.Schema
 	Faults   []Fault // in order of their start; nil when none are known
+	// Recognition is what the built-in schemas made of it, where nothing said
+	// which schema to take; else nil.
+	Recognition *prom.Recognition
 
 	requests string // path of the request log, or empty
 }
@@ -39,7 +42,10 @@ func Open(ctx context.Context, path, schema string) (*Recording, error) {
 			schema = r.schemaName()
 		}
 		if schema == "" {
-			return prom.Detect(ctx, r.Dump)
+			start, end := r.Dump.Span()
+			s, recognition, err := prom.Detect(ctx, r.Dump, start, end)
+			r.Recognition = recognition
+			return s, err
 		}
 		return prom.LoadSchema(schema)
 	})

@@ -112,7 +112,7 @@ series:
 }
 
 func TestBuiltins(t *testing.T) {
-	if diff := cmp.Diff([]string{"haproxy", "lab"}, Builtins()); diff != "" {
+	if diff := cmp.Diff([]string{"caddy", "consul", "envoy", "envoy-cluster", "grpc", "haproxy", "istio", "istio-workload", "lab", "linkerd", "nginx-ingress", "otel", "otel-rpc", "traefik"}, Builtins()); diff != "" {
 		t.Error(diff)
 	}
 	for _, name := range Builtins() {
@@ -143,7 +143,7 @@ func TestLoadSchema(t *testing.T) {
 	if s, err := LoadSchema("lab"); err != nil || s.Name != "lab" {
 		t.Error(s, err)
 	}
-	if _, err := LoadSchema("nothing"); err == nil || !strings.Contains(err.Error(), "haproxy, lab") {
+	if _, err := LoadSchema("nothing"); err == nil || !strings.Contains(err.Error(), "grpc, haproxy, istio") {
 		t.Error(err)
 	}
 }

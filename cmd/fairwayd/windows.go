@@ -66,7 +66,8 @@ func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) 
 	if schema == nil {
 		ctx, cancel := context.WithTimeout(ctx, detecting)
 		defer cancel()
-		if schema, err = prom.Detect(ctx, server); err != nil {
+		now := time.Now()
+		if schema, _, err = prom.Detect(ctx, server, now, now); err != nil {
 			return nil, fmt.Errorf("--prometheus %s: %w (or name the schema with --schema)", o.prometheus, err)
 		}
 	}
