@@ -55,6 +55,28 @@ func (r *Recognition) Choose() (*Fit, error) {
 	return nil, r.refusal()
 }
 
+// Others says which schemas fit beside the one that was taken, and of what they
+// tell; empty when none does.
+func (r *Recognition) Others(taken string) string {
+	var others []string
+	for _, f := range r.Fits {
+		if n := len(f.Names()); n > 0 && f.Schema.Name != taken {
+			others = append(others, fmt.Sprintf("%s (%s%s)", f.Schema.Name, some(f.Names()), f.levelled()))
+		}
+	}
+	return strings.Join(others, "; ")
+}
+
+func (f *Fit) levelled() string {
+	switch f.Schema.Level {
+	case mesh.WorkloadLevel:
+		return "; workloads, no endpoints"
+	case mesh.ServiceLevel:
+		return "; no endpoints"
+	}
+	return ""
+}
+
 // Candidates are the fits of a level that fit any service.
 func (r *Recognition) Candidates(level mesh.Level) []*Fit {
 	var all []*Fit

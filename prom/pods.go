@@ -44,10 +44,10 @@ or sum by (namespace, pod) (rate(container_cpu_usage_seconds_total{container!=""
 	},
 }
 
-// anyPods reports whether a metric is one that podSeries asks for: it says of no
-// technology that it is there.
-func anyPods(metric string) bool {
-	return metric == "up" || strings.HasPrefix(metric, "container_") || strings.HasPrefix(metric, "kube_")
+// common reports whether a metric says of no technology that it is there: any
+// pod, process or target has it.
+func common(metric string) bool {
+	return metric == "up" || strings.HasPrefix(metric, "container_") || strings.HasPrefix(metric, "kube_") || strings.HasPrefix(metric, "process_")
 }
 
 // addPods appends the pods' series that the schema does not have already. The

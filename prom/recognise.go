@@ -83,7 +83,7 @@ func Recognise(ctx context.Context, src Source, start, end time.Time, schemas ..
 }
 
 // distinct reports whether a metric exists that the schema asks for and that is
-// not one of those that any pod has.
+// not common to many.
 func distinct(s *mesh.Schema, have []string) (bool, error) {
 	for _, series := range s.Series {
 		ways, err := alternatives(series.Query)
@@ -92,7 +92,7 @@ func distinct(s *mesh.Schema, have []string) (bool, error) {
 		}
 		for _, way := range ways {
 			for _, name := range named(way) {
-				if _, ok := slices.BinarySearch(have, name); ok && !anyPods(name) {
+				if _, ok := slices.BinarySearch(have, name); ok && !common(name) {
 					return true, nil
 				}
 			}

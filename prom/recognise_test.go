@@ -1,7 +1,6 @@
 package prom
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,26 +13,20 @@ import (
 	"github.com/fairway-mesh/fairway/mesh"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// golden compares text with a file.
+// golden compares text with a file, and writes what it should be beside it.
 func golden(t *testing.T, file, got string) {
 	t.Helper()
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
 	want, err := os.ReadFile(file)
-	if err != nil {
+	if err == nil && string(want) == got {
+		return
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (go test -update writes it anew):\n%s", file, diff)
+	if err := os.WriteFile(file+".new", []byte(got), 0o644); err != nil {
+		t.Fatal(err)
 	}
+	t.Errorf("the text is not that of %s (%v); it was written to %s.new:\n%s", file, err, file, cmp.Diff(string(want), got))
 }
 
 func recognition(t testing.TB, d *Dump) *Recognition {

@@ -18,6 +18,7 @@ type source struct {
 	windows func(ctx context.Context) iter.Seq2[mesh.Window, error]
 	timing  mesh.Timing
 	schema  *mesh.Schema // nil where no windows come
+	also    string       // schemas that fit too, where nobody chose
 	from    time.Time    // when serving begins; zero: with the first window
 	close   func() error
 }
@@ -63,13 +64,16 @@ func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) 
 	if err != nil {
 		return nil, fmt.Errorf("--prometheus: %w", err)
 	}
+	also := ""
 	if schema == nil {
 		ctx, cancel := context.WithTimeout(ctx, detecting)
 		defer cancel()
 		now := time.Now()
-		if schema, _, err = prom.Detect(ctx, server, now, now); err != nil {
-			return nil, fmt.Errorf("--prometheus %s: %w (or name the schema with --schema)", o.prometheus, err)
+		var recognised *prom.Recognition
+		if schema, recognised, err = prom.Detect(ctx, server, now, now); err != nil {
+			return nil, fmt.Errorf("--prometheus %s: %w", o.prometheus, err)
 		}
+		also = recognised.Others(schema.Name)
 	}
 	timing := mesh.Timing{Step: schema.Step, Range: schema.Range}
 	if m != nil {
@@ -79,7 +83,7 @@ func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) 
 		return nil, fmt.Errorf("schema %s has no step or no range; add both to its file", schema.Name)
 	}
 	return &source{
-		schema: schema, timing: timing,
+		schema: schema, timing: timing, also: also,
 		windows: func(ctx context.Context) iter.Seq2[mesh.Window, error] {
 			return prom.Poll(ctx, server, schema, timing, ticks(ctx, timing.Step))
 		},
@@ -126,6 +130,9 @@ func replay(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema
 		return nil, errors.Join(fmt.Errorf("--recording %s: %w", o.recording, err), rec.Close())
 	}
 	s := &source{schema: rec.Schema, timing: rec.Timing(0, 0), close: rec.Close}
+	if rec.Recognition != nil {
+		s.also = rec.Recognition.Others(rec.Schema.Name)
+	}
 	if m != nil {
 		s.timing = m.Timing
 	}
