@@ -32,6 +32,8 @@ type schemaFile struct {
 	Range   string        `yaml:"range"`
 	Series  []seriesEntry `yaml:"series"`
 	Lacks   []mesh.Lack   `yaml:"lacks"`
+	// Table says how a CSV becomes the metrics; package datasets reads it.
+	Table yaml.Node `yaml:"table"`
 }
 
 type seriesEntry struct {
