@@ -83,13 +83,17 @@ func check(s *mesh.Schema, have []string) (missing []Missing, found bool, err er
 		if err != nil {
 			return nil, false, fmt.Errorf("schema %s, series %s: %w", s.Name, series.Name, err)
 		}
+		// Of several alternatives the one of which most exists is meant; what
+		// the others lack is not missed.
 		var fewest []string
+		begun := false
 		for i, way := range ways {
 			lacking, some := lacks(way, have)
 			found = found || some
-			if i == 0 || len(lacking) < len(fewest) {
+			if i == 0 || some && (!begun || len(lacking) < len(fewest)) {
 				fewest = lacking
 			}
+			begun = begun || some
 		}
 		for _, name := range fewest {
 			missing = append(missing, Missing{series.Name, name, similar(name, have)})
@@ -119,13 +123,23 @@ func alternatives(query string) ([]parser.Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	return unwrapped(expr), nil
+}
+
+// unwrapped are the alternatives of an expression.
+func unwrapped(expr parser.Expr) []parser.Expr {
 	for {
 		call, ok := expr.(*parser.Call)
-		if !ok || call.Func.Name != "label_replace" && call.Func.Name != "label_join" {
-			return split(expr), nil
+		if !ok || !onlyLabels(call) {
+			return split(expr)
 		}
 		expr = call.Args[0]
 	}
+}
+
+// onlyLabels reports whether a call changes labels and nothing else.
+func onlyLabels(call *parser.Call) bool {
+	return call.Func.Name == "label_replace" || call.Func.Name == "label_join"
 }
 
 // split returns what stands between `or` at the outermost.

@@ -114,7 +114,7 @@ func (f *Fit) look(ctx context.Context, src Source, series *mesh.Series, have []
 	if whole < 0 {
 		return nil
 	}
-	query, err := presence(series.Query, max(f.Schema.Range, leastLook))
+	query, err := presence(series.Query, max(f.Schema.Range, leastLook), have)
 	if err != nil {
 		return fmt.Errorf("series %s: %w", series.Name, err)
 	}
@@ -166,8 +166,9 @@ func (f *Fit) add(service, endpoint, series string) {
 }
 
 // presence is the query with nothing in it that needs two samples: where there
-// would be a rate it has the newest value, with the same labels.
-func presence(query string, span time.Duration) (string, error) {
+// would be a rate it has the newest value, with the same labels. Alternatives
+// of which there is nothing are left out.
+func presence(query string, span time.Duration, have []string) (string, error) {
 	expr, err := parser.NewParser(parser.Options{}).ParseExpr(withRange(query, span))
 	if err != nil {
 		return "", err
@@ -178,7 +179,7 @@ func presence(query string, span time.Duration) (string, error) {
 		}
 		return nil
 	})
-	return expr.String(), nil
+	return narrow(expr.String(), expr, have), nil
 }
 
 // ofTwo are the functions that have no result where there is one sample.

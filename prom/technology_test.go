@@ -228,7 +228,7 @@ var technologies = []technology{
 		want: map[string]map[string]float64{"10.1.0.4:9090": with(told, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.15, mesh.InFlight: 3})},
 	},
 	{
-		schema: "grpc", service: "cart",
+		schema: "grpc", service: "shop/cart",
 		notation: `
 			grpc_server_call_started_total{job="cart",namespace="shop",pod="cart-1",instance="10.1.0.4:9464",grpc_method="shop.Cart/Add"} 2403+40x8` +
 			nativeHistogram("grpc_server_call_duration_seconds", `job="cart",namespace="shop",pod="cart-1",instance="10.1.0.4:9464",grpc_method="shop.Cart/Add",grpc_status="OK"`, 1) +
@@ -251,7 +251,7 @@ var technologies = []technology{
 		want: map[string]map[string]float64{"cart-7d9-1": with(told, map[string]float64{mesh.RequestRate: 12, mesh.ErrorRatio: 2.0 / 3, mesh.InFlight: 5})},
 	},
 	{
-		schema: "otel", service: "cart",
+		schema: "otel", service: "shop/cart",
 		notation: nativeHistogram("http_server_request_duration_seconds", otelPod+`,http_response_status_code="200",service_name="cart",k8s_namespace_name="shop",k8s_pod_name="cart-1"`, 0) +
 			nativeHistogram("http_server_request_duration_seconds", otelPod+`,http_response_status_code="503",service_name="cart",k8s_namespace_name="shop",k8s_pod_name="cart-1"`, 0) + pods("shop", "cart-1"),
 		want: map[string]map[string]float64{"cart-1": with(toldNatively(0, 1), podsTold, map[string]float64{mesh.RequestRate: 8, mesh.ErrorRatio: 0.5})},

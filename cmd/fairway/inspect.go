@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/prom"
 	"github.com/fairway-mesh/fairway/router/rules"
@@ -116,6 +117,7 @@ func writeOverview(out io.Writer, r *datasets.Recording, requests, drawn int) {
 	fmt.Fprintf(out, "recording  %s\n", r.Path)
 	fmt.Fprintf(out, "span       %s to %s (%s), a scrape every %s\n", start.Format(time.RFC3339), end.Format(time.RFC3339), end.Sub(start).Round(time.Second), r.Manifest.ScrapeInterval())
 	fmt.Fprintf(out, "schema     %s: %s; a window of %s every %s\n", r.Schema.Name, r.Schema.Help, t.Range, t.Step)
+	writeLevel(out, r.Schema)
 	if r.Manifest.MadeBy != "" {
 		fmt.Fprintf(out, "made by    %s, seed %d\n", r.Manifest.MadeBy, r.Manifest.Seed)
 	}
@@ -143,5 +145,16 @@ func writeOverview(out io.Writer, r *datasets.Recording, requests, drawn int) {
 func writeInstant(out io.Writer, r *datasets.Recording) {
 	fmt.Fprintf(out, "scrape     %s\n", r.Path)
 	fmt.Fprintf(out, "schema     %s: %s\n", r.Schema.Name, r.Schema.Help)
+	writeLevel(out, r.Schema)
 	fmt.Fprintf(out, "note       one scrape: names and labels can be told, rates and latencies need a history\n")
+}
+
+// writeLevel says what an endpoint is, where it is none.
+func writeLevel(out io.Writer, schema *mesh.Schema) {
+	switch schema.Level {
+	case mesh.WorkloadLevel:
+		fmt.Fprintln(out, "level      workloads: an endpoint is all pods of a deployment together")
+	case mesh.ServiceLevel:
+		fmt.Fprintln(out, "level      services: no endpoint is named, so there is nothing to choose among")
+	}
 }

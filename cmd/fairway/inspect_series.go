@@ -58,10 +58,7 @@ func writeMissing(out io.Writer, schema *mesh.Schema, absent []mesh.Lack) {
 			silent = append(silent, name)
 		}
 	}
-	if len(silent) > 0 {
-		lacks = append(lacks, mesh.Lack{Name: strings.Join(silent, ", "), Why: "not in the schema: the features made of it are unknown"})
-	}
-	if len(lacks) == 0 {
+	if len(lacks)+len(silent) == 0 {
 		return
 	}
 	fmt.Fprintln(out, "\nmissing")
@@ -73,6 +70,9 @@ func writeMissing(out io.Writer, schema *mesh.Schema, absent []mesh.Lack) {
 		}
 	}
 	t.Flush()
+	if len(silent) > 0 {
+		fmt.Fprintf(out, "  not in the schema, so that the features made of it are unknown: %s\n", strings.Join(silent, ", "))
+	}
 }
 
 // remark says why a series may have fewer values than it could.

@@ -60,10 +60,11 @@ const detecting = 10 * time.Second
 
 // poll asks a Prometheus server at each step.
 func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) (*source, error) {
-	server, err := prom.Dial(o.prometheus)
+	dialled, err := prom.Dial(o.prometheus)
 	if err != nil {
 		return nil, fmt.Errorf("--prometheus: %w", err)
 	}
+	server := prom.Narrow(dialled)
 	also := ""
 	if schema == nil {
 		ctx, cancel := context.WithTimeout(ctx, detecting)
