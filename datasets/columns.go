@@ -121,7 +121,7 @@ func (c *Columns) check() (err error) {
 			return fmt.Errorf("the counter's name %q is no name of a metric", counter.Name)
 		}
 	}
-	if c.columns, err = whole(c.Columns); err != nil {
+	if c.columns, err = wholly(c.Columns); err != nil {
 		return fmt.Errorf("columns: %w", err)
 	}
 	c.file = map[string]*regexp.Regexp{}
@@ -143,4 +143,4 @@ func (c *Columns) check() (err error) {
 	return nil
 }
 
-func whole(pattern string) (*regexp.Regexp, error) { return regexp.Compile("^(?:" + pattern + ")$") }
+func wholly(pattern string) (*regexp.Regexp, error) { return regexp.Compile("^(?:" + pattern + ")$") }

@@ -32,7 +32,7 @@ func histories(t testing.TB, notation string) *Dump {
 			switch {
 			case v.Omitted:
 			case v.Histogram != nil:
-				samples = append(samples, native{sample{t: at}, v.Histogram})
+				samples = append(samples, nativeSample{sample{t: at}, v.Histogram})
 			default:
 				samples = append(samples, &sample{at, v.Value})
 			}
@@ -43,19 +43,19 @@ func histories(t testing.TB, notation string) *Dump {
 	return newDump(all, first, last, 10*time.Second, 10*time.Second, func() error { return nil })
 }
 
-// native is a sample that is a histogram.
-type native struct {
+// nativeSample is a sample that is a histogram.
+type nativeSample struct {
 	sample
 	h *histogram.FloatHistogram
 }
 
-func (n native) T() int64                      { return n.sample.t }
-func (n native) ST() int64                     { return 0 }
-func (n native) F() float64                    { return 0 }
-func (n native) H() *histogram.Histogram       { return nil }
-func (n native) FH() *histogram.FloatHistogram { return n.h.Copy() }
-func (n native) Type() chunkenc.ValueType      { return chunkenc.ValFloatHistogram }
-func (n native) Copy() chunks.Sample           { return native{n.sample, n.h.Copy()} }
+func (n nativeSample) T() int64                      { return n.sample.t }
+func (n nativeSample) ST() int64                     { return 0 }
+func (n nativeSample) F() float64                    { return 0 }
+func (n nativeSample) H() *histogram.Histogram       { return nil }
+func (n nativeSample) FH() *histogram.FloatHistogram { return n.h.Copy() }
+func (n nativeSample) Type() chunkenc.ValueType      { return chunkenc.ValFloatHistogram }
+func (n nativeSample) Copy() chunks.Sample           { return nativeSample{n.sample, n.h.Copy()} }
 
 // history implements storage.Queryable and storage.Querier.
 type history []storage.Series

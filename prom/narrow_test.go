@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
@@ -103,7 +104,7 @@ func TestSchemasOnVictoriaMetrics(t *testing.T) {
 		}
 	}
 	for _, c := range first {
-		answer, err := http.Post(url+"/api/v1/import/prometheus", "text/plain", strings.NewReader(exposition(t, c.notation, begin)))
+		answer, err := http.Post(url+"/api/v1/import/prometheus", "text/plain", strings.NewReader(asText(t, c.notation, begin)))
 		if err != nil || answer.StatusCode != http.StatusNoContent {
 			t.Fatal(answer, err)
 		}
@@ -144,7 +145,7 @@ func TestSchemasOnVictoriaMetrics(t *testing.T) {
 	}
 }
 
-func exposition(t *testing.T, notation string, begin time.Time) string {
+func asText(t *testing.T, notation string, begin time.Time) string {
 	var text strings.Builder
 	for _, line := range strings.Split(notation, "\n") {
 		if line = strings.TrimSpace(line); line == "" {
@@ -152,7 +153,7 @@ func exposition(t *testing.T, notation string, begin time.Time) string {
 		}
 		l, values := describeSeries(t, line)
 		name := l.Get(model.MetricNameLabel)
-		l = l.DropMetricName()
+		l = labels.NewBuilder(l).Del(model.MetricNameLabel).Labels()
 		for i, v := range values {
 			if !v.Omitted {
 				fmt.Fprintf(&text, "%s%s %v %d\n", name, l, v.Value, begin.Add(time.Duration(i)*10*time.Second).UnixMilli())
