@@ -32,9 +32,9 @@ func histories(t testing.TB, notation string) *Dump {
 			switch {
 			case v.Omitted:
 			case v.Histogram != nil:
-				samples = append(samples, nativeSample{sample{t: at}, v.Histogram})
+				samples = append(samples, point{at, 0, v.Histogram})
 			default:
-				samples = append(samples, &sample{at, v.Value})
+				samples = append(samples, point{at, v.Value, nil})
 			}
 			last = max(last, at)
 		}
@@ -43,19 +43,33 @@ func histories(t testing.TB, notation string) *Dump {
 	return newDump(all, first, last, 10*time.Second, 10*time.Second, func() error { return nil })
 }
 
-// nativeSample is a sample that is a histogram.
-type nativeSample struct {
-	sample
+// point is a sample, a number or a histogram.
+type point struct {
+	t int64
+	v float64
 	h *histogram.FloatHistogram
 }
 
-func (n nativeSample) T() int64                      { return n.sample.t }
-func (n nativeSample) ST() int64                     { return 0 }
-func (n nativeSample) F() float64                    { return 0 }
-func (n nativeSample) H() *histogram.Histogram       { return nil }
-func (n nativeSample) FH() *histogram.FloatHistogram { return n.h.Copy() }
-func (n nativeSample) Type() chunkenc.ValueType      { return chunkenc.ValFloatHistogram }
-func (n nativeSample) Copy() chunks.Sample           { return nativeSample{n.sample, n.h.Copy()} }
+func (p point) T() int64                { return p.t }
+func (p point) ST() int64               { return 0 }
+func (p point) F() float64              { return p.v }
+func (p point) H() *histogram.Histogram { return nil }
+
+func (p point) FH() *histogram.FloatHistogram {
+	if p.h == nil {
+		return nil
+	}
+	return p.h.Copy()
+}
+
+func (p point) Type() chunkenc.ValueType {
+	if p.h == nil {
+		return chunkenc.ValFloat
+	}
+	return chunkenc.ValFloatHistogram
+}
+
+func (p point) Copy() chunks.Sample { return point{p.t, p.v, p.FH()} }
 
 // history implements storage.Queryable and storage.Querier.
 type history []storage.Series
