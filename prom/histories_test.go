@@ -32,9 +32,9 @@ func histories(t testing.TB, notation string) *Dump {
 			switch {
 			case v.Omitted:
 			case v.Histogram != nil:
-				samples = append(samples, point{at, 0, v.Histogram})
+				samples = append(samples, instantOf{at, 0, v.Histogram})
 			default:
-				samples = append(samples, point{at, v.Value, nil})
+				samples = append(samples, instantOf{at, v.Value, nil})
 			}
 			last = max(last, at)
 		}
@@ -43,33 +43,33 @@ func histories(t testing.TB, notation string) *Dump {
 	return newDump(all, first, last, 10*time.Second, 10*time.Second, func() error { return nil })
 }
 
-// point is a sample, a number or a histogram.
-type point struct {
+// instantOf is a sample, a number or a histogram.
+type instantOf struct {
 	t int64
 	v float64
 	h *histogram.FloatHistogram
 }
 
-func (p point) T() int64                { return p.t }
-func (p point) ST() int64               { return 0 }
-func (p point) F() float64              { return p.v }
-func (p point) H() *histogram.Histogram { return nil }
+func (p instantOf) T() int64                { return p.t }
+func (p instantOf) ST() int64               { return 0 }
+func (p instantOf) F() float64              { return p.v }
+func (p instantOf) H() *histogram.Histogram { return nil }
 
-func (p point) FH() *histogram.FloatHistogram {
+func (p instantOf) FH() *histogram.FloatHistogram {
 	if p.h == nil {
 		return nil
 	}
 	return p.h.Copy()
 }
 
-func (p point) Type() chunkenc.ValueType {
+func (p instantOf) Type() chunkenc.ValueType {
 	if p.h == nil {
 		return chunkenc.ValFloat
 	}
 	return chunkenc.ValFloatHistogram
 }
 
-func (p point) Copy() chunks.Sample { return point{p.t, p.v, p.FH()} }
+func (p instantOf) Copy() chunks.Sample { return instantOf{p.t, p.v, p.FH()} }
 
 // history implements storage.Queryable and storage.Querier.
 type history []storage.Series
