@@ -116,8 +116,25 @@ func some(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+// Refusal is the error for a source of which no schema names endpoints.
+type Refusal struct {
+	// Coarse is the schema that tells most of whole services, for who only
+	// wants to look; nil where none fits at all.
+	Coarse *mesh.Schema
+	text   string
+}
+
+func (r *Refusal) Error() string { return r.text }
+
 // refusal says why no schema can be taken.
 func (r *Recognition) refusal() error {
+	refused := &Refusal{}
+	most := 0
+	for _, f := range r.Candidates(mesh.ServiceLevel) {
+		if n := f.cells(); n > most {
+			refused.Coarse, most = f.Schema, n
+		}
+	}
 	var lines []string
 	if coarse := r.Candidates(mesh.ServiceLevel); len(coarse) > 0 {
 		lines = append(lines, "what is recognised names no endpoints, so there is nothing to choose among")
@@ -146,7 +163,8 @@ func (r *Recognition) refusal() error {
 	if len(nothing) > 0 {
 		lines = append(lines, "  no metric at all of "+strings.Join(nothing, ", "))
 	}
-	return fmt.Errorf("%s", strings.Join(append(lines, existing(r.Have), "write a schema of your own and give it with --schema"), "\n"))
+	refused.text = strings.Join(append(lines, existing(r.Have), "write a schema of your own and give it with --schema"), "\n")
+	return refused
 }
 
 // complaint says why a schema of which some metrics exist fits no service.

@@ -40,7 +40,8 @@ or sum by (namespace, pod) (rate(container_cpu_usage_seconds_total{container!=""
 	{
 		Name: mesh.Up, Help: "1 while the pod answers its scrapes",
 		Needs: "a scrape of the pod itself, with the labels namespace and pod",
-		Query: `max by (namespace, pod) (up) * on (namespace, pod) group_right () ($pods)`,
+		// Targets that are no pods are left out: they have the pod "".
+		Query: `(max by (namespace, pod) (up) unless on (pod) vector(1)) * on (namespace, pod) group_right () ($pods)`,
 	},
 }
 

@@ -75,7 +75,8 @@ func pods(namespace, pod string) string {
 		kube_pod_container_resource_limits{%[1]s,container="app",resource="cpu",unit="core"} 1x8
 		kube_pod_container_resource_limits{%[1]s,container="proxy",resource="cpu",unit="core"} 0.5x8
 		kube_pod_container_resource_limits{%[1]s,container="app",resource="memory",unit="byte"} 5e8x8
-		up{%[1]s,job="pods"} 1x8`, l)
+		up{%[1]s,job="pods"} 1x8
+		up{job="elsewhere",instance="node-of-%[2]s-%[3]s"} 1x8`, l, namespace, pod)
 }
 
 var podsTold = map[string]float64{mesh.CPU: 0.3, mesh.Memory: 3e8, mesh.Utilization: 0.2, mesh.Up: 1}
@@ -128,6 +129,7 @@ func consulNotation(histogram func(labels string) string) string {
 		envoy_http_downstream_rq_xx{%[1]s,envoy_response_code_class="5"} 1000+10x8
 		envoy_http_downstream_rq_xx{%[2]s,envoy_response_code_class="2"} 1000x8
 		envoy_http_downstream_rq_active{%[1]s} 1 2 3 4 5 6
+		up{instance="10.244.0.26:20200",job="kubernetes-pods"} 0x8
 		envoy_cluster_upstream_cx_active{consul_destination_service="b",envoy_cluster_name="b.default.dc1.internal"} 1x8`,
 		a, b, strings.Replace(a, "public_listener", "envoy_prometheus_metrics", 1)) + histogram(a) + pods("shop", "b-66cb-6z2dg")
 }
@@ -135,7 +137,8 @@ func consulNotation(histogram func(labels string) string) string {
 func otelNotation(counted, labels string) string {
 	return counted + fmt.Sprintf(`
 		http_server_active_requests{%[1]s} 1 2 3 4 5 6
-		target_info{%[1]s,service_name="cart"} 1x8`, labels)
+		target_info{%[1]s,service_name="cart"} 1x8
+		up{%[1]s} 1x8`, labels)
 }
 
 const (
@@ -208,7 +211,7 @@ var technologies = []technology{
 		notation: consulNotation(func(l string) string { return classic("envoy_http_downstream_rq_time", l, 1000) }),
 		want: map[string]map[string]float64{
 			"b-66cb-6z2dg":      with(told, podsTold, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.25, mesh.InFlight: 5}),
-			"10.244.0.26:20200": idle,
+			"10.244.0.26:20200": with(idle, map[string]float64{mesh.Up: 0}),
 		},
 	},
 	{
@@ -223,16 +226,20 @@ var technologies = []technology{
 			grpc_server_started_total{job="cart",instance="10.1.0.4:9090",grpc_type="unary",grpc_service="grpc.health.v1.Health",grpc_method="Check"} 1000+10x8
 			grpc_server_handled_total{%[1]s,grpc_code="OK"} 900+30x8
 			grpc_server_handled_total{%[1]s,grpc_code="NotFound"} 50+4x8
-			grpc_server_handled_total{%[1]s,grpc_code="Unavailable"} 50+6x8`, grpcPod) + classic("grpc_server_handling_seconds", grpcPod, 1) +
+			grpc_server_handled_total{%[1]s,grpc_code="Unavailable"} 50+6x8
+			up{job="cart",instance="10.1.0.4:9090"} 1x8
+			up{job="cart",instance="10.1.0.5:9090"} 1x8
+			up{job="other",instance="10.1.0.4:9090"} 0x8`, grpcPod) + classic("grpc_server_handling_seconds", grpcPod, 1) +
 			classic("grpc_server_handling_seconds", strings.Replace(grpcPod, "unary", "bidi_stream", 1), 1000),
-		want: map[string]map[string]float64{"10.1.0.4:9090": with(told, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.15, mesh.InFlight: 3})},
+		want: map[string]map[string]float64{"10.1.0.4:9090": with(told, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.15, mesh.InFlight: 3, mesh.Up: 1})},
 	},
 	{
 		schema: "grpc", service: "shop/cart",
 		notation: `
 			grpc_server_call_started_total{job="cart",namespace="shop",pod="cart-1",instance="10.1.0.4:9464",grpc_method="shop.Cart/Add"} 2403+40x8` +
 			nativeHistogram("grpc_server_call_duration_seconds", `job="cart",namespace="shop",pod="cart-1",instance="10.1.0.4:9464",grpc_method="shop.Cart/Add",grpc_status="OK"`, 1) +
-			pods("shop", "cart-1"),
+			pods("shop", "cart-1") + `
+			up{job="cart",namespace="shop",pod="cart-1",instance="10.1.0.4:9464"} 1x8`,
 		want: map[string]map[string]float64{"cart-1": with(toldNatively(1, 1), podsTold, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0, mesh.InFlight: 2003})},
 	},
 	{
@@ -248,12 +255,13 @@ var technologies = []technology{
 		notation: otelNotation(classic("http_server_request_duration_seconds", otelPod+`,http_response_status_code="200"`, 1)+
 			classic("http_server_request_duration_seconds", otelPod+`,http_response_status_code="500",error_type="500"`, 1)+
 			classic("http_server_request_duration_seconds", otelPod+`,error_type="timeout"`, 1), `job="shop/cart",instance="cart-7d9-1"`),
-		want: map[string]map[string]float64{"cart-7d9-1": with(told, map[string]float64{mesh.RequestRate: 12, mesh.ErrorRatio: 2.0 / 3, mesh.InFlight: 5})},
+		want: map[string]map[string]float64{"cart-7d9-1": with(told, map[string]float64{mesh.RequestRate: 12, mesh.ErrorRatio: 2.0 / 3, mesh.InFlight: 5, mesh.Up: 1})},
 	},
 	{
 		schema: "otel", service: "shop/cart",
 		notation: nativeHistogram("http_server_request_duration_seconds", otelPod+`,http_response_status_code="200",service_name="cart",k8s_namespace_name="shop",k8s_pod_name="cart-1"`, 0) +
-			nativeHistogram("http_server_request_duration_seconds", otelPod+`,http_response_status_code="503",service_name="cart",k8s_namespace_name="shop",k8s_pod_name="cart-1"`, 0) + pods("shop", "cart-1"),
+			nativeHistogram("http_server_request_duration_seconds", otelPod+`,http_response_status_code="503",service_name="cart",k8s_namespace_name="shop",k8s_pod_name="cart-1"`, 0) + pods("shop", "cart-1") + `
+			up{job="shop/cart",namespace="shop",pod="cart-1"} 1x8`,
 		want: map[string]map[string]float64{"cart-1": with(toldNatively(0, 1), podsTold, map[string]float64{mesh.RequestRate: 8, mesh.ErrorRatio: 0.5})},
 	},
 	{

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -47,6 +48,10 @@ func inspect(ctx context.Context, out io.Writer, path, schema, rulesFile string)
 		return m.WriteText(out)
 	}
 	recording, err := datasets.Open(ctx, path, schema)
+	var refused *prom.Refusal
+	if errors.As(err, &refused) && refused.Coarse != nil { // to look is not to choose
+		recording, err = datasets.Open(ctx, path, refused.Coarse.Name)
+	}
 	if err != nil {
 		return err
 	}
@@ -77,7 +82,7 @@ func inspect(ctx context.Context, out io.Writer, path, schema, rulesFile string)
 	}
 	writeSeries(out, recording.Schema, missing, seen)
 	writeMissing(out, recording.Schema, inVain(recording.Schema, recognised, seen.values))
-	writeServices(out, seen)
+	writeServices(out, recording.Schema.Level, seen)
 	return compareRules(out, rulesFile, seen)
 }
 
@@ -155,6 +160,6 @@ func writeLevel(out io.Writer, schema *mesh.Schema) {
 	case mesh.WorkloadLevel:
 		fmt.Fprintln(out, "level      workloads: an endpoint is all pods of a deployment together")
 	case mesh.ServiceLevel:
-		fmt.Fprintln(out, "level      services: no endpoint is named, so there is nothing to choose among")
+		fmt.Fprintln(out, "level      services: no endpoint is named, so there is nothing to choose among, and nothing to train on")
 	}
 }

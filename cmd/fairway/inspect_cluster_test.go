@@ -131,3 +131,19 @@ services:
 	out := mustCall(t, "inspect", om, "--rules", rules)
 	inFile(t, "inspect-scrape.txt", strings.ReplaceAll(out, om, "envoy.om"))
 }
+
+// TestInspectOfWhatNamesNoEndpoints looks at what training refuses.
+func TestInspectOfWhatNamesNoEndpoints(t *testing.T) {
+	var om strings.Builder
+	rising(&om, `traefik_service_requests_total{service="whoami@docker",code="200"}`, 5)
+	rising(&om, `traefik_service_server_up{service="whoami@docker",url="http://10.0.0.1:80"}`, 0)
+	path := filepath.Join(t.TempDir(), "traefik.om")
+	if err := os.WriteFile(path, []byte(om.String()+"# EOF\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	inFile(t, "inspect-traefik.txt", strings.ReplaceAll(mustCall(t, "inspect", path), path, "traefik.om"))
+	_, _, err := call(t, "train", "--recording", path, "--out", filepath.Join(t.TempDir(), "m"))
+	if exitStatus(err) != 1 || !strings.Contains(err.Error(), "names no endpoints, so there is nothing to choose among") || !strings.Contains(err.Error(), "needed  requests counted by the servers themselves") {
+		t.Errorf("train: %v; want what is needed", err)
+	}
+}

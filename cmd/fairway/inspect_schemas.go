@@ -83,14 +83,18 @@ func describe(f *prom.Fit, service, name string, never []string) string {
 
 // places says how many of what the schema tells apart.
 func places(schema *mesh.Schema, s *prom.FittedService) string {
-	switch n := len(s.Endpoints); schema.Level {
-	case mesh.ServiceLevel:
+	if schema.Level == mesh.ServiceLevel {
 		return "no endpoints"
-	case mesh.WorkloadLevel:
-		return plural(n, "workload")
-	default:
-		return plural(n, "endpoint")
 	}
+	return plural(len(s.Endpoints), placeOf(schema.Level))
+}
+
+// placeOf is what the endpoints of a level are.
+func placeOf(level mesh.Level) string {
+	if level == mesh.WorkloadLevel {
+		return "workload"
+	}
+	return "endpoint"
 }
 
 func plural(n int, what string) string {

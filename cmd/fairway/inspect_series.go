@@ -63,9 +63,10 @@ func writeMissing(out io.Writer, schema *mesh.Schema, absent []mesh.Lack) {
 	}
 	fmt.Fprintln(out, "\nmissing")
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, l := range lacks {
+	for i, l := range lacks {
 		fmt.Fprintf(t, "  %s\t%s\n", l.Name, l.Why)
-		if l.Needs != "" {
+		last := i+1 == len(lacks) || lacks[i+1].Needs != l.Needs
+		if l.Needs != "" && last { // what several need is said once
 			fmt.Fprintf(t, "\tneeds %s\n", l.Needs)
 		}
 	}

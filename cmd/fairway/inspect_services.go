@@ -98,16 +98,17 @@ func (s *seenService) meet(e mesh.Endpoint) {
 	s.endpoints = slices.Insert(s.endpoints, i, e)
 }
 
-func writeServices(out io.Writer, s *seen) {
+func writeServices(out io.Writer, level mesh.Level, s *seen) {
 	fmt.Fprintln(out, "\nservices")
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, name := range s.names() {
 		service := s.services[name]
-		fmt.Fprintf(t, "  %s\t%s\t%.0f requests\t%s\n", oneLine(name), plural(service.most, "endpoint"), service.requests, service.shares.verdict(service.most))
+		if level == mesh.ServiceLevel {
+			fmt.Fprintf(t, "  %s\t%.0f requests\tno choice: no endpoint is named\n", oneLine(name), service.requests)
+			continue
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%.0f requests\t%s\n", oneLine(name), plural(service.most, placeOf(level)), service.requests, service.shares.verdict(service.most))
 		for _, e := range service.now {
-			if e.Name == name {
-				continue // no endpoint, the service itself
-			}
 			place := strings.Trim(strings.Join([]string{e.Subset, e.Zone, e.Address}, " "), " ")
 			fmt.Fprintf(t, "    %s\t%s\t%s\n", oneLine(e.Name), oneLine(place), service.share(e.Name))
 		}
