@@ -120,3 +120,38 @@ func TestNezha(t *testing.T) {
 		t.Errorf("%d of %d windows of emailservice have no p99; want a few", unknown, n)
 	}
 }
+
+// The caller's names are those of the frames and of what follows them.
+func TestIdentify(t *testing.T) {
+	r := openTest(t, writeRecording(t, constant, nil))
+	var before []string
+	for w, err := range r.Windows(t.Context(), r.Timing(0, 0)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range w.Endpoints {
+			before = append(before, e.Name)
+		}
+		break
+	}
+	r.Identify = func(w *mesh.Window) {
+		for i := range w.Endpoints {
+			w.Endpoints[i].Name = "my-" + w.Endpoints[i].Name
+		}
+	}
+	for pair, err := range r.Pairs(t.Context(), r.Timing(0, 0), features.New(features.DefaultConfig())) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, e := range pair.Frame.Endpoints {
+			if e.Name != "my-"+before[i] || pair.After.Endpoints[i].Name != e.Name {
+				t.Fatalf("endpoint %d is %q in the frame and %q after it; want my-%s", i, e.Name, pair.After.Endpoints[i].Name, before[i])
+			}
+			if math.IsNaN(pair.After.At(i, mesh.RequestRate)) {
+				t.Fatalf("%s has no future", e.Name)
+			}
+		}
+		return
+	}
+	t.Error("no pair")
+}

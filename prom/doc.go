@@ -9,4 +9,8 @@
 // for more than two and a half of its own intervals; and ranges are open to
 // the left, as since Prometheus 3.0 (an older server also counts a sample
 // that lies exactly on the left edge).
+//
+// Which schema fits is found out by the names and labels of what is there, not
+// by values (Recognise, Detect): it is never guessed between two that tell the
+// same, and a technology that names no endpoints is refused by its name.
 package prom

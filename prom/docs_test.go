@@ -46,6 +46,9 @@ series:
       histogram_quantile(0.99, sum by (app, pod, le) (rate(seconds_bucket[$range])))
       or histogram_quantile(0.99, sum by (app, pod) (rate(seconds[$range])))
 ` + "```" + `
+
+**Tables.** Where there are no metrics but a CSV, ` + "`fairway import`" + ` makes counters of it, as the part ` + "`table:`" + ` of a schema says:
+` + "`datasets/schemas/azure-llm.yaml`" + ` and ` + "`azure-functions.yaml`" + ` show both kinds.
 `
 
 // The documentation of the schemas is made of them, so that it cannot rot.

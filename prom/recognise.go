@@ -74,9 +74,6 @@ func Recognise(ctx context.Context, src Source, start, end time.Time, schemas ..
 				return nil, fmt.Errorf("schema %s: %w", s.Name, err)
 			}
 		}
-		for _, service := range fit.Services {
-			slices.Sort(service.Endpoints)
-		}
 		r.Fits = append(r.Fits, fit)
 	}
 	return r, nil
@@ -159,8 +156,8 @@ func (f *Fit) add(service, endpoint, series string) {
 		s = &FittedService{Series: map[string]int{}}
 		f.Services[service] = s
 	}
-	if !slices.Contains(s.Endpoints, endpoint) {
-		s.Endpoints = append(s.Endpoints, endpoint)
+	if i, known := slices.BinarySearch(s.Endpoints, endpoint); !known {
+		s.Endpoints = slices.Insert(s.Endpoints, i, endpoint)
 	}
 	s.Series[series]++
 }
