@@ -212,6 +212,24 @@ func (r *recorder) settle(ctx context.Context) error {
 	}, text)
 }
 
+// detect takes the built-in schema that fits what the server holds now.
+func (r *recorder) detect(ctx context.Context) error {
+	now, err := r.server.Now(ctx)
+	if err != nil {
+		return err
+	}
+	schema, recognition, err := prom.Detect(ctx, prom.Narrow(r.server), now, now)
+	if err != nil {
+		return err
+	}
+	r.schema = schema
+	r.say(fmt.Sprintf("schema %s fits: %s", schema.Name, schema.Help))
+	if others := recognition.Others(schema.Name); others != "" {
+		r.say("there is more that no route is learned from: " + others)
+	}
+	return nil
+}
+
 // chooseSchema takes the schema that was asked for, or that the recording has,
 // or that fits. It returns the text of one that is not built in.
 func (r *recorder) chooseSchema(ctx context.Context) (text []byte, err error) {
@@ -223,9 +241,7 @@ func (r *recorder) chooseSchema(ctx context.Context) (text []byte, err error) {
 	case name == "" && r.growing.begun:
 		r.schema, err = r.growing.schema()
 	case name == "":
-		if r.schema, err = prom.Detect(ctx, r.server); err == nil {
-			r.say(fmt.Sprintf("schema %s fits: %s", r.schema.Name, r.schema.Help))
-		}
+		err = r.detect(ctx)
 	case builtin:
 		r.schema, err = prom.LoadSchema(name)
 	default:

@@ -23,6 +23,13 @@ type Recording struct {
 	Dump     prom.History
 	Schema   *mesh.Schema
 	Faults   []Fault // in order of their start; nil when none are known
+	// Recognition is what the built-in schemas made of it, where nothing said
+	// which schema to take; else nil.
+	Recognition *prom.Recognition
+	// Identify, where it is set, gives the endpoints of every window the names
+	// by which the caller knows them, such as those of the rules. Set it before
+	// the first walk.
+	Identify func(*mesh.Window)
 
 	requests string // path of the request log, or empty
 }
@@ -41,7 +48,10 @@ func Open(ctx context.Context, path, schema string) (*Recording, error) {
 			schema = r.schemaName()
 		}
 		if schema == "" {
-			return prom.Detect(ctx, r.Dump)
+			start, end := r.Dump.Span()
+			s, recognition, err := prom.Detect(ctx, r.Dump, start, end)
+			r.Recognition = recognition
+			return s, err
 		}
 		return prom.LoadSchema(schema)
 	})
@@ -176,8 +186,11 @@ func (r *Recording) walk(ctx context.Context, q prom.Query) iter.Seq2[mesh.Windo
 			return
 		}
 		for w, err := range prom.Windows(ctx, r.Dump, r.Schema, q) {
-			if err != nil {
+			switch {
+			case err != nil:
 				err = fmt.Errorf("%s: %w", r.Path, err)
+			case r.Identify != nil:
+				r.Identify(&w)
 			}
 			if !yield(w, err) {
 				return

@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// Canonical names the series that the features are made of, in the order in
+// which people are told of them.
+var Canonical = []string{RequestRate, ErrorRatio, LatencyMean, LatencyP50, LatencyP90, LatencyP99, InFlight, Utilization, CPU, Memory, Up, Age}
+
 // The names of the series that the features are made of. A schema maps each
 // to a query; all but RequestRate may be missing. Units are tidied in the
 // query: seconds, ratios, requests per second.
@@ -31,7 +35,29 @@ type Series struct {
 	Unit  string `json:"unit,omitempty" yaml:"unit,omitempty"`
 	Help  string `json:"help,omitempty" yaml:"help,omitempty"`
 	Query string `json:"query" yaml:"query"` // PromQL; $range is the span of the window
+	// Needs says what must be switched on for the query to find something;
+	// empty where the technology tells it without being asked.
+	Needs string `json:"needs,omitempty" yaml:"needs,omitempty"`
 }
+
+// Lack is a series that a technology cannot tell, why, and what would.
+type Lack struct {
+	Name  string `json:"name" yaml:"name"`
+	Why   string `json:"why" yaml:"why"`
+	Needs string `json:"needs,omitempty" yaml:"needs,omitempty"`
+}
+
+// Level says what the endpoints of a schema's windows are.
+type Level string
+
+// The levels, the finest first. Only the first tells one place where a request
+// can go from another; the others are there so that a technology which names
+// nothing finer is recognised, and called by its name.
+const (
+	EndpointLevel Level = ""         // endpoints
+	WorkloadLevel Level = "workload" // a deployment, all its pods together
+	ServiceLevel  Level = "service"  // the service itself, as if it were one endpoint
+)
 
 // Labels names the labels of the query results that say what a value is about.
 type Labels struct {
@@ -47,11 +73,13 @@ type Schema struct {
 	Name   string `json:"name"`
 	Help   string `json:"help,omitempty"`
 	Labels Labels `json:"labels"`
+	Level  Level  `json:"level,omitempty"`
 	// Step is the time between windows and Range the span that each
 	// describes, when the user asks for nothing else.
 	Step   time.Duration `json:"step"`
 	Range  time.Duration `json:"range"`
 	Series []Series      `json:"series"`
+	Lacks  []Lack        `json:"lacks,omitempty"`
 }
 
 // Index returns the column of the named series, or -1.
@@ -65,8 +93,8 @@ func (s *Schema) Index(name string) int {
 }
 
 // Hash identifies what the schema asks and of whom: two schemas with the same
-// hash bring the same numbers. Names, units and help of the schema itself do
-// not count.
+// hash bring the same numbers. What the schema only says to people (names, units,
+// help, needs, lacks) does not count.
 func (s *Schema) Hash() string {
 	asked := struct {
 		Labels Labels

@@ -54,5 +54,16 @@ func Builtins() []string {
 	for i, e := range entries {
 		names[i] = strings.TrimSuffix(path.Base(e.Name()), ".yaml")
 	}
+	slices.Sort(names)
 	return names
+}
+
+// builtinSchemas are all built-in schemas, by name.
+func builtinSchemas() []*mesh.Schema {
+	var all []*mesh.Schema
+	for _, name := range Builtins() {
+		s, _ := Builtin(name)
+		all = append(all, s)
+	}
+	return all
 }

@@ -65,20 +65,9 @@ func Check(ctx context.Context, src Source, s *mesh.Schema) ([]Missing, error) {
 	if err != nil {
 		return nil, err
 	}
-	var missing []Missing
-	found := false
-	for _, series := range s.Series {
-		names, err := named(series.Query)
-		if err != nil {
-			return nil, fmt.Errorf("schema %s, series %s: %w", s.Name, series.Name, err)
-		}
-		for _, name := range names {
-			if _, ok := slices.BinarySearch(have, name); ok {
-				found = true
-				continue
-			}
-			missing = append(missing, Missing{series.Name, name, similar(name, have)})
-		}
+	missing, found, err := check(s, have)
+	if err != nil {
+		return nil, err
 	}
 	if !found && len(missing) > 0 {
 		return missing, &Misfit{s.Name, missing, have}
@@ -86,12 +75,88 @@ func Check(ctx context.Context, src Source, s *mesh.Schema) ([]Missing, error) {
 	return missing, nil
 }
 
-// named lists the metrics that a query names, each once.
-func named(query string) ([]string, error) {
+// check is Check with the names of the metrics that exist, sorted. It reports
+// found when one of the schema's is among them.
+func check(s *mesh.Schema, have []string) (missing []Missing, found bool, err error) {
+	for _, series := range s.Series {
+		ways, err := alternatives(series.Query)
+		if err != nil {
+			return nil, false, fmt.Errorf("schema %s, series %s: %w", s.Name, series.Name, err)
+		}
+		// Of several alternatives the one of which most exists is meant; what
+		// the others lack is not missed.
+		var fewest []string
+		begun := false
+		for i, way := range ways {
+			lacking, some := lacks(way, have)
+			found = found || some
+			if i == 0 || some && (!begun || len(lacking) < len(fewest)) {
+				fewest = lacking
+			}
+			begun = begun || some
+		}
+		for _, name := range fewest {
+			missing = append(missing, Missing{series.Name, name, similar(name, have)})
+		}
+	}
+	return missing, found, nil
+}
+
+// lacks lists the metrics that expr names and that do not exist, and reports
+// whether one of those that it names does.
+func lacks(expr parser.Expr, have []string) (lacking []string, some bool) {
+	for _, name := range named(expr) {
+		if _, ok := slices.BinarySearch(have, name); ok {
+			some = true
+		} else {
+			lacking = append(lacking, name)
+		}
+	}
+	return lacking, some
+}
+
+// alternatives are the ways in which a query can have a result: what stands
+// between `or` at its outermost, inside of what only rewrites labels. An `or`
+// further inside is a union, of which every part belongs.
+func alternatives(query string) ([]parser.Expr, error) {
 	expr, err := parser.NewParser(parser.Options{}).ParseExpr(withRange(query, time.Minute))
 	if err != nil {
 		return nil, err
 	}
+	return unwrapped(expr), nil
+}
+
+// unwrapped are the alternatives of an expression.
+func unwrapped(expr parser.Expr) []parser.Expr {
+	for {
+		call, ok := expr.(*parser.Call)
+		if !ok || !onlyLabels(call) {
+			return split(expr)
+		}
+		expr = call.Args[0]
+	}
+}
+
+// onlyLabels reports whether a call changes labels and nothing else.
+func onlyLabels(call *parser.Call) bool {
+	return call.Func.Name == "label_replace" || call.Func.Name == "label_join"
+}
+
+// split returns what stands between `or` at the outermost.
+func split(expr parser.Expr) []parser.Expr {
+	switch e := expr.(type) {
+	case *parser.ParenExpr:
+		return split(e.Expr)
+	case *parser.BinaryExpr:
+		if e.Op == parser.LOR {
+			return append(split(e.LHS), split(e.RHS)...)
+		}
+	}
+	return []parser.Expr{expr}
+}
+
+// named lists the metrics that an expression names, each once.
+func named(expr parser.Expr) []string {
 	var names []string
 	for _, selectors := range parser.ExtractSelectors(expr) {
 		for _, m := range selectors {
@@ -100,50 +165,5 @@ func named(query string) ([]string, error) {
 			}
 		}
 	}
-	return names, nil
-}
-
-// Detect returns the built-in schema of which src has the most series, whole,
-// provided that one of them is the request rate. The error says what is
-// missing for each.
-func Detect(ctx context.Context, src Source) (*mesh.Schema, error) {
-	var best *mesh.Schema
-	most := 0
-	complaint := []string{"no built-in schema fits; give one of your own"}
-	for _, name := range Builtins() {
-		s, _ := Builtin(name)
-		missing, err := Check(ctx, src, s)
-		if _, misfit := err.(*Misfit); err != nil && !misfit {
-			return nil, err
-		}
-		lacking := map[string]bool{}
-		for _, m := range missing {
-			lacking[m.Series] = true
-		}
-		whole := len(s.Series) - len(lacking)
-		if !lacking[mesh.RequestRate] && whole > most {
-			best, most = s, whole
-		}
-		complaint = append(complaint, fmt.Sprintf("  %s lacks %s", name, metrics(missing)))
-	}
-	if best == nil {
-		have, err := src.Metrics(ctx)
-		if err != nil {
-			return nil, err
-		}
-		complaint = append(complaint, existing(have))
-		return nil, fmt.Errorf("%s", strings.Join(complaint, "\n"))
-	}
-	return best, nil
-}
-
-// metrics lists the names of missing metrics, each once.
-func metrics(missing []Missing) string {
-	var names []string
-	for _, m := range missing {
-		if !slices.Contains(names, m.Metric) {
-			names = append(names, m.Metric)
-		}
-	}
-	return strings.Join(names, ", ")
+	return names
 }

@@ -14,4 +14,8 @@
 // What a server remembers is asked there too: an Archive is a server over a
 // span of time, reached as a source file says, and nothing is copied that it
 // can compute. Raw samples are copied only to be kept (Pull, WriteBlock).
+//
+// Which schema fits is found out by the names and labels of what is there, not
+// by values (Recognise, Detect): it is never guessed between two that tell the
+// same, and a technology that names no endpoints is refused by its name.
 package prom

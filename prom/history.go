@@ -33,6 +33,7 @@ type Archive struct {
 	settled    time.Time
 	identity   string
 	interval   time.Duration
+	narrow     narrowed
 }
 
 // settling is how old the newest sample of an Archive without a given end is
@@ -63,6 +64,7 @@ func OpenArchive(ctx context.Context, c *Connection, l Limits) (*Archive, error)
 	if a.start.IsZero() {
 		a.start = a.end.Add(-c.Since)
 	}
+	a.narrow = narrowed{Source: unnarrowed{a}, fixed: true}
 	a.start, a.end = a.start.UTC().Truncate(time.Millisecond), a.end.UTC().Truncate(time.Millisecond)
 	if !a.end.After(a.start) {
 		return nil, fmt.Errorf("%s: the end, %s, is not after the start, %s", s, a.end.Format(time.RFC3339), a.start.Format(time.RFC3339))
@@ -72,6 +74,19 @@ func OpenArchive(ctx context.Context, c *Connection, l Limits) (*Archive, error)
 
 // Span implements History.
 func (a *Archive) Span() (start, end time.Time) { return a.start, a.end }
+
+// Range implements Source. Of the alternatives of a query, those are sent whose
+// metrics the span has; see Narrow.
+func (a *Archive) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration) (Matrix, error) {
+	return a.narrow.Range(ctx, expr, start, end, step)
+}
+
+// unnarrowed is an Archive that sends queries as they are.
+type unnarrowed struct{ *Archive }
+
+func (u unnarrowed) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration) (Matrix, error) {
+	return u.Server.Range(ctx, expr, start, end, step)
+}
 
 // Identity names the server and the tenant, and the time up to which what it
 // holds will not change any more, unless it forgets it.

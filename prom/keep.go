@@ -60,7 +60,7 @@ func (r *Raw) WriteBlock(ctx context.Context, dir string) (block string, err err
 	return filepath.Join(dir, written[0].String()), nil
 }
 
-func (s *series) appendTo(to storage.Appender) error {
+func (s *pulled) appendTo(to storage.Appender) error {
 	var at storage.SeriesRef
 	var err error
 	for _, x := range s.samples {
@@ -128,15 +128,15 @@ type decoded struct{ storage.ChunkSeries }
 func (d decoded) Labels() labels.Labels { return d.ChunkSeries.Labels() }
 
 func (d decoded) Iterator(chunkenc.Iterator) chunkenc.Iterator {
-	s := &series{}
+	var all points
 	for metas := d.ChunkSeries.Iterator(nil); metas.Next(); {
 		it := metas.At().Chunk.Iterator(nil)
 		for it.Next() == chunkenc.ValFloat {
 			t, v := it.At()
-			s.samples = append(s.samples, sample{t, v})
+			all = append(all, point{sample{t, v}, nil})
 		}
 	}
-	return storage.NewListSeriesIterator(list(s.samples))
+	return storage.NewListSeriesIterator(all)
 }
 
 // Block is what a block says of itself.

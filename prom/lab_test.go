@@ -34,7 +34,7 @@ func TestLabSeesACrash(t *testing.T) {
 		process_resident_memory_bytes{%[1]s} 1000000x10
 		up{%[1]s} 1x10 0x10
 		up{job="haproxy"} 1x20`, own, haproxy))
-	s, err := Detect(t.Context(), d)
+	s, err := detect(t, d)
 	if err != nil || s.Name != "lab" {
 		t.Fatal(s, err)
 	}

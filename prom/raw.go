@@ -19,8 +19,14 @@ import (
 // Raw is samples as they were scraped. It is filled by Pull and then only read.
 type Raw struct {
 	Histograms []string // metrics of which native histograms were left out: the HTTP API does not give them raw
-	series     []*series
-	byHash     map[uint64][]*series
+	series     []*pulled
+	byHash     map[uint64][]*pulled
+}
+
+// pulled is one series, its samples in ascending time.
+type pulled struct {
+	labels  labels.Labels
+	samples points
 }
 
 // Selectors returns what a schema's queries select, each selector once, and
@@ -90,7 +96,7 @@ func selectorName(selector string) (string, error) {
 // instant with a range selector. Stale markers are not among them. A request
 // that the server finds too heavy is cut in half.
 func (s *Server) Pull(ctx context.Context, selectors []string, after, until time.Time) (*Raw, error) {
-	raw := &Raw{byHash: map[uint64][]*series{}}
+	raw := &Raw{byHash: map[uint64][]*pulled{}}
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(s.limits.Parallel)
@@ -108,7 +114,7 @@ func (s *Server) Pull(ctx context.Context, selectors []string, after, until time
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(raw.series, func(a, b *series) int { return labels.Compare(a.labels, b.labels) })
+	slices.SortFunc(raw.series, func(a, b *pulled) int { return labels.Compare(a.labels, b.labels) })
 	slices.Sort(raw.Histograms)
 	return raw, nil
 }
@@ -154,7 +160,7 @@ func (s *Server) halves(ctx context.Context, selector string, after, middle, unt
 // add takes what one selector gave. A series that another one gave too has the
 // same samples there.
 func (r *Raw) add(streams []*model.SampleStream) error {
-	own := map[*series]bool{}
+	own := map[*pulled]bool{}
 	for _, stream := range streams {
 		l := labels.FromMap(labelMap(stream.Metric))
 		if name := l.Get(model.MetricNameLabel); len(stream.Histograms) > 0 && !slices.Contains(r.Histograms, name) {
@@ -164,10 +170,10 @@ func (r *Raw) add(streams []*model.SampleStream) error {
 			continue
 		}
 		same := r.byHash[l.Hash()]
-		i := slices.IndexFunc(same, func(x *series) bool { return labels.Equal(x.labels, l) })
+		i := slices.IndexFunc(same, func(x *pulled) bool { return labels.Equal(x.labels, l) })
 		if i < 0 {
 			i = len(same)
-			same = append(same, &series{labels: l})
+			same = append(same, &pulled{labels: l})
 			r.byHash[l.Hash()] = same
 			r.series = append(r.series, same[i])
 			own[same[i]] = true
@@ -180,7 +186,7 @@ func (r *Raw) add(streams []*model.SampleStream) error {
 			if n := len(into.samples); n > 0 && int64(p.Timestamp) <= into.samples[n-1].t {
 				return fmt.Errorf("%s: the server gives a sample at %s after the one at %s", l, clock(int64(p.Timestamp)), clock(into.samples[n-1].t))
 			}
-			into.samples = append(into.samples, sample{int64(p.Timestamp), float64(p.Value)})
+			into.samples = append(into.samples, point{sample{int64(p.Timestamp), float64(p.Value)}, nil})
 		}
 	}
 	return nil

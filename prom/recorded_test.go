@@ -120,7 +120,7 @@ func TestHAProxyAlone(t *testing.T) {
 	}
 	slices.Sort(files)
 	d := exposed(t, files)
-	s, err := Detect(t.Context(), d)
+	s, err := detect(t, d)
 	if err != nil || s.Name != "haproxy" {
 		t.Fatal(s, err)
 	}

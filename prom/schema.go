@@ -24,16 +24,25 @@ type schemaFile struct {
 		Service, Endpoint, Subset, Zone, Address string
 	} `yaml:"labels"`
 	// Service names the service of everything, where no label does.
-	Service string `yaml:"service"`
-	Step    string `yaml:"step"`
-	Range   string `yaml:"range"`
-	Series  []struct {
-		Name    string `yaml:"name"`
-		Feature string `yaml:"feature"` // the same as name
-		Unit    string `yaml:"unit"`
-		Help    string `yaml:"help"`
-		Query   string `yaml:"query"`
-	} `yaml:"series"`
+	Service string        `yaml:"service"`
+	Level   string        `yaml:"level"`
+	Rewrite []rewriteStep `yaml:"rewrite"`
+	Pods    string        `yaml:"pods"`
+	Step    string        `yaml:"step"`
+	Range   string        `yaml:"range"`
+	Series  []seriesEntry `yaml:"series"`
+	Lacks   []mesh.Lack   `yaml:"lacks"`
+	// Table says how a CSV becomes the metrics; package datasets reads it.
+	Table yaml.Node `yaml:"table"`
+}
+
+type seriesEntry struct {
+	Name    string `yaml:"name"`
+	Feature string `yaml:"feature"` // the same as name
+	Unit    string `yaml:"unit"`
+	Help    string `yaml:"help"`
+	Needs   string `yaml:"needs"`
+	Query   string `yaml:"query"`
 }
 
 // ParseSchema reads the text of a schema file:
@@ -42,10 +51,23 @@ type schemaFile struct {
 //	labels:                       # of the query results; endpoint is required
 //	  {service: app, endpoint: pod, subset: version, zone: zone, address: instance}
 //	service: shop                 # instead of labels.service: all is one service
+//	rewrite:                      # labels of what the queries select, step by step
+//	  - {label: pod, from: [instance], match: '([^:]+):\d+', to: $1}
+//	pods: group by (app, namespace, pod) (requests_total)   # brings Kubernetes' series
+//	level: workload               # what an endpoint is; endpoint when left out
 //	step: 15s                     # between windows
 //	range: 1m                     # span of a window; $range in the queries
 //	series:
 //	  - {name: request_rate, unit: 1/s, query: 'sum by (app, pod) (rate(requests_total[$range]))'}
+//	lacks:                        # what the technology cannot tell, for people
+//	  - {name: in_flight, why: nothing counts it, needs: what would}
+//
+// A query whose outermost operator is `or` has alternatives: one of them is
+// enough, such as a histogram in its classic or in its native form. A rewrite
+// step joins the labels of `from` (default: label itself) with separator
+// (default "."); where match (default: none of them is missing) matches all of
+// that, label becomes `to` (default: all of it). `pods` is a query that says which pod serves which
+// service; see podSeries for what it brings.
 //
 // The names of the series with a meaning are mesh's constants; others are
 // columns of their own. Units are tidied by the query: seconds, ratios,
@@ -93,6 +115,16 @@ func (f *schemaFile) schema() (*mesh.Schema, *misstep) {
 	case f.Service != "":
 		s.Labels.Service = constantService
 	}
+	switch s.Level = mesh.Level(f.Level); s.Level {
+	case "endpoint":
+		s.Level = mesh.EndpointLevel
+	case mesh.EndpointLevel, mesh.WorkloadLevel, mesh.ServiceLevel:
+	default:
+		return nil, wrong(fmt.Errorf("level is %q; want endpoint, workload or service", f.Level), "level")
+	}
+	if bad := f.checkRewrite(); bad != nil {
+		return nil, bad
+	}
 	var err error
 	if s.Step, err = span(f.Step); err != nil {
 		return nil, wrong(fmt.Errorf("step: %w", err), "step")
@@ -120,13 +152,39 @@ func (f *schemaFile) schema() (*mesh.Schema, *misstep) {
 			bad.err, bad.path = fmt.Errorf("series %s: %w", in.Name, bad.err), []any{"series", i, "query"}
 			return nil, bad
 		}
-		query := strings.TrimSpace(in.Query)
-		if f.Service != "" {
-			query = fmt.Sprintf("label_replace(%s, %q, %q, %q, %q)", query, constantService, strings.ReplaceAll(f.Service, "$", "$$"), "", "")
+		made, err := f.series(in)
+		if err != nil {
+			return nil, wrong(fmt.Errorf("series %s: %w", in.Name, err), "series", i, "query")
 		}
-		s.Series = append(s.Series, mesh.Series{Name: in.Name, Unit: in.Unit, Help: strings.TrimSpace(in.Help), Query: query})
+		s.Series = append(s.Series, made)
 	}
-	return s, nil
+	if bad := f.addPods(s); bad != nil {
+		return nil, bad
+	}
+	return s, f.addLacks(s)
+}
+
+// series is the entry with the query that is asked: labels rewritten, and the
+// service named.
+func (f *schemaFile) series(in seriesEntry) (mesh.Series, error) {
+	query, err := rewritten(strings.TrimSpace(in.Query), f.Rewrite)
+	if f.Service != "" {
+		query = fmt.Sprintf("label_replace(%s, %q, %q, %q, %q)", query, constantService, strings.ReplaceAll(f.Service, "$", "$$"), "", "")
+	}
+	return mesh.Series{Name: in.Name, Unit: in.Unit, Help: strings.TrimSpace(in.Help), Needs: strings.TrimSpace(in.Needs), Query: query}, err
+}
+
+func (f *schemaFile) addLacks(s *mesh.Schema) *misstep {
+	for i, l := range f.Lacks {
+		switch {
+		case l.Name == "" || l.Why == "":
+			return wrong(fmt.Errorf("lack %d: want a name and why", i+1), "lacks", i)
+		case s.Index(l.Name) >= 0:
+			return wrong(fmt.Errorf("%s is among the series and among what lacks", l.Name), "lacks", i, "name")
+		}
+		s.Lacks = append(s.Lacks, mesh.Lack{Name: l.Name, Why: strings.TrimSpace(l.Why), Needs: strings.TrimSpace(l.Needs)})
+	}
+	return nil
 }
 
 // span reads a positive time as Prometheus writes it: 15s, 1m30s.

@@ -102,6 +102,14 @@ series:
 		"x.yaml:1: a str does not belong here":                              {good, "nothing"},
 		"x.yaml:3: mapping values are not allowed in this context":          {"service: app", "service: app: b"},
 		"x.yaml:9: series request_rate: not PromQL: unknown function with ": {"rate(", "ratte("},
+		"x.yaml:5: level is \"pod\"; want endpoint, workload or service":    {"step: 10s", "level: pod\nstep: 10s"},
+		"x.yaml:5: rewrite 1: \"\" is no name of a label":                   {"step: 10s", "rewrite: [{from: [pod]}]\nstep: 10s"},
+		"x.yaml:5: rewrite 1 needs from or match":                           {"step: 10s", "rewrite: [{label: pod}]\nstep: 10s"},
+		"x.yaml:6: rewrite 1: match: error parsing regexp":                  {"step: 10s", "rewrite:\n  - {label: pod, match: '('}\nstep: 10s"},
+		"x.yaml:5: the query gives a scalar":                                {"step: 10s", "pods: time()\nstep: 10s"},
+		"x.yaml:5: not PromQL: ":                                            {"step: 10s", "pods: sum(\nstep: 10s"},
+		"x.yaml:14: lack 1: want a name and why":                            {"      + up\n", "      + up\nlacks: [{name: x}]\n"},
+		"x.yaml:14: up is among the series and among what lacks":            {"      + up\n", "      + up\nlacks: [{name: up, why: x}]\n"},
 	} {
 		text := strings.Replace(good, change[0], change[1], 1)
 		_, err := ParseSchema("x.yaml", []byte(text))
@@ -112,7 +120,7 @@ series:
 }
 
 func TestBuiltins(t *testing.T) {
-	if diff := cmp.Diff([]string{"haproxy", "lab"}, Builtins()); diff != "" {
+	if diff := cmp.Diff([]string{"caddy", "consul", "envoy", "envoy-cluster", "grpc", "haproxy", "istio", "istio-workload", "lab", "linkerd", "nginx-ingress", "otel", "otel-rpc", "traefik"}, Builtins()); diff != "" {
 		t.Error(diff)
 	}
 	for _, name := range Builtins() {
@@ -143,13 +151,13 @@ func TestLoadSchema(t *testing.T) {
 	if s, err := LoadSchema("lab"); err != nil || s.Name != "lab" {
 		t.Error(s, err)
 	}
-	if _, err := LoadSchema("nothing"); err == nil || !strings.Contains(err.Error(), "haproxy, lab") {
+	if _, err := LoadSchema("nothing"); err == nil || !strings.Contains(err.Error(), "grpc, haproxy, istio") {
 		t.Error(err)
 	}
 }
 
 func FuzzParseSchema(f *testing.F) {
-	for _, file := range []string{"schemas/lab.yaml", "schemas/haproxy.yaml", "../datasets/schemas/nezha.yaml"} {
+	for _, file := range []string{"schemas/lab.yaml", "schemas/haproxy.yaml", "schemas/istio.yaml", "schemas/linkerd.yaml", "schemas/otel.yaml", "../datasets/schemas/nezha.yaml"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			f.Fatal(err)
@@ -165,8 +173,65 @@ func FuzzParseSchema(f *testing.F) {
 		if err == nil && (s.Labels.Endpoint == "" || s.Labels.Service == "" || len(s.Series) == 0 || s.Step <= 0 || s.Range <= 0) {
 			t.Errorf("an incomplete schema: %+v", s)
 		}
+		if err == nil {
+			for _, series := range s.Series {
+				if bad := checkQuery(series.Query); bad != nil {
+					t.Errorf("the query of %s is none: %v", series.Name, bad.err)
+				}
+			}
+		}
 		if err != nil && !strings.HasPrefix(err.Error(), "x.yaml:") {
 			t.Errorf("an error without its place: %v", err)
 		}
 	})
+}
+
+// What the queries select is rewritten before anything is summed, and joins see
+// the labels as they are then.
+func TestRewrite(t *testing.T) {
+	s, err := ParseSchema("x.yaml", []byte(`
+name: x
+labels: {service: service, endpoint: pod}
+rewrite:
+  - {label: service, from: [namespace, app], separator: /}
+  - {label: pod, from: [instance], match: '([^:]+):\d+', to: $1}
+  - {label: pod, match: 'old-(.*)', to: new-$1}
+step: 10s
+range: 30s
+series:
+  - {name: request_rate, query: 'sum by (service, pod) (rate(requests_total[$range])) * on (pod) group_left () (up > bool 0)'}
+  - {name: age_seconds, query: 'time() - max by (service, pod) (timestamp(requests_total))'}
+  - {name: calm, query: 'max_over_time(sum by (service, pod) (rate(requests_total[$range]))[20s:10s])'}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := situation(t, `
+		requests_total{namespace="n",app="a",instance="h1:80"} 0+50x8
+		requests_total{namespace="n",app="a",instance="h1:81"} 0+10x8
+		requests_total{namespace="n",app="a",pod="old-2"} 0+20x8
+		requests_total{app="a",pod="nowhere"} 0+20x8
+		up{pod="h1"} 1x8
+		up{pod="old-2"} 1x8`)
+	w := only(t, d, s, 60)
+	if w.Service != "n/a" || len(w.Endpoints) != 2 || w.Endpoints[0].Name != "h1" || w.Endpoints[1].Name != "new-2" {
+		t.Fatalf("%s: %+v", w.Service, w.Endpoints)
+	}
+	near(t, "rate of h1", w.At(0, mesh.RequestRate), 6)
+	near(t, "rate of new-2", w.At(1, mesh.RequestRate), 2)
+	near(t, "age of h1", w.At(0, mesh.Age), 10)
+	near(t, "calm rate of h1", w.At(0, "calm"), 6)
+}
+
+// Two namespaces have a job and a pod of one name: two services.
+func TestNamespacesAreKeptApart(t *testing.T) {
+	var notation string
+	for _, namespace := range []string{"prod", "staging"} {
+		notation += strings.ReplaceAll(`
+			grpc_server_started_total{job="cart",namespace="NS",pod="cart-0",instance="10.1.0.4:9090",grpc_service="shop.Cart"} 0+40x8`, "NS", namespace)
+	}
+	s, _ := Builtin("grpc")
+	windows := gather(t, situation(t, notation), s, at(60))
+	if len(windows) != 2 || windows[0].Service != "prod/cart" || windows[1].Service != "staging/cart" {
+		t.Errorf("%+v", windows)
+	}
 }

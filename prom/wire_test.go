@@ -403,7 +403,7 @@ func TestJoin(t *testing.T) {
 
 // Native histograms cannot be had raw: that is told.
 func TestRawTellsHistograms(t *testing.T) {
-	r := &Raw{byHash: map[uint64][]*series{}}
+	r := &Raw{byHash: map[uint64][]*pulled{}}
 	stream := &model.SampleStream{Metric: model.Metric{"__name__": "latency"}, Histograms: []model.SampleHistogramPair{{Timestamp: 1, Histogram: &model.SampleHistogram{}}}}
 	if err := r.add([]*model.SampleStream{stream, stream}); err != nil {
 		t.Fatal(err)

@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w (%s --help lists the flags)", err, cmd.CommandPath())
 	})
-	root.AddCommand(newRecordCommand(), newTrainCommand(), newPredictCommand(), newDetectCommand(), newReplayCommand(), newInspectCommand(),
+	root.AddCommand(newRecordCommand(), newTrainCommand(), newPredictCommand(), newDetectCommand(), newReplayCommand(), newInspectCommand(), newImportCommand(),
 		newRulesCommand(), newModelCommand(), newLabCommand(), newDemoCommand())
 	out := &output{Writer: stdout}
 	root.SetArgs(args)

@@ -51,6 +51,7 @@ func predictAll(ctx context.Context, w io.Writer, o predictOptions) error {
 	if err != nil {
 		return err
 	}
+	recording.Identify = set.Identify
 	walk, err := newForesight(m, set)
 	if err != nil {
 		return err

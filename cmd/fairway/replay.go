@@ -113,6 +113,7 @@ func judge(ctx context.Context, recording *datasets.Recording, m *model.Model, o
 	if err != nil {
 		return nil, err
 	}
+	recording.Identify = set.Identify
 	config := replay.DefaultConfig()
 	config.Recording, config.Reference, config.Seed = o.recording, o.reference, o.seed
 	config.Timing, config.Objective, config.Unidentified = m.Timing, m.Objective, m.Card.Unidentified

@@ -118,6 +118,7 @@ func collect(ctx context.Context, stderr io.Writer, o trainOptions) (*train.Set,
 		if err != nil {
 			return nil, err
 		}
+		tellChoice(stderr, recording)
 		if schema == nil {
 			schema, timing = recording.Schema, recording.Timing(o.window, o.horizon)
 			if o.window != 0 && o.window != timing.Step {
@@ -131,6 +132,16 @@ func collect(ctx context.Context, stderr io.Writer, o trainOptions) (*train.Set,
 		sets = append(sets, set)
 	}
 	return train.Merge(sets...)
+}
+
+// tellChoice says which schema was taken, and which fit too, where nobody chose.
+func tellChoice(stderr io.Writer, r *datasets.Recording) {
+	if r.Recognition == nil {
+		return
+	}
+	if others := r.Recognition.Others(r.Schema.Name); others != "" {
+		fmt.Fprintf(stderr, "fairway: %s: schema %s is taken; what fits too: %s; --schema chooses\n", r.Path, r.Schema.Name, others)
+	}
 }
 
 func openAgain(ctx context.Context, path, name string, schema *mesh.Schema) (*datasets.Recording, error) {

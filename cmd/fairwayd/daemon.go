@@ -67,6 +67,9 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if d.source, err = openSource(ctx, o, d.model); err != nil {
 		return nil, err
 	}
+	if d.source.also != "" {
+		d.log.Warn("several schemas fit the metrics; --schema chooses", "taken", d.source.schema.Name, "also", d.source.also)
+	}
 	cfg := router.DefaultConfig()
 	cfg.Rules, cfg.StaleAfter, cfg.FirstVersion = d.set, o.staleAfter, uint64(time.Now().UnixMilli())
 	if err := errors.Join(cfg.Validate(), featureConfig(d.model).Validate()); err != nil {
@@ -165,7 +168,7 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 		if d.source.schema == nil {
 			d.loop.open(d.set)
 		}
-		d.loop.run(d.source.windows(ctx))
+		d.loop.run(identified(d.source.windows(ctx), d.set))
 		if d.once {
 			stop(errOver)
 		}

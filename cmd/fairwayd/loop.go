@@ -49,6 +49,20 @@ func (l *loop) open(set *rules.Set) {
 	}
 }
 
+// identified calls the endpoints of the windows by their names in the rules.
+func identified(windows iter.Seq2[mesh.Window, error], set *rules.Set) iter.Seq2[mesh.Window, error] {
+	return func(yield func(mesh.Window, error) bool) {
+		for w, err := range windows {
+			if err == nil {
+				set.Identify(&w)
+			}
+			if !yield(w, err) {
+				return
+			}
+		}
+	}
+}
+
 // run ends with the windows.
 func (l *loop) run(windows iter.Seq2[mesh.Window, error]) {
 	for w, err := range windows {

@@ -18,6 +18,7 @@ type source struct {
 	windows func(ctx context.Context) iter.Seq2[mesh.Window, error]
 	timing  mesh.Timing
 	schema  *mesh.Schema // nil where no windows come
+	also    string       // schemas that fit too, where nobody chose
 	from    time.Time    // when serving begins; zero: with the first window
 	close   func() error
 }
@@ -63,21 +64,26 @@ func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) 
 	if err != nil {
 		return nil, fmt.Errorf("--prometheus: %w", err)
 	}
-	server, err := prom.Connect(connection, prom.LiveLimits())
+	connected, err := prom.Connect(connection, prom.LiveLimits())
 	if err != nil {
 		return nil, fmt.Errorf("--prometheus: %w", err)
 	}
+	server := prom.Narrow(connected)
 	if schema == nil && connection.Schema != "" {
 		if schema, err = prom.LoadSchema(connection.Schema); err != nil {
 			return nil, fmt.Errorf("--prometheus: %w", err)
 		}
 	}
+	also := ""
 	if schema == nil {
 		ctx, cancel := context.WithTimeout(ctx, detecting)
 		defer cancel()
-		if schema, err = prom.Detect(ctx, server); err != nil {
+		now := time.Now()
+		var recognised *prom.Recognition
+		if schema, recognised, err = prom.Detect(ctx, server, now, now); err != nil {
 			return nil, fmt.Errorf("--prometheus: %w (or name the schema with --schema)", err)
 		}
+		also = recognised.Others(schema.Name)
 	}
 	timing := mesh.Timing{Step: schema.Step, Range: schema.Range}
 	if m != nil {
@@ -87,7 +93,7 @@ func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) 
 		return nil, fmt.Errorf("schema %s has no step or no range; add both to its file", schema.Name)
 	}
 	return &source{
-		schema: schema, timing: timing, close: server.Close,
+		schema: schema, timing: timing, also: also, close: connected.Close,
 		windows: func(ctx context.Context) iter.Seq2[mesh.Window, error] {
 			return prom.Poll(ctx, server, schema, timing, ticks(ctx, timing.Step))
 		},
@@ -134,6 +140,9 @@ func replay(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema
 		return nil, errors.Join(fmt.Errorf("--recording %s: %w", o.recording, err), rec.Close())
 	}
 	s := &source{schema: rec.Schema, timing: rec.Timing(0, 0), close: rec.Close}
+	if rec.Recognition != nil {
+		s.also = rec.Recognition.Others(rec.Schema.Name)
+	}
 	if m != nil {
 		s.timing = m.Timing
 	}

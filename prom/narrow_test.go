@@ -1,0 +1,196 @@
+package prom
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+func TestNarrow(t *testing.T) {
+	have := []string{"a", "b"}
+	for query, want := range map[string]string{
+		"a or x":         "a",
+		"x or a":         "a",
+		"a or b":         "a or b",
+		"(x or a) or y":  "(a)",
+		"x or y":         "",
+		"x":              "",
+		"a / x":          "a / x", // some of it exists: let the source judge
+		"a / x or y":     "a / x",
+		"a / x or b":     "b",
+		"sum(a or x)":    "sum(a or x)", // a union, not alternatives
+		`{job="y"} or x`: `{job="y"}`,
+		`label_replace(x or a, "s", "t", "", "")`:                      `label_replace(a, "s", "t", "", "")`,
+		`label_replace(label_join(x or a, "s", ""), "s", "t", "", "")`: `label_replace(label_join(a, "s", ""), "s", "t", "", "")`,
+	} {
+		expr, err := parser.NewParser(parser.Options{}).ParseExpr(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := narrow(query, expr, have); got != want {
+			t.Errorf("%s becomes %s, want %s", query, got, want)
+		}
+	}
+}
+
+// asked is a source that remembers what it was asked for.
+type asked struct {
+	have    []string
+	err     error
+	queries []string
+	lists   int
+}
+
+func (a *asked) Range(_ context.Context, expr string, _, _ time.Time, _ time.Duration) (Matrix, error) {
+	a.queries = append(a.queries, expr)
+	return Matrix{{}}, nil
+}
+
+func (a *asked) Metrics(context.Context) ([]string, error) { a.lists++; return a.have, a.err }
+
+func TestNarrowLooksAgain(t *testing.T) {
+	a := &asked{have: []string{"a"}}
+	src := Narrow(a)
+	ask := func(expr string, after time.Duration) int {
+		t.Helper()
+		rows, err := src.Range(t.Context(), expr, dawn.Add(after), dawn.Add(after), time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(rows)
+	}
+	ask("a or x", 0)
+	if n := ask("x", time.Second); n != 0 {
+		t.Errorf("%d rows of what does not exist", n)
+	}
+	a.have = []string{"a", "x"}
+	ask("a or x", narrowFor)
+	ask("a or x", narrowFor+2*time.Second)
+	ask("a(", narrowFor+2*time.Second)
+	if diff := cmp.Diff([]string{"a", "a", "a or x", "a("}, a.queries); diff != "" || a.lists != 2 {
+		t.Error(a.lists, diff)
+	}
+	a.err = errors.New("gone")
+	if _, err := src.Range(t.Context(), "a", dawn.Add(time.Hour), dawn.Add(time.Hour), 0); !errors.Is(err, a.err) {
+		t.Error(err)
+	}
+}
+
+// VictoriaMetrics knows no native histograms and not all of PromQL's functions:
+// the schemas work there nevertheless, with classic histograms.
+func TestSchemasOnVictoriaMetrics(t *testing.T) {
+	url := startVictoriaMetrics(t)
+	// It names the metrics of late only.
+	begin := time.Now().Add(-2 * time.Minute).Truncate(10 * time.Second)
+	when := begin.Add(time.Minute)
+	seen := map[string]bool{}
+	var first []technology
+	for _, c := range append(technologies, coarse...) {
+		if !strings.Contains(c.notation, "{{") && !seen[c.schema] {
+			seen[c.schema] = true
+			first = append(first, c)
+		}
+	}
+	for _, c := range first {
+		answer, err := http.Post(url+"/api/v1/import/prometheus", "text/plain", strings.NewReader(asText(t, c.notation, begin)))
+		if err != nil || answer.StatusCode != http.StatusNoContent {
+			t.Fatal(answer, err)
+		}
+		answer.Body.Close()
+	}
+	if answer, err := http.Get(url + "/internal/force_flush"); err != nil || answer.Body.Close() != nil {
+		t.Fatal(err)
+	}
+	server, err := Dial(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range first {
+		s, _ := Builtin(c.schema)
+		found := false
+		for w, err := range Windows(t.Context(), Narrow(server), s, Query{Start: when, End: when, Timing: shopTiming}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			for endpoint, series := range c.want {
+				i := w.Find(endpoint)
+				if w.Service != c.service || i < 0 {
+					continue
+				}
+				found = true
+				for name, want := range series {
+					near(t, c.schema+" "+endpoint+" "+name, w.At(i, name), want)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s: no window of %s", c.schema, c.service)
+		}
+		r, err := Recognise(t.Context(), server, when, when, s)
+		if err != nil || len(r.fitting()) != 1 {
+			t.Errorf("%s: is not recognised: %v", c.schema, err)
+		}
+	}
+}
+
+func asText(t *testing.T, notation string, begin time.Time) string {
+	var text strings.Builder
+	for _, line := range strings.Split(notation, "\n") {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		l, values := describeSeries(t, line)
+		name := l.Get(model.MetricNameLabel)
+		l = labels.NewBuilder(l).Del(model.MetricNameLabel).Labels()
+		for i, v := range values {
+			if !v.Omitted {
+				fmt.Fprintf(&text, "%s%s %v %d\n", name, l, v.Value, begin.Add(time.Duration(i)*10*time.Second).UnixMilli())
+			}
+		}
+	}
+	return text.String()
+}
+
+func startVictoriaMetrics(t *testing.T) (url string) {
+	t.Helper()
+	binary, err := exec.LookPath("victoria-metrics")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("no victoria-metrics on this machine")
+	}
+	address := freePort(t)
+	run := exec.Command(binary, "-storageDataPath="+t.TempDir(), "-httpListenAddr="+address, "-retentionPeriod=100y", "-loggerLevel=ERROR")
+	run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := run.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		run.Wait()
+	})
+	(&prometheus{t: t, url: "http://" + address}).eventually("ready", func() bool {
+		answer, err := http.Get("http://" + address + "/health")
+		if err != nil {
+			return false
+		}
+		answer.Body.Close()
+		return answer.StatusCode == http.StatusOK
+	})
+	return "http://" + address
+}
