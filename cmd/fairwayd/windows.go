@@ -72,7 +72,7 @@ func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) 
 		now := time.Now()
 		var recognised *prom.Recognition
 		if schema, recognised, err = prom.Detect(ctx, server, now, now); err != nil {
-			return nil, fmt.Errorf("--prometheus %s: %w", o.prometheus, err)
+			return nil, fmt.Errorf("--prometheus %s: %w (or name the schema with --schema)", o.prometheus, err)
 		}
 		also = recognised.Others(schema.Name)
 	}
