@@ -9,9 +9,11 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// narrowFor is how long a list of metrics is believed: a metric that appears
-// takes at most so long to be asked for.
-const narrowFor = 5 * time.Minute
+// narrowFor is how long a list of metrics is believed: an alternative that
+// appears takes at most so long to be asked for. Where a query had to be left
+// out altogether the list is believed for narrowSoon only: the server may have
+// begun a moment ago.
+const narrowFor, narrowSoon = 5 * time.Minute, 5 * time.Second
 
 // Narrow returns src with less to do: of the alternatives of a query it is
 // asked only for those whose metrics exist, or, where no alternative has all of
@@ -29,6 +31,7 @@ type narrowed struct {
 	fixed   bool              // no metric appears any more
 	have    []string
 	since   time.Time
+	lacking bool // a query had to be left out
 }
 
 // Range implements Source.
@@ -43,12 +46,16 @@ func (n *narrowed) Range(ctx context.Context, expr string, start, end time.Time,
 func (n *narrowed) narrow(ctx context.Context, expr string, now time.Time) (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.queries == nil || !n.fixed && now.Sub(n.since).Abs() > narrowFor {
+	patience := narrowFor
+	if n.lacking {
+		patience = narrowSoon
+	}
+	if n.queries == nil || !n.fixed && now.Sub(n.since).Abs() > patience {
 		have, err := n.Metrics(ctx)
 		if err != nil {
 			return "", err
 		}
-		n.have, n.since, n.queries = have, now, map[string]string{}
+		n.have, n.since, n.queries, n.lacking = have, now, map[string]string{}, false
 	}
 	query, known := n.queries[expr]
 	if !known {
@@ -58,6 +65,7 @@ func (n *narrowed) narrow(ctx context.Context, expr string, now time.Time) (stri
 		}
 		query = narrow(expr, parsed, n.have)
 		n.queries[expr] = query
+		n.lacking = n.lacking || query == ""
 	}
 	return query, nil
 }

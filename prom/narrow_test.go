@@ -72,15 +72,24 @@ func TestNarrowLooksAgain(t *testing.T) {
 		return len(rows)
 	}
 	ask("a or x", 0)
-	if n := ask("x", time.Second); n != 0 {
-		t.Errorf("%d rows of what does not exist", n)
-	}
 	a.have = []string{"a", "x"}
 	ask("a or x", narrowFor)
 	ask("a or x", narrowFor+2*time.Second)
 	ask("a(", narrowFor+2*time.Second)
 	if diff := cmp.Diff([]string{"a", "a", "a or x", "a("}, a.queries); diff != "" || a.lists != 2 {
 		t.Error(a.lists, diff)
+	}
+	// What is not there at all is looked for again soon.
+	listed := narrowFor + 2*time.Second
+	if n := ask("y", listed+time.Second); n != 0 {
+		t.Errorf("%d rows of what does not exist", n)
+	}
+	a.have = []string{"y"}
+	if n := ask("y", listed+narrowSoon); n != 0 || a.lists != 2 {
+		t.Errorf("%d rows after %d lists; want none yet", n, a.lists)
+	}
+	if n := ask("y", listed+narrowSoon+time.Second); n != 1 || a.lists != 3 {
+		t.Errorf("%d rows after %d lists; want what has appeared", n, a.lists)
 	}
 	a.err = errors.New("gone")
 	if _, err := src.Range(t.Context(), "a", dawn.Add(time.Hour), dawn.Add(time.Hour), 0); !errors.Is(err, a.err) {
