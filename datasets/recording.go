@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
@@ -23,7 +25,14 @@ type Recording struct {
 	Schema   *mesh.Schema
 	Faults   []Fault // in order of their start; nil when none are known
 
+	// Cache keeps the windows of walks; nil keeps none. Set it before the first.
+	Cache *Cache
+
 	requests string // path of the request log, or empty
+	metrics  string // path of the metrics
+	files    []file // that hold them, as they were before they were opened
+	hashing  sync.Mutex
+	content  string // digest of the files, once it was asked for
 }
 
 // metricsFiles are the places where a recording keeps its metrics, in the
@@ -65,6 +74,7 @@ func open(ctx context.Context, path string, schema func(*Recording) (*mesh.Schem
 	} else if _, stat := os.Stat(path); stat != nil {
 		return nil, stat
 	}
+	r.metrics, r.files = dump, filesOf(dump)
 	if r.Dump, err = prom.Open(ctx, dump); err != nil {
 		return nil, err
 	}
@@ -147,18 +157,30 @@ func (r *Recording) Windows(ctx context.Context, t mesh.Timing) iter.Seq2[mesh.W
 	return r.walk(ctx, r.query(t))
 }
 
-// walk asks the metrics; its errors name the recording.
+// walk asks the metrics, or the cache; its errors name the recording.
 func (r *Recording) walk(ctx context.Context, q prom.Query) iter.Seq2[mesh.Window, error] {
 	return func(yield func(mesh.Window, error) bool) {
 		if err := r.holds(q); err != nil {
 			yield(mesh.Window{}, fmt.Errorf("%s: %w", r.Path, err))
 			return
 		}
-		for w, err := range prom.Windows(ctx, r.Dump, r.Schema, q) {
-			if err != nil {
-				err = fmt.Errorf("%s: %w", r.Path, err)
+		walk, err := prom.NewWalk(r.Dump, r.Schema, q)
+		if err != nil {
+			yield(mesh.Window{}, fmt.Errorf("%s: %w", r.Path, err))
+			return
+		}
+		for kept := r.asked(ctx, q); ; {
+			slice, err := kept.next(ctx, walk)
+			for _, w := range slice.Windows {
+				if !yield(w, nil) {
+					return
+				}
 			}
-			if !yield(w, err) {
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(mesh.Window{}, fmt.Errorf("%s: %w", r.Path, err))
 				return
 			}
 		}

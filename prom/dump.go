@@ -72,32 +72,48 @@ func (d *Dump) Query(t mesh.Timing) Query {
 
 // Range implements Source. The resolution is a millisecond.
 func (d *Dump) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration) (Matrix, error) {
-	start, end = start.Truncate(time.Millisecond), end.Truncate(time.Millisecond)
-	n := steps(start, end, step)
 	if step <= 0 {
 		step = time.Second // one evaluation: any step will do
+		end = start
 	}
-	if step%time.Millisecond != 0 {
-		return nil, fmt.Errorf("query %q: the step is %s; want whole milliseconds", expr, step)
-	}
-	opts := promql.NewPrometheusQueryOpts(false, d.Lookback)
-	q, err := d.engine.NewRangeQuery(ctx, d.history, opts, expr, start, end, step)
+	q, rows, err := d.run(ctx, d.history, d.Lookback, expr, start, end, step)
 	if err != nil {
-		return nil, fmt.Errorf("query %q: %w", expr, err)
+		return nil, err
 	}
 	defer q.Close()
+	return asMatrix(rows, start, end, step), nil
+}
+
+// run evaluates expr over history. The rows are valid until the query is closed.
+func (d *Dump) run(ctx context.Context, history storage.Queryable, lookback time.Duration, expr string, start, end time.Time, step time.Duration) (promql.Query, promql.Matrix, error) {
+	start, end = start.Truncate(time.Millisecond), end.Truncate(time.Millisecond)
+	if step%time.Millisecond != 0 {
+		return nil, nil, fmt.Errorf("query %q: the step is %s; want whole milliseconds", expr, step)
+	}
+	q, err := d.engine.NewRangeQuery(ctx, history, promql.NewPrometheusQueryOpts(false, lookback), expr, start, end, step)
+	if err != nil {
+		return nil, nil, fmt.Errorf("query %q: %w", expr, err)
+	}
 	rows, err := q.Exec(ctx).Matrix()
 	if err != nil {
-		return nil, fmt.Errorf("query %q from %s to %s: %w", expr, clock(start.UnixMilli()), clock(end.UnixMilli()), err)
+		q.Close()
+		return nil, nil, fmt.Errorf("query %q from %s to %s: %w", expr, clock(start.UnixMilli()), clock(end.UnixMilli()), err)
 	}
+	return q, rows, nil
+}
+
+// asMatrix copies the engine's rows.
+func asMatrix(rows promql.Matrix, start, end time.Time, step time.Duration) Matrix {
+	n := steps(start, end, step)
+	first := start.UnixMilli()
 	answer := make(Matrix, len(rows))
 	for i, row := range rows {
 		answer[i] = Row{Labels: row.Metric.Map(), Values: unknown(n)}
 		for _, p := range row.Floats {
-			answer[i].Values[(p.T-start.UnixMilli())/step.Milliseconds()] = p.F
+			answer[i].Values[(p.T-first)/step.Milliseconds()] = p.F
 		}
 	}
-	return answer, nil
+	return answer
 }
 
 // Metrics implements Source.
