@@ -23,7 +23,7 @@ type question struct {
 	Version    int
 	Content    string // of the history
 	Schema     string // mesh.Schema.Hash
-	Start, End int64  // of the windows' times, Unix nanoseconds
+	Start, End int64  // of the windows' times, Unix milliseconds
 	Step       time.Duration
 	Range      time.Duration
 	Delay      time.Duration
@@ -46,32 +46,42 @@ func (r *Recording) asked(ctx context.Context, q prom.Query) *entry {
 	if r.Cache == nil {
 		return nil
 	}
-	content, settled, err := r.contentOf(ctx)
+	var content string
+	var lookback time.Duration
+	var settled time.Time
+	var err error
+	switch history := any(r.Dump).(type) {
+	case *prom.Dump:
+		lookback = history.Lookback
+		content, err = r.contentOf(ctx)
+	case remote:
+		content, settled = history.Settled()
+		content = "remote " + content
+	default:
+		return nil
+	}
 	if err != nil {
 		r.Cache.tell("content", err)
 		return nil
 	}
 	return r.Cache.open(question{
 		Version: prom.WindowsVersion, Content: content, Schema: r.Schema.Hash(),
-		Start: q.Start.UnixNano(), End: q.End.UnixNano(), Step: q.Step, Range: q.Range, Delay: q.Delay,
-		Lookback: r.Dump.Lookback, settled: settled,
+		Start: q.Start.UnixMilli(), End: q.End.UnixMilli(), Step: q.Step, Range: q.Range, Delay: q.Delay,
+		Lookback: lookback, settled: settled,
 	}, r.Schema)
 }
 
-// remote is a history that no file holds, such as a server over a span.
-// Identity names it, and says from when on what it holds may still change.
+// remote is a history that no file holds, such as that of a server over a span.
 type remote interface {
-	Identity() (name string, settled time.Time)
+	// Settled returns a name that no other history has, and until when nothing
+	// changes any more in what it holds.
+	Settled() (name string, until time.Time)
 }
 
-// contentOf identifies the history. Of files every byte counts: sizes and
+// contentOf identifies what the files of the history hold. Every byte counts: sizes and
 // times can stay the same while the samples change, and reading them takes far
 // less time than the queries do.
-func (r *Recording) contentOf(ctx context.Context) (string, time.Time, error) {
-	if history, ok := any(r.Dump).(remote); ok {
-		name, settled := history.Identity()
-		return "remote " + name, settled, nil
-	}
+func (r *Recording) contentOf(ctx context.Context) (string, error) {
 	r.hashing.Lock()
 	defer r.hashing.Unlock()
 	if r.content == "" {
@@ -80,11 +90,11 @@ func (r *Recording) contentOf(ctx context.Context) (string, time.Time, error) {
 			err = fmt.Errorf("%s has changed since it was opened", r.metrics)
 		}
 		if err != nil {
-			return "", time.Time{}, err
+			return "", err
 		}
 		r.content = content
 	}
-	return r.content, time.Time{}, nil
+	return r.content, nil
 }
 
 // file is a file as it was when the recording was opened. It is compared

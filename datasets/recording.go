@@ -211,6 +211,6 @@ const mostWindows = 20_000_000
 // query covers every window whose whole range lies in the recording.
 func (r *Recording) query(t mesh.Timing) prom.Query {
 	start, end := r.Dump.Span()
-	first := start.Add(t.Range + t.Delay).Truncate(t.Step).Add(t.Step)
+	first := prom.Floor(start.Add(t.Range+t.Delay), t.Step).Add(t.Step)
 	return prom.Query{Start: first, End: end.Add(t.Delay), Timing: t}
 }

@@ -21,7 +21,7 @@ var fixedColumns = []string{"service", "time", "endpoint", "subset", "zone", "ad
 
 // What is kept in the footer of the file.
 const (
-	metaStart  = "fairway.start" // Unix nanoseconds
+	metaStart  = "fairway.start" // Unix milliseconds
 	metaNext   = "fairway.next"
 	metaMemory = "fairway.memory"
 	metaDelay  = "fairway.delay" // nanoseconds
@@ -42,7 +42,7 @@ func newSheet(schema *mesh.Schema) sheet {
 	for _, name := range fixedColumns {
 		group[name] = text
 	}
-	group["time"] = parquet.Timestamp(parquet.Nanosecond)
+	group["time"] = parquet.Timestamp(parquet.Millisecond)
 	group["requests"] = number
 	names := slices.Clone(fixedColumns)
 	for _, series := range schema.Series {
@@ -87,8 +87,8 @@ func encodeSlice(s prom.Slice, schema *mesh.Schema) ([]byte, error) {
 	if err := flush(); err != nil {
 		return nil, err
 	}
-	w.SetKeyValueMetadata(metaStart, strconv.FormatInt(s.Start.UnixNano(), 10))
-	w.SetKeyValueMetadata(metaNext, strconv.FormatInt(s.Next.UnixNano(), 10))
+	w.SetKeyValueMetadata(metaStart, strconv.FormatInt(s.Start.UnixMilli(), 10))
+	w.SetKeyValueMetadata(metaNext, strconv.FormatInt(s.Next.UnixMilli(), 10))
 	w.SetKeyValueMetadata(metaMemory, string(s.Memory))
 	if len(s.Windows) > 0 {
 		first := &s.Windows[0]
@@ -104,7 +104,7 @@ func (s sheet) row(w *mesh.Window, endpoint int) parquet.Row {
 	row := make(parquet.Row, len(s.at))
 	put := func(column int, v parquet.Value) { row[s.at[column]] = v.Level(0, 0, s.at[column]) }
 	put(0, parquet.ByteArrayValue([]byte(w.Service)))
-	put(1, parquet.Int64Value(w.Time.UnixNano()))
+	put(1, parquet.Int64Value(w.Time.UnixMilli()))
 	for i, text := range []string{e.Name, e.Subset, e.Zone, e.Address} {
 		put(2+i, parquet.ByteArrayValue([]byte(text)))
 	}
@@ -163,7 +163,7 @@ func metaNumber(file *parquet.File, key string) (int64, error) {
 
 func metaTime(file *parquet.File, key string) (time.Time, error) {
 	n, err := metaNumber(file, key)
-	return time.Unix(0, n).UTC(), err
+	return time.UnixMilli(n).UTC(), err
 }
 
 // windowReader puts windows together from rows.
@@ -198,7 +198,7 @@ func (r *windowReader) read(group parquet.RowGroup) error {
 
 func (r *windowReader) add(row parquet.Row) {
 	get := func(column int) parquet.Value { return row[r.sheet.at[column]] }
-	service, at := r.text(get(0)), time.Unix(0, get(1).Int64()).UTC()
+	service, at := r.text(get(0)), time.UnixMilli(get(1).Int64()).UTC()
 	if n := len(r.windows); n == 0 || r.windows[n-1].Service != service || !r.windows[n-1].Time.Equal(at) {
 		end := at.Add(-r.delay)
 		r.windows = append(r.windows, mesh.Window{Service: service, Time: at, Start: end.Add(-r.span), End: end, Schema: r.schema})

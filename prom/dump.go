@@ -60,14 +60,28 @@ func (d *Dump) ScrapeInterval() time.Duration { return d.interval }
 
 // Query asks for every window that the dump can fill: the first one begins
 // with the first sample, the last one ends before the last sample. The times
-// are multiples of t.Step.
+// are multiples of t.Step since the Unix epoch.
 func (d *Dump) Query(t mesh.Timing) Query {
 	start, end := d.Span()
 	from := start.Add(t.Range + t.Delay)
-	if rounded := from.Truncate(t.Step); rounded.Before(from) {
+	if rounded := Floor(from, t.Step); rounded.Before(from) {
 		from = rounded.Add(t.Step)
 	}
-	return Query{Start: from, End: end.Add(t.Delay).Truncate(t.Step), Timing: t}
+	return Query{Start: from, End: Floor(end.Add(t.Delay), t.Step), Timing: t}
+}
+
+// Floor returns the latest multiple of step since the Unix epoch that is not
+// after t, in UTC: whoever asks for windows finds them at the same times,
+// wherever a clock's hands may stand. (time.Truncate counts from the year 1,
+// which is no multiple of, say, seven seconds away from the epoch.) A step
+// below a millisecond changes nothing.
+func Floor(t time.Time, step time.Duration) time.Time {
+	n := step.Milliseconds()
+	if n <= 0 {
+		return t.UTC()
+	}
+	at := t.UnixMilli()
+	return time.UnixMilli(at - ((at%n)+n)%n).UTC()
 }
 
 // Range implements Source. The resolution is a millisecond.
