@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -169,15 +168,12 @@ func (r *Recording) walk(ctx context.Context, q prom.Query) iter.Seq2[mesh.Windo
 			yield(mesh.Window{}, fmt.Errorf("%s: %w", r.Path, err))
 			return
 		}
-		for kept := r.asked(ctx, q); ; {
-			slice, err := kept.next(ctx, walk)
+		kept := r.asked(ctx, q)
+		for slice, err := range ahead(ctx, func(ctx context.Context) (prom.Slice, error) { return kept.next(ctx, walk) }) {
 			for _, w := range slice.Windows {
 				if !yield(w, nil) {
 					return
 				}
-			}
-			if err == io.EOF {
-				return
 			}
 			if err != nil {
 				yield(mesh.Window{}, fmt.Errorf("%s: %w", r.Path, err))

@@ -31,26 +31,29 @@ func (w walked) duration() time.Duration {
 
 // newBenchWalkCommand is run by `bench read`, in a process of its own.
 func newBenchWalkCommand() *cobra.Command {
-	return &cobra.Command{
+	cache := cacheOff
+	cmd := &cobra.Command{
 		Use:    "walk PATH",
 		Hidden: true,
 		Args:   arguments("a recording"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			w, err := walkMeasured(cmd.Context(), args[0])
+			w, err := walkMeasured(cmd.Context(), args[0], openCache(cmd.ErrOrStderr(), cache))
 			if err != nil {
 				return err
 			}
 			return json.NewEncoder(cmd.OutOrStdout()).Encode(w)
 		},
 	}
+	cmd.Flags().StringVar(&cache, "cache", cache, "directory for windows, or off")
+	return cmd
 }
 
-func walkMeasured(ctx context.Context, path string) (w walked, err error) {
+func walkMeasured(ctx context.Context, path string, cache *datasets.Cache) (w walked, err error) {
 	stop := make(chan struct{})
 	peak := make(chan float64)
 	go func() { peak <- watchAnonymous(stop) }()
 	start := time.Now()
-	w.Frames, w.Extractor, err = walkFrames(ctx, path)
+	w.Frames, w.Extractor, err = walkFrames(ctx, path, cache)
 	w.Seconds = time.Since(start).Seconds()
 	close(stop)
 	if w.PeakAnonymous = <-peak; err == nil {
@@ -60,12 +63,13 @@ func walkMeasured(ctx context.Context, path string) (w walked, err error) {
 }
 
 // walkFrames makes all frames of a history.
-func walkFrames(ctx context.Context, path string) (frames int, extractor float64, err error) {
+func walkFrames(ctx context.Context, path string, cache *datasets.Cache) (frames int, extractor float64, err error) {
 	recording, err := datasets.Open(ctx, path, "lab")
 	if err != nil {
 		return 0, 0, err
 	}
 	defer recording.Close()
+	recording.Cache = cache
 	x := features.New(features.DefaultConfig())
 	timing := mesh.Timing{Step: benchScrape, Range: time.Minute, Delay: benchScrape, Horizon: time.Minute}
 	var inside time.Duration
