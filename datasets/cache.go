@@ -15,9 +15,13 @@ import (
 // Cache keeps the windows of recordings on disk, so that a second walk over
 // the same history asks nothing.
 //
-// Windows are kept, and not the frames made of them: the queries take nearly
-// all of the time (MEASURE), the extractor is cheap, has versions and
-// settings of its own, and one set of windows serves all of them.
+// Windows are kept, and not the frames made of them: windows follow from the
+// history and the question alone, while frames follow from the extractor's
+// version and settings too (the objective, the horizon), so that each of those
+// would need frames of its own. It costs the extractor at every walk: of 28 s
+// of processor time for the frames of a day of 200 endpoints every 15 s, from
+// blocks on a disk, a walk over kept windows takes 10 s, most of it the
+// extractor. Of a server's history the queries are a far larger part.
 //
 // A directory holds an entry for each history, schema and query (see question),
 // and an entry a Parquet file for each slice of time, written when the slice was

@@ -422,3 +422,39 @@ func TestUnsettledSlicesAreNotKept(t *testing.T) {
 		t.Errorf("%d of %d slices are kept; want those before %s", n, slices, settled)
 	}
 }
+
+// FuzzKeptFile puts anything at all in the place of a kept file. Only its own
+// bytes are believed: a Parquet reader is not made for bytes that somebody
+// damaged, so none are shown to it.
+func FuzzKeptFile(f *testing.F) {
+	schema := &mesh.Schema{Name: "tiny", Series: []mesh.Series{{Name: mesh.RequestRate}, {Name: "service"}}}
+	w := mesh.Window{
+		Service: "shop", Schema: schema, Time: testStart, End: testStart.Add(-time.Second), Start: testStart.Add(-time.Minute),
+		Endpoints: []mesh.Endpoint{{Name: "a", Subset: "v1", Zone: "z", Address: "10.0.0.1:80"}, {Name: "b"}},
+		Values:    []float64{1, math.NaN(), math.Float64frombits(0x7ff8dead00000001), math.Copysign(0, -1)}, Requests: []float64{1, math.Inf(1)},
+	}
+	s := prom.Slice{Start: testStart, Next: testStart.Add(time.Minute), Windows: []mesh.Window{w}, Memory: []byte("{}")}
+	original, err := encodeSlice(s, schema)
+	if err != nil {
+		f.Fatal(err)
+	}
+	e := &entry{folder: f.TempDir(), schema: schema}
+	path := filepath.Join(e.folder, prefix(s.Start)+digestOf(original)+ending)
+	f.Add(original)
+	f.Add(original[:len(original)/2])
+	f.Add([]byte("PAR1PAR1"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got, err := e.read(path)
+		if (err == nil) != bytes.Equal(content, original) {
+			t.Fatalf("%d bytes are read with error %v", len(content), err)
+		}
+		if err == nil {
+			if diff := cmp.Diff(s, got, sameBits); diff != "" {
+				t.Error(diff)
+			}
+		}
+	})
+}
