@@ -27,7 +27,10 @@ type Manifest struct {
 	ScrapeIntervalS float64   `json:"scrape_interval_s"`
 	MadeBy          string    `json:"made_by"`
 	Seed            uint64    `json:"seed"`
-	Notes           Notes     `json:"notes"`
+	// Part says that all of the recording is for learning, for choosing and
+	// calibrating, or for judging. Without it, the recording is cut by time.
+	Part  Part  `json:"part,omitempty"`
+	Notes Notes `json:"notes"`
 }
 
 // Notes is free text, one remark or several.

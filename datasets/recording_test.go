@@ -189,6 +189,9 @@ func TestSplitLeavesPurgeGaps(t *testing.T) {
 	r := openTest(t, writeRecording(t, constant, nil))
 	timing := r.Timing(0, 0)
 	s := r.Split(timing)
+	if got := s.Whole(); got != None {
+		t.Errorf("a recording that is cut is whole for %v", got)
+	}
 	for _, gap := range []time.Duration{s.ValidationStart.Sub(s.TrainEnd), s.TestStart.Sub(s.ValidationEnd)} {
 		if gap < timing.Purge() {
 			t.Errorf("gap of %v; want at least %v", gap, timing.Purge())
@@ -204,6 +207,25 @@ func TestSplitLeavesPurgeGaps(t *testing.T) {
 	}
 }
 
+func TestSplitOfOnePart(t *testing.T) {
+	for _, part := range []Part{Train, Validation, Test} {
+		manifest := strings.Replace(testManifest, `"seed"`, fmt.Sprintf(`"part":%q,"seed"`, part), 1)
+		r := openTest(t, writeRecording(t, constant, map[string]string{"manifest.json": manifest}))
+		s := r.Split(r.Timing(0, 0))
+		for _, at := range []time.Time{s.Start, s.Start.Add(s.End.Sub(s.Start) / 2), s.End} {
+			if got := s.Part(at); got != part {
+				t.Errorf("a recording for %v has part %v at %v", part, got, at)
+			}
+		}
+		if got := s.Whole(); got != part {
+			t.Errorf("a recording for %v is whole for %v", part, got)
+		}
+		if got := s.Part(s.End.Add(2)); got != None {
+			t.Errorf("a recording for %v has part %v after its end", part, got)
+		}
+	}
+}
+
 func TestOpenSaysWhatIsWrong(t *testing.T) {
 	for name, c := range map[string]struct {
 		files map[string]string
@@ -212,6 +234,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		"manifest cut":      {map[string]string{"manifest.json": "{\n\"format\":"}, []string{"manifest.json:2"}},
 		"foreign format":    {map[string]string{"manifest.json": `{"format":"other/1"}`}, []string{"other/1", Format}},
 		"no scrape":         {map[string]string{"manifest.json": strings.Replace(testManifest, `"scrape_interval_s":5`, `"scrape_interval_s":0`, 1)}, []string{"scrape_interval_s"}},
+		"no such part":      {map[string]string{"manifest.json": strings.Replace(testManifest, `"seed"`, `"part":"exam","seed"`, 1)}, []string{"manifest.json", `"exam"`}},
 		"no start":          {map[string]string{"manifest.json": strings.Replace(testManifest, `"start"`, `"begin"`, 1)}, []string{"manifest.json", "start or end is missing"}},
 		"other metrics":     {map[string]string{"manifest.json": strings.ReplaceAll(testManifest, "2026-", "2025-")}, []string{"2025-01-01T00:10:00Z", "2026-01-01T00:00:00Z", "belong together"}},
 		"faults empty":      {map[string]string{"faults.csv": ""}, []string{"faults.csv", "is empty"}},

@@ -12,7 +12,6 @@ type Card struct {
 	MadeBy     string       `json:"made_by"` // program and version
 	Recordings []Provenance `json:"recordings"`
 	Seed       uint64       `json:"seed"`
-	Split      Split        `json:"split"`
 	Figures    Figures      `json:"figures,omitempty"`
 	Notes      []string     `json:"notes,omitempty"` // such as "catalog: no choice, not trained"
 	// Unidentified are the services whose loads never varied: their load
@@ -30,10 +29,11 @@ type Provenance struct {
 	Start    time.Time `json:"start"`
 	End      time.Time `json:"end"`
 	SHA256   string    `json:"sha256"` // hexadecimal
+	Split    Split     `json:"split"`
 }
 
-// Split says which part of the time was used for what; the gaps between the
-// parts were not used at all.
+// Split says which part of a recording's time was used for what; the gaps
+// between the parts were not used at all. A part may have no time at all.
 type Split struct {
 	TrainEnd        time.Time `json:"train_end"`
 	ValidationStart time.Time `json:"validation_start"`

@@ -38,9 +38,8 @@ func sample() *Model {
 		},
 		Card: Card{
 			MadeBy:     "fairway test",
-			Recordings: []Provenance{{Path: "recordings/shop", Services: []string{"catalog", "checkout"}, Start: at(0), End: at(60), SHA256: "00ff"}},
+			Recordings: []Provenance{{Path: "recordings/shop", Services: []string{"catalog", "checkout"}, Start: at(0), End: at(60), SHA256: "00ff", Split: Split{TrainEnd: at(36), ValidationStart: at(37), ValidationEnd: at(48), TestStart: at(49)}}},
 			Seed:       7,
-			Split:      Split{TrainEnd: at(36), ValidationStart: at(37), ValidationEnd: at(48), TestStart: at(49)},
 			Figures:    Figures{"test.cost_seconds": 0.0625, "test.auc": math.NaN(), "test.ratio": math.Inf(1)},
 			Notes:      []string{"cart: no choice, not trained"}, Unidentified: []string{"catalog"},
 			Levels: map[string]map[string]Level{"checkout": {"checkout-1": {LatencySeconds: 0.02, CapacityRPS: 80, Windows: 700}}},

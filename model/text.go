@@ -46,9 +46,7 @@ func (c *Card) writeText(line func(name, format string, args ...any)) {
 		line("recording", "%s", r.Path)
 		line("", "%s to %s (%v): %s", moment(r.Start), moment(r.End), r.End.Sub(r.Start).Round(time.Second), strings.Join(r.Services, ", "))
 		line("", "sha256 %s", r.SHA256)
-	}
-	if s := c.Split; !s.TrainEnd.IsZero() {
-		line("split", "train to %s, validation %s to %s, test from %s", moment(s.TrainEnd), moment(s.ValidationStart), moment(s.ValidationEnd), moment(s.TestStart))
+		line("", "%s", r.parts())
 	}
 	for _, service := range slices.Sorted(maps.Keys(c.Levels)) {
 		for _, endpoint := range slices.Sorted(maps.Keys(c.Levels[service])) {
@@ -65,6 +63,29 @@ func (c *Card) writeText(line func(name, format string, args ...any)) {
 	for _, note := range c.Notes {
 		line("note", "%s", note)
 	}
+}
+
+// parts says what the recording's time was used for.
+func (r *Provenance) parts() string {
+	s := r.Split
+	var parts []string
+	if s.TrainEnd.After(r.Start) {
+		parts = append(parts, "train to "+moment(earlier(s.TrainEnd, r.End)))
+	}
+	if s.ValidationEnd.After(s.ValidationStart) {
+		parts = append(parts, "validation "+moment(s.ValidationStart)+" to "+moment(earlier(s.ValidationEnd, r.End)))
+	}
+	if s.TestStart.Before(r.End) {
+		parts = append(parts, "test from "+moment(s.TestStart))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // shape is such as "2 → 8 → 1 (33 parameters)".

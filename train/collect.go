@@ -33,12 +33,16 @@ func Collect(ctx context.Context, rec *datasets.Recording, t mesh.Timing, cfg Co
 		set.Columns = pair.Frame.Names
 		history.Moments = append(history.Moments, momentOf(&pair))
 	}
-	sum, err := digest(rec.Path)
+	sum, err := rec.Digest()
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	start, end := rec.Dump.Span()
-	history.Provenance = model.Provenance{Path: rec.Path, Start: start, End: end, SHA256: sum}
+	s := history.Split
+	history.Provenance = model.Provenance{
+		Path: rec.Path, Start: start, End: end, SHA256: sum,
+		Split: model.Split{TrainEnd: s.TrainEnd, ValidationStart: s.ValidationStart, ValidationEnd: s.ValidationEnd, TestStart: s.TestStart},
+	}
 	set.Histories = []History{history}
 	set.Histories[0].Provenance.Services = set.Services()
 	if len(history.Moments) == 0 {

@@ -94,13 +94,8 @@ func (f *fitting) card() (err error) {
 	for _, h := range f.set.Histories {
 		c.Recordings = append(c.Recordings, h.Provenance)
 	}
-	s := f.set.Histories[0].Split
-	c.Split = model.Split{TrainEnd: s.TrainEnd, ValidationStart: s.ValidationStart, ValidationEnd: s.ValidationEnd, TestStart: s.TestStart}
-	if len(f.set.Histories) > 1 {
-		f.note("%d recordings, each split by its own times; the card has those of the first", len(f.set.Histories))
-	}
 	for _, p := range f.report.Parts {
-		if p.Train == 0 || p.Validation == 0 || p.Test == 0 {
+		if p.short() {
 			f.note("%s: %v of history leave no room for three parts with gaps of %v between them; record longer, or look less far ahead", p.Recording, p.End.Sub(p.Start).Round(time.Second), f.set.Timing.Purge())
 		}
 	}
@@ -217,7 +212,7 @@ func partsOf(set *Set) []Part {
 	for i := range set.Histories {
 		h := &set.Histories[i]
 		s := h.Split
-		p := Part{Recording: h.Provenance.Path, Start: s.Start, TrainEnd: s.TrainEnd, ValidationStart: s.ValidationStart, ValidationEnd: s.ValidationEnd, TestStart: s.TestStart, End: s.End}
+		p := Part{Recording: h.Provenance.Path, Start: s.Start, TrainEnd: s.TrainEnd, ValidationStart: s.ValidationStart, ValidationEnd: s.ValidationEnd, TestStart: s.TestStart, End: s.End, Whole: s.Whole()}
 		for k := range h.Moments {
 			switch s.Part(h.Moments[k].Time) {
 			case datasets.Train:

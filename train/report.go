@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/fairway-mesh/fairway/datasets"
 	"github.com/fairway-mesh/fairway/model"
 )
 
@@ -47,6 +48,13 @@ type Part struct {
 	Train           int       `json:"train_decisions"`
 	Validation      int       `json:"validation_decisions"`
 	Test            int       `json:"test_decisions"`
+	// Whole is the part that all of the recording is, if it was not cut.
+	Whole datasets.Part `json:"whole,omitempty"`
+}
+
+// short reports whether there was too little of a recording to cut it.
+func (p *Part) short() bool {
+	return p.Whole == datasets.None && (p.Train == 0 || p.Validation == 0 || p.Test == 0)
 }
 
 // RoutingReport is about the routing network.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fairway-mesh/fairway/datasets"
 	"github.com/fairway-mesh/fairway/model"
 )
 
@@ -58,7 +59,7 @@ func madeUpReport() *Report {
 	short.Decisions, short.Ways, short.Mean = 0, nil, nan
 	return &Report{
 		Network: model.Outcome, Seed: 7,
-		Parts:    []Part{{"recordings/lab-1", at(0), at(30), at(31), at(40), at(41), at(50), 720, 216, 216}},
+		Parts:    []Part{{"recordings/shop", at(0), at(30), at(31), at(40), at(41), at(50), 720, 216, 216, datasets.None}, {Recording: "recordings/later", Start: at(60), End: at(90), Test: 360, Whole: datasets.Test}},
 		Services: []Service{{Name: "catalog", Endpoints: 5, Decisions: 576, Variation: 0.31}, {Name: "pay", Endpoints: 1, Decisions: 576, Variation: nan, NoChoice: true}},
 		Constant: []string{"metrics_age"}, Absent: []string{"memory_trend", "memory_vs_past"},
 		Routing: &RoutingReport{Inputs: []string{"load_now", "error_ratio"}, Rows: [2]int{3600, 1080}, Kept: true, Test: judgement, Validation: short,

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/fairway-mesh/fairway/datasets"
 )
 
 // WriteText writes the report for people to read.
@@ -60,6 +62,10 @@ func (t *text) parts(parts []Part) {
 	for _, p := range parts {
 		t.line("")
 		t.line("%s\tfrom\tto\tdecisions", p.Recording)
+		if p.Whole != datasets.None {
+			t.line("  %v\t%s\t%s\t%d", p.Whole, at(p.Start), at(p.End), p.Train+p.Validation+p.Test)
+			continue
+		}
 		t.line("  train\t%s\t%s\t%d", at(p.Start), at(p.TrainEnd), p.Train)
 		t.line("  validation\t%s\t%s\t%d", at(p.ValidationStart), at(p.ValidationEnd), p.Validation)
 		t.line("  test\t%s\t%s\t%d", at(p.TestStart), at(p.End), p.Test)

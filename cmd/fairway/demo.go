@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,16 +17,23 @@ import (
 	"github.com/fairway-mesh/fairway/train"
 )
 
-type demoOptions struct{ recording, daemon, out string }
+type demoOptions struct {
+	recordings  []string
+	daemon, out string
+}
+
+// judged is the recording whose held-back part, or all of it, is replayed and
+// served: the last.
+func (o *demoOptions) judged() string { return o.recordings[len(o.recordings)-1] }
 
 func newDemoCommand() *cobra.Command {
 	var o demoOptions
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "train, replay, serve and ask on a recording: the tour of two minutes",
-		Long: "demo trains on a recording, replays its held-back last part, starts fairwayd on that part,\n" +
-			"asks for decisions over gRPC before, during and after a fault, and prints what was decided\n" +
-			"and why. It fails unless the faulty endpoint's weight at least halves.",
+		Short: "train, replay, serve and ask on recordings: the tour of two minutes",
+		Long: "demo trains on recordings, replays what the last of them holds back from training, starts\n" +
+			"fairwayd on that, asks for decisions over gRPC before, during and after a fault, and prints\n" +
+			"what was decided and why. It fails unless the faulty endpoint's weight at least halves.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := needed(cmd, "recording", "daemon"); err != nil {
@@ -35,7 +43,7 @@ func newDemoCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.recording, "recording", "", "recording with injected faults")
+	flags.StringSliceVar(&o.recordings, "recording", nil, "recording with injected faults; may be given again, the last one judges")
 	flags.StringVar(&o.daemon, "daemon", "", "the fairwayd program")
 	flags.StringVar(&o.out, "out", "out/demo", "directory for the model and the report")
 	return cmd
@@ -50,16 +58,16 @@ func demo(ctx context.Context, stdout, stderr io.Writer, o demoOptions) error {
 		return err
 	}
 	modelPath := filepath.Join(o.out, "demo.model")
-	fmt.Fprintf(stdout, "1. Train on the first part of %s\n\n", o.recording)
+	fmt.Fprintf(stdout, "1. Train on %s\n\n", strings.Join(o.recordings, ", "))
 	if err := demoTrain(ctx, stdout, stderr, o, modelPath); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "\n2. Replay the last part, which the training never saw\n\n")
+	fmt.Fprintf(stdout, "\n2. Replay what the training never saw of %s\n\n", o.judged())
 	if err := demoReplay(ctx, stdout, o, modelPath); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "\n3. Serve the last part, sixty times as fast, and ask\n\n")
-	fault, err := firstFault(ctx, o.recording, modelPath)
+	fmt.Fprintf(stdout, "\n3. Serve the same, sixty times as fast, and ask\n\n")
+	fault, err := firstFault(ctx, o.judged(), modelPath)
 	if err != nil {
 		return err
 	}
@@ -70,20 +78,20 @@ func demo(ctx context.Context, stdout, stderr io.Writer, o demoOptions) error {
 // undisturbed around it, so that before and after mean something.
 const quietBefore, quietAfter = 40 * time.Second, 60 * time.Second
 
-// demoTrain prints how well the model does on the last part; all of the report
-// goes to a file.
+// demoTrain prints how well the model does on what is held back; all of the
+// report goes to a file.
 func demoTrain(ctx context.Context, stdout, stderr io.Writer, o demoOptions, modelPath string) error {
 	config := train.DefaultConfig()
 	report := filepath.Join(o.out, "training.txt")
 	m, _, err := fit(ctx, stderr, trainOptions{
-		recordings: []string{o.recording}, out: modelPath, horizon: demoHorizon, report: report, config: config,
+		recordings: o.recordings, out: modelPath, horizon: demoHorizon, report: report, config: config,
 	})
 	if err != nil {
 		return err
 	}
 	figure := func(name string) float64 { return m.Card.Figures["test."+name] }
 	failure := func(name string) float64 { return m.Card.Figures["failure.test."+name] }
-	fmt.Fprintf(stdout, "on the last part: what the load that came brought about in the next %s, and whether an endpoint fails within %s\n",
+	fmt.Fprintf(stdout, "on what was held back: what the load that came brought about in the next %s, and whether an endpoint fails within %s\n",
 		m.Timing.InForce(), m.Timing.Horizon)
 	fmt.Fprintf(stdout, "  mean latency   off by a factor of %.2f (as now, it is: %.2f)\n",
 		math.Exp(figure("mean_log_rmse")), math.Exp(figure("mean_log_rmse_persistence")))
@@ -98,12 +106,12 @@ func demoTrain(ctx context.Context, stdout, stderr io.Writer, o demoOptions, mod
 // demoReplay prints the table over all services; the tables of each go to a
 // file.
 func demoReplay(ctx context.Context, stdout io.Writer, o demoOptions, modelPath string) error {
-	m, recording, err := openFor(ctx, modelPath, o.recording, "")
+	m, recording, err := openFor(ctx, modelPath, o.judged(), "")
 	if err != nil {
 		return err
 	}
 	defer recording.Close()
-	table, err := judge(ctx, recording, m, replayOptions{recording: o.recording, policies: defaultPolicies, seed: 1})
+	table, err := judge(ctx, recording, m, replayOptions{recording: o.judged(), policies: defaultPolicies, seed: 1})
 	if err != nil {
 		return err
 	}
@@ -125,7 +133,7 @@ func demoReplay(ctx context.Context, stdout io.Writer, o demoOptions, modelPath 
 var harmful = []string{"slowdown", "error_burst", "fast_failure"}
 
 // firstFault chooses by the calendar alone: the first harmful fault of the
-// held-back part that lasts for at least half a minute, with quiet around it.
+// held-back time that lasts for at least half a minute, with quiet around it.
 func firstFault(ctx context.Context, recordingPath, modelPath string) (datasets.Fault, error) {
 	m, recording, err := openFor(ctx, modelPath, recordingPath, "")
 	if err != nil {
@@ -162,7 +170,7 @@ func demoServe(ctx context.Context, stdout io.Writer, o demoOptions, modelPath s
 		return err
 	}
 	defer log.Close()
-	daemon, err := startDaemon(ctx, log, o.daemon, "--model", modelPath, "--recording", o.recording, "--speed", "60", "--from", "held-back")
+	daemon, err := startDaemon(ctx, log, o.daemon, "--model", modelPath, "--recording", o.judged(), "--speed", "60", "--from", "held-back")
 	if err != nil {
 		return err
 	}

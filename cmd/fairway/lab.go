@@ -52,6 +52,7 @@ Interrupted after two minutes or more, it keeps what it has.`,
 	flags.StringVar(&cfg.Out, "out", "", "directory of the recording; must not exist yet")
 	flags.DurationVar(&cfg.Duration, "duration", cfg.Duration, "how long to record")
 	flags.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed of shares, arrivals and faults")
+	flags.TextVar(&cfg.Part, "part", cfg.Part, "what all of it is for: train, validation or test; without it, it is cut by time")
 	flags.IntVar(&cfg.Faults, "faults", cfg.Faults, "how many to inject; negative: as many as suit the duration")
 	return cmd
 }

@@ -125,6 +125,9 @@ func judge(ctx context.Context, recording *datasets.Recording, m *model.Model, o
 	config.Objectives = objectives(file)
 	if !o.all {
 		config.From = recording.Split(m.Timing).TestStart
+		if part := recording.Manifest.Part; part == datasets.Train || part == datasets.Validation {
+			return nil, fmt.Errorf("%s: all of it is for %v, nothing is held back; judge a recording for test, or this one with --all", o.recording, part)
+		}
 		if _, end := recording.Dump.Span(); end.Before(config.From.Add(m.Timing.Horizon)) {
 			return nil, fmt.Errorf("%s: the held-back part, from %s, is shorter than the horizon of %v; judge the whole recording with --all, or record longer",
 				o.recording, config.From.Format(time.RFC3339), m.Timing.Horizon)

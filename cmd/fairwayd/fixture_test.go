@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/datasets"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/prom"
@@ -54,8 +55,8 @@ func write(t testing.TB, name, text string) (path string) {
 }
 
 // persistence is a model that has learned nothing: all its weights are 0, and
-// every endpoint goes on as it was. It was trained up to held.
-func persistence(t testing.TB, held time.Time) (path string) {
+// every endpoint goes on as it was. It is said to be trained on recordings.
+func persistence(t testing.TB, recordings ...model.Provenance) (path string) {
 	t.Helper()
 	schema, err := prom.ParseSchema("tiny.yaml", []byte(tiny))
 	if err != nil {
@@ -70,13 +71,29 @@ func persistence(t testing.TB, held time.Time) (path string) {
 			Scaler: model.Scaler{Center: []float32{0}, Scale: []float32{1}, Impute: []float32{0}, Low: []float32{0}, High: []float32{1}},
 			Layers: []model.Layer{{In: 1, Out: model.OutcomeOutputs, W: make([]float32, model.OutcomeOutputs), B: make([]float32, model.OutcomeOutputs)}},
 		},
-		Card: model.Card{MadeBy: "test", Split: model.Split{TestStart: held}},
+		Card: model.Card{MadeBy: "test", Recordings: recordings},
 	}
 	path = filepath.Join(t.TempDir(), "model.fairway")
 	if err := model.Save(path, m); err != nil {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// learned is the recording at path, which a model was trained on up to held.
+func learned(t testing.TB, path string, held time.Time) model.Provenance {
+	t.Helper()
+	rec, err := datasets.Open(t.Context(), path, write(t, "tiny.yaml", tiny))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rec.Close()
+	sum, err := rec.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	start, end := rec.Dump.Span()
+	return model.Provenance{Path: path, Start: start, End: end, SHA256: sum, Split: model.Split{TestStart: held}}
 }
 
 // program is a running daemon.

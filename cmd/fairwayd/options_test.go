@@ -16,7 +16,7 @@ import (
 func TestRefused(t *testing.T) {
 	rules := write(t, "rules.yaml", tinyRules)
 	text := func(s string) string { return write(t, "file", s) }
-	cut := persistence(t, time.Time{})
+	cut := persistence(t)
 	whole, err := os.ReadFile(cut)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestConfigFile(t *testing.T) {
 
 func TestCheckConfig(t *testing.T) {
 	var out bytes.Buffer
-	err := run(t.Context(), []string{"--check-config", "--rules", write(t, "r.yaml", tinyRules), "--model", persistence(t, time.Time{}), "--prometheus", "http://127.0.0.1:1"}, &out, io.Discard)
+	err := run(t.Context(), []string{"--check-config", "--rules", write(t, "r.yaml", tinyRules), "--model", persistence(t), "--prometheus", "http://127.0.0.1:1"}, &out, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,8 @@ func recording(t testing.TB) (path string) {
 // policy that the earlier part has warmed up; at the end it goes stale.
 func TestPlay(t *testing.T) {
 	held := recorded.Add(100 * time.Second)
-	p := start(t, "--recording", recording(t), "--model", persistence(t, held), "--from", "held-back", "--speed", "10", "--stale-after", "6s")
+	path := recording(t)
+	p := start(t, "--recording", path, "--model", persistence(t, learned(t, path, held)), "--from", "held-back", "--speed", "10", "--stale-after", "6s")
 	first := p.first(t, func(d *fairwayv1.Decision) bool { return d.DecidedAt != nil })
 	at := first.DecidedAt.AsTime()
 	if at.Before(held) || first.Source != fairwayv1.Decision_MODEL {
@@ -83,16 +84,29 @@ func TestOnce(t *testing.T) {
 	}
 }
 
-func TestHeldBackElsewhere(t *testing.T) {
-	err := run(t.Context(), []string{"--listen", "127.0.0.1:0", "--recording", recording(t), "--model", persistence(t, recorded.Add(time.Hour)), "--from", "held-back"}, &log{}, &log{})
-	if err == nil || !strings.Contains(err.Error(), "held back") || !strings.Contains(err.Error(), "2026-01-02T04:04:00Z") {
+// TestNothingHeldBack: a model must not be shown off on what it learned from.
+func TestNothingHeldBack(t *testing.T) {
+	path := recording(t)
+	file := persistence(t, learned(t, path, recorded.Add(time.Hour)))
+	err := run(t.Context(), []string{"--listen", "127.0.0.1:0", "--recording", path, "--model", file, "--from", "held-back"}, &log{}, &log{})
+	if err == nil || !strings.Contains(err.Error(), "trained on all of "+path) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestHeldBackElsewhere: a recording that the training did not have is held
+// back from its beginning.
+func TestHeldBackElsewhere(t *testing.T) {
+	p := start(t, "--recording", recording(t), "--model", persistence(t), "--from", "held-back", "--speed", "10")
+	first := p.first(t, func(d *fairwayv1.Decision) bool { return d.DecidedAt != nil })
+	if at := first.DecidedAt.AsTime(); at.After(recorded.Add(30 * time.Second)) {
+		t.Errorf("the first decision is of %v; want one near the beginning, %v", at, recorded)
 	}
 }
 
 // TestShadow: the model is asked, and the rules are served.
 func TestShadow(t *testing.T) {
-	p := start(t, "--recording", recording(t), "--model", persistence(t, time.Time{}), "--rules", write(t, "r.yaml", tinyRules), "--speed", "1000", "--shadow")
+	p := start(t, "--recording", recording(t), "--model", persistence(t), "--rules", write(t, "r.yaml", tinyRules), "--speed", "1000", "--shadow")
 	d := p.until(t, "in the shadow", func(d *fairwayv1.Decision) bool { return d.Reason == "shadow" && d.DecidedAt != nil })
 	if d.Source != fairwayv1.Decision_RULES || d.Policy != "static" || d.ModelVersion != "persistence" {
 		t.Errorf("got %v", d)

@@ -33,7 +33,7 @@ func TestPrometheusGoesAndComes(t *testing.T) {
 	defer func() { kill() }()
 
 	const staleAfter, step = 4 * time.Second, time.Second
-	p := start(t, "--prometheus", "http://"+address, "--model", persistence(t, time.Time{}), "--rules", write(t, "rules.yaml", tinyRules),
+	p := start(t, "--prometheus", "http://"+address, "--model", persistence(t), "--rules", write(t, "rules.yaml", tinyRules),
 		"--stale-after", staleAfter.String())
 	model := func(d *fairwayv1.Decision) bool { return d.Source == fairwayv1.Decision_MODEL }
 	jason := func(when string) {

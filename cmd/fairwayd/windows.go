@@ -129,17 +129,33 @@ func replay(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema
 		s.timing = m.Timing
 	}
 	if o.from == "held-back" {
-		s.from = m.Card.Split.TestStart
-		start, end := rec.Dump.Span()
-		if s.from.Before(start) || !s.from.Before(end) {
-			return nil, errors.Join(rec.Close(), fmt.Errorf("--from held-back: the model held back what comes after %s, and %s goes from %s to %s; was it trained on this recording?",
-				s.from.UTC().Format(time.RFC3339), o.recording, start.UTC().Format(time.RFC3339), end.UTC().Format(time.RFC3339)))
+		if s.from, err = heldBack(rec, m); err != nil {
+			return nil, errors.Join(err, rec.Close())
 		}
 	}
 	s.windows = func(ctx context.Context) iter.Seq2[mesh.Window, error] {
 		return play(ctx, rec.Windows(ctx, s.timing), s.from, o.speed, s.timing.Step, o.once)
 	}
 	return s, nil
+}
+
+// heldBack is when the part of the recording begins that the model was not
+// trained on: all of a recording that its training did not have.
+func heldBack(rec *datasets.Recording, m *model.Model) (time.Time, error) {
+	sum, err := rec.Digest()
+	if err != nil {
+		return time.Time{}, fmt.Errorf("--from held-back: %w", err)
+	}
+	for _, known := range m.Card.Recordings {
+		if known.SHA256 != sum {
+			continue
+		}
+		if !known.Split.TestStart.Before(known.End) {
+			return time.Time{}, fmt.Errorf("--from held-back: the model was trained on all of %s", rec.Path)
+		}
+		return known.Split.TestStart, nil
+	}
+	return time.Time{}, nil
 }
 
 // errOver follows the last window of a recording.

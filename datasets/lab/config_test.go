@@ -67,8 +67,9 @@ func TestDefaultLoad(t *testing.T) {
 				t.Errorf("%s at an equal share is busy for %.2f", e.Name, equal)
 			}
 			largest := maxShare * s.Rate / capacity
-			if largest > 1 || largest*(1+dayDepth) < 1 {
-				t.Errorf("%s at the largest share is busy for %.2f, at the height of the day for %.2f", e.Name, largest, largest*(1+dayDepth))
+			height := largest * (1 + dayDepth)
+			if largest > 0.85 || height > 1.2 || height*burstFactor < 1.2 {
+				t.Errorf("%s at the largest share is busy for %.2f, at the height of the day for %.2f, in a burst then for %.2f", e.Name, largest, height, height*burstFactor)
 			}
 		}
 	}

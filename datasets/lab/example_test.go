@@ -20,10 +20,12 @@ func Example() {
 		fmt.Printf("%5v to %5v  %-10s  %-15s  %.2g\n", f.Start.Round(time.Second), f.End().Round(time.Second), f.Endpoint, f.Kind, f.Severity)
 	}
 	// Output:
-	//  2m1s to 2m22s  checkout-1  crash            1
-	// 2m15s to 3m48s  catalog-4   noisy_neighbour  0.75
-	// 2m48s to 4m13s  checkout-4  fast_failure     0.71
-	// 4m51s to  6m5s  catalog-1   decoy            2
-	//  5m4s to  6m4s  checkout-1  slowdown         5.1
-	//  7m9s to 8m21s  catalog-2   error_burst      0.42
+	// 1m31s to 4m28s  checkout-1  leak             4.1
+	// 1m46s to 2m22s  catalog-2   error_burst      0.29
+	//  3m0s to 3m30s  catalog-3   fast_failure     0.77
+	// 5m12s to 5m42s  catalog-3   crash            1
+	// 5m15s to 5m57s  checkout-6  noisy_neighbour  0.8
+	// 6m33s to 8m18s  checkout-4  slowdown         5.1
+	// 7m55s to 9m36s  catalog-5   leak_decoy       1.8
+	// 8m50s to 9m44s  checkout-6  decoy            2
 }

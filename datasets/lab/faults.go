@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/fairway-mesh/fairway/datasets"
 )
 
 // The kinds of fault, and what their severity counts.
@@ -15,14 +17,14 @@ const (
 	FastFail   = "fast_failure"    // severity is the ratio of requests answered with 503 within a millisecond
 	Crash      = "crash"           // killed, and started again at the end; severity 1
 	Noisy      = "noisy_neighbour" // severity is the part of the workers that is lost
-	Decoy      = "decoy"           // looks like the beginning of a slowdown, to severity times, and recovers by itself
+	Decoy      = "decoy"           // begins as a slowdown does, to severity times, and recovers by itself
+	LeakDecoy  = "leak_decoy"      // begins as a leak does, to severity times, and gives everything back by itself
 )
 
-// kinds are all of them; the deck is how often each occurs in fourteen faults.
-var (
-	kinds = []string{Slowdown, ErrorBurst, Crash, FastFail, Noisy, Decoy, Leak}
-	deck  = slices.Concat(kinds, []string{Slowdown, ErrorBurst, Crash, FastFail, Noisy, Decoy, Slowdown})
-)
+// kinds are all of them, dealt in equal numbers: so half of what ramps up
+// comes to nothing, and a forecast that cries at every ramp is wrong half the
+// time.
+var kinds = []string{Slowdown, ErrorBurst, Crash, Decoy, FastFail, Noisy, LeakDecoy, Leak}
 
 // Fault is something that goes wrong with an endpoint. Times count from the
 // start of the load.
@@ -36,23 +38,28 @@ type Fault struct {
 // End is when the endpoint is as it was.
 func (f Fault) End() time.Duration { return f.Start + f.Length }
 
+// faultEvery is the mean time from one fault to the next: 24 in half an hour,
+// each kind three times.
+const faultEvery = 75 * time.Second
+
 // Schedule draws the faults of a recording, in order of their starts: at most
 // one per service at a time, with quiet gaps between. A recording of half an
-// hour or more with 24 faults or more is stratified, so that each part of a
-// split by time (60 %, 20 %, 20 %) has faults to learn from or be judged by.
+// hour or more with 24 faults or more, which is not one part as a whole, is
+// stratified: each part of a split by time (60 %, 20 %, 20 %) has faults to
+// learn from or be judged by.
 //
 // Recordings of less than ten minutes have shorter faults in proportion, so
 // that they show some too. The services of c must be valid.
 func (c Config) Schedule() ([]Fault, error) {
 	count := c.Faults
 	if count < 0 {
-		count = int(28*float64(c.Duration)/float64(50*time.Minute)/c.scale() + 0.5)
+		count = int(float64(c.Duration)/float64(faultEvery)/c.scale() + 0.5)
 	}
 	rng := stream(c.Seed, "faults")
 	const tries = 50000
 	for range tries {
 		faults, fits := c.drawFaults(rng, count)
-		if fits && c.stratified(faults) {
+		if fits && (c.Part != datasets.None || c.stratified(faults)) {
 			slices.SortFunc(faults, func(a, b Fault) int { return int(a.Start - b.Start) })
 			return faults, nil
 		}
@@ -68,7 +75,7 @@ func (c Config) scale() float64 { return min(1, float64(c.Duration)/float64(10*t
 func (c Config) drawFaults(rng *rand.Rand, count int) ([]Fault, bool) {
 	dealt := make([]string, count)
 	for i := range dealt {
-		dealt[i] = deck[i%len(deck)]
+		dealt[i] = kinds[i%len(kinds)]
 	}
 	rng.Shuffle(count, func(i, j int) { dealt[i], dealt[j] = dealt[j], dealt[i] })
 	endpoints := 0
@@ -123,36 +130,54 @@ func (c Config) place(rng *rand.Rand, s Service, dealt []string) ([]Fault, bool)
 	return faults, true
 }
 
-// draw makes one fault of the kind, without its start.
+// draw makes one fault of the kind, without its start. Lengths and severities
+// are such that about one window in twenty fails, when all kinds are dealt.
 func (c Config) draw(rng *rand.Rand, s Service, kind string) Fault {
 	e := s.Endpoints[rng.IntN(len(s.Endpoints))]
 	f := Fault{Service: s.Name, Endpoint: e.Name, Kind: kind, Severity: 1}
-	f.Length = between(rng, 40*time.Second, 100*time.Second)
 	switch kind {
 	case Slowdown:
-		f.Ramp, f.Severity = between(rng, 20*time.Second, 40*time.Second), 4+2*rng.Float64()
-		f.Length = max(f.Length, f.Ramp+20*time.Second)
+		f.Ramp, f.Severity = slowdown(rng)
+		f.Length = f.Ramp + between(rng, 15*time.Second, 30*time.Second)
 	case Decoy:
-		f.Ramp, f.Severity = between(rng, 20*time.Second, 40*time.Second), 1.5+0.5*rng.Float64()
-		f.Length = max(f.Length, f.Ramp+20*time.Second)
+		// The slope of a slowdown, which it leaves early.
+		ramp, severity := slowdown(rng)
+		f.Severity = 1.5 + 0.6*rng.Float64()
+		f.Ramp = time.Duration(float64(ramp) * (f.Severity - 1) / (severity - 1))
+		f.Length = f.Ramp + between(rng, 20*time.Second, 40*time.Second)
 	case Leak:
-		f.Length = between(rng, 180*time.Second, 240*time.Second)
-		f.Ramp, f.Severity = f.Length, 3+2*rng.Float64()
+		f.Length, f.Severity = leak(rng)
+		f.Ramp = f.Length
+	case LeakDecoy:
+		length, severity := leak(rng)
+		f.Ramp = time.Duration(float64(length) * (0.35 + 0.15*rng.Float64()))
+		f.Severity = 1 + (severity-1)*creep(float64(f.Ramp)/float64(length))
+		f.Length = f.Ramp + between(rng, 15*time.Second, 25*time.Second)
 	case ErrorBurst:
-		f.Severity = 0.2 + 0.4*rng.Float64()
+		f.Length, f.Severity = between(rng, 25*time.Second, 45*time.Second), 0.2+0.4*rng.Float64()
 		if rng.IntN(2) == 0 {
 			f.Ramp = 15 * time.Second
 		}
 	case FastFail:
-		f.Severity = 0.7 + 0.3*rng.Float64()
+		f.Length, f.Severity = between(rng, 25*time.Second, 45*time.Second), 0.7+0.3*rng.Float64()
 	case Crash:
-		f.Length = between(rng, 20*time.Second, 40*time.Second)
+		f.Length = between(rng, 15*time.Second, 30*time.Second)
 	case Noisy:
+		f.Length = between(rng, 30*time.Second, 70*time.Second)
 		f.Severity = float64(e.Workers-max(1, e.Workers/3)) / float64(e.Workers)
 	}
 	f.Length = time.Duration(float64(f.Length) * c.scale())
 	f.Ramp = time.Duration(float64(f.Ramp) * c.scale())
 	return f
+}
+
+// slowdown and leak draw how long such a fault takes to grow, and how far.
+func slowdown(rng *rand.Rand) (ramp time.Duration, severity float64) {
+	return between(rng, 45*time.Second, 90*time.Second), 4 + 2*rng.Float64()
+}
+
+func leak(rng *rand.Rand) (length time.Duration, severity float64) {
+	return between(rng, 150*time.Second, 210*time.Second), 3 + 1.5*rng.Float64()
 }
 
 // stratified reports whether each part of the usual split has what it needs.

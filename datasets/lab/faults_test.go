@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-mesh/fairway/datasets"
 )
 
 func TestSchedule(t *testing.T) {
@@ -48,7 +50,7 @@ func checkSchedule(t *testing.T, c Config, faults []Fault) {
 			t.Fatalf("%+v: want 0 ≤ ramp ≤ length", f)
 		}
 		bounds, known := map[string][2]float64{
-			Slowdown: {4, 6}, Leak: {3, 5}, ErrorBurst: {0.2, 0.6}, FastFail: {0.7, 1}, Crash: {1, 1}, Noisy: {0.5, 0.8}, Decoy: {1.5, 2},
+			Slowdown: {4, 6}, Leak: {3, 4.5}, ErrorBurst: {0.2, 0.6}, FastFail: {0.7, 1}, Crash: {1, 1}, Noisy: {0.5, 0.8}, Decoy: {1.5, 2.1}, LeakDecoy: {1.4, 2.3},
 		}[f.Kind]
 		if !known || f.Severity < bounds[0] || f.Severity > bounds[1] {
 			t.Fatalf("%+v: want a known kind of a severity within %v", f, bounds)
@@ -91,7 +93,7 @@ func TestScheduleCount(t *testing.T) {
 		duration    time.Duration
 		asked, want int
 	}{
-		{50 * time.Minute, -1, 28}, {10 * time.Minute, -1, 6}, {20 * time.Second, -1, 6},
+		{50 * time.Minute, -1, 40}, {10 * time.Minute, -1, 8}, {20 * time.Second, -1, 8},
 		{50 * time.Minute, 3, 3}, {50 * time.Minute, 0, 0},
 	} {
 		c.Duration, c.Faults = test.duration, test.asked
@@ -102,13 +104,27 @@ func TestScheduleCount(t *testing.T) {
 	}
 }
 
-func TestDeckHoldsEveryKind(t *testing.T) {
-	left := slices.Clone(kinds)
-	for _, kind := range deck {
-		left = slices.DeleteFunc(left, func(k string) bool { return k == kind })
-	}
-	if len(left) > 0 || len(deck) != 14 {
-		t.Errorf("a deck of %d without %v", len(deck), left)
+// TestSchedulesOfParts looks at recordings that are one part: half an hour has
+// every kind three times, so half of what ramps up is a decoy, and a part of
+// its own need not be stratified.
+func TestSchedulesOfParts(t *testing.T) {
+	for seed := range uint64(20) {
+		c := DefaultConfig()
+		c.Duration, c.Seed, c.Part = 30*time.Minute, seed, datasets.Test
+		faults, err := c.Schedule()
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkSchedule(t, c, faults)
+		counts := map[string]int{}
+		for _, f := range faults {
+			counts[f.Kind]++
+		}
+		for _, kind := range kinds {
+			if counts[kind] != 3 {
+				t.Errorf("seed %d: %d of kind %s; want 3", seed, counts[kind], kind)
+			}
+		}
 	}
 }
 
@@ -128,6 +144,11 @@ func TestKnobs(t *testing.T) {
 			Fault{Kind: Decoy, Length: 60 * s, Ramp: 20 * s, Severity: 2},
 			[]time.Duration{0, 10 * s, 20 * s, 40 * s, 60 * s},
 			[]Knobs{{Slowdown: 1}, {Slowdown: 1.5}, {Slowdown: 2}, {Slowdown: 1.5}, {}},
+		},
+		"a leak decoy begins as a leak and gives back what it took": {
+			Fault{Kind: LeakDecoy, Length: 120 * s, Ramp: 100 * s, Severity: 2},
+			[]time.Duration{0, 25 * s, 100 * s, 110 * s, 120 * s},
+			[]Knobs{{Slowdown: 1}, {Slowdown: 1.125, HeldWorkers: 0.035, LeakedMB: 5}, {Slowdown: 2, HeldWorkers: 0.28, LeakedMB: 20}, {Slowdown: 1.5, HeldWorkers: 0.14, LeakedMB: 10}, {}},
 		},
 		"a leak creeps": {
 			Fault{Kind: Leak, Length: 200 * s, Ramp: 200 * s, Severity: 5},

@@ -15,8 +15,17 @@ type Knobs struct {
 	LeakedMB    int     // memory held for nothing
 }
 
-// leakMB is the memory that a leak holds at its end.
-const leakMB = 48
+// leakMB is the memory that a leak holds at its end; a decoy holds as much of
+// it, and of the workers, as a leak does before half of its time is over.
+const (
+	leakMB      = 48
+	decoyLeakMB = 20
+	decoyHolds  = 0.28
+)
+
+// creep is how much of a leak's harm is done when so much of its time is over:
+// little at first, so that a leak is seen late.
+func creep(grown float64) float64 { return math.Pow(grown, 1.5) }
 
 // knobs returns what the fault does to its endpoint, elapsed after its start.
 func (f Fault) knobs(elapsed time.Duration) Knobs {
@@ -29,17 +38,19 @@ func (f Fault) knobs(elapsed time.Duration) Knobs {
 	}
 	// What recovers by itself does so in its last part.
 	tail := min(5*time.Second, f.Length/10)
-	if f.Kind == Decoy {
+	if f.Kind == Decoy || f.Kind == LeakDecoy {
 		tail = f.Length - f.Ramp
 	}
-	faded := min(1, float64(f.Length-elapsed)/float64(tail))
+	left := min(1, float64(f.Length-elapsed)/float64(tail))
 	switch f.Kind {
 	case Slowdown, Decoy:
-		return Knobs{Slowdown: 1 + (f.Severity-1)*min(grown, faded)}
+		return Knobs{Slowdown: 1 + (f.Severity-1)*min(grown, left)}
 	case Leak:
-		// Slow at first: a leak is seen late.
-		creep := math.Pow(grown, 1.5)
-		return Knobs{Slowdown: 1 + (f.Severity-1)*creep, HeldWorkers: creep, LeakedMB: int(leakMB * grown)}
+		return Knobs{Slowdown: 1 + (f.Severity-1)*creep(grown), HeldWorkers: creep(grown), LeakedMB: int(leakMB * grown)}
+	case LeakDecoy:
+		// As a leak that is noticed when it holds that much.
+		harm := creep(grown) * left
+		return Knobs{Slowdown: 1 + (f.Severity-1)*harm, HeldWorkers: decoyHolds * harm, LeakedMB: int(decoyLeakMB * grown * left)}
 	case ErrorBurst:
 		return Knobs{ErrorRatio: f.Severity * grown}
 	case FastFail:

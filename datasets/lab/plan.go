@@ -10,7 +10,7 @@ import (
 const (
 	dayLength   = 20 * time.Minute
 	dayDepth    = 0.4
-	burstFactor = 1.6
+	burstFactor = 1.5
 	burstEvery  = 90 * time.Second // mean time from one burst to the next
 )
 

@@ -59,7 +59,7 @@ func (r *recorder) manifest() datasets.Manifest {
 	s := r.summary
 	m := datasets.Manifest{
 		Format: datasets.Format, Schema: "lab", Start: s.Start.UTC(), End: s.End.UTC(),
-		ScrapeIntervalS: ScrapeInterval.Seconds(), MadeBy: r.mesh.cfg.MadeBy, Seed: r.mesh.cfg.Seed,
+		ScrapeIntervalS: ScrapeInterval.Seconds(), MadeBy: r.mesh.cfg.MadeBy, Seed: r.mesh.cfg.Seed, Part: r.mesh.cfg.Part,
 		Notes: datasets.Notes{
 			"a real mesh on one machine: endpoints are processes, HAProxy forwards, Prometheus scrapes",
 			"endpoints drawn at random from shares that know nothing of the mesh; the propensity is exact",

@@ -1,4 +1,4 @@
-package train
+package datasets
 
 import (
 	"crypto/sha256"
@@ -10,10 +10,12 @@ import (
 	"path/filepath"
 )
 
-// digest is the SHA-256 of a file or, of a directory, of its files' names and
-// contents in the order of their names.
-func digest(path string) (string, error) {
+// Digest identifies the recording by its content, in hexadecimal: the SHA-256
+// of its file or, of a directory, of its files' names and contents in the
+// order of their names.
+func (r *Recording) Digest() (string, error) {
 	sum := sha256.New()
+	path := r.Path
 	err := filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
