@@ -55,7 +55,7 @@ func (r *Recording) asked(ctx context.Context, q prom.Query) *entry {
 		lookback = history.Lookback
 		content, err = r.contentOf(ctx)
 	case remote:
-		content, settled = history.Settled()
+		content, settled = history.Identity()
 		content = "remote " + content
 	default:
 		return nil
@@ -73,9 +73,9 @@ func (r *Recording) asked(ctx context.Context, q prom.Query) *entry {
 
 // remote is a history that no file holds, such as that of a server over a span.
 type remote interface {
-	// Settled returns a name that no other history has, and until when nothing
-	// changes any more in what it holds.
-	Settled() (name string, until time.Time)
+	// Identity returns a name that no other history has, whatever its span,
+	// and until when nothing changes any more in what it holds.
+	Identity() (name string, settled time.Time)
 }
 
 // contentOf identifies what the files of the history hold. Every byte counts: sizes and
