@@ -75,6 +75,7 @@ func (c *Cache) makeRoom(keep string, coming int64) (bool, error) {
 		return false, err
 	}
 	total := coming
+	var kept error
 	var entries []entry
 	for _, folder := range folders {
 		e := entry{path: filepath.Join(root, folder.Name())}
@@ -97,12 +98,16 @@ func (c *Cache) makeRoom(keep string, coming int64) (bool, error) {
 		if e.path == keep {
 			continue
 		}
-		if err := os.RemoveAll(e.path); err != nil {
-			return false, err
+		if err := os.RemoveAll(e.path); err != nil { // such as when another process writes into it
+			kept = errors.Join(kept, err)
+			continue
 		}
 		total -= e.size
 	}
-	return total <= c.Limit, nil
+	if total <= c.Limit {
+		return true, nil
+	}
+	return false, kept
 }
 
 // sizeOf adds up the files in a folder, as far as they are still there.

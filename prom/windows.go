@@ -25,7 +25,7 @@ type Query struct {
 // of the query. One that vanished stays for a while (see left and forgotten),
 // with missing values and, if the schema asks for it, up = 0. One that has not
 // appeared yet is absent. A value is NaN where the query has no result, or one
-// that is not finite.
+// that is not finite. docs/time.md has the rules of time.
 //
 // The first error is the last thing that is yielded. A source that has none of
 // the schema's metrics is a *Misfit; a query that finds nothing from Start to

@@ -21,7 +21,7 @@ func cacheFlag(cmd *cobra.Command, value *string) {
 	if dir, err := os.UserCacheDir(); err == nil {
 		fallback = filepath.Join(dir, "fairway")
 	}
-	cmd.Flags().StringVar(value, "cache", fallback, "directory that keeps what the queries brought, so that nothing is asked twice; off: keep nothing")
+	cmd.Flags().StringVar(value, "cache", fallback, fmt.Sprintf("directory that keeps what the queries brought, so that nothing is asked twice, %d GiB at most; off: keep nothing", datasets.DefaultCacheLimit>>30))
 }
 
 // openCache returns the cache in a directory, or none.
