@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
@@ -31,7 +32,14 @@ type Recording struct {
 	// the first walk.
 	Identify func(*mesh.Window)
 
+	// Cache keeps the windows of walks; nil keeps none. Set it before the first.
+	Cache *Cache
+
 	requests string // path of the request log, or empty
+	metrics  string // path of the metrics
+	files    []file // that hold them, as they were before they were opened
+	hashing  sync.Mutex
+	content  string // digest of the files, once it was asked for
 }
 
 // metricsFiles are the places where a recording keeps its metrics, in the
@@ -80,6 +88,7 @@ func open(ctx context.Context, path string, schema func(*Recording) (*mesh.Schem
 	} else if _, stat := os.Stat(path); stat != nil {
 		return nil, stat
 	}
+	r.metrics, r.files = dump, filesOf(dump)
 	if r.Dump, err = r.openHistory(ctx, dump); err != nil {
 		return nil, err
 	}
@@ -178,21 +187,30 @@ func (r *Recording) Windows(ctx context.Context, t mesh.Timing) iter.Seq2[mesh.W
 	return r.walk(ctx, r.query(t))
 }
 
-// walk asks the metrics; its errors name the recording.
+// walk asks the metrics, or the cache; its errors name the recording.
 func (r *Recording) walk(ctx context.Context, q prom.Query) iter.Seq2[mesh.Window, error] {
 	return func(yield func(mesh.Window, error) bool) {
 		if err := r.holds(q); err != nil {
 			yield(mesh.Window{}, fmt.Errorf("%s: %w", r.Path, err))
 			return
 		}
-		for w, err := range prom.Windows(ctx, r.Dump, r.Schema, q) {
-			switch {
-			case err != nil:
-				err = fmt.Errorf("%s: %w", r.Path, err)
-			case r.Identify != nil:
-				r.Identify(&w)
+		walk, err := prom.NewWalk(r.Dump, r.Schema, q)
+		if err != nil {
+			yield(mesh.Window{}, fmt.Errorf("%s: %w", r.Path, err))
+			return
+		}
+		kept := r.asked(ctx, q)
+		for slice, err := range ahead(ctx, func(ctx context.Context) (prom.Slice, error) { return kept.next(ctx, walk) }) {
+			for _, w := range slice.Windows {
+				if r.Identify != nil {
+					r.Identify(&w)
+				}
+				if !yield(w, nil) {
+					return
+				}
 			}
-			if !yield(w, err) {
+			if err != nil {
+				yield(mesh.Window{}, fmt.Errorf("%s: %w", r.Path, err))
 				return
 			}
 		}
@@ -223,6 +241,6 @@ const mostWindows = 20_000_000
 // query covers every window whose whole range lies in the recording.
 func (r *Recording) query(t mesh.Timing) prom.Query {
 	start, end := r.Dump.Span()
-	first := start.Add(t.Range + t.Delay).Truncate(t.Step).Add(t.Step)
+	first := prom.Floor(start.Add(t.Range+t.Delay), t.Step).Add(t.Step)
 	return prom.Query{Start: first, End: end.Add(t.Delay), Timing: t}
 }

@@ -11,35 +11,41 @@ import (
 	"github.com/fairway-mesh/fairway/mesh"
 )
 
-// forgotten is how long an endpoint without any value stays in the windows. An
-// endpoint that is scraped in vain has a value, up = 0, and stays for good;
-// this ends the memory of endpoints that were taken away.
-const forgotten = time.Hour
-
-// left is the same for an endpoint that once had `up` and has no value at all:
-// it is no target any more, so it was taken away, as in a rolling deployment,
-// and should soon not count among those that fail.
-const left = 2 * time.Minute
-
 // board lays the results of a schema's queries out by service and endpoint, a
-// slice of time at once, and remembers which endpoints have been seen.
+// slice of time at once, and remembers which endpoints have been seen. What it
+// shows does not depend on how the time is cut into slices.
 type board struct {
 	schema   *mesh.Schema
 	timing   mesh.Timing
 	up, age  int // columns, or -1
 	rate     int
 	queries  []string // with $range filled in
+	plan     *plan
+	columns  []column
 	services map[string]map[string]*place
+
+	heard []bool // per step of the slice: something had a value
+	clash clash  // the first in the slice
 }
 
 // place is one endpoint on the board.
 type place struct {
-	endpoint mesh.Endpoint
-	values   []float64           // of the slice: steps × series
-	from     []map[string]string // per series, the labels of the row it came from
-	seen     bool
-	hadUp    bool
-	last     time.Time // when it last had a value
+	values []float64           // of the slice: steps × series
+	from   []map[string]string // per series, the labels of the row it came from
+	told   []told
+	remembered
+}
+
+// told is a row of results that says more of an endpoint than its name.
+type told struct {
+	values                []float64
+	subset, zone, address string
+}
+
+// clash is a step of which two results speak of one endpoint.
+type clash struct {
+	step int
+	err  error
 }
 
 func newBoard(s *mesh.Schema, t mesh.Timing) (*board, error) {
@@ -52,12 +58,15 @@ func newBoard(s *mesh.Schema, t mesh.Timing) (*board, error) {
 	b := &board{
 		schema: s, timing: t,
 		up: s.Index(mesh.Up), age: s.Index(mesh.Age), rate: s.Index(mesh.RequestRate),
+		columns:  make([]column, len(s.Series)),
 		services: map[string]map[string]*place{},
 	}
 	for _, series := range s.Series {
 		b.queries = append(b.queries, withRange(series.Query, t.Range))
 	}
-	return b, nil
+	var err error
+	b.plan, err = newPlan(b.queries)
+	return b, err
 }
 
 // checkTiming wants whole milliseconds, the resolution of Prometheus.
@@ -74,43 +83,36 @@ func checkTiming(t mesh.Timing) error {
 	return nil
 }
 
-// fill evaluates all queries for the windows at start, start+Step, … (n).
-func (b *board) fill(ctx context.Context, src Source, start time.Time, n int) error {
+// fill evaluates all queries for the windows at start, start+Step, … (n). It
+// returns how many samples were in memory for it, about.
+func (b *board) fill(ctx context.Context, src Source, start time.Time, n int) (weight int, err error) {
 	for _, places := range b.services {
 		for _, p := range places {
-			p.values, p.from = nil, nil
+			p.values, p.from, p.told = nil, nil, nil
 		}
 	}
+	b.heard, b.clash = make([]bool, n), clash{}
 	first := start.Add(-b.timing.Delay)
-	last := first.Add(time.Duration(n-1) * b.timing.Step)
-	for column, query := range b.queries {
-		rows, err := src.Range(ctx, query, first, last, b.timing.Step)
-		if err != nil {
-			return fmt.Errorf("series %s: %w", b.schema.Series[column].Name, err)
-		}
-		placed := false
+	answers, weight, err := b.evaluate(ctx, src, first, first.Add(time.Duration(n-1)*b.timing.Step))
+	if err != nil {
+		return 0, err
+	}
+	for i, rows := range answers {
+		b.columns[i].begin(n)
 		for _, row := range rows {
-			ok, err := b.put(row, column, n)
-			if err != nil {
-				return fmt.Errorf("series %s: %w", b.schema.Series[column].Name, err)
-			}
-			placed = placed || ok
-		}
-		if l := b.schema.Labels; len(rows) > 0 && !placed {
-			return fmt.Errorf("series %s: no result has both labels %s and %s that name service and endpoint; the first one is %v",
-				b.schema.Series[column].Name, l.Service, l.Endpoint, rows[0].Labels)
+			b.columns[i].take(row, n, b.put(row, i, n))
 		}
 	}
-	return nil
+	return weight, nil
 }
 
 // put writes a row of results into a column. It reports false when the labels
 // do not name a service and an endpoint: metrics of something else.
-func (b *board) put(row Row, column, n int) (bool, error) {
+func (b *board) put(row Row, column, n int) bool {
 	l := b.schema.Labels
 	service, name := row.Labels[l.Service], row.Labels[l.Endpoint]
 	if service == "" || name == "" {
-		return false, nil
+		return false
 	}
 	places := b.services[service]
 	if places == nil {
@@ -119,7 +121,7 @@ func (b *board) put(row Row, column, n int) (bool, error) {
 	}
 	p := places[name]
 	if p == nil {
-		p = &place{endpoint: mesh.Endpoint{Name: name}}
+		p = &place{remembered: remembered{Endpoint: mesh.Endpoint{Name: name}}}
 		places[name] = p
 	}
 	width := len(b.queries)
@@ -128,28 +130,29 @@ func (b *board) put(row Row, column, n int) (bool, error) {
 		p.from = make([]map[string]string, width)
 	}
 	for step, v := range row.Values[:n] {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			continue // ±Inf is a division by zero: it says nothing
+		if !says(v) {
+			continue
 		}
 		at := &p.values[step*width+column]
 		if !math.IsNaN(*at) && !b.moved(p.from[column], row.Labels) {
-			return true, fmt.Errorf("two results for endpoint %s of service %s at once, %v and %v: put sum by (%s, %s), or another aggregation, around the query",
-				name, service, p.from[column], row.Labels, l.Service, l.Endpoint)
+			if b.clash.err == nil || step < b.clash.step {
+				b.clash = clash{step, b.columnError(column, fmt.Errorf("two results for endpoint %s of service %s at once, %v and %v: put sum by (%s, %s), or another aggregation, around the query",
+					name, service, p.from[column], row.Labels, l.Service, l.Endpoint))}
+			}
+			break
 		}
-		*at = v
+		*at, b.heard[step] = v, true
 	}
 	p.from[column] = row.Labels
-	describe(&p.endpoint.Subset, row.Labels[l.Subset])
-	describe(&p.endpoint.Zone, row.Labels[l.Zone])
-	describe(&p.endpoint.Address, row.Labels[l.Address])
-	return true, nil
+	if t := (told{row.Values, row.Labels[l.Subset], row.Labels[l.Zone], row.Labels[l.Address]}); t.subset+t.zone+t.address != "" {
+		p.told = append(p.told, t)
+	}
+	return true
 }
 
-func describe(field *string, label string) {
-	if label != "" {
-		*field = label
-	}
-}
+// says reports whether a result is a number. ±Inf is a division by zero: it
+// says nothing.
+func says(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // moved reports whether two rows of one endpoint differ in nothing but subset,
 // zone or address: it was deployed anew under its name, and for a moment the
@@ -170,15 +173,26 @@ func (b *board) moved(one, other map[string]string) bool {
 }
 
 // windows returns the windows of one step of the slice, services by name.
-func (b *board) windows(start time.Time, step int) []mesh.Window {
+func (b *board) windows(start time.Time, step int) ([]mesh.Window, error) {
 	at := start.Add(time.Duration(step) * b.timing.Step)
+	if b.clash.err != nil && step >= b.clash.step {
+		return nil, b.clash.err
+	}
+	for i := range b.columns {
+		if b.columns[i].pass(at, step) {
+			return nil, b.lost(i)
+		}
+	}
 	var windows []mesh.Window
 	for _, service := range slices.Sorted(maps.Keys(b.services)) {
 		places := b.services[service]
 		var seen []*place
 		for _, name := range slices.Sorted(maps.Keys(places)) {
-			switch p := places[name]; {
-			case p.look(at, step, len(b.queries)):
+			p := places[name]
+			p.look(at, p.row(step, len(b.queries)), b)
+			switch {
+			case p.seen():
+				p.describe(step)
 				seen = append(seen, p)
 			case p.values == nil:
 				delete(places, name)
@@ -188,26 +202,7 @@ func (b *board) windows(start time.Time, step int) []mesh.Window {
 			windows = append(windows, b.window(service, at, step, seen))
 		}
 	}
-	return windows
-}
-
-// look updates what is remembered of the endpoint and reports whether it
-// belongs into the window.
-func (p *place) look(at time.Time, step, width int) bool {
-	if slices.ContainsFunc(p.row(step, width), func(v float64) bool { return !math.IsNaN(v) }) {
-		p.seen, p.last = true, at
-	} else if p.seen && at.Sub(p.last) > p.remembered() {
-		p.seen, p.hadUp = false, false
-	}
-	return p.seen
-}
-
-// remembered is how long the endpoint stays in the windows without any value.
-func (p *place) remembered() time.Duration {
-	if p.hadUp {
-		return left
-	}
-	return forgotten
+	return windows, nil
 }
 
 // row returns the values of one step; nil when the slice has none at all.
@@ -216,6 +211,24 @@ func (p *place) row(step, width int) []float64 {
 		return nil
 	}
 	return p.values[step*width : (step+1)*width]
+}
+
+// describe takes over what the rows that have a value at the step say.
+func (p *place) describe(step int) {
+	for i := range p.told {
+		t := &p.told[i]
+		if !says(t.values[step]) {
+			continue
+		}
+		for _, x := range []struct {
+			field *string
+			label string
+		}{{&p.Endpoint.Subset, t.subset}, {&p.Endpoint.Zone, t.zone}, {&p.Endpoint.Address, t.address}} {
+			if x.label != "" {
+				*x.field = x.label
+			}
+		}
+	}
 }
 
 func (b *board) window(service string, at time.Time, step int, seen []*place) mesh.Window {
@@ -228,11 +241,11 @@ func (b *board) window(service string, at time.Time, step int, seen []*place) me
 		Requests:  unknown(len(seen)),
 	}
 	for i, p := range seen {
-		w.Endpoints[i] = p.endpoint
+		w.Endpoints[i] = p.Endpoint
 		row := w.Row(i)
 		copy(row, p.row(step, width))
 		if b.up >= 0 {
-			row[b.up] = p.judge(row[b.up], at)
+			row[b.up] = p.judge(row[b.up], at, b.heard[step])
 		}
 		if b.age >= 0 {
 			row[b.age] += b.timing.Delay.Seconds()
@@ -242,17 +255,4 @@ func (b *board) window(service string, at time.Time, step int, seen []*place) me
 		}
 	}
 	return w
-}
-
-// judge returns 0 in place of an unknown `up`, where the endpoint once had one
-// or has no value at all any more: it vanished.
-func (p *place) judge(up float64, at time.Time) float64 {
-	switch {
-	case !math.IsNaN(up):
-		p.hadUp = true
-		return up
-	case p.hadUp || !p.last.Equal(at):
-		return 0
-	}
-	return up
 }

@@ -78,14 +78,28 @@ func (d *Dump) Instant() bool { return d.interval == 0 }
 
 // Query asks for every window that the dump can fill: the first one begins
 // with the first sample, the last one ends before the last sample. The times
-// are multiples of t.Step.
+// are multiples of t.Step since the Unix epoch.
 func (d *Dump) Query(t mesh.Timing) Query {
 	start, end := d.Span()
 	from := start.Add(t.Range + t.Delay)
-	if rounded := from.Truncate(t.Step); rounded.Before(from) {
+	if rounded := Floor(from, t.Step); rounded.Before(from) {
 		from = rounded.Add(t.Step)
 	}
-	return Query{Start: from, End: end.Add(t.Delay).Truncate(t.Step), Timing: t}
+	return Query{Start: from, End: Floor(end.Add(t.Delay), t.Step), Timing: t}
+}
+
+// Floor returns the latest multiple of step since the Unix epoch that is not
+// after t, in UTC: whoever asks for windows finds them at the same times,
+// wherever a clock's hands may stand. (time.Truncate counts from the year 1,
+// which is no multiple of, say, seven seconds away from the epoch.) A step
+// below a millisecond changes nothing.
+func Floor(t time.Time, step time.Duration) time.Time {
+	n := step.Milliseconds()
+	if n <= 0 {
+		return t.UTC()
+	}
+	at := t.UnixMilli()
+	return time.UnixMilli(at - ((at%n)+n)%n).UTC()
 }
 
 // Range implements Source. The resolution is a millisecond.
@@ -93,32 +107,48 @@ func (d *Dump) Range(ctx context.Context, expr string, start, end time.Time, ste
 	if steps(start, end, step) > 1 && d.Instant() {
 		return nil, fmt.Errorf("query %q: %w", expr, ErrInstant)
 	}
-	start, end = start.Truncate(time.Millisecond), end.Truncate(time.Millisecond)
-	n := steps(start, end, step)
 	if step <= 0 {
 		step = time.Second // one evaluation: any step will do
+		end = start
 	}
-	if step%time.Millisecond != 0 {
-		return nil, fmt.Errorf("query %q: the step is %s; want whole milliseconds", expr, step)
-	}
-	opts := promql.NewPrometheusQueryOpts(false, d.Lookback)
-	q, err := d.engine.NewRangeQuery(ctx, d.history, opts, expr, start, end, step)
+	q, rows, err := d.run(ctx, d.history, d.Lookback, expr, start, end, step)
 	if err != nil {
-		return nil, fmt.Errorf("query %q: %w", expr, err)
+		return nil, err
 	}
 	defer q.Close()
+	return asMatrix(rows, start, end, step), nil
+}
+
+// run evaluates expr over history. The rows are valid until the query is closed.
+func (d *Dump) run(ctx context.Context, history storage.Queryable, lookback time.Duration, expr string, start, end time.Time, step time.Duration) (promql.Query, promql.Matrix, error) {
+	start, end = start.Truncate(time.Millisecond), end.Truncate(time.Millisecond)
+	if step%time.Millisecond != 0 {
+		return nil, nil, fmt.Errorf("query %q: the step is %s; want whole milliseconds", expr, step)
+	}
+	q, err := d.engine.NewRangeQuery(ctx, history, promql.NewPrometheusQueryOpts(false, lookback), expr, start, end, step)
+	if err != nil {
+		return nil, nil, fmt.Errorf("query %q: %w", expr, err)
+	}
 	rows, err := q.Exec(ctx).Matrix()
 	if err != nil {
-		return nil, fmt.Errorf("query %q from %s to %s: %w", expr, clock(start.UnixMilli()), clock(end.UnixMilli()), err)
+		q.Close()
+		return nil, nil, fmt.Errorf("query %q from %s to %s: %w", expr, clock(start.UnixMilli()), clock(end.UnixMilli()), err)
 	}
+	return q, rows, nil
+}
+
+// asMatrix copies the engine's rows.
+func asMatrix(rows promql.Matrix, start, end time.Time, step time.Duration) Matrix {
+	n := steps(start, end, step)
+	first := start.UnixMilli()
 	answer := make(Matrix, len(rows))
 	for i, row := range rows {
 		answer[i] = Row{Labels: row.Metric.Map(), Values: unknown(n)}
 		for _, p := range row.Floats {
-			answer[i].Values[(p.T-start.UnixMilli())/step.Milliseconds()] = p.F
+			answer[i].Values[(p.T-first)/step.Milliseconds()] = p.F
 		}
 	}
-	return answer, nil
+	return answer
 }
 
 // Metrics implements Source.

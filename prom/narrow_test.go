@@ -45,23 +45,23 @@ func TestNarrow(t *testing.T) {
 	}
 }
 
-// asked is a source that remembers what it was asked for.
-type asked struct {
+// listener is a source that remembers what it was asked for.
+type listener struct {
 	have    []string
 	err     error
 	queries []string
 	lists   int
 }
 
-func (a *asked) Range(_ context.Context, expr string, _, _ time.Time, _ time.Duration) (Matrix, error) {
+func (a *listener) Range(_ context.Context, expr string, _, _ time.Time, _ time.Duration) (Matrix, error) {
 	a.queries = append(a.queries, expr)
 	return Matrix{{}}, nil
 }
 
-func (a *asked) Metrics(context.Context) ([]string, error) { a.lists++; return a.have, a.err }
+func (a *listener) Metrics(context.Context) ([]string, error) { a.lists++; return a.have, a.err }
 
 func TestNarrowLooksAgain(t *testing.T) {
-	a := &asked{have: []string{"a"}}
+	a := &listener{have: []string{"a"}}
 	src := Narrow(a)
 	ask := func(expr string, after time.Duration) int {
 		t.Helper()

@@ -40,9 +40,9 @@ func nativeHistogram(metric, labels string, offset int) string {
 		metric, labels, 400*sum, 40*sum, offset)
 }
 
-// told are the latencies of a classic histogram; toldNatively those of a native
+// toldClassically are the latencies of a classic histogram; toldNatively those of a native
 // one, in seconds if one second is scale.
-var told = map[string]float64{mesh.LatencyMean: 0.2, mesh.LatencyP50: 0.1, mesh.LatencyP90: 0.26, mesh.LatencyP99: 0.296}
+var toldClassically = map[string]float64{mesh.LatencyMean: 0.2, mesh.LatencyP50: 0.1, mesh.LatencyP90: 0.26, mesh.LatencyP99: 0.296}
 
 func toldNatively(offset int, scale float64) map[string]float64 {
 	low := math.Pow(2, float64(offset-1)) / scale
@@ -153,7 +153,7 @@ var technologies = []technology{
 		schema: "istio", service: "reviews.default.svc.cluster.local", subset: "v1",
 		notation: istioNotation(func(l string) string { return classic("istio_request_duration_milliseconds", l, 1000) }),
 		want: map[string]map[string]float64{
-			"reviews-v1-abc": with(told, podsTold, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 7.0 / 40}),
+			"reviews-v1-abc": with(toldClassically, podsTold, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 7.0 / 40}),
 			"reviews-v2-xyz": with(idle, podsTold),
 		},
 	},
@@ -172,7 +172,7 @@ var technologies = []technology{
 			istio_tcp_connections_opened_total{reporter="source",destination_service="pay.shop.svc.cluster.local",destination_workload="pay-v2",destination_version="v2",pod="ztunnel-x"} 100+5x8
 			istio_tcp_connections_opened_total{reporter="destination",destination_service="pay.shop.svc.cluster.local",destination_workload="pay-v2",destination_version="v2",pod="ztunnel-y"} 100+5x8` +
 			classic("istio_request_duration_milliseconds", `reporter="waypoint",destination_service="pay.shop.svc.cluster.local",destination_workload="pay-v2",destination_version="v2"`, 1000),
-		want: map[string]map[string]float64{"pay-v2": with(told, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.25, "connection_rate": 0.5})},
+		want: map[string]map[string]float64{"pay-v2": with(toldClassically, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.25, "connection_rate": 0.5})},
 	},
 	{
 		schema: "envoy", service: "backend",
@@ -197,7 +197,7 @@ var technologies = []technology{
 		schema: "linkerd", service: "web-svc.emojivoto",
 		notation: linkerdNotation(func(l string) string { return classic("response_latency_ms", l, 1000) }),
 		want: map[string]map[string]float64{
-			"web-1": with(told, podsTold, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.05}),
+			"web-1": with(toldClassically, podsTold, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.05}),
 			"web-2": idle,
 		},
 	},
@@ -210,7 +210,7 @@ var technologies = []technology{
 		schema: "consul", service: "b",
 		notation: consulNotation(func(l string) string { return classic("envoy_http_downstream_rq_time", l, 1000) }),
 		want: map[string]map[string]float64{
-			"b-66cb-6z2dg":      with(told, podsTold, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.25, mesh.InFlight: 5}),
+			"b-66cb-6z2dg":      with(toldClassically, podsTold, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.25, mesh.InFlight: 5}),
 			"10.244.0.26:20200": with(idle, map[string]float64{mesh.Up: 0}),
 		},
 	},
@@ -231,7 +231,7 @@ var technologies = []technology{
 			up{job="cart",instance="10.1.0.5:9090"} 1x8
 			up{job="other",instance="10.1.0.4:9090"} 0x8`, grpcPod) + classic("grpc_server_handling_seconds", grpcPod, 1) +
 			classic("grpc_server_handling_seconds", strings.Replace(grpcPod, "unary", "bidi_stream", 1), 1000),
-		want: map[string]map[string]float64{"10.1.0.4:9090": with(told, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.15, mesh.InFlight: 3, mesh.Up: 1})},
+		want: map[string]map[string]float64{"10.1.0.4:9090": with(toldClassically, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.15, mesh.InFlight: 3, mesh.Up: 1})},
 	},
 	{
 		schema: "grpc", service: "shop/cart",
@@ -248,14 +248,14 @@ var technologies = []technology{
 			grpc_server_call_started_total{job="cart",instance="10.1.0.4:9464",grpc_method="shop.Cart/Add"} 4000+80x8` +
 			classic("grpc_server_call_duration_seconds", `job="cart",instance="10.1.0.4:9464",grpc_method="shop.Cart/Add",grpc_status="OK"`, 1) +
 			classic("grpc_server_call_duration_seconds", `job="cart",instance="10.1.0.4:9464",grpc_method="shop.Cart/Add",grpc_status="DEADLINE_EXCEEDED"`, 1),
-		want: map[string]map[string]float64{"10.1.0.4:9464": with(told, map[string]float64{mesh.RequestRate: 8, mesh.ErrorRatio: 0.5, mesh.InFlight: 0})},
+		want: map[string]map[string]float64{"10.1.0.4:9464": with(toldClassically, map[string]float64{mesh.RequestRate: 8, mesh.ErrorRatio: 0.5, mesh.InFlight: 0})},
 	},
 	{
 		schema: "otel", service: "shop/cart",
 		notation: otelNotation(classic("http_server_request_duration_seconds", otelPod+`,http_response_status_code="200"`, 1)+
 			classic("http_server_request_duration_seconds", otelPod+`,http_response_status_code="500",error_type="500"`, 1)+
 			classic("http_server_request_duration_seconds", otelPod+`,error_type="timeout"`, 1), `job="shop/cart",instance="cart-7d9-1"`),
-		want: map[string]map[string]float64{"cart-7d9-1": with(told, map[string]float64{mesh.RequestRate: 12, mesh.ErrorRatio: 2.0 / 3, mesh.InFlight: 5, mesh.Up: 1})},
+		want: map[string]map[string]float64{"cart-7d9-1": with(toldClassically, map[string]float64{mesh.RequestRate: 12, mesh.ErrorRatio: 2.0 / 3, mesh.InFlight: 5, mesh.Up: 1})},
 	},
 	{
 		schema: "otel", service: "shop/cart",
@@ -268,14 +268,14 @@ var technologies = []technology{
 		schema: "otel", service: "shop/cart",
 		notation: otelNotation(classic("http_server_duration_milliseconds", oldPod+`,http_status_code="200"`, 1000)+
 			classic("http_server_duration_milliseconds", oldPod+`,http_status_code="502"`, 1000), `job="shop/cart",instance="cart-7d9-1"`),
-		want: map[string]map[string]float64{"cart-7d9-1": with(told, map[string]float64{mesh.RequestRate: 8, mesh.ErrorRatio: 0.5})},
+		want: map[string]map[string]float64{"cart-7d9-1": with(toldClassically, map[string]float64{mesh.RequestRate: 8, mesh.ErrorRatio: 0.5})},
 	},
 	{
 		schema: "otel-rpc", service: "shop/cart",
 		notation: classic("rpc_server_duration_milliseconds", rpcPod+`,rpc_grpc_status_code="0"`, 1000) +
 			classic("rpc_server_duration_milliseconds", rpcPod+`,rpc_grpc_status_code="13"`, 1000) +
 			classic("rpc_server_duration_milliseconds", rpcPod+`,rpc_grpc_status_code="3"`, 1000),
-		want: map[string]map[string]float64{"cart-7d9-1": with(told, map[string]float64{mesh.RequestRate: 12, mesh.ErrorRatio: 1.0 / 3})},
+		want: map[string]map[string]float64{"cart-7d9-1": with(toldClassically, map[string]float64{mesh.RequestRate: 12, mesh.ErrorRatio: 1.0 / 3})},
 	},
 	{
 		schema: "otel-rpc", service: "shop/cart",
@@ -295,7 +295,7 @@ var coarse = []technology{
 			traefik_service_server_up{service="whoami@docker",url="http://10.0.0.1:80"} 1x8
 			traefik_service_server_up{service="whoami@docker",url="http://10.0.0.2:80"} 0x8` +
 			classic("traefik_service_request_duration_seconds", `service="whoami@docker",code="200",method="GET",protocol="http"`, 1),
-		want: map[string]map[string]float64{"whoami@docker": with(told, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.25, "servers_up_ratio": 0.5})},
+		want: map[string]map[string]float64{"whoami@docker": with(toldClassically, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.25, "servers_up_ratio": 0.5})},
 	},
 	{
 		schema: "nginx-ingress", service: "shop/cart",
@@ -303,7 +303,7 @@ var coarse = []technology{
 			nginx_ingress_controller_requests{namespace="ingress-nginx",service="ingress-nginx-metrics",exported_namespace="shop",exported_service="cart",ingress="shop",status="200",canary=""} 1000+30x8
 			nginx_ingress_controller_requests{namespace="ingress-nginx",service="ingress-nginx-metrics",exported_namespace="shop",exported_service="cart",ingress="shop",status="5xx",canary=""} 1000+10x8` +
 			classic("nginx_ingress_controller_response_duration_seconds", `namespace="shop",service="cart",ingress="shop",status="200"`, 1),
-		want: map[string]map[string]float64{"shop/cart": with(told, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.25})},
+		want: map[string]map[string]float64{"shop/cart": with(toldClassically, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.25})},
 	},
 	{
 		schema: "caddy", service: "srv0",
@@ -312,7 +312,7 @@ var coarse = []technology{
 			classic("caddy_http_request_duration_seconds", `server="srv0",handler="reverse_proxy",code="200",method="GET"`, 1) + `
 			caddy_http_requests_in_flight{server="srv0",handler="subroute"} 1 2 3 4 5 6
 			caddy_reverse_proxy_upstreams_healthy{upstream="127.0.0.1:9001"} 1x8`,
-		want: map[string]map[string]float64{"srv0": with(told, map[string]float64{mesh.RequestRate: 8, mesh.ErrorRatio: 0.5, mesh.InFlight: 5})},
+		want: map[string]map[string]float64{"srv0": with(toldClassically, map[string]float64{mesh.RequestRate: 8, mesh.ErrorRatio: 0.5, mesh.InFlight: 5})},
 	},
 	{
 		schema: "envoy-cluster", service: "backend",
@@ -323,7 +323,7 @@ var coarse = []technology{
 			envoy_cluster_upstream_rq_active{envoy_cluster_name="backend"} 1 2 3 4 5 6
 			envoy_cluster_membership_healthy{envoy_cluster_name="backend"} 1x8
 			envoy_cluster_membership_total{envoy_cluster_name="backend"} 2x8` + classic("envoy_cluster_upstream_rq_time", `envoy_cluster_name="backend"`, 1000),
-		want: map[string]map[string]float64{"backend": with(told, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.25, mesh.InFlight: 5, "healthy_ratio": 0.5})},
+		want: map[string]map[string]float64{"backend": with(toldClassically, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.25, mesh.InFlight: 5, "healthy_ratio": 0.5})},
 	},
 	{
 		schema: "envoy-cluster", service: "outbound|9080||reviews",

@@ -13,7 +13,7 @@ import (
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
-type predictOptions struct{ recording, model, schema, rules, format, out string }
+type predictOptions struct{ recording, model, schema, rules, format, out, cache string }
 
 func newPredictCommand() *cobra.Command {
 	var o predictOptions
@@ -28,7 +28,9 @@ func newPredictCommand() *cobra.Command {
 			if o.format != "csv" && o.format != "jsonl" {
 				return usagef("--format is %q; want csv or jsonl", o.format)
 			}
-			return writeOutput(o.out, cmd.OutOrStdout(), func(w io.Writer) error { return predictAll(cmd.Context(), w, o) })
+			return writeOutput(o.out, cmd.OutOrStdout(), func(w io.Writer) error {
+				return predictAll(cmd.Context(), w, cmd.ErrOrStderr(), o)
+			})
 		},
 	}
 	flags := cmd.Flags()
@@ -38,15 +40,17 @@ func newPredictCommand() *cobra.Command {
 	flags.StringVar(&o.rules, "rules", "", "rules file")
 	flags.StringVar(&o.format, "format", "csv", "csv or jsonl")
 	flags.StringVar(&o.out, "out", "", "file to write; without it stdout")
+	cacheFlag(cmd, &o.cache)
 	return cmd
 }
 
-func predictAll(ctx context.Context, w io.Writer, o predictOptions) error {
+func predictAll(ctx context.Context, w, stderr io.Writer, o predictOptions) error {
 	m, recording, err := openFor(ctx, o.model, o.recording, o.schema)
 	if err != nil {
 		return err
 	}
 	defer recording.Close()
+	recording.Cache = openCache(stderr, o.cache)
 	set, err := compileRules(o.rules)
 	if err != nil {
 		return err

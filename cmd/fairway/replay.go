@@ -25,6 +25,7 @@ type replayOptions struct {
 	reference                       string
 	seed                            uint64
 	json, all                       bool
+	cache                           string // as of cacheFlag
 }
 
 func newReplayCommand() *cobra.Command {
@@ -47,7 +48,7 @@ func newReplayCommand() *cobra.Command {
 			if err := o.validate(); err != nil {
 				return err
 			}
-			return replayAll(cmd.Context(), cmd.OutOrStdout(), o)
+			return replayAll(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), o)
 		},
 	}
 	flags := cmd.Flags()
@@ -61,6 +62,7 @@ func newReplayCommand() *cobra.Command {
 	flags.BoolVar(&o.all, "all", false, "judge the whole recording, not only what the model has not seen: for a recording it was not trained on")
 	flags.BoolVar(&o.json, "json", false, "print JSON")
 	flags.BoolVar(&list, "list", false, "name the policies")
+	cacheFlag(cmd, &o.cache)
 	return cmd
 }
 
@@ -81,12 +83,13 @@ func (o *replayOptions) validate() error {
 // defaultPolicies are what people run, and what is served.
 var defaultPolicies = []string{"round_robin", "least_latency", "performance_aware", "fairway"}
 
-func replayAll(ctx context.Context, out io.Writer, o replayOptions) error {
+func replayAll(ctx context.Context, out, stderr io.Writer, o replayOptions) error {
 	m, recording, err := openFor(ctx, o.model, o.recording, o.schema)
 	if err != nil {
 		return err
 	}
 	defer recording.Close()
+	recording.Cache = openCache(stderr, o.cache)
 	table, err := judge(ctx, recording, m, o)
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 type trainOptions struct {
 	recordings                []string
 	out, schema, report       string
+	cache                     string // as of cacheFlag
 	window, horizon, deadline time.Duration
 	config                    train.Config
 }
@@ -57,6 +58,7 @@ func newTrainCommand() *cobra.Command {
 	flags.DurationVar(&o.deadline, "deadline", o.config.Objective.Deadline, "what a failed request costs")
 	flags.Uint64Var(&o.config.Seed, "seed", o.config.Seed, "seed of everything random")
 	flags.StringVar(&o.report, "report", "", "file for the report: JSON when it ends in .json, else text")
+	cacheFlag(cmd, &o.cache)
 	return cmd
 }
 
@@ -113,12 +115,14 @@ func collect(ctx context.Context, stderr io.Writer, o trainOptions) (*train.Set,
 	var sets []*train.Set
 	var schema *mesh.Schema
 	var timing mesh.Timing
+	cache := openCache(stderr, o.cache)
 	for _, path := range o.recordings {
 		recording, err := openAgain(ctx, path, o.schema, schema)
 		if err != nil {
 			return nil, err
 		}
 		tellChoice(stderr, recording)
+		recording.Cache = cache
 		if schema == nil {
 			schema, timing = recording.Schema, recording.Timing(o.window, o.horizon)
 			if o.window != 0 && o.window != timing.Step {

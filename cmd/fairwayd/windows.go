@@ -81,11 +81,7 @@ func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) 
 		now := time.Now()
 		var recognised *prom.Recognition
 		if schema, recognised, err = prom.Detect(ctx, server, now, now); err != nil {
-<<<<<<< HEAD
 			return nil, fmt.Errorf("--prometheus: %w (or name the schema with --schema)", err)
-=======
-			return nil, fmt.Errorf("--prometheus %s: %w (or name the schema with --schema)", o.prometheus, err)
->>>>>>> schemas
 		}
 		also = recognised.Others(schema.Name)
 	}
