@@ -173,7 +173,7 @@ func FuzzNative(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again, err := native(asShown(h)); err != nil || !again.Equals(h) {
+		if again, err := native(inJSON(h)); err != nil || !again.Equals(h) {
 			t.Errorf("%s becomes %s, %v", h, again, err)
 		}
 	})

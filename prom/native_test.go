@@ -98,8 +98,8 @@ func TestNativeHistograms(t *testing.T) {
 	}
 }
 
-// asShown is a native histogram as the HTTP API shows it.
-func asShown(h *histogram.FloatHistogram) *model.SampleHistogram {
+// inJSON is a native histogram as the HTTP API shows it.
+func inJSON(h *histogram.FloatHistogram) *model.SampleHistogram {
 	j := &model.SampleHistogram{Count: model.FloatString(h.Count), Sum: model.FloatString(h.Sum)}
 	for it := h.AllBucketIterator(); it.Next(); {
 		b := it.At()
@@ -122,7 +122,7 @@ func TestNativeAtEverySchema(t *testing.T) {
 		if schema < 0 { // the bounds would leave the numbers
 			h.PositiveSpans, h.PositiveBuckets = []histogram.Span{{Offset: -2, Length: 5}}, []float64{1, 2, 3, 2, 2}
 		}
-		text, err := json.Marshal(asShown(h))
+		text, err := json.Marshal(inJSON(h))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,9 +144,9 @@ func TestNativeBesideTheZeroBucket(t *testing.T) {
 			Schema: 2, Count: 5, Sum: 5, ZeroThreshold: 0.001, ZeroCount: 1,
 			PositiveSpans: []histogram.Span{{Offset: -39, Length: uint32(len(buckets))}}, PositiveBuckets: buckets,
 		}
-		j := asShown(h)
+		j := inJSON(h)
 		got, err := native(j)
-		if err != nil || got.Schema < h.Schema || !cmp.Equal(asShown(got), j) {
+		if err != nil || got.Schema < h.Schema || !cmp.Equal(inJSON(got), j) {
 			t.Errorf("%s, %v; want %s", got, err, h)
 		}
 		if len(buckets) == 2 && !got.Equals(h) {

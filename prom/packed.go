@@ -2,6 +2,7 @@ package prom
 
 import (
 	"math"
+	"sort"
 
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
@@ -16,14 +17,21 @@ import (
 // instead of sixteen, all told, in a recording of the lab.
 type packed struct {
 	labels     labels.Labels
-	count      int                  // samples, with stale markers
-	chunks     []*chunkenc.XORChunk // all but the last one are full
-	filling    chunkenc.Appender    // of the last chunk
-	newest     point                // the one that was added last
-	longest    int64                // time between two samples that follow each other
+	count      int // samples, with stale markers
+	chunks     []chunk
+	filling    chunkenc.Appender // of the last chunk
+	newest     point             // the one that was added last
+	longest    int64             // time between two samples that follow each other
 	disordered bool
 	// mixed has the samples instead, once there is a native histogram.
 	mixed points
+}
+
+// chunk is a part of the numbers of a series. last is the time of the sample
+// that was added last.
+type chunk struct {
+	*chunkenc.XORChunk
+	last int64
 }
 
 // chunkLength is how many samples a chunk has: few enough to find one in, and
@@ -62,6 +70,7 @@ func (s *packed) append(p point) {
 		fallthrough
 	default:
 		s.filling.Append(0, p.t, p.v)
+		s.chunks[len(s.chunks)-1].last = p.t
 	}
 	s.newest = p
 	s.count++
@@ -77,7 +86,7 @@ func (s *packed) begin() {
 	if err != nil {
 		panic(err) // the chunk is empty
 	}
-	s.chunks = append(s.chunks, c)
+	s.chunks = append(s.chunks, chunk{XORChunk: c})
 	s.filling = filling
 }
 
@@ -122,46 +131,55 @@ func (s *packed) Iterator(reuse chunkenc.Iterator) chunkenc.Iterator {
 	}
 	n, ok := reuse.(*numbers)
 	if !ok {
-		n = &numbers{open: &unpacked{}}
-		n.Iterator = storage.NewListSeriesIterator(n.open)
+		n = &numbers{}
 	}
-	n.open.packed, n.open.at = s, -1
-	n.Iterator.(interface{ Reset(storage.Samples) }).Reset(n.open)
+	n.enter(s.chunks)
 	return n
 }
 
-// numbers walks through a series without native histograms, and can be used
-// again for another one.
+// numbers walks through the chunks of a series and can be used again for
+// another one. It implements chunkenc.Iterator.
 type numbers struct {
-	chunkenc.Iterator
-	open *unpacked
+	chunkenc.Iterator         // of the chunk that it is in
+	last              int64   // the time of the last sample there
+	rest              []chunk // those that follow
+	state             chunkenc.ValueType
 }
 
-// unpacked implements storage.Samples. It has one chunk at a time unpacked.
-type unpacked struct {
-	*packed
-	at      int // which chunk
-	samples points
-	within  chunkenc.Iterator
-}
-
-func (u *unpacked) Len() int { return u.count }
-
-func (u *unpacked) Get(i int) chunks.Sample {
-	if at := i / chunkLength; at != u.at {
-		u.at = at
-		u.unpack(u.chunks[at])
+// enter goes before the first sample of these chunks.
+func (n *numbers) enter(all []chunk) {
+	n.state = chunkenc.ValNone
+	if len(all) == 0 {
+		n.Iterator, n.last, n.rest = chunkenc.NewNopIterator(), math.MinInt64, nil
+		return
 	}
-	return &u.samples[i%chunkLength]
+	n.Iterator, n.last, n.rest = all[0].Iterator(n.Iterator), all[0].last, all[1:]
 }
 
-func (u *unpacked) unpack(c *chunkenc.XORChunk) {
-	u.within = c.Iterator(u.within)
-	u.samples = u.samples[:0]
-	for u.within.Next() != chunkenc.ValNone {
-		t, v := u.within.At()
-		u.samples = append(u.samples, point{sample{t, v}, nil})
+func (n *numbers) Next() chunkenc.ValueType {
+	n.state = n.Iterator.Next()
+	if n.state == chunkenc.ValNone && len(n.rest) > 0 {
+		n.enter(n.rest)
+		n.state = n.Iterator.Next()
 	}
+	return n.state
+}
+
+// milliseconds since the Unix epoch. The name keeps go vet from taking Seek
+// for that of io.Seeker.
+type milliseconds = int64
+
+// Seek is for samples that ascend.
+func (n *numbers) Seek(t milliseconds) chunkenc.ValueType {
+	if n.state != chunkenc.ValNone && n.AtT() >= t {
+		return n.state
+	}
+	if n.last < t {
+		n.enter(n.rest[sort.Search(len(n.rest), func(i int) bool { return n.rest[i].last >= t }):])
+	}
+	for n.Next() != chunkenc.ValNone && n.AtT() < t {
+	}
+	return n.state
 }
 
 // points implements storage.Samples.

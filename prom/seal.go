@@ -84,11 +84,12 @@ func (s *packed) gaps() []int64 {
 	if s.mixed != nil {
 		return s.mixed.gaps(nil)
 	}
+	some := min(someChunks, len(s.chunks))
 	var gaps []int64
-	var u unpacked
-	for i := range min(someChunks, len(s.chunks)) {
-		u.unpack(s.chunks[i*len(s.chunks)/min(someChunks, len(s.chunks))])
-		gaps = u.samples.gaps(gaps)
+	for i := range some {
+		from := i * len(s.chunks) / some
+		part := packed{chunks: s.chunks[from : from+1]}
+		gaps = part.points().gaps(gaps)
 	}
 	return gaps
 }
