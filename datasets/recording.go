@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -217,8 +218,26 @@ func (r *Recording) walk(ctx context.Context, q prom.Query) iter.Seq2[mesh.Windo
 	}
 }
 
+// Instant reports whether there is one scrape and no history.
+func (r *Recording) Instant() bool {
+	dump, ok := r.Dump.(*prom.Dump)
+	return ok && dump.Instant()
+}
+
+// Notes are the manifest's, and what the metrics have that is not read.
+func (r *Recording) Notes() []string {
+	dump, ok := r.Dump.(*prom.Dump)
+	if !ok {
+		return r.Manifest.Notes
+	}
+	return slices.Concat(r.Manifest.Notes, dump.Notes)
+}
+
 // holds reports why nothing could come of q.
 func (r *Recording) holds(q prom.Query) error {
+	if r.Instant() {
+		return prom.ErrInstant
+	}
 	start, end := r.Dump.Span()
 	// A tenth is left to the jitter of scrapes.
 	if scrape := r.Manifest.ScrapeInterval(); q.Range < scrape-scrape/10 {

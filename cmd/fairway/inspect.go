@@ -60,7 +60,7 @@ func inspect(ctx context.Context, out io.Writer, path, schema, rulesFile string)
 	if err != nil {
 		return err
 	}
-	if start, end := recording.Dump.Span(); start.Equal(end) {
+	if recording.Instant() {
 		writeInstant(out, recording)
 		writeSchemas(out, recording.Schema, recognised)
 		writeMissing(out, recording.Schema, inVain(recording.Schema, recognised, nil))
@@ -126,7 +126,7 @@ func writeOverview(out io.Writer, r *datasets.Recording, requests, drawn int) {
 	if r.Manifest.MadeBy != "" {
 		fmt.Fprintf(out, "made by    %s, seed %d\n", r.Manifest.MadeBy, r.Manifest.Seed)
 	}
-	for _, note := range r.Manifest.Notes {
+	for _, note := range r.Notes() {
 		fmt.Fprintf(out, "note       %s\n", note)
 	}
 	if r.HasRequests() {
