@@ -104,9 +104,6 @@ func Floor(t time.Time, step time.Duration) time.Time {
 
 // Range implements Source. The resolution is a millisecond.
 func (d *Dump) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration) (Matrix, error) {
-	if steps(start, end, step) > 1 && d.Instant() {
-		return nil, fmt.Errorf("query %q: %w", expr, ErrInstant)
-	}
 	if step <= 0 {
 		step = time.Second // one evaluation: any step will do
 		end = start
@@ -122,6 +119,9 @@ func (d *Dump) Range(ctx context.Context, expr string, start, end time.Time, ste
 // run evaluates expr over history. The rows are valid until the query is closed.
 func (d *Dump) run(ctx context.Context, history storage.Queryable, lookback time.Duration, expr string, start, end time.Time, step time.Duration) (promql.Query, promql.Matrix, error) {
 	start, end = start.Truncate(time.Millisecond), end.Truncate(time.Millisecond)
+	if steps(start, end, step) > 1 && d.Instant() {
+		return nil, nil, fmt.Errorf("query %q: %w", expr, ErrInstant)
+	}
 	if step%time.Millisecond != 0 {
 		return nil, nil, fmt.Errorf("query %q: the step is %s; want whole milliseconds", expr, step)
 	}
