@@ -33,7 +33,7 @@ type Archive struct {
 	settled    time.Time
 	identity   string
 	interval   time.Duration
-	narrow     narrowed
+	narrow     *narrowed
 }
 
 // settling is how old the newest sample of an Archive without a given end is
@@ -64,7 +64,7 @@ func OpenArchive(ctx context.Context, c *Connection, l Limits) (*Archive, error)
 	if a.start.IsZero() {
 		a.start = a.end.Add(-c.Since)
 	}
-	a.narrow = narrowed{Source: unnarrowed{a}, fixed: true}
+	a.narrow = newNarrowed(unnarrowed{a}, true)
 	a.start, a.end = a.start.UTC().Truncate(time.Millisecond), a.end.UTC().Truncate(time.Millisecond)
 	if !a.end.After(a.start) {
 		return nil, fmt.Errorf("%s: the end, %s, is not after the start, %s", s, a.end.Format(time.RFC3339), a.start.Format(time.RFC3339))

@@ -97,6 +97,40 @@ func TestNarrowLooksAgain(t *testing.T) {
 	}
 }
 
+// stuck is a source that never says which metrics it has.
+type stuck struct {
+	listener
+	entered chan struct{}
+}
+
+func (s *stuck) Metrics(ctx context.Context) ([]string, error) {
+	close(s.entered)
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// Who waits while another query asks for the metrics may give up before it.
+func TestNarrowWaitsNoLongerThanItsContext(t *testing.T) {
+	s := &stuck{entered: make(chan struct{})}
+	src := Narrow(s)
+	first, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := src.Range(first, "a", dawn, dawn, 0)
+		ended <- err
+	}()
+	<-s.entered
+	second, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := src.Range(second, "b", dawn, dawn, 0); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
 // VictoriaMetrics knows no native histograms and not all of PromQL's functions:
 // the schemas work there nevertheless, with classic histograms.
 func TestSchemasOnVictoriaMetrics(t *testing.T) {
