@@ -2,7 +2,6 @@ package prom
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -163,26 +162,23 @@ func openEach(ctx context.Context, folders []string) (*blocks, error) {
 // withoutParents leaves out the blocks that were compacted into another one of
 // them and are not deleted yet, as Prometheus does when it starts.
 func withoutParents(folders []string) ([]string, error) {
+	all := make([]Block, len(folders))
 	parents := map[string]bool{}
-	ids := make([]string, len(folders))
 	for i, dir := range folders {
-		var meta tsdb.BlockMeta
-		text, err := os.ReadFile(filepath.Join(dir, "meta.json"))
-		if err != nil {
+		var err error
+		if all[i], err = ReadBlock(dir); errors.Is(err, fs.ErrNotExist) {
 			return nil, whyNot(dir, err)
+		} else if err != nil {
+			return nil, err
 		}
-		if err := json.Unmarshal(text, &meta); err != nil {
-			return nil, fmt.Errorf("%s: meta.json: %w", dir, err)
-		}
-		ids[i] = meta.ULID.String()
-		for _, p := range meta.Compaction.Parents {
-			parents[p.ULID.String()] = true
+		for _, p := range all[i].Parents {
+			parents[p] = true
 		}
 	}
 	var kept []string
-	for i, dir := range folders {
-		if !parents[ids[i]] {
-			kept = append(kept, dir)
+	for _, b := range all {
+		if !parents[b.Name] {
+			kept = append(kept, b.Path)
 		}
 	}
 	return kept, nil
