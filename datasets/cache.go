@@ -10,6 +10,9 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/prom"
 )
 
 // Cache keeps the windows of recordings on disk, so that a second walk over
@@ -36,6 +39,11 @@ type Cache struct {
 	Limit     int64        // bytes; the entries used longest ago go first
 	Tell      func(string) // called once for each kind of trouble; may be nil
 	Now       func() time.Time
+
+	// Encode makes a file of a slice, and Decode reads it: those of package
+	// sheet, which the daemon, having no cache, need not link.
+	Encode func(prom.Slice, *mesh.Schema) ([]byte, error)
+	Decode func([]byte, *mesh.Schema) (prom.Slice, error)
 
 	mutex sync.Mutex
 	told  map[string]bool
