@@ -193,24 +193,6 @@ func TestDamagedFilesAreAskedForAnew(t *testing.T) {
 	}
 }
 
-// TestFileOfAnotherSchema gives a whole file the wrong schema: nothing panics.
-func TestFileOfAnotherSchema(t *testing.T) {
-	r := openTest(t, writeRecording(t, bumpy, nil))
-	c := testCache(t)
-	if _, err := walkThrough(t, r, r.Dump, c, longWalk(r)); err != nil {
-		t.Fatal(err)
-	}
-	content, err := os.ReadFile(cached(t, c)[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := *r.Schema
-	other.Series = other.Series[:1]
-	if _, err := sheet.Decode(content, &other); err == nil {
-		t.Error("it was read as a file of another schema")
-	}
-}
-
 // TestWhatChangesTheQuestion changes one thing at a time.
 func TestWhatChangesTheQuestion(t *testing.T) {
 	dir := writeRecording(t, bumpy, nil)
