@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -134,7 +131,7 @@ func TestNarrowWaitsNoLongerThanItsContext(t *testing.T) {
 // VictoriaMetrics knows no native histograms and not all of PromQL's functions:
 // the schemas work there nevertheless, with classic histograms.
 func TestSchemasOnVictoriaMetrics(t *testing.T) {
-	url := startVictoriaMetrics(t)
+	url := serveVictoria(t)
 	// It names the metrics of late only.
 	begin := time.Now().Add(-2 * time.Minute).Truncate(10 * time.Second)
 	when := begin.Add(time.Minute)
@@ -156,10 +153,7 @@ func TestSchemasOnVictoriaMetrics(t *testing.T) {
 	if answer, err := http.Get(url + "/internal/force_flush"); err != nil || answer.Body.Close() != nil {
 		t.Fatal(err)
 	}
-	server, err := Dial(url)
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := dial(t, url)
 	for _, c := range first {
 		s, _ := Builtin(c.schema)
 		found := false
@@ -204,36 +198,4 @@ func asText(t *testing.T, notation string, begin time.Time) string {
 		}
 	}
 	return text.String()
-}
-
-func startVictoriaMetrics(t *testing.T) (url string) {
-	t.Helper()
-	binary, err := exec.LookPath("victoria-metrics")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("no victoria-metrics on this machine")
-	}
-	address := freePort(t)
-	run := exec.Command(binary, "-storageDataPath="+t.TempDir(), "-httpListenAddr="+address, "-retentionPeriod=100y", "-loggerLevel=ERROR")
-	run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := run.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Error(err)
-		}
-		run.Wait()
-	})
-	(&prometheus{t: t, url: "http://" + address}).eventually("ready", func() bool {
-		answer, err := http.Get("http://" + address + "/health")
-		if err != nil {
-			return false
-		}
-		answer.Body.Close()
-		return answer.StatusCode == http.StatusOK
-	})
-	return "http://" + address
 }

@@ -31,11 +31,13 @@ func situationFrom(t testing.TB, begin time.Time, scrape time.Duration, notation
 			}
 		}
 	}
-	m.seal()
+	if err := m.seal(); err != nil {
+		t.Fatal(err)
+	}
 	return newDump(m, m.first, m.last, m.interval, m.slowest, func() error { return nil })
 }
 
-// column returns what a series of an endpoint was at each time, in seconds
+// valuesOf returns what a series of an endpoint was at each time, in seconds
 // after dawn; windows without the endpoint are absent.
 func valuesOf(windows []mesh.Window, endpoint, series string) map[int]float64 {
 	values := map[int]float64{}
