@@ -2,6 +2,7 @@ package prom
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -162,23 +163,26 @@ func openEach(ctx context.Context, folders []string) (*blocks, error) {
 // withoutParents leaves out the blocks that were compacted into another one of
 // them and are not deleted yet, as Prometheus does when it starts.
 func withoutParents(folders []string) ([]string, error) {
-	all := make([]Block, len(folders))
 	parents := map[string]bool{}
+	ids := make([]string, len(folders))
 	for i, dir := range folders {
-		var err error
-		if all[i], err = ReadBlock(dir); errors.Is(err, fs.ErrNotExist) {
+		var meta tsdb.BlockMeta
+		text, err := os.ReadFile(filepath.Join(dir, "meta.json"))
+		if err != nil {
 			return nil, whyNot(dir, err)
-		} else if err != nil {
-			return nil, err
 		}
-		for _, p := range all[i].Parents {
-			parents[p] = true
+		if err := json.Unmarshal(text, &meta); err != nil {
+			return nil, fmt.Errorf("%s: meta.json: %w", dir, err)
+		}
+		ids[i] = meta.ULID.String()
+		for _, p := range meta.Compaction.Parents {
+			parents[p.ULID.String()] = true
 		}
 	}
 	var kept []string
-	for _, b := range all {
-		if !parents[b.Name] {
-			kept = append(kept, b.Path)
+	for i, dir := range folders {
+		if !parents[ids[i]] {
+			kept = append(kept, dir)
 		}
 	}
 	return kept, nil

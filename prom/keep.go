@@ -142,7 +142,6 @@ func (d decoded) Iterator(chunkenc.Iterator) chunkenc.Iterator {
 // Block is what a block says of itself.
 type Block struct {
 	Path        string
-	Name        string    // by which others call it, whatever its folder is called
 	First, Last time.Time // of its samples
 	Samples     int64
 	Parents     []string // names of the blocks that it was merged from
@@ -156,12 +155,9 @@ func ReadBlock(path string) (Block, error) {
 	}
 	var meta tsdb.BlockMeta
 	if err := json.Unmarshal(text, &meta); err != nil {
-		return Block{}, fmt.Errorf("%s: meta.json: %w", path, err)
+		return Block{}, fmt.Errorf("%s: %w", filepath.Join(path, "meta.json"), err)
 	}
-	b := Block{
-		Path: path, Name: meta.ULID.String(), Samples: int64(meta.Stats.NumSamples),
-		First: time.UnixMilli(meta.MinTime).UTC(), Last: time.UnixMilli(meta.MaxTime - 1).UTC(),
-	}
+	b := Block{Path: path, First: time.UnixMilli(meta.MinTime).UTC(), Last: time.UnixMilli(meta.MaxTime - 1).UTC(), Samples: int64(meta.Stats.NumSamples)}
 	for _, p := range meta.Compaction.Parents {
 		b.Parents = append(b.Parents, p.ULID.String())
 	}
