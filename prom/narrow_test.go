@@ -3,15 +3,12 @@ package prom
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
@@ -144,7 +141,7 @@ func TestSchemasOnVictoriaMetrics(t *testing.T) {
 		}
 	}
 	for _, c := range first {
-		answer, err := http.Post(url+"/api/v1/import/prometheus", "text/plain", strings.NewReader(asText(t, c.notation, begin)))
+		answer, err := http.Post(url+"/api/v1/import/prometheus", "text/plain", strings.NewReader(exposition(situationFrom(t, begin, 10*time.Second, c.notation))))
 		if err != nil || answer.StatusCode != http.StatusNoContent {
 			t.Fatal(answer, err)
 		}
@@ -180,22 +177,4 @@ func TestSchemasOnVictoriaMetrics(t *testing.T) {
 			t.Errorf("%s: is not recognised: %v", c.schema, err)
 		}
 	}
-}
-
-func asText(t *testing.T, notation string, begin time.Time) string {
-	var text strings.Builder
-	for _, line := range strings.Split(notation, "\n") {
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		l, values := describeSeries(t, line)
-		name := l.Get(model.MetricNameLabel)
-		l = labels.NewBuilder(l).Del(model.MetricNameLabel).Labels()
-		for i, v := range values {
-			if !v.Omitted {
-				fmt.Fprintf(&text, "%s%s %v %d\n", name, l, v.Value, begin.Add(time.Duration(i)*10*time.Second).UnixMilli())
-			}
-		}
-	}
-	return text.String()
 }

@@ -19,7 +19,10 @@ import (
 func situationFrom(t testing.TB, begin time.Time, scrape time.Duration, notation string) *Dump {
 	t.Helper()
 	m := newMemory()
-	for _, line := range strings.Split(strings.TrimSpace(notation), "\n") {
+	for _, line := range strings.Split(notation, "\n") {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
 		l, values := describeSeries(t, line)
 		s := m.open(l)
 		for i, v := range values {
