@@ -197,3 +197,24 @@ func TestRecogniseCountsWhatIsKnown(t *testing.T) {
 		}
 	}
 }
+
+// Metrics that exist but belong to no endpoint are not said to be absent.
+func TestWhyASeriesTellsNothing(t *testing.T) {
+	d := situation(t, `
+		grpc_server_started_total{job="cart",instance="10.1.0.4:9090",grpc_service="shop.Cart"} 0+40x8
+		grpc_server_handled_total{job="cart",instance="10.1.0.4:9090",grpc_service="shop.Cart",grpc_code="OK"} 0+40x8
+		container_cpu_usage_seconds_total{namespace="shop",pod="cart-1",container="app"} 0+1x8
+		container_memory_working_set_bytes{namespace="shop",pod="cart-1"} 1x8`)
+	for _, f := range recognition(t, d).Fits {
+		if f.Schema.Name != "grpc" {
+			continue
+		}
+		want := map[string]string{
+			mesh.CPU:    "its metrics exist, but no endpoint has all of them under the same namespace and pod",
+			mesh.Memory: `there is no container_memory_working_set_bytes{container!="",container!="POD"}`,
+		}
+		if diff := cmp.Diff(want, f.Blind); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
