@@ -97,6 +97,7 @@ func TestOpenRefusesWhatIsCutOrBad(t *testing.T) {
 		"Windows, Prometheus text":    {strings.ReplaceAll(smallProm, "\n", "\r\n"), `dump:2: the file has Windows line ends`},
 		"a byte order mark":           {"\xef\xbb\xbf" + smallProm, `dump:1: the text begins with a byte order mark`},
 		"PowerShell's":                {"\xff\xfeu\x00p\x00", `dump:1: the text is UTF-16`},
+		"a tar":                       {"blocks/" + strings.Repeat("\x00", 250) + "ustar\x0000", `dump:1: an archive of tar; unpack it`},
 		"a page":                      {"\n<!DOCTYPE html>\n<html>", `dump:1: a web page, not metrics`},
 		"the result alone":            {`[{"metric":{"__name__":"up"},"values":[[1767225600,"1"]]}]`, `dump:1: a JSON array; want all of query_range's answer`},
 		"a label twice":               {"up{pod=\"a\",pod=\"b\"} 1\n", `dump:1: up{pod="a",pod="b"} has the label pod twice`},

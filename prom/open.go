@@ -105,6 +105,8 @@ func peek(r *bufio.Reader) ([]byte, error) {
 func foreign(head []byte) string {
 	begins := func(with string) bool { return bytes.HasPrefix(bytes.TrimSpace(head), []byte(with)) }
 	switch {
+	case len(head) > 262 && string(head[257:262]) == "ustar":
+		return "an archive of tar; unpack it and give the folder, or the file, that was in it"
 	case begins("\xff\xfe"), begins("\xfe\xff"):
 		return "the text is UTF-16, as PowerShell's > writes it; make it UTF-8: iconv -f UTF-16 -t UTF-8"
 	case begins("\xef\xbb\xbf"):
