@@ -160,7 +160,21 @@ func (f *Fit) nothing(ctx context.Context, src Source, expr parser.Expr, start, 
 	if on := joint(expr); len(on) > 0 {
 		return fmt.Sprintf("its metrics exist, but no endpoint has all of them under the same %s", strings.Join(on, " and ")), nil
 	}
-	return "its metrics exist, but the query makes nothing of them", nil
+	const why = "its metrics exist, but the query makes nothing of them"
+	if ofNative(expr) {
+		return why + ": an old server loses native histograms where labels are rewritten (Prometheus 2.42 does); take a snapshot (" + snapshot + ") and give its folder", nil
+	}
+	return why, nil
+}
+
+// ofNative reports whether the expression is about native histograms.
+func ofNative(expr parser.Expr) (native bool) {
+	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+		call, ok := node.(*parser.Call)
+		native = native || ok && (call.Func.Name == "histogram_count" || call.Func.Name == "histogram_sum")
+		return nil
+	})
+	return native
 }
 
 // selector is the first thing that the expression selects.

@@ -1,12 +1,14 @@
 package prom
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -216,5 +218,25 @@ func TestWhyASeriesTellsNothing(t *testing.T) {
 		if diff := cmp.Diff(want, f.Blind); diff != "" {
 			t.Error(diff)
 		}
+	}
+}
+
+// forgetful is a server that loses native histograms on their way through a
+// query, as Prometheus 2.42 does where labels are rewritten.
+type forgetful struct{ Source }
+
+func (f forgetful) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration) (Matrix, error) {
+	if strings.Contains(expr, "histogram_") {
+		return nil, nil
+	}
+	return f.Source.Range(ctx, expr, start, end, step)
+}
+
+func TestServerThatLosesNativeHistograms(t *testing.T) {
+	d := histories(t, nativeHistogram("http_server_request_duration_seconds", `job="cart",instance="10.1.0.4:9090",http_request_method="GET"`, 1))
+	start, end := d.Span()
+	_, _, err := Detect(t.Context(), forgetful{d}, start, end)
+	if err == nil || !strings.Contains(err.Error(), "otel fits no service: its metrics exist, but the query makes nothing of them: an old server loses native histograms") {
+		t.Errorf("%v; want that the server is too old", err)
 	}
 }
