@@ -16,7 +16,7 @@ func writeSeries(out io.Writer, schema *mesh.Schema, missing []prom.Missing, bli
 	fmt.Fprintln(out, "\nseries")
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for j, series := range schema.Series {
-		fmt.Fprintf(t, "  %s\t%s\t%d values%s\n", series.Name, series.Unit, s.values[j], remark(series.Name, s.values[j], missing, blind[series.Name]))
+		fmt.Fprintf(t, "  %s\t%s\t%d values%s\n", series.Name, series.Unit, s.values[j], remark(&series, s.values[j], missing, blind[series.Name]))
 	}
 	t.Flush()
 }
@@ -87,10 +87,10 @@ func fitOf(schema *mesh.Schema, r *prom.Recognition) *prom.Fit {
 
 // remark says why a series may have fewer values than it could; blind is why no
 // endpoint has it, where that is known.
-func remark(series string, values int, missing []prom.Missing, blind string) string {
+func remark(series *mesh.Series, values int, missing []prom.Missing, blind string) string {
 	text := ""
 	for _, m := range missing {
-		if m.Series != series {
+		if m.Series != series.Name {
 			continue
 		}
 		text += "; no metric " + m.Metric
@@ -101,8 +101,10 @@ func remark(series string, values int, missing []prom.Missing, blind string) str
 	switch {
 	case text == "" && values == 0 && blind != "":
 		return "; " + blind
-	case text == "" && values == 0:
+	case text == "" && values == 0 && strings.Contains(series.Query, "rate("):
 		return "; its metrics exist, its query finds nothing: a rate needs two scrapes within the schema's range"
+	case text == "" && values == 0:
+		return "; its metrics exist, but never have a value"
 	}
 	return text
 }
