@@ -67,16 +67,16 @@ func demo(ctx context.Context, stdout, stderr io.Writer, o demoOptions) error {
 		return err
 	}
 	fmt.Fprintf(stdout, "\n3. Serve the same, sixty times as fast, and ask\n\n")
-	fault, err := firstFault(ctx, o.judged(), modelPath)
+	faults, err := clearFaults(ctx, o.judged(), modelPath)
 	if err != nil {
 		return err
 	}
-	return demoServe(ctx, stdout, o, modelPath, fault)
+	return demoServe(ctx, stdout, o, modelPath, faults)
 }
 
 // quietBefore and quietAfter are how long the chosen fault's service must be
 // undisturbed around it, so that before and after mean something.
-const quietBefore, quietAfter = 40 * time.Second, 60 * time.Second
+const quietBefore, quietAfter = 40 * time.Second, 45 * time.Second
 
 // demoTrain prints how well the model does on what is held back; all of the
 // report goes to a file.
@@ -132,23 +132,27 @@ func demoReplay(ctx context.Context, stdout io.Writer, o demoOptions, modelPath 
 // avoid what has crashed takes no model.
 var harmful = []string{"slowdown", "error_burst", "fast_failure"}
 
-// firstFault chooses by the calendar alone: the first harmful fault of the
-// held-back time that lasts for at least half a minute, with quiet around it.
-func firstFault(ctx context.Context, recordingPath, modelPath string) (datasets.Fault, error) {
+// clearFaults chooses by the calendar alone: the harmful faults of the held-back
+// time that last for twenty-five seconds or more, with quiet around them.
+func clearFaults(ctx context.Context, recordingPath, modelPath string) ([]datasets.Fault, error) {
 	m, recording, err := openFor(ctx, modelPath, recordingPath, "")
 	if err != nil {
-		return datasets.Fault{}, err
+		return nil, err
 	}
 	defer recording.Close()
 	split := recording.Split(m.Timing)
+	var clear []datasets.Fault
 	for i, f := range recording.Faults {
 		late := f.Start.Add(-quietBefore).After(split.TestStart) && f.End.Add(quietAfter).Before(split.End)
-		long := f.End.Sub(f.Start) >= 30*time.Second
+		long := f.End.Sub(f.Start) >= 25*time.Second
 		if late && long && slices.Contains(harmful, f.Kind) && quietAround(recording.Faults, i) {
-			return f, nil
+			clear = append(clear, f)
 		}
 	}
-	return datasets.Fault{}, fmt.Errorf("%s: no harmful fault of half a minute stands alone in the held-back part, from %s", recordingPath, split.TestStart.Format(time.RFC3339))
+	if len(clear) == 0 {
+		return nil, fmt.Errorf("%s: no harmful fault of 25 seconds stands alone in the held-back part, from %s", recordingPath, split.TestStart.Format(time.RFC3339))
+	}
+	return clear, nil
 }
 
 func quietAround(faults []datasets.Fault, i int) bool {
@@ -163,7 +167,7 @@ func quietAround(faults []datasets.Fault, i int) bool {
 }
 
 // demoServe starts the daemon and asks it; what it logs goes to a file.
-func demoServe(ctx context.Context, stdout io.Writer, o demoOptions, modelPath string, fault datasets.Fault) error {
+func demoServe(ctx context.Context, stdout io.Writer, o demoOptions, modelPath string, faults []datasets.Fault) error {
 	path := filepath.Join(o.out, "fairwayd.log")
 	log, err := os.Create(path)
 	if err != nil {
@@ -174,7 +178,7 @@ func demoServe(ctx context.Context, stdout io.Writer, o demoOptions, modelPath s
 	if err != nil {
 		return err
 	}
-	asked := interview(ctx, stdout, daemon.address, fault)
+	asked := interview(ctx, stdout, daemon.address, faults)
 	if err := firstError(asked, daemon.stop()); err != nil {
 		return fmt.Errorf("%w (fairwayd logged to %s)", err, path)
 	}

@@ -23,17 +23,21 @@ type question struct {
 // questions are ten, around a fault: three before it, four during, three after.
 func questions(f datasets.Fault) []question {
 	length := f.End.Sub(f.Start)
-	during := func(part float64) time.Time { return f.Start.Add(time.Duration(part * float64(length))) }
+	into := func(part float64) time.Time { return f.Start.Add(time.Duration(part * float64(length))) }
 	return []question{
-		{"before", f.Start.Add(-30 * time.Second)}, {"before", f.Start.Add(-20 * time.Second)}, {"before", f.Start.Add(-10 * time.Second)},
-		{"during", during(0.25)}, {"during", during(0.5)}, {"during", during(0.75)}, {"during", during(1)},
-		{"after", f.End.Add(20 * time.Second)}, {"after", f.End.Add(40 * time.Second)}, {"after", f.End.Add(60 * time.Second)},
+		{before, f.Start.Add(-30 * time.Second)}, {before, f.Start.Add(-20 * time.Second)}, {before, f.Start.Add(-10 * time.Second)},
+		{during, into(0.25)}, {during, into(0.5)}, {during, into(0.75)}, {during, into(1)},
+		{after, f.End.Add(15 * time.Second)}, {after, f.End.Add(30 * time.Second)}, {after, f.End.Add(45 * time.Second)},
 	}
 }
 
-// interview asks the daemon ten times for a decision and prints the answers.
-// It fails unless the faulty endpoint's weight at least halves.
-func interview(ctx context.Context, out io.Writer, address string, f datasets.Fault) error {
+// The phases of a fault.
+const before, during, after = "before", "during", "after"
+
+// interview asks the daemon ten times for a decision, around the first of the
+// faults whose endpoint has at least half of an equal share to lose, and
+// prints the answers. It fails unless that endpoint's weight at least halves.
+func interview(ctx context.Context, out io.Writer, address string, faults []datasets.Fault) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -41,47 +45,87 @@ func interview(ctx context.Context, out io.Writer, address string, f datasets.Fa
 		return err
 	}
 	defer connection.Close()
-	router := fairwayv1.NewRouterClient(connection)
-	watch, err := router.Watch(ctx, &fairwayv1.WatchRequest{Services: []string{f.Service}}, grpc.WaitForReady(true))
-	if err != nil {
-		return err
+	v := &interviewer{router: fairwayv1.NewRouterClient(connection), out: out}
+	for _, f := range faults {
+		if told, err := v.visit(ctx, f); told || err != nil {
+			return err
+		}
 	}
-	fmt.Fprintf(out, "fault: %s of %s/%s, severity %.3g, from %s for %s\n\n", f.Kind, f.Service, f.Endpoint, f.Severity,
-		f.Start.Format("15:04:05"), f.End.Sub(f.Start).Round(time.Second))
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "phase\tdecided at\tpicked\tweight of %s\tsource\tpolicy\twhy\n", f.Endpoint)
-	before, least := 0.0, 1.0
-	for _, q := range questions(f) {
+	return fmt.Errorf("of %d faults, none is of an endpoint with a weight to lose", len(faults))
+}
+
+// interviewer asks and prints.
+type interviewer struct {
+	router fairwayv1.RouterClient
+	out    io.Writer
+	now    time.Time // of the last answer
+}
+
+// visit asks around a fault. It gives up before it, and says so, when the
+// endpoint has next to no weight anyway.
+func (v *interviewer) visit(ctx context.Context, f datasets.Fault) (told bool, err error) {
+	all := questions(f)
+	if all[0].at.Before(v.now) {
+		return false, nil // too late to see what was before
+	}
+	watch, err := v.router.Watch(ctx, &fairwayv1.WatchRequest{Services: []string{f.Service}}, grpc.WaitForReady(true))
+	if err != nil {
+		return false, err
+	}
+	var lines []string
+	had, least := 0.0, 1.0
+	for _, q := range all {
 		if err := waitFor(watch, q.at); err != nil {
-			return fmt.Errorf("wait for the decision of %s: %w", q.at.Format(time.RFC3339), err)
+			return false, fmt.Errorf("wait for the decision of %s: %w", q.at.Format(time.RFC3339), err)
 		}
-		request := &fairwayv1.DecideRequest{Service: f.Service, Method: "GET", Path: "/", WantWeights: true}
-		decision, err := router.Decide(ctx, request)
+		line, weight, equal, err := v.ask(ctx, f, q.phase)
 		if err != nil {
-			return err
+			return false, err
 		}
-		explanation, err := router.Explain(ctx, request)
-		if err != nil {
-			return err
-		}
-		weight := weightOf(decision, f.Endpoint)
-		switch q.phase {
-		case "before":
-			before += weight / 3
-		case "during":
+		lines = append(lines, line)
+		switch {
+		case q.phase == before:
+			had += weight / 3
+		case q.phase == during && had < equal/2:
+			fmt.Fprintf(v.out, "%s of %s/%s at %s: passed over, it gets %.1f %% anyway\n", f.Kind, f.Service, f.Endpoint, f.Start.Format("15:04:05"), 100*had)
+			return false, nil
+		case q.phase == during:
 			least = min(least, weight)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%.1f %%\t%s\t%s\t%s\n", q.phase, decision.GetDecidedAt().AsTime().Format("15:04:05"),
-			decision.GetEndpoint().GetName(), 100*weight, decision.GetSource(), decision.GetPolicy(), why(explanation, f.Endpoint))
+	}
+	fmt.Fprintf(v.out, "fault: %s of %s/%s, severity %.3g, from %s for %s\n\n", f.Kind, f.Service, f.Endpoint, f.Severity,
+		f.Start.Format("15:04:05"), f.End.Sub(f.Start).Round(time.Second))
+	t := tabwriter.NewWriter(v.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "phase\tdecided at\tpicked\tweight of %s\tsource\tpolicy\twhy\n", f.Endpoint)
+	for _, line := range lines {
+		fmt.Fprintln(t, line)
 	}
 	if err := t.Flush(); err != nil {
-		return err
+		return true, err
 	}
-	if least > before/2 {
-		return fmt.Errorf("the weight of %s fell from %.1f %% to %.1f %% only; want at most half", f.Endpoint, 100*before, 100*least)
+	if least > had/2 {
+		return true, fmt.Errorf("the weight of %s fell from %.1f %% to %.1f %% only; want at most half", f.Endpoint, 100*had, 100*least)
 	}
-	_, err = fmt.Fprintf(out, "\nthe weight of %s fell from %.1f %% to %.1f %%, in time that the model never saw\n", f.Endpoint, 100*before, 100*least)
-	return err
+	_, err = fmt.Fprintf(v.out, "\nthe weight of %s fell from %.1f %% to %.1f %%, in time that the model never saw\n", f.Endpoint, 100*had, 100*least)
+	return true, err
+}
+
+// ask asks once; it returns a line for the table, the endpoint's weight, and
+// what that would be if all of the service had the same.
+func (v *interviewer) ask(ctx context.Context, f datasets.Fault, phase string) (line string, weight, equal float64, err error) {
+	request := &fairwayv1.DecideRequest{Service: f.Service, Method: "GET", Path: "/", WantWeights: true}
+	decision, err := v.router.Decide(ctx, request)
+	if err != nil {
+		return "", 0, 0, err
+	}
+	explanation, err := v.router.Explain(ctx, request)
+	if err != nil {
+		return "", 0, 0, err
+	}
+	v.now, weight = decision.GetDecidedAt().AsTime(), weightOf(decision, f.Endpoint)
+	line = fmt.Sprintf("%s\t%s\t%s\t%.1f %%\t%s\t%s\t%s", phase, v.now.Format("15:04:05"),
+		decision.GetEndpoint().GetName(), 100*weight, decision.GetSource(), decision.GetPolicy(), why(explanation, f.Endpoint))
+	return line, weight, 1 / float64(max(1, len(decision.GetWeights()))), nil
 }
 
 // waitFor reads the watch until the weights are those of the given time or
