@@ -91,6 +91,34 @@ func TestNarrowLooksAgain(t *testing.T) {
 	}
 }
 
+// What never comes is looked for less and less often; who asks for the metrics
+// meanwhile, as Poll does while there is no window, is believed at once.
+func TestNarrowTires(t *testing.T) {
+	a := &listener{have: []string{"a"}}
+	src := Narrow(a)
+	ask := func(expr string, after time.Duration) int {
+		t.Helper()
+		rows, err := src.Range(t.Context(), expr, dawn.Add(after), dawn.Add(after), time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(rows)
+	}
+	for after := time.Duration(0); after < time.Hour; after += 10 * time.Second {
+		ask("y", after)
+	}
+	if a.lists < 50 || a.lists > 60 { // one a minute or so, of 360 times that it was asked
+		t.Errorf("%d lists in an hour", a.lists)
+	}
+	a.have = []string{"a", "y"}
+	if _, err := src.Metrics(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := ask("y", time.Hour); n != 1 {
+		t.Errorf("%d rows of what has appeared", n)
+	}
+}
+
 // stuck is a source that never says which metrics it has.
 type stuck struct {
 	listener
