@@ -99,6 +99,27 @@ func TestArchive(t *testing.T) {
 	}
 }
 
+// The newest history of a length is the same span for a while, and so is known
+// again: by a cache, and by a replay of the part that training held back.
+func TestNewestHistoryStays(t *testing.T) {
+	now := time.Date(2026, 11, 23, 17, 59, 0, 0, time.UTC)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"scalar","result":[0,"%d"]}}`, now.Unix())
+	}))
+	defer server.Close()
+	for since, end := range map[string]string{"30d": "2026-11-23T00:00:00Z", "14d": "2026-11-23T12:00:00Z", "1d": "2026-11-23T17:00:00Z", "1h": "2026-11-23T17:58:00Z", "3m": "2026-11-23T17:58:30Z"} {
+		a, err := openArchive(t, fmt.Sprintf("prometheus: %s\nsince: %s\n", server.URL, since))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, last := a.Span()
+		length, _ := span(since)
+		if got := last.Format(time.RFC3339); got != end || last.Sub(first) != length {
+			t.Errorf("the newest %s are %s up to %s; want them up to %s", since, last.Sub(first), got, end)
+		}
+	}
+}
+
 func TestOpenArchiveRefuses(t *testing.T) {
 	c, err := LoadConnection("http://127.0.0.1:1")
 	if err != nil {

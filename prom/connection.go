@@ -57,7 +57,8 @@ func LoadConnection(address string) (*Connection, error) {
 // ParseConnection reads the text of a source file:
 //
 //	prometheus: https://mimir.example/prometheus   # what speaks Prometheus' HTTP API
-//	since: 14d          # or start: and end: (RFC 3339); only where history is wanted
+//	since: 14d          # or start: and end: (RFC 3339); only where history is wanted;
+//	                    # as a recording it ends at the last round time: of 14d, a quarter of a day
 //	schema: lab         # optional; a file is looked for beside this one
 //	http:               # as in Prometheus' own configuration
 //	  authorization: {credentials_file: token}

@@ -42,8 +42,22 @@ type Archive struct {
 // must not have another answer a moment later.
 const settling = 30 * time.Second
 
+// grid is to what the end of the newest history of a length is rounded down:
+// whoever asks for it again soon, to train once more, to go on after an
+// interruption or to replay the part that was held back, means the same span
+// and finds what is known of it already.
+func grid(since time.Duration) time.Duration {
+	const day = 24 * time.Hour
+	for _, g := range []time.Duration{day, 6 * time.Hour, time.Hour, 10 * time.Minute, time.Minute, 10 * time.Second} {
+		if g <= since/24 {
+			return g
+		}
+	}
+	return time.Second
+}
+
 // OpenArchive returns the span that the connection names of a server's
-// history. The schema may be nil; then Measure has to be called before
+// history; the newest history of a length ends at a round time (UTC). The schema may be nil; then Measure has to be called before
 // ScrapeInterval.
 func OpenArchive(ctx context.Context, c *Connection, l Limits) (*Archive, error) {
 	if c.Since == 0 && c.Start.IsZero() {
@@ -60,6 +74,9 @@ func OpenArchive(ctx context.Context, c *Connection, l Limits) (*Archive, error)
 	a := &Archive{Server: s, start: c.Start, end: c.End, settled: now.Add(-settling), identity: c.Identity()}
 	if a.end.IsZero() {
 		a.end = a.settled
+		if a.start.IsZero() {
+			a.end = a.settled.Truncate(grid(c.Since))
+		}
 	}
 	if a.start.IsZero() {
 		a.start = a.end.Add(-c.Since)

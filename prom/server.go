@@ -3,6 +3,7 @@ package prom
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"sync"
@@ -69,18 +70,22 @@ func (s *Server) Now(ctx context.Context) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%s: %w", s.url, err)
 	}
 	// Prometheus answers a scalar, VictoriaMetrics a vector.
+	seconds := math.NaN()
 	switch result := result.(type) {
 	case *model.Scalar:
-		if result == nil {
-			break
+		if result != nil {
+			seconds = float64(result.Value)
 		}
-		return time.UnixMilli(int64(float64(result.Value) * 1000)).UTC(), nil
 	case model.Vector:
 		if len(result) == 1 && result[0] != nil {
-			return time.UnixMilli(int64(float64(result[0].Value) * 1000)).UTC(), nil
+			seconds = float64(result[0].Value)
 		}
 	}
-	return time.Time{}, fmt.Errorf("%s: the server does not say what time it is", s.url)
+	const latest = 1e11 // the year 5138: what is far from it is no time
+	if !(seconds >= 0 && seconds < latest) {
+		return time.Time{}, fmt.Errorf("%s: the server does not say what time it is", s.url)
+	}
+	return time.UnixMilli(int64(seconds * 1000)).UTC(), nil
 }
 
 // Metrics implements Source.

@@ -445,3 +445,17 @@ func TestStrangeAnswers(t *testing.T) {
 		server.Close()
 	}
 }
+
+// A time that is none is an error, not the year -290308.
+func TestNowIsATime(t *testing.T) {
+	for _, value := range []string{"NaN", "+Inf", "-Inf", "-1", "1e30"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"status":"success","data":{"resultType":"scalar","result":[0,"%s"]}}`, value)
+		}))
+		now, err := connectTo(t, server.URL, patience()).Now(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "what time it is") {
+			t.Errorf("%s is %s, error %v", value, now, err)
+		}
+		server.Close()
+	}
+}
