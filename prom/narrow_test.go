@@ -54,10 +54,9 @@ func (a *listener) Range(_ context.Context, expr string, _, _ time.Time, _ time.
 
 func (a *listener) Metrics(context.Context) ([]string, error) { a.lists++; return a.have, a.err }
 
-func TestNarrowLooksAgain(t *testing.T) {
-	a := &listener{have: []string{"a"}}
-	src := Narrow(a)
-	ask := func(expr string, after time.Duration) int {
+// asking asks src at a time after dawn, and returns how many rows it gives.
+func asking(t *testing.T, src Source) func(expr string, after time.Duration) int {
+	return func(expr string, after time.Duration) int {
 		t.Helper()
 		rows, err := src.Range(t.Context(), expr, dawn.Add(after), dawn.Add(after), time.Second)
 		if err != nil {
@@ -65,6 +64,12 @@ func TestNarrowLooksAgain(t *testing.T) {
 		}
 		return len(rows)
 	}
+}
+
+func TestNarrowLooksAgain(t *testing.T) {
+	a := &listener{have: []string{"a"}}
+	src := Narrow(a)
+	ask := asking(t, src)
 	ask("a or x", 0)
 	a.have = []string{"a", "x"}
 	ask("a or x", narrowFor)
@@ -96,14 +101,7 @@ func TestNarrowLooksAgain(t *testing.T) {
 func TestNarrowTires(t *testing.T) {
 	a := &listener{have: []string{"a"}}
 	src := Narrow(a)
-	ask := func(expr string, after time.Duration) int {
-		t.Helper()
-		rows, err := src.Range(t.Context(), expr, dawn.Add(after), dawn.Add(after), time.Second)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(rows)
-	}
+	ask := asking(t, src)
 	for after := time.Duration(0); after < time.Hour; after += 10 * time.Second {
 		ask("y", after)
 	}
