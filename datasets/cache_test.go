@@ -135,7 +135,7 @@ func TestKilledWalkGoesOn(t *testing.T) {
 	}
 }
 
-// files lists the files of all entries.
+// cached lists the files of all entries.
 func cached(t *testing.T, c *Cache) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(c.Directory, layout, "*", "*"+ending))

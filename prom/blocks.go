@@ -175,19 +175,26 @@ type blockMeta struct {
 	} `json:"thanos"`
 }
 
+func readMeta(dir string) (meta blockMeta, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, "meta.json"))
+	if err != nil {
+		return meta, err
+	}
+	if err := json.Unmarshal(text, &meta); err != nil {
+		return meta, fmt.Errorf("meta.json: %w", err)
+	}
+	return meta, nil
+}
+
 // withoutParents leaves out the blocks that were compacted into another one of
 // them and are not deleted yet, as Prometheus does when it starts.
 func withoutParents(folders []string) ([]string, error) {
 	parents := map[string]bool{}
 	ids := make([]string, len(folders))
 	for i, dir := range folders {
-		var meta blockMeta
-		text, err := os.ReadFile(filepath.Join(dir, "meta.json"))
+		meta, err := readMeta(dir)
 		if err != nil {
 			return nil, whyNot(dir, err)
-		}
-		if err := json.Unmarshal(text, &meta); err != nil {
-			return nil, damaged(filepath.Join(dir, "meta.json"), err)
 		}
 		if every := time.Duration(meta.Thanos.Downsample.Resolution) * time.Millisecond; every > 0 {
 			return nil, fmt.Errorf("%s: Thanos downsampled this block to a sample every %s, of which no rates can be made; move it out of the folder, or ask Thanos itself, with a source file", dir, every)

@@ -6,9 +6,9 @@
 //
 // Offline the queries run on Prometheus' own engine, so that what is trained
 // on is what a server would have answered. Two differences are handled here:
-// a dump has no stale markers, so Open puts them where a series falls silent
-// for more than two and a half of its own intervals; and ranges are open to
-// the left, as since Prometheus 3.0 (an older server also counts a sample
+// most dumps have no stale markers, so Open puts them where a series falls
+// silent for more than two and a half of its own intervals; and ranges are open
+// to the left, as since Prometheus 3.0 (an older server also counts a sample
 // that lies exactly on the left edge).
 //
 // What a server remembers is asked there too: an Archive is a server over a

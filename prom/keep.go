@@ -2,12 +2,10 @@ package prom
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -149,13 +147,9 @@ type Block struct {
 
 // ReadBlock reads what the block at path says of itself.
 func ReadBlock(path string) (Block, error) {
-	text, err := os.ReadFile(filepath.Join(path, "meta.json"))
+	meta, err := readMeta(path)
 	if err != nil {
-		return Block{}, err
-	}
-	var meta tsdb.BlockMeta
-	if err := json.Unmarshal(text, &meta); err != nil {
-		return Block{}, fmt.Errorf("%s: %w", filepath.Join(path, "meta.json"), err)
+		return Block{}, fmt.Errorf("%s: %w", path, err)
 	}
 	b := Block{Path: path, First: time.UnixMilli(meta.MinTime).UTC(), Last: time.UnixMilli(meta.MaxTime - 1).UTC(), Samples: int64(meta.Stats.NumSamples)}
 	for _, p := range meta.Compaction.Parents {

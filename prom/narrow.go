@@ -10,9 +10,10 @@ import (
 
 // narrowFor is how long a list of metrics is believed: an alternative that
 // appears takes at most so long to be asked for. Where a query had to be left
-// out altogether the list is believed for narrowSoon only: the server may have
-// begun a moment ago.
-const narrowFor, narrowSoon = 5 * time.Minute, 5 * time.Second
+// out altogether the list is believed for narrowSoon only, since the server may
+// have begun a moment ago, and for twice as long each time that nothing came,
+// up to narrowLate: most servers lack something for good.
+const narrowFor, narrowSoon, narrowLate = 5 * time.Minute, 5 * time.Second, time.Minute
 
 // Narrow returns src with less to do: of the alternatives of a query it is
 // asked only for those whose metrics exist, or, where no alternative has all of
@@ -32,11 +33,47 @@ type narrowed struct {
 	fixed   bool              // no metric appears any more
 	have    []string
 	since   time.Time
-	lacking bool // a query had to be left out
+	lacking bool          // a query had to be left out
+	soon    time.Duration // how long the list is believed while one is
 }
 
 func newNarrowed(src Source, fixed bool) *narrowed {
 	return &narrowed{Source: src, turn: make(chan struct{}, 1), fixed: fixed}
+}
+
+// Metrics implements Source. Whoever asks, because nothing came, is not left
+// with what was believed before.
+func (n *narrowed) Metrics(ctx context.Context) ([]string, error) {
+	end, err := n.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	have, err := n.Source.Metrics(ctx)
+	if err == nil && n.queries != nil && !slices.Equal(have, n.have) {
+		n.believe(have, n.since)
+	}
+	return have, err
+}
+
+// believe begins anew with a list.
+func (n *narrowed) believe(have []string, now time.Time) {
+	if n.lacking && slices.Equal(have, n.have) {
+		n.soon = min(2*n.soon, narrowLate)
+	} else {
+		n.soon = narrowSoon
+	}
+	n.have, n.since, n.queries, n.lacking = have, now, map[string]string{}, false
+}
+
+// begin takes the turn.
+func (n *narrowed) begin(ctx context.Context) (end func(), err error) {
+	select {
+	case n.turn <- struct{}{}:
+		return func() { <-n.turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Range implements Source.
@@ -49,22 +86,21 @@ func (n *narrowed) Range(ctx context.Context, expr string, start, end time.Time,
 }
 
 func (n *narrowed) narrow(ctx context.Context, expr string, now time.Time) (string, error) {
-	select {
-	case n.turn <- struct{}{}:
-		defer func() { <-n.turn }()
-	case <-ctx.Done():
-		return "", ctx.Err()
+	end, err := n.begin(ctx)
+	if err != nil {
+		return "", err
 	}
+	defer end()
 	patience := narrowFor
 	if n.lacking {
-		patience = narrowSoon
+		patience = n.soon
 	}
 	if n.queries == nil || !n.fixed && now.Sub(n.since).Abs() > patience {
-		have, err := n.Metrics(ctx)
+		have, err := n.Source.Metrics(ctx)
 		if err != nil {
 			return "", err
 		}
-		n.have, n.since, n.queries, n.lacking = have, now, map[string]string{}, false
+		n.believe(have, now)
 	}
 	query, known := n.queries[expr]
 	if !known {

@@ -54,10 +54,9 @@ func (a *listener) Range(_ context.Context, expr string, _, _ time.Time, _ time.
 
 func (a *listener) Metrics(context.Context) ([]string, error) { a.lists++; return a.have, a.err }
 
-func TestNarrowLooksAgain(t *testing.T) {
-	a := &listener{have: []string{"a"}}
-	src := Narrow(a)
-	ask := func(expr string, after time.Duration) int {
+// asking asks src at a time after dawn, and returns how many rows it gives.
+func asking(t *testing.T, src Source) func(expr string, after time.Duration) int {
+	return func(expr string, after time.Duration) int {
 		t.Helper()
 		rows, err := src.Range(t.Context(), expr, dawn.Add(after), dawn.Add(after), time.Second)
 		if err != nil {
@@ -65,6 +64,12 @@ func TestNarrowLooksAgain(t *testing.T) {
 		}
 		return len(rows)
 	}
+}
+
+func TestNarrowLooksAgain(t *testing.T) {
+	a := &listener{have: []string{"a"}}
+	src := Narrow(a)
+	ask := asking(t, src)
 	ask("a or x", 0)
 	a.have = []string{"a", "x"}
 	ask("a or x", narrowFor)
@@ -88,6 +93,27 @@ func TestNarrowLooksAgain(t *testing.T) {
 	a.err = errors.New("gone")
 	if _, err := src.Range(t.Context(), "a", dawn.Add(time.Hour), dawn.Add(time.Hour), 0); !errors.Is(err, a.err) {
 		t.Error(err)
+	}
+}
+
+// What never comes is looked for less and less often; who asks for the metrics
+// meanwhile, as Poll does while there is no window, is believed at once.
+func TestNarrowTires(t *testing.T) {
+	a := &listener{have: []string{"a"}}
+	src := Narrow(a)
+	ask := asking(t, src)
+	for after := time.Duration(0); after < time.Hour; after += 10 * time.Second {
+		ask("y", after)
+	}
+	if a.lists < 50 || a.lists > 60 { // one a minute or so, of 360 times that it was asked
+		t.Errorf("%d lists in an hour", a.lists)
+	}
+	a.have = []string{"a", "y"}
+	if _, err := src.Metrics(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := ask("y", time.Hour); n != 1 {
+		t.Errorf("%d rows of what has appeared", n)
 	}
 }
 
