@@ -52,7 +52,7 @@ func TestInspectSaysWhyThereIsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	schema := filepath.Join(t.TempDir(), "short.yaml")
-	short := strings.NewReplacer("range: 20s", "range: 5s", "shop_latency_seconds", "shop_latencies_seconds").Replace(string(text))
+	short := strings.NewReplacer("rate(shop_requests_total[$range])", "rate(shop_requests_total[5s])", "shop_latency_seconds", "shop_latencies_seconds").Replace(string(text))
 	if err := os.WriteFile(schema, []byte(short), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -81,5 +81,22 @@ func TestRemarks(t *testing.T) {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// A schema whose range holds one scrape only is read all the same, and inspect
+// says over what.
+func TestInspectSaysThatARangeWasTooShort(t *testing.T) {
+	text, err := os.ReadFile(shopSchema(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := filepath.Join(t.TempDir(), "short.yaml")
+	if err := os.WriteFile(schema, []byte(strings.Replace(string(text), "range: 20s", "range: 5s", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out := mustCall(t, "inspect", shop(t, 10*time.Minute), "--schema", schema)
+	if !strings.Contains(out, "a window is of 20s, not of the schema's 5s") || strings.Contains(out, " 0 values") {
+		t.Errorf("inspect writes\n%s\nwant the range that was taken, and values", out)
 	}
 }
