@@ -100,3 +100,16 @@ func TestInspectSaysThatARangeWasTooShort(t *testing.T) {
 		t.Errorf("inspect writes\n%s\nwant the range that was taken, and values", out)
 	}
 }
+
+func TestServicesCountWhatHasGone(t *testing.T) {
+	service := &seenService{shares: newShares(), most: 2}
+	for _, name := range []string{"a", "b"} {
+		service.meet(mesh.Endpoint{Name: name})
+	}
+	service.now = service.endpoints[:1]
+	var out strings.Builder
+	writeServices(&out, mesh.EndpointLevel, &seen{services: map[string]*seenService{"shop": service}})
+	if !strings.Contains(out.String(), "and 1 endpoint before, not at the end") {
+		t.Errorf("%s\nwant what has gone", out.String())
+	}
+}
