@@ -435,3 +435,41 @@ func TestOpenSourceFile(t *testing.T) {
 		t.Errorf("a URL as a recording: %v", err)
 	}
 }
+
+// Which schema fits is asked of the span that is recorded, which may be long
+// over, and not of now.
+func TestRecordDetectsInTheSpan(t *testing.T) {
+	s := startScripted(t)
+	var mu sync.Mutex
+	var outside []string
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch query := r.FormValue("query"); {
+		case strings.Contains(r.URL.Path, "/label/"):
+			fmt.Fprint(w, `{"status":"success","data":["haproxy_server_http_responses_total","haproxy_server_status"]}`)
+		case query == "time()":
+			fmt.Fprintf(w, `{"status":"success","data":{"resultType":"scalar","result":[0,"%d"]}}`, noon.Unix())
+		default:
+			asked++
+			for _, name := range []string{"time", "start", "end"} {
+				seconds, err := strconv.ParseFloat(r.FormValue(name), 64)
+				if at := time.UnixMilli(int64(seconds * 1000)).UTC(); err == nil && (at.Before(noon.Add(-3*time.Hour)) || at.After(noon.Add(-2*time.Hour))) {
+					outside = append(outside, fmt.Sprintf("%s %s: %s", name, at, query))
+				}
+			}
+			fmt.Fprint(w, `{"status":"success","data":{"resultType":"vector","result":[]}}`)
+		}
+	}))
+	defer server.Close()
+	cfg := scriptedConfig(t, s)
+	cfg.Connection.Address, cfg.Schema = server.URL, ""
+	cfg.Connection.Since, cfg.Connection.Start, cfg.Connection.End = 0, noon.Add(-3*time.Hour), noon.Add(-2*time.Hour)
+	if _, err := Record(t.Context(), cfg); err == nil {
+		t.Error("a schema was found where nothing is")
+	}
+	if asked == 0 || len(outside) > 0 {
+		t.Errorf("%d questions, of which outside of the span: %q", asked, outside)
+	}
+}

@@ -54,8 +54,9 @@ func (r *recorder) run(ctx context.Context) error {
 			return err
 		}
 		r.report(err)
-		if !sleep(ctx, r.pause(limit, err)) {
-			break
+		select {
+		case <-time.After(r.pause(limit, err)):
+		case <-ctx.Done():
 		}
 	}
 	return errors.Join(ctx.Err(), r.finish())
@@ -164,18 +165,6 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// sleep reports whether d passed before ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // settle finds out what is recorded, or takes it from the recording that is
 // continued: which schema, from when, and the scrape interval.
 func (r *recorder) settle(ctx context.Context) error {
@@ -197,10 +186,7 @@ func (r *recorder) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	start := c.Start
-	if start.IsZero() {
-		start = now.Add(-c.Since)
-	}
+	start := r.start(now)
 	// The samples of a span that begins now are still to come.
 	usual, slowest, err := r.server.Intervals(ctx, r.schema, earlier(start, now.Add(-10*time.Minute)), earlier(now, c.End))
 	if err != nil {
@@ -212,13 +198,23 @@ func (r *recorder) settle(ctx context.Context) error {
 	}, text)
 }
 
-// detect takes the built-in schema that fits what the server holds now.
+// start is where a new recording begins.
+func (r *recorder) start(now time.Time) time.Time {
+	if c := r.cfg.Connection; !c.Start.IsZero() {
+		return c.Start
+	}
+	return now.Add(-r.cfg.Connection.Since)
+}
+
+// detect takes the built-in schema that fits what the server holds of the span
+// that is recorded, or where that begins now, what it holds now.
 func (r *recorder) detect(ctx context.Context) error {
 	now, err := r.server.Now(ctx)
 	if err != nil {
 		return err
 	}
-	schema, recognition, err := prom.Detect(ctx, prom.Narrow(r.server), now, now)
+	end := earlier(now, r.cfg.Connection.End)
+	schema, recognition, err := prom.Detect(ctx, prom.Narrow(r.server), earlier(r.start(now), end), end)
 	if err != nil {
 		return err
 	}

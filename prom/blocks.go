@@ -95,7 +95,7 @@ func hasLog(dir string) bool {
 		return false
 	}
 	for _, s := range segments {
-		if info, err := s.Info(); s.IsDir() || err == nil && info.Size() > 0 {
+		if stat, err := s.Info(); s.IsDir() || err == nil && stat.Size() > 0 {
 			return true
 		}
 	}

@@ -23,11 +23,11 @@ import (
 // different values at one time are refused. A text without timestamps is one
 // scrape: see Dump.Instant.
 func Open(ctx context.Context, path string) (*Dump, error) {
-	info, err := os.Stat(path)
+	stat, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	if info.IsDir() {
+	if stat.IsDir() {
 		return openFolder(ctx, path)
 	}
 	file, err := os.Open(path)

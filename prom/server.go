@@ -3,6 +3,7 @@ package prom
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"sync"
@@ -31,20 +32,8 @@ type Server struct {
 	remarks []string
 }
 
-// Dial returns the server at a URL such as http://127.0.0.1:9090, or the one
-// that the source file of that name tells; a user and password in the URL are
-// sent as basic authentication. Nothing is sent yet. Each question is asked
-// once: whoever polls asks again at the next tick.
-func Dial(address string) (*Server, error) {
-	c, err := LoadConnection(address)
-	if err != nil {
-		return nil, err
-	}
-	return Connect(c, LiveLimits())
-}
-
-// Connect returns the server of a connection, to be asked within limits.
-// Nothing is sent yet.
+// Connect returns the server of a connection, to be asked within limits; a user
+// and password in its URL are sent as basic authentication. Nothing is sent yet.
 func Connect(c *Connection, l Limits) (*Server, error) {
 	u, err := c.url()
 	if err != nil {
@@ -81,18 +70,22 @@ func (s *Server) Now(ctx context.Context) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%s: %w", s.url, err)
 	}
 	// Prometheus answers a scalar, VictoriaMetrics a vector.
+	seconds := math.NaN()
 	switch result := result.(type) {
 	case *model.Scalar:
-		if result == nil {
-			break
+		if result != nil {
+			seconds = float64(result.Value)
 		}
-		return time.UnixMilli(int64(float64(result.Value) * 1000)).UTC(), nil
 	case model.Vector:
 		if len(result) == 1 && result[0] != nil {
-			return time.UnixMilli(int64(float64(result[0].Value) * 1000)).UTC(), nil
+			seconds = float64(result[0].Value)
 		}
 	}
-	return time.Time{}, fmt.Errorf("%s: the server does not say what time it is", s.url)
+	const latest = 1e11 // the year 5138: what is far from it is no time
+	if !(seconds >= 0 && seconds < latest) {
+		return time.Time{}, fmt.Errorf("%s: the server does not say what time it is", s.url)
+	}
+	return time.UnixMilli(int64(seconds * 1000)).UTC(), nil
 }
 
 // Metrics implements Source.

@@ -120,7 +120,7 @@ func TestLongRangeThroughFaults(t *testing.T) {
 	t.Parallel()
 	address, scrapes := target(t)
 	p := startPrometheus(t, address)
-	p.eventually("scraped", func() bool { return scrapes.Load() > 10 })
+	until(t, "scraped", func() bool { return scrapes.Load() > 10 })
 	f, proxied := startFlaky(t, p.url, unavailable, tooMany, reset, hang, cutShort)
 	l := patience()
 	l.Points, l.Parallel = 500, 3
@@ -164,7 +164,7 @@ func TestHeavyRangeIsHalved(t *testing.T) {
 	t.Parallel()
 	address, scrapes := target(t)
 	p := startPrometheus(t, address, "--query.max-samples=100")
-	p.eventually("scraped", func() bool { return scrapes.Load() > 30 })
+	until(t, "scraped", func() bool { return scrapes.Load() > 30 })
 	f, proxied := startFlaky(t, p.url)
 	s := connectTo(t, proxied, patience())
 	start, n := time.Now().Add(-2*time.Hour).Truncate(time.Second), 1001
@@ -442,6 +442,20 @@ func TestStrangeAnswers(t *testing.T) {
 		}
 		s.Now(t.Context())
 		s.Metrics(t.Context())
+		server.Close()
+	}
+}
+
+// A time that is none is an error, not the year -290308.
+func TestNowIsATime(t *testing.T) {
+	for _, value := range []string{"NaN", "+Inf", "-Inf", "-1", "1e30"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"status":"success","data":{"resultType":"scalar","result":[0,"%s"]}}`, value)
+		}))
+		now, err := connectTo(t, server.URL, patience()).Now(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "what time it is") {
+			t.Errorf("%s is %s, error %v", value, now, err)
+		}
 		server.Close()
 	}
 }
