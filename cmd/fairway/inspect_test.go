@@ -74,9 +74,10 @@ func TestRemarks(t *testing.T) {
 	gauge := &mesh.Series{Name: mesh.Utilization, Query: "sessions / limit"}
 	for want, got := range map[string]string{
 		"": remark(gauge, 1, nil, ""),
-		"; its metrics exist, but never have a value": remark(gauge, 0, nil, ""),
-		"; there is no b{c=\"d\"}":                    remark(gauge, 0, nil, `there is no b{c="d"}`),
-		"; no metric limit":                           remark(gauge, 0, []prom.Missing{{Series: mesh.Utilization, Metric: "limit"}}, "x"),
+		"; its metrics exist, but never have a value":               remark(gauge, 0, nil, ""),
+		"; there is no b{c=\"d\"}":                                  remark(gauge, 0, nil, `there is no b{c="d"}`),
+		"; no metric limit":                                         remark(gauge, 0, []prom.Missing{{Series: mesh.Utilization, Metric: "limit"}}, "x"),
+		"; no metric up: it is 0 of endpoints that were taken away": remark(&mesh.Series{Name: mesh.Up, Query: "up"}, 2, []prom.Missing{{Series: mesh.Up, Metric: "up"}}, ""),
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
