@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,5 +113,20 @@ func TestServicesCountWhatHasGone(t *testing.T) {
 	writeServices(&out, mesh.EndpointLevel, &seen{services: map[string]*seenService{"shop": service}})
 	if !strings.Contains(out.String(), "and 1 endpoint before, not at the end") {
 		t.Errorf("%s\nwant what has gone", out.String())
+	}
+}
+
+// A scrape job of all pods makes one service of many: that is not passed over.
+func TestInspectDoubtsAServiceOfAllPods(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "all.om")
+	const scrape = "grpc_server_started_total{job=%q,instance=\"10.0.0.1:80\",grpc_service=\"a\"} 1\n"
+	for job, doubt := range map[string]bool{"kubernetes-pods": true, "shop/otel-collector": true, "cart": false} {
+		if err := os.WriteFile(path, fmt.Appendf(nil, scrape, job), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		out := mustCall(t, "inspect", path)
+		if strings.Contains(out, "not of one service") != doubt || !strings.Contains(out, job) {
+			t.Errorf("inspect writes\n%s\nwant a doubt: %t", out, doubt)
+		}
 	}
 }
