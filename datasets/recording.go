@@ -178,6 +178,8 @@ const DefaultHorizon = time.Minute
 // Timing fills in what was not asked for (0): the schema's step and range,
 // never below the scrape interval, and a horizon of a minute or three steps,
 // whichever is longer. The delay is one scrape: that late a sample can be.
+// A range that cannot hold the two scrapes of which a rate is made becomes
+// four scrapes long: Prometheus scrapes every minute unless told otherwise.
 func (r *Recording) Timing(step, horizon time.Duration) mesh.Timing {
 	t := mesh.Timing{Step: step, Range: r.Schema.Range, Delay: r.Manifest.ScrapeInterval(), Horizon: horizon}
 	if t.Step == 0 {
@@ -186,6 +188,9 @@ func (r *Recording) Timing(step, horizon time.Duration) mesh.Timing {
 	t.Step = max(t.Step, t.Delay)
 	if t.Range == 0 {
 		t.Range = max(t.Step, 4*t.Delay)
+	}
+	if t.Range < 2*t.Delay-t.Delay/10 && prom.OfRates(r.Schema) {
+		t.Range = 4 * t.Delay
 	}
 	if t.Horizon == 0 {
 		t.Horizon = max(DefaultHorizon, 3*t.Step)

@@ -118,6 +118,28 @@ func TestTimingIgnoresTheJitterOfScrapes(t *testing.T) {
 	}
 }
 
+// A range in which no two scrapes lie would bring no rate at all; a mean needs
+// one scrape only.
+func TestRangeHoldsTwoScrapesWhereThereAreRates(t *testing.T) {
+	gauges := strings.Replace(testSchema, "rate(requests_total[$range])", "avg_over_time(requests_total[$range])", 1)
+	for _, c := range []struct {
+		scrape int // seconds
+		schema string
+		want   time.Duration
+	}{
+		{10, testSchema, 20 * time.Second},
+		{15, testSchema, time.Minute},
+		{20, testSchema, 80 * time.Second},
+		{20, gauges, 20 * time.Second},
+	} {
+		manifest := strings.Replace(testManifest, `"scrape_interval_s":5`, fmt.Sprintf(`"scrape_interval_s":%d`, c.scrape), 1)
+		r := openTest(t, writeRecording(t, constant, map[string]string{"manifest.json": manifest, "schema.yaml": c.schema}))
+		if got := r.Timing(0, 0).Range; got != c.want {
+			t.Errorf("a scrape every %d s, %s: a range of %s, want %s", c.scrape, c.schema, got, c.want)
+		}
+	}
+}
+
 func TestImpossibleTimings(t *testing.T) {
 	r := openTest(t, writeRecording(t, constant, nil))
 	for want, timing := range map[string]mesh.Timing{

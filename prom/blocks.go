@@ -75,6 +75,11 @@ func blockFolders(path string) ([]string, error) {
 			return nil, fmt.Errorf("%s: %w, but in %s, for one: give that folder", path, errNoBlock, filepath.Join(path, e.Name()))
 		}
 	}
+	for _, e := range entries {
+		if e.Type().IsRegular() {
+			return nil, fmt.Errorf("%s: %w (a block holds a meta.json); a dump is given itself, such as %s", path, errNoBlock, filepath.Join(path, e.Name()))
+		}
+	}
 	return nil, fmt.Errorf("%s: %w (a block holds a meta.json)", path, errNoBlock)
 }
 

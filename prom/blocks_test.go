@@ -240,6 +240,8 @@ func TestFoldersThatCannotBeRead(t *testing.T) {
 		"downsampled": {func(dir, block string) (string, error) {
 			return dir, os.WriteFile(filepath.Join(block, "meta.json"), []byte(`{"version":1,"thanos":{"downsample":{"resolution":300000}}}`), 0o600)
 		}, "Thanos downsampled this block to a sample every 5m0s"},
+		"the folder of a dump": {func(dir, block string) (string, error) { return filepath.Join(block, "chunks"), nil },
+			"a dump is given itself, such as "},
 		"the folder of the snapshots": {func(dir, _ string) (string, error) { return filepath.Dir(dir), nil },
 			"snapshot, for one: give that folder"},
 	} {

@@ -243,6 +243,29 @@ func presence(query string, span time.Duration, have []string) (string, error) {
 // ofTwo are the functions that have no result where there is one sample.
 var ofTwo = []string{"rate", "increase", "irate", "delta", "idelta", "deriv"}
 
+// OfRates reports whether a schema's queries need two samples within its range,
+// as rates do.
+func OfRates(s *mesh.Schema) bool {
+	for i := range s.Series {
+		expr, err := parser.NewParser(parser.Options{}).ParseExpr(withRange(s.Series[i].Query, placeholder))
+		if err != nil {
+			continue // it cannot be asked at all, as whoever asks finds out
+		}
+		two := false
+		parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+			if call, ok := node.(*parser.Call); ok && slices.Contains(ofTwo, call.Func.Name) {
+				over, ok := call.Args[0].(*parser.MatrixSelector)
+				two = two || ok && over.Range == placeholder
+			}
+			return nil
+		})
+		if two {
+			return true
+		}
+	}
+	return false
+}
+
 // Names are the services that the schema fits: of which it tells the request
 // rate of an endpoint. Sorted.
 func (f *Fit) Names() []string {

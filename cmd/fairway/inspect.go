@@ -122,6 +122,9 @@ func writeOverview(out io.Writer, r *datasets.Recording, requests, drawn int) {
 	fmt.Fprintf(out, "recording  %s\n", r.Path)
 	fmt.Fprintf(out, "span       %s to %s (%s), a scrape every %s\n", start.Format(time.RFC3339), end.Format(time.RFC3339), end.Sub(start).Round(time.Second), r.Manifest.ScrapeInterval())
 	fmt.Fprintf(out, "schema     %s: %s; a window of %s every %s\n", r.Schema.Name, r.Schema.Help, t.Range, t.Step)
+	if r.Schema.Range > 0 && t.Range > r.Schema.Range {
+		fmt.Fprintf(out, "note       a window is of %s, not of the schema's %s: a rate needs two scrapes\n", t.Range, r.Schema.Range)
+	}
 	writeLevel(out, r.Schema)
 	if r.Manifest.MadeBy != "" {
 		fmt.Fprintf(out, "made by    %s, seed %d\n", r.Manifest.MadeBy, r.Manifest.Seed)

@@ -51,6 +51,11 @@ func writeSchemas(out io.Writer, taken *mesh.Schema, r *prom.Recognition) {
 		fmt.Fprintf(t, "  %s\t%s\n", oneLine(name), strings.Join(byService[name], "; "))
 	}
 	t.Flush()
+	for _, name := range slices.Sorted(maps.Keys(byService)) {
+		if ofAllPods(name) {
+			fmt.Fprintf(out, "  note: %s is the usual name of a scrape of all pods, not of one service; unless its endpoints are replicas of one another, give a schema with another label for the service\n", oneLine(name))
+		}
+	}
 	if len(schemas) == 0 {
 		fmt.Fprintln(out, "  no schema tells the request rate of any service")
 		return
@@ -60,6 +65,14 @@ func writeSchemas(out io.Writer, taken *mesh.Schema, r *prom.Recognition) {
 		fmt.Fprint(t, line)
 	}
 	t.Flush()
+}
+
+// ofAllPods reports whether a service is called like the scrape of everything
+// in Prometheus' own examples and charts, or like a collector: what answers
+// there need not be one service.
+func ofAllPods(service string) bool {
+	job := service[strings.LastIndexByte(service, '/')+1:]
+	return slices.Contains([]string{"kubernetes-pods", "kubernetes-pods-slow", "kubernetes-service-endpoints", "kubernetes-service-endpoints-slow", "otel-collector", "opentelemetry-collector"}, job)
 }
 
 func called(s, taken *mesh.Schema) string {

@@ -99,6 +99,8 @@ func remark(series *mesh.Series, values int, missing []prom.Missing, blind strin
 		}
 	}
 	switch {
+	case text != "" && values > 0 && series.Name == mesh.Up:
+		return text + ": it is 0 of endpoints that were taken away"
 	case text == "" && values == 0 && blind != "":
 		return "; " + blind
 	case text == "" && values == 0 && strings.Contains(series.Query, "rate("):

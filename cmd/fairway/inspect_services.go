@@ -114,7 +114,7 @@ func writeServices(out io.Writer, level mesh.Level, s *seen) {
 			fmt.Fprintf(t, "    %s\t%s\t%s\n", oneLine(e.Name), oneLine(place), service.share(e.Name))
 		}
 		if gone := len(service.endpoints) - len(service.now); gone > 0 {
-			fmt.Fprintf(t, "    and %d that were there before\n", gone)
+			fmt.Fprintf(t, "    and %s before, not at the end\n", plural(gone, placeOf(level)))
 		}
 	}
 	t.Flush()

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/fairway-mesh/fairway/mesh"
@@ -49,10 +50,10 @@ func TestVerdictOfShares(t *testing.T) {
 			t.Errorf("%s: wrong %d times of %d", what, n, seeds)
 		}
 	}
-	if got := drawn(1, 3, 1000, func(int) float64 { return 0.5 }).verdict(2); got != "too few windows with requests to tell shares" {
+	if got := drawn(1, 3, 1000, func(int) float64 { return 0.5 }).verdict(2); got != "too few windows in which every endpoint had requests to tell whether shares vary" {
 		t.Errorf("three windows: %s", got)
 	}
-	if got := drawn(1, 200, 1, func(int) float64 { return 0.5 }).verdict(2); got != "too few windows with requests to tell shares" {
+	if got := drawn(1, 200, 1, func(int) float64 { return 0.5 }).verdict(2); got != "too few windows in which every endpoint had requests to tell whether shares vary" {
 		t.Errorf("a request now and then: %s", got)
 	}
 	if got := newShares().verdict(1); got != "no choice: one endpoint" {
@@ -73,5 +74,12 @@ func TestAnOutageIsNoVariation(t *testing.T) {
 	}
 	if got := s.verdict(2); got != "load effect not identifiable: the shares never varied by more than chance" {
 		t.Error(got)
+	}
+	down := newShares()
+	for range 100 {
+		down.add(&mesh.Window{Endpoints: []mesh.Endpoint{{Name: "a"}, {Name: "b"}}, Requests: []float64{1000, 0}}, 1)
+	}
+	if got := down.verdict(2); !strings.HasPrefix(got, "too few windows in which every endpoint had requests") {
+		t.Errorf("an endpoint that is down all the time: %s", got)
 	}
 }

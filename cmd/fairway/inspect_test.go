@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,7 +53,7 @@ func TestInspectSaysWhyThereIsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	schema := filepath.Join(t.TempDir(), "short.yaml")
-	short := strings.NewReplacer("range: 20s", "range: 5s", "shop_latency_seconds", "shop_latencies_seconds").Replace(string(text))
+	short := strings.NewReplacer("rate(shop_requests_total[$range])", "rate(shop_requests_total[5s])", "shop_latency_seconds", "shop_latencies_seconds").Replace(string(text))
 	if err := os.WriteFile(schema, []byte(short), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -74,12 +75,58 @@ func TestRemarks(t *testing.T) {
 	gauge := &mesh.Series{Name: mesh.Utilization, Query: "sessions / limit"}
 	for want, got := range map[string]string{
 		"": remark(gauge, 1, nil, ""),
-		"; its metrics exist, but never have a value": remark(gauge, 0, nil, ""),
-		"; there is no b{c=\"d\"}":                    remark(gauge, 0, nil, `there is no b{c="d"}`),
-		"; no metric limit":                           remark(gauge, 0, []prom.Missing{{Series: mesh.Utilization, Metric: "limit"}}, "x"),
+		"; its metrics exist, but never have a value":               remark(gauge, 0, nil, ""),
+		"; there is no b{c=\"d\"}":                                  remark(gauge, 0, nil, `there is no b{c="d"}`),
+		"; no metric limit":                                         remark(gauge, 0, []prom.Missing{{Series: mesh.Utilization, Metric: "limit"}}, "x"),
+		"; no metric up: it is 0 of endpoints that were taken away": remark(&mesh.Series{Name: mesh.Up, Query: "up"}, 2, []prom.Missing{{Series: mesh.Up, Metric: "up"}}, ""),
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// A schema whose range holds one scrape only is read all the same, and inspect
+// says over what.
+func TestInspectSaysThatARangeWasTooShort(t *testing.T) {
+	text, err := os.ReadFile(shopSchema(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := filepath.Join(t.TempDir(), "short.yaml")
+	if err := os.WriteFile(schema, []byte(strings.Replace(string(text), "range: 20s", "range: 5s", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out := mustCall(t, "inspect", shop(t, 10*time.Minute), "--schema", schema)
+	if !strings.Contains(out, "a window is of 20s, not of the schema's 5s") || strings.Contains(out, " 0 values") {
+		t.Errorf("inspect writes\n%s\nwant the range that was taken, and values", out)
+	}
+}
+
+func TestServicesCountWhatHasGone(t *testing.T) {
+	service := &seenService{shares: newShares(), most: 2}
+	for _, name := range []string{"a", "b"} {
+		service.meet(mesh.Endpoint{Name: name})
+	}
+	service.now = service.endpoints[:1]
+	var out strings.Builder
+	writeServices(&out, mesh.EndpointLevel, &seen{services: map[string]*seenService{"shop": service}})
+	if !strings.Contains(out.String(), "and 1 endpoint before, not at the end") {
+		t.Errorf("%s\nwant what has gone", out.String())
+	}
+}
+
+// A scrape job of all pods makes one service of many: that is not passed over.
+func TestInspectDoubtsAServiceOfAllPods(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "all.om")
+	const scrape = "grpc_server_started_total{job=%q,instance=\"10.0.0.1:80\",grpc_service=\"a\"} 1\n"
+	for job, doubt := range map[string]bool{"kubernetes-pods": true, "shop/otel-collector": true, "cart": false} {
+		if err := os.WriteFile(path, fmt.Appendf(nil, scrape, job), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		out := mustCall(t, "inspect", path)
+		if strings.Contains(out, "not of one service") != doubt || !strings.Contains(out, job) {
+			t.Errorf("inspect writes\n%s\nwant a doubt: %t", out, doubt)
 		}
 	}
 }
