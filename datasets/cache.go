@@ -10,6 +10,9 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/prom"
 )
 
 // Cache keeps the windows of recordings on disk, so that a second walk over
@@ -36,6 +39,11 @@ type Cache struct {
 	Limit     int64        // bytes; the entries used longest ago go first
 	Tell      func(string) // called once for each kind of trouble; may be nil
 	Now       func() time.Time
+
+	// Encode makes a file of a slice, and Decode reads it: those of package
+	// sheet, which the daemon, having no cache, need not link.
+	Encode func(prom.Slice, *mesh.Schema) ([]byte, error)
+	Decode func([]byte, *mesh.Schema) (prom.Slice, error)
 
 	mutex sync.Mutex
 	told  map[string]bool
@@ -64,45 +72,44 @@ const layout = "windows-1"
 // makeRoom removes the entries that were used longest ago until at most the
 // limit is left. It never removes keep, and reports whether the rest fits.
 func (c *Cache) makeRoom(keep string, coming int64) (bool, error) {
-	type entry struct {
+	type folder struct {
 		path string
 		used time.Time
 		size int64
 	}
 	root := filepath.Join(c.Directory, layout)
-	folders, err := os.ReadDir(root)
+	names, err := os.ReadDir(root)
 	if err != nil {
 		return false, err
 	}
 	total := coming
 	var kept error
-	var entries []entry
-	for _, folder := range folders {
-		e := entry{path: filepath.Join(root, folder.Name())}
-		stat, err := os.Stat(e.path)
+	var all []folder
+	for _, name := range names {
+		f := folder{path: filepath.Join(root, name.Name())}
+		stat, err := os.Stat(f.path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // another process was faster
 		} else if err != nil {
 			return false, err
 		}
-		e.used = stat.ModTime()
-		e.size = sizeOf(e.path)
-		total += e.size
-		entries = append(entries, e)
+		f.used, f.size = stat.ModTime(), sizeOf(f.path)
+		total += f.size
+		all = append(all, f)
 	}
-	slices.SortFunc(entries, func(a, b entry) int { return cmp.Or(a.used.Compare(b.used), cmp.Compare(a.path, b.path)) })
-	for _, e := range entries {
+	slices.SortFunc(all, func(a, b folder) int { return cmp.Or(a.used.Compare(b.used), cmp.Compare(a.path, b.path)) })
+	for _, f := range all {
 		if total <= c.Limit {
 			break
 		}
-		if e.path == keep {
+		if f.path == keep {
 			continue
 		}
-		if err := os.RemoveAll(e.path); err != nil { // such as when another process writes into it
+		if err := os.RemoveAll(f.path); err != nil { // such as when another process writes into it
 			kept = errors.Join(kept, err)
 			continue
 		}
-		total -= e.size
+		total -= f.size
 	}
 	if total <= c.Limit {
 		return true, nil

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fairway-mesh/fairway/datasets/sheet"
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/prom"
@@ -52,7 +53,7 @@ func bumpy(e int, at time.Duration) float64 {
 
 func testCache(t *testing.T) *Cache {
 	t.Helper()
-	return &Cache{Directory: t.TempDir(), Limit: 1 << 30, Now: time.Now, Tell: func(text string) { t.Log(text) }}
+	return &Cache{Directory: t.TempDir(), Limit: 1 << 30, Now: time.Now, Encode: sheet.Encode, Decode: sheet.Decode, Tell: func(text string) { t.Log(text) }}
 }
 
 // walkThrough takes the windows of a walk over src, through an entry.
@@ -192,24 +193,6 @@ func TestDamagedFilesAreAskedForAnew(t *testing.T) {
 	}
 }
 
-// TestFileWithRightNameAndWrongContent: even then nothing panics.
-func TestFileOfAnotherSchema(t *testing.T) {
-	r := openTest(t, writeRecording(t, bumpy, nil))
-	c := testCache(t)
-	if _, err := walkThrough(t, r, r.Dump, c, longWalk(r)); err != nil {
-		t.Fatal(err)
-	}
-	content, err := os.ReadFile(cached(t, c)[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := *r.Schema
-	other.Series = other.Series[:1]
-	if _, err := decodeSlice(content, &other); err == nil {
-		t.Error("it was read as a file of another schema")
-	}
-}
-
 // TestWhatChangesTheQuestion changes one thing at a time.
 func TestWhatChangesTheQuestion(t *testing.T) {
 	dir := writeRecording(t, bumpy, nil)
@@ -328,7 +311,7 @@ func TestTwoWalksAtOnce(t *testing.T) {
 	for range 4 {
 		// A process has a recording and a cache of its own.
 		own := openTest(t, r.Path)
-		c := &Cache{Directory: dir, Limit: 1 << 30, Now: time.Now, Tell: func(text string) { t.Error(text) }}
+		c := &Cache{Directory: dir, Limit: 1 << 30, Now: time.Now, Encode: sheet.Encode, Decode: sheet.Decode, Tell: func(text string) { t.Error(text) }}
 		group.Go(func() {
 			got, err := walkThrough(t, own, own.Dump, c, q)
 			if err != nil {
@@ -352,7 +335,7 @@ func TestUnwritableCacheIsDoneWithout(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := 0
-	r.Cache = &Cache{Directory: filepath.Join(file, "below"), Limit: 1 << 30, Now: time.Now, Tell: func(string) { told++ }}
+	r.Cache = &Cache{Directory: filepath.Join(file, "below"), Limit: 1 << 30, Now: time.Now, Encode: sheet.Encode, Decode: sheet.Decode, Tell: func(string) { told++ }}
 	for turn := range 2 {
 		n := 0
 		for _, err := range r.Windows(t.Context(), r.Timing(0, 0)) {
@@ -434,11 +417,11 @@ func FuzzKeptFile(f *testing.F) {
 		Values:    []float64{1, math.NaN(), math.Float64frombits(0x7ff8dead00000001), math.Copysign(0, -1)}, Requests: []float64{1, math.Inf(1)},
 	}
 	s := prom.Slice{Start: testStart, Next: testStart.Add(time.Minute), Windows: []mesh.Window{w}, Memory: []byte("{}")}
-	original, err := encodeSlice(s, schema)
+	original, err := sheet.Encode(s, schema)
 	if err != nil {
 		f.Fatal(err)
 	}
-	e := &entry{folder: f.TempDir(), schema: schema}
+	e := &entry{cache: &Cache{Decode: sheet.Decode}, folder: f.TempDir(), schema: schema}
 	path := filepath.Join(e.folder, prefix(s.Start)+digestOf(original)+ending)
 	f.Add(original)
 	f.Add(original[:len(original)/2])

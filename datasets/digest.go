@@ -1,12 +1,11 @@
 package datasets
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 )
 
@@ -14,7 +13,7 @@ import (
 // of its file or, of a directory, of its files' names and contents in the
 // order of their names; of a history that is left at a server, of the server's
 // name and the span.
-func (r *Recording) Digest() (string, error) {
+func (r *Recording) Digest(ctx context.Context) (string, error) {
 	sum := sha256.New()
 	if history, ok := r.Dump.(remote); ok {
 		name, _ := history.Identity()
@@ -22,25 +21,18 @@ func (r *Recording) Digest() (string, error) {
 		fmt.Fprintf(sum, "%s\x00%d\x00%d", name, start.UnixMilli(), end.UnixMilli())
 		return hex.EncodeToString(sum.Sum(nil)), nil
 	}
-	path := r.Path
-	err := filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(r.Path, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		if name != path {
-			inside, err := filepath.Rel(path, name)
+		if name != r.Path {
+			inside, err := filepath.Rel(r.Path, name)
 			if err != nil {
 				return err
 			}
 			fmt.Fprintf(sum, "%s\x00", filepath.ToSlash(inside))
 		}
-		file, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		_, err = io.Copy(sum, file)
-		return err
+		return copyFile(ctx, sum, name)
 	})
 	if err != nil {
 		return "", err

@@ -104,7 +104,7 @@ func (e *entry) read(path string) (prom.Slice, error) {
 	if !strings.HasSuffix(path, "-"+digestOf(content)+ending) {
 		return prom.Slice{}, fmt.Errorf("%s is damaged", path)
 	}
-	s, err := decodeSlice(content, e.schema)
+	s, err := e.cache.Decode(content, e.schema)
 	if err != nil {
 		return s, fmt.Errorf("%s: %w", path, err)
 	}
@@ -120,7 +120,7 @@ func (e *entry) keep(s prom.Slice) {
 	if e.full || !e.settled.IsZero() && s.Next.After(e.settled) {
 		return
 	}
-	content, err := encodeSlice(s, e.schema)
+	content, err := e.cache.Encode(s, e.schema)
 	if err == nil && (e.written == 0 || e.written > roomEvery) {
 		var fits bool
 		if fits, err = e.cache.makeRoom(e.folder, int64(len(content))); err == nil && !fits {

@@ -151,7 +151,7 @@ func (c *Columns) labels(row *tableRow, constant map[string]string) string {
 		parts = append(parts, label+"="+quoted(value))
 	}
 	for label, column := range c.Labels {
-		parts = append(parts, label+"="+quoted(row.record[row.table.columns[column]]))
+		parts = append(parts, label+"="+quoted(row.text(column)))
 	}
 	slices.Sort(parts)
 	return "{" + strings.Join(parts, ",") + "}"
@@ -163,7 +163,7 @@ func quoted(value string) string {
 
 // event counts a row at its time.
 func (c *Columns) event(row *tableRow, labels string, into *counts) error {
-	at, err := instant(row.record[row.table.columns[c.Time]])
+	at, err := instant(row.text(c.Time))
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Time, err)
 	}
@@ -172,7 +172,7 @@ func (c *Columns) event(row *tableRow, labels string, into *counts) error {
 	for i, counter := range c.Counters {
 		n := 1.0
 		if counter.Column != "" {
-			if n, err = amount(row.record[row.table.columns[counter.Column]]); err != nil {
+			if n, err = amount(row.text(counter.Column)); err != nil {
 				return fmt.Errorf("%s: %w", counter.Column, err)
 			}
 		}

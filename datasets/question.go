@@ -36,8 +36,7 @@ func (q question) key() string {
 	if err != nil {
 		panic(err) // numbers and strings only: cannot happen
 	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:16])
+	return digestOf(text)
 }
 
 // asked returns the entry of the cache for a walk, or nil when there is no
@@ -78,9 +77,9 @@ type remote interface {
 	Identity() (name string, settled time.Time)
 }
 
-// contentOf identifies what the files of the history hold. Every byte counts: sizes and
-// times can stay the same while the samples change, and reading them takes far
-// less time than the queries do.
+// contentOf identifies what the files of the history hold. Every byte counts:
+// sizes and times can stay the same while the samples change, and reading them
+// takes far less time than the queries do.
 func (r *Recording) contentOf(ctx context.Context) (string, error) {
 	r.hashing.Lock()
 	defer r.hashing.Unlock()

@@ -54,8 +54,9 @@ func (r *recorder) run(ctx context.Context) error {
 			return err
 		}
 		r.report(err)
-		if !sleep(ctx, r.pause(limit, err)) {
-			break
+		select {
+		case <-time.After(r.pause(limit, err)):
+		case <-ctx.Done():
 		}
 	}
 	return errors.Join(ctx.Err(), r.finish())
@@ -162,18 +163,6 @@ func earlier(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// sleep reports whether d passed before ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // settle finds out what is recorded, or takes it from the recording that is

@@ -158,8 +158,18 @@ func (r *Recording) describeBare() {
 	start, end := r.Dump.Span()
 	r.Manifest = Manifest{
 		Schema: r.Schema.Name, Start: start, End: end,
-		ScrapeIntervalS: r.Dump.ScrapeInterval().Seconds(),
+		ScrapeIntervalS: steady(r.Dump.ScrapeInterval()).Seconds(),
 	}
+}
+
+// steady is a measured scrape interval without the jitter of scrapes: the whole
+// seconds that it is within a hundredth of. Else a schema's 15 s would become
+// 15.001 s, and with it the step of every model.
+func steady(interval time.Duration) time.Duration {
+	if whole := interval.Round(time.Second); (interval - whole).Abs() <= interval/100 {
+		return whole
+	}
+	return interval
 }
 
 // DefaultHorizon is how far ahead is predicted when nobody says otherwise.

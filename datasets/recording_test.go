@@ -86,6 +86,38 @@ func TestTimingComesFromSchemaAndManifest(t *testing.T) {
 	}
 }
 
+// A scrape comes some milliseconds late or early: a schema's step stays what it
+// is, and so do the times of windows.
+func TestTimingIgnoresTheJitterOfScrapes(t *testing.T) {
+	for scrape, want := range map[time.Duration]time.Duration{ // of samples: of windows
+		10_003 * time.Millisecond: 10 * time.Second,
+		9_998 * time.Millisecond:  10 * time.Second,
+		12_500 * time.Millisecond: 12_500 * time.Millisecond,
+		15_002 * time.Millisecond: 15 * time.Second,
+	} {
+		var om strings.Builder
+		for at := time.Duration(0); at <= 10*time.Minute; at += scrape {
+			for e := range 2 {
+				fmt.Fprintf(&om, "requests_total{service=\"shop\",endpoint=\"e%d\"} %d %d\n", e, int(at.Seconds()), testStart.Add(at).UnixMilli())
+			}
+		}
+		dir := t.TempDir()
+		for name, text := range map[string]string{"metrics.prom": om.String(), "schema.yaml": testSchema} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r, err := Open(t.Context(), filepath.Join(dir, "metrics.prom"), filepath.Join(dir, "schema.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if got := r.Timing(0, 0); got.Step != want || got.Delay != want {
+			t.Errorf("a scrape every %s: windows every %s, %s late; want every %s", scrape, got.Step, got.Delay, want)
+		}
+	}
+}
+
 func TestImpossibleTimings(t *testing.T) {
 	r := openTest(t, writeRecording(t, constant, nil))
 	for want, timing := range map[string]mesh.Timing{

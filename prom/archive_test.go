@@ -17,7 +17,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -54,7 +53,7 @@ func TestArchive(t *testing.T) {
 	t.Parallel()
 	address, scrapes := target(t)
 	p := startPrometheus(t, address)
-	p.eventually("scraped 40 times", func() bool { return scrapes.Load() > 40 })
+	until(t, "scraped 40 times", func() bool { return scrapes.Load() > 40 })
 	now := time.Now().UTC()
 	a, err := openArchive(t, fmt.Sprintf("prometheus: %s\nstart: %s\nend: %s\n", p.url, now.Add(-time.Minute).Format(time.RFC3339Nano), now.Add(-time.Second).Format(time.RFC3339Nano)))
 	if err != nil {
@@ -140,7 +139,7 @@ func TestIntervalOfNothing(t *testing.T) {
 	t.Parallel()
 	address, scrapes := target(t)
 	p := startPrometheus(t, address)
-	p.eventually("scraped", func() bool { return scrapes.Load() > 3 })
+	until(t, "scraped", func() bool { return scrapes.Load() > 3 })
 	_, _, err := connectTo(t, p.url, patience()).Intervals(t.Context(), shop(t), dawn, dawn.Add(24*time.Hour))
 	if err == nil || !strings.Contains(err.Error(), "scrape interval cannot be found") {
 		t.Errorf("error %v", err)
@@ -177,7 +176,7 @@ func TestPullOverlappingSelectors(t *testing.T) {
 	t.Parallel()
 	address, scrapes := target(t)
 	p := startPrometheus(t, address)
-	p.eventually("scraped", func() bool { return scrapes.Load() > 15 })
+	until(t, "scraped", func() bool { return scrapes.Load() > 15 })
 	s := connectTo(t, p.url, patience())
 	until := time.Now().Add(-2 * scrapeEvery)
 	var counts []int
@@ -309,49 +308,12 @@ func TestBasicAuth(t *testing.T) {
 	}
 }
 
-// startVictoria runs a VictoriaMetrics that scrapes one target.
-func startVictoria(t testing.TB, target string) string {
-	t.Helper()
-	binary, err := exec.LookPath("victoria-metrics")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("no victoria-metrics on this machine")
-	}
-	dir := t.TempDir()
-	scrape := writeFile(t, filepath.Join(dir, "scrape.yml"), fmt.Sprintf(
-		"scrape_configs:\n- {job_name: x, scrape_interval: %s, scrape_timeout: %[1]s, static_configs: [{targets: [%q], labels: {app: cart, pod: a}}]}\n", scrapeEvery, target))
-	address := freePort(t)
-	run := exec.Command(binary, "-httpListenAddr="+address, "-storageDataPath="+filepath.Join(dir, "data"), "-promscrape.config="+scrape,
-		"-search.latencyOffset=0s", "-loggerLevel=ERROR", "-memory.allowedBytes=128MB")
-	run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		run.Process.Signal(syscall.SIGTERM)
-		run.Wait()
-	})
-	p := &prometheus{t: t, url: "http://" + address}
-	p.eventually("ready", func() bool {
-		r, err := http.Get(p.url + "/health")
-		if err != nil {
-			return false
-		}
-		r.Body.Close()
-		return r.StatusCode == http.StatusOK
-	})
-	return p.url
-}
-
 func TestVictoriaMetrics(t *testing.T) {
 	t.Parallel()
 	address, scrapes := target(t)
-	server := startVictoria(t, address)
+	server := serveVictoria(t, "-promscrape.config="+writeFile(t, filepath.Join(t.TempDir(), "scrape.yml"), scrapeConfig(address)))
 	s := connectTo(t, server, patience())
-	p := &prometheus{t: t, url: server}
-	p.eventually("scraped 40 times", func() bool { return scrapes.Load() > 40 })
+	until(t, "scraped 40 times", func() bool { return scrapes.Load() > 40 })
 	var now time.Time
 	// What was scraped is searchable about a second later.
 	seen := func() int {
@@ -365,7 +327,7 @@ func TestVictoriaMetrics(t *testing.T) {
 		}
 		return raw.Count()
 	}
-	p.eventually("searchable", func() bool { return seen() > 40 })
+	until(t, "searchable", func() bool { return seen() > 40 })
 	usual, slowest, err := s.Intervals(t.Context(), shop(t), now.Add(-time.Minute), now)
 	if err != nil || usual.Round(20*time.Millisecond) != scrapeEvery || slowest.Round(20*time.Millisecond) != scrapeEvery {
 		t.Errorf("scrape intervals %s and %s, %v", usual, slowest, err)

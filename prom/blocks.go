@@ -70,6 +70,11 @@ func blockFolders(path string) ([]string, error) {
 	if _, err := os.Stat(filepath.Join(path, "wal")); err == nil {
 		return nil, fmt.Errorf("%s: %w yet, only a write-ahead log: take a snapshot (%s) and give its folder", path, errNoBlock, snapshot)
 	}
+	for _, e := range entries {
+		if deeper, err := os.ReadDir(filepath.Join(path, e.Name())); err == nil && slices.ContainsFunc(deeper, func(d os.DirEntry) bool { return isBlock(filepath.Join(path, e.Name(), d.Name())) }) {
+			return nil, fmt.Errorf("%s: %w, but in %s, for one: give that folder", path, errNoBlock, filepath.Join(path, e.Name()))
+		}
+	}
 	return nil, fmt.Errorf("%s: %w (a block holds a meta.json)", path, errNoBlock)
 }
 
@@ -85,7 +90,7 @@ func hasLog(dir string) bool {
 		return false
 	}
 	for _, s := range segments {
-		if info, err := s.Info(); s.IsDir() || err == nil && info.Size() > 0 {
+		if stat, err := s.Info(); s.IsDir() || err == nil && stat.Size() > 0 {
 			return true
 		}
 	}
@@ -154,10 +159,20 @@ func openEach(ctx context.Context, folders []string) (*blocks, error) {
 	}
 	for _, block := range b.open {
 		if err := b.survey(ctx, block); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", block.Dir(), err), b.Close())
+			return nil, errors.Join(damaged(block.Dir(), err), b.Close())
 		}
 	}
 	return b, nil
+}
+
+// blockMeta is a block's meta.json, with what Thanos adds.
+type blockMeta struct {
+	tsdb.BlockMeta
+	Thanos struct {
+		Downsample struct {
+			Resolution int64 `json:"resolution"` // milliseconds; 0: as scraped
+		} `json:"downsample"`
+	} `json:"thanos"`
 }
 
 // withoutParents leaves out the blocks that were compacted into another one of
@@ -166,13 +181,16 @@ func withoutParents(folders []string) ([]string, error) {
 	parents := map[string]bool{}
 	ids := make([]string, len(folders))
 	for i, dir := range folders {
-		var meta tsdb.BlockMeta
+		var meta blockMeta
 		text, err := os.ReadFile(filepath.Join(dir, "meta.json"))
 		if err != nil {
 			return nil, whyNot(dir, err)
 		}
 		if err := json.Unmarshal(text, &meta); err != nil {
-			return nil, fmt.Errorf("%s: meta.json: %w", dir, err)
+			return nil, damaged(filepath.Join(dir, "meta.json"), err)
+		}
+		if every := time.Duration(meta.Thanos.Downsample.Resolution) * time.Millisecond; every > 0 {
+			return nil, fmt.Errorf("%s: Thanos downsampled this block to a sample every %s, of which no rates can be made; move it out of the folder, or ask Thanos itself, with a source file", dir, every)
 		}
 		ids[i] = meta.ULID.String()
 		for _, p := range meta.Compaction.Parents {
@@ -191,12 +209,20 @@ func withoutParents(folders []string) ([]string, error) {
 // whyNot explains why the block in dir could not be opened.
 func whyNot(dir string, err error) error {
 	if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: %w", dir, err)
+		return damaged(dir, err)
 	}
 	if !isBlock(dir) {
 		return fmt.Errorf("%s: %w", dir, errGone)
 	}
 	return fmt.Errorf("%s: %w; the block is incomplete, copy it again", dir, err)
+}
+
+// damaged says what to do about a block that could not be read.
+func damaged(dir string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	return fmt.Errorf("%s: %w; the block is damaged or cut: copy it again, or move it out of the folder", dir, err)
 }
 
 // Querier implements storage.Queryable.

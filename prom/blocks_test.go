@@ -226,3 +226,35 @@ func TestFederation(t *testing.T) {
 		t.Errorf("from %s to %s, instant: %t", start, end, d.Instant())
 	}
 }
+
+// What is wrong with a folder is said, and what to do about it.
+func TestFoldersThatCannotBeRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(dir, block string) (give string, err error)
+		want  string
+	}{
+		"an index that is cut": {func(dir, block string) (string, error) { return dir, os.Truncate(filepath.Join(block, "index"), 100) },
+			"the block is damaged or cut: copy it again"},
+		"a meta.json that is cut": {func(dir, block string) (string, error) { return dir, os.Truncate(filepath.Join(block, "meta.json"), 3) },
+			"meta.json: unexpected end of JSON input; the block is damaged or cut"},
+		"downsampled": {func(dir, block string) (string, error) {
+			return dir, os.WriteFile(filepath.Join(block, "meta.json"), []byte(`{"version":1,"thanos":{"downsample":{"resolution":300000}}}`), 0o600)
+		}, "Thanos downsampled this block to a sample every 5m0s"},
+		"the folder of the snapshots": {func(dir, _ string) (string, error) { return filepath.Dir(dir), nil },
+			"snapshot, for one: give that folder"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "snapshot")
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			give, err := c.spoil(dir, oneBlock(t, dir, `requests_total{pod="a"} 0+1x8`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(t.Context(), give); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error: %v\nwant:  %s", err, c.want)
+			}
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package prom
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -46,15 +47,30 @@ func (m *Misfit) Error() string {
 // manyNames bounds how many metrics an error names.
 const manyNames = 20
 
-// existing says what a source has instead.
+// existing says what a source has instead: of many metrics, first those of which
+// a schema could be made.
 func existing(have []string) string {
 	switch n := len(have); {
 	case n == 0:
 		return "there is no metric at all"
 	case n > manyNames:
-		return fmt.Sprintf("there are %s, and %d more", strings.Join(have[:manyNames], ", "), n-manyNames)
+		telling := slices.Clone(have)
+		slices.SortStableFunc(telling, func(a, b string) int { return cmp.Compare(remoteness(a), remoteness(b)) })
+		return fmt.Sprintf("there are %s, and %d more", strings.Join(telling[:manyNames], ", "), n-manyNames)
 	}
 	return "there are " + strings.Join(have, ", ")
+}
+
+// remoteness is how little a metric's name has to do with requests.
+func remoteness(metric string) int {
+	about := func(word string) bool { return strings.Contains(metric, word) }
+	switch {
+	case slices.ContainsFunc([]string{"go_", "process_", "promhttp_", "prometheus_", "scrape_", "net_conntrack_"}, func(own string) bool { return strings.HasPrefix(metric, own) }):
+		return 2 // what every program tells of itself
+	case slices.ContainsFunc([]string{"request", "response", "latency", "duration", "call"}, about):
+		return 0
+	}
+	return 1
 }
 
 // Check returns the metrics that the schema's queries name and src lacks, in

@@ -2,6 +2,7 @@ package prom
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -104,5 +105,19 @@ func TestDistance(t *testing.T) {
 		if got := distance(pair[1], pair[0]); got != want {
 			t.Errorf("distance%q is %d the other way round", pair, got)
 		}
+	}
+}
+
+// Of many metrics those are named of which a schema could be made, not those
+// of Go's memory.
+func TestWhatExistsBeginsWithRequests(t *testing.T) {
+	have := []string{"app_http_requests_total", "cache_size_bytes"}
+	for i := range 30 {
+		have = append(have, fmt.Sprintf("go_memstats_%02d_bytes", i))
+	}
+	have = append(have, "process_open_fds", "shop_request_duration_seconds_bucket")
+	got := existing(have)
+	if want := "there are app_http_requests_total, shop_request_duration_seconds_bucket, cache_size_bytes, go_memstats_00_bytes, "; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, ", and 14 more") {
+		t.Errorf("%s\nwant %s…", got, want)
 	}
 }

@@ -41,7 +41,7 @@ type connectionFile struct {
 
 // LoadConnection takes the URL of a server, or the name of a source file.
 func LoadConnection(address string) (*Connection, error) {
-	if info, err := os.Stat(address); err == nil && info.Mode().IsRegular() && !strings.Contains(address, "://") {
+	if stat, err := os.Stat(address); err == nil && stat.Mode().IsRegular() && !strings.Contains(address, "://") {
 		text, err := os.ReadFile(address)
 		if err != nil {
 			return nil, err
@@ -89,7 +89,7 @@ func ParseConnection(name string, text []byte) (*Connection, error) {
 	directory := filepath.Dir(name)
 	c.HTTP.SetDirectory(directory)
 	if beside := filepath.Join(directory, c.Schema); c.Schema != "" {
-		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() {
+		if stat, err := os.Stat(beside); err == nil && stat.Mode().IsRegular() {
 			c.Schema = beside
 		}
 	}
@@ -191,8 +191,8 @@ func (c *Connection) Identity() string {
 // or else by its first lines.
 func IsConnection(path string) bool {
 	if ext := filepath.Ext(path); ext == ".yaml" || ext == ".yml" {
-		info, err := os.Stat(path)
-		return err == nil && info.Mode().IsRegular()
+		stat, err := os.Stat(path)
+		return err == nil && stat.Mode().IsRegular()
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -209,29 +209,16 @@ var connectionLine = regexp.MustCompile(`(?m)^["']?prometheus["']?:\s*["']?https
 // connectionError puts the file and the line before what is wrong, and takes
 // out what may be secret. What http refuses as a whole has the line of http.
 func connectionError(name string, err error, root *yaml.Node) error {
-	if err == io.EOF {
-		return fmt.Errorf("%s: the source file is empty", name)
-	}
-	var fields *yaml.TypeError
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	if errors.As(err, &fields) {
-		message = fields.Errors[0]
-	}
-	message = unknownField.ReplaceAllString(message, "is not one of a source file's")
-	message = wrongSecret.ReplaceAllString(message, "a $1 does not belong here")
-	message = namedAnchor.ReplaceAllString(message, "anchor")
-	message = hideSecrets(message, root, false)
-	if line, rest, ok := strings.Cut(strings.TrimPrefix(message, "line "), ": "); ok && strings.HasPrefix(message, "line ") {
-		return fmt.Errorf("%s:%s: %s", name, line, rest)
-	}
-	if len(root.Content) > 0 {
+	line, message := yamlMessage("source file", err)
+	message = hideSecrets(namedAnchor.ReplaceAllString(message, "anchor"), root, false)
+	switch {
+	case line != "":
+		return fmt.Errorf("%s:%s: %s", name, line, message)
+	case len(root.Content) > 0:
 		return fmt.Errorf("%s:%d: http: %s", name, wrong(nil, "http").line(root), message)
 	}
 	return fmt.Errorf("%s: %s", name, message)
 }
-
-// wrongSecret is wrongKind for values of several lines too.
-var wrongSecret = regexp.MustCompile("(?s)cannot unmarshal !!(\\w+)(?: `.*`)? into .*")
 
 // namedAnchor is how yaml speaks of a value that begins with *.
 var namedAnchor = regexp.MustCompile(`anchor '[^']*'`)

@@ -20,18 +20,18 @@ func Detect(ctx context.Context, src Source, start, end time.Time) (*mesh.Schema
 	if err != nil {
 		return nil, nil, err
 	}
-	fit, err := r.Choose()
+	fit, err := r.choose()
 	if err != nil {
 		return nil, r, err
 	}
 	return fit.Schema, r, nil
 }
 
-// Choose returns the fit to go on with; see Detect.
-func (r *Recognition) Choose() (*Fit, error) {
+// choose returns the fit to go on with; see Detect.
+func (r *Recognition) choose() (*Fit, error) {
 	for _, level := range []mesh.Level{mesh.EndpointLevel, mesh.WorkloadLevel} {
 		var best, second *Fit
-		for _, f := range r.Candidates(level) {
+		for _, f := range r.candidates(level) {
 			switch {
 			case best == nil || f.cells() > best.cells():
 				best, second = f, best
@@ -42,7 +42,7 @@ func (r *Recognition) Choose() (*Fit, error) {
 		if best == nil {
 			continue
 		}
-		for _, f := range r.Candidates(level) {
+		for _, f := range r.candidates(level) {
 			if f == best {
 				continue
 			}
@@ -77,8 +77,8 @@ func (f *Fit) levelled() string {
 	return ""
 }
 
-// Candidates are the fits of a level that fit any service.
-func (r *Recognition) Candidates(level mesh.Level) []*Fit {
+// candidates are the fits of a level that fit any service.
+func (r *Recognition) candidates(level mesh.Level) []*Fit {
 	var all []*Fit
 	for _, f := range r.Fits {
 		if f.Schema.Level == level && len(f.Names()) > 0 {
@@ -130,13 +130,13 @@ func (r *Refusal) Error() string { return r.text }
 func (r *Recognition) refusal() error {
 	refused := &Refusal{}
 	most := 0
-	for _, f := range r.Candidates(mesh.ServiceLevel) {
+	for _, f := range r.candidates(mesh.ServiceLevel) {
 		if n := f.cells(); n > most {
 			refused.Coarse, most = f.Schema, n
 		}
 	}
 	var lines []string
-	if coarse := r.Candidates(mesh.ServiceLevel); len(coarse) > 0 {
+	if coarse := r.candidates(mesh.ServiceLevel); len(coarse) > 0 {
 		lines = append(lines, "what is recognised names no endpoints, so there is nothing to choose among")
 		for _, f := range coarse {
 			lines = append(lines, fmt.Sprintf("  %s tells of the services %s", f.Schema.Name, some(f.Names())))

@@ -24,7 +24,8 @@ type Dump struct {
 	// so that blocks, which an import leaves without stale markers, show the
 	// end of a series when a text does; set it before the first query.
 	Lookback time.Duration
-	// Notes say what the source has and Open did not read, for people.
+	// Notes say, for people, what the source has and Open did not read, and
+	// what a server said of an answer.
 	Notes []string
 
 	history  storage.Queryable

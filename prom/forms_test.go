@@ -95,6 +95,11 @@ func TestOpenRefusesWhatIsCutOrBad(t *testing.T) {
 		"no zstd":                     {"\x28\xb5\x2f\xfdnonsense", "dump"},
 		"Windows, OpenMetrics":        {strings.ReplaceAll(smallSeconds, "\n", "\r\n"), `dump:2: the file has Windows line ends`},
 		"Windows, Prometheus text":    {strings.ReplaceAll(smallProm, "\n", "\r\n"), `dump:2: the file has Windows line ends`},
+		"a byte order mark":           {"\xef\xbb\xbf" + smallProm, `dump:1: the text begins with a byte order mark`},
+		"PowerShell's":                {"\xff\xfeu\x00p\x00", `dump:1: the text is UTF-16`},
+		"a tar":                       {"blocks/" + strings.Repeat("\x00", 250) + "ustar\x0000", `dump:1: an archive of tar; unpack it`},
+		"a page":                      {"\n<!DOCTYPE html>\n<html>", `dump:1: a web page, not metrics`},
+		"the result alone":            {`[{"metric":{"__name__":"up"},"values":[[1767225600,"1"]]}]`, `dump:1: a JSON array; want all of query_range's answer`},
 		"a label twice":               {"up{pod=\"a\",pod=\"b\"} 1\n", `dump:1: up{pod="a",pod="b"} has the label pod twice`},
 		"no metric name":              {"{\"\",pod=\"a\"} 1\n", `dump:1: {"",pod="a"} has no metric name`},
 		"a zero byte":                 {strings.Repeat("# a comment\n", 100) + "\x00up 1\nup{} 1\n", "dump:101: the line holds a zero byte"},
@@ -117,6 +122,18 @@ func TestOpenRefusesWhatIsCutOrBad(t *testing.T) {
 				t.Errorf("error: %v\nwant:  %s", err, c.want)
 			}
 		})
+	}
+}
+
+// What a server said of its answer is not lost.
+func TestAnswerWithDoubts(t *testing.T) {
+	doubtful := strings.Replace(smallAnswer, `"status":"success"`, `"status":"success","isPartial":true,"warnings":["store a is down"]`, 1)
+	notes := open(t, keep(t, doubtful+doubtful)).Notes
+	if len(notes) != 2 || !strings.Contains(notes[0], "partial") || !strings.Contains(notes[1], "store a is down") {
+		t.Errorf("notes %q, want that it is partial, and the warning, each once", notes)
+	}
+	if notes := open(t, keep(t, smallAnswer)).Notes; len(notes) > 0 {
+		t.Errorf("notes %q on a sound answer", notes)
 	}
 }
 

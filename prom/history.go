@@ -33,7 +33,7 @@ type Archive struct {
 	settled    time.Time
 	identity   string
 	interval   time.Duration
-	narrow     narrowed
+	narrow     *narrowed
 }
 
 // settling is how old the newest sample of an Archive without a given end is
@@ -81,7 +81,7 @@ func OpenArchive(ctx context.Context, c *Connection, l Limits) (*Archive, error)
 	if a.start.IsZero() {
 		a.start = a.end.Add(-c.Since)
 	}
-	a.narrow = narrowed{Source: unnarrowed{a}, fixed: true}
+	a.narrow = newNarrowed(unnarrowed{a}, true)
 	a.start, a.end = a.start.UTC().Truncate(time.Millisecond), a.end.UTC().Truncate(time.Millisecond)
 	if !a.end.After(a.start) {
 		return nil, fmt.Errorf("%s: the end, %s, is not after the start, %s", s, a.end.Format(time.RFC3339), a.start.Format(time.RFC3339))
@@ -137,7 +137,7 @@ func (s *Server) Intervals(ctx context.Context, schema *mesh.Schema, start, end 
 	span := end.Sub(start)
 	for _, look := range []struct{ back, length time.Duration }{{0, short}, {0, long}, {span / 2, long}, {span - long, long}} {
 		var mu sync.Mutex
-		var all []int64
+		var all [][]int64
 		g, ctx := errgroup.WithContext(ctx)
 		g.SetLimit(s.limits.Parallel)
 		for _, selector := range selectors {
@@ -145,10 +145,7 @@ func (s *Server) Intervals(ctx context.Context, schema *mesh.Schema, start, end 
 				series, err := s.someGaps(ctx, selector, end.Add(-max(look.back, 0)), min(look.length, span))
 				mu.Lock()
 				defer mu.Unlock()
-				for _, gaps := range series {
-					all = append(all, gaps...)
-					slowest = max(slowest, time.Duration(median(gaps))*time.Millisecond)
-				}
+				all = append(all, series...)
 				return err
 			})
 		}
@@ -156,7 +153,8 @@ func (s *Server) Intervals(ctx context.Context, schema *mesh.Schema, start, end 
 			return 0, 0, fmt.Errorf("find the scrape interval: %w", err)
 		}
 		if len(all) > 0 {
-			return time.Duration(median(all)) * time.Millisecond, slowest, nil
+			usual, slowest = intervals(all)
+			return usual, slowest, nil
 		}
 	}
 	return 0, 0, fmt.Errorf("%s: no series that schema %s names has two samples within two hours, from %s to %s: the scrape interval cannot be found; is it the right span, and the right tenant?",
@@ -195,11 +193,7 @@ func (s *Server) someGaps(ctx context.Context, selector string, end time.Time, l
 			return nil, err
 		}
 		for _, x := range raw.series {
-			var gaps []int64
-			for i := 1; i < len(x.samples); i++ {
-				gaps = append(gaps, x.samples[i].t-x.samples[i-1].t)
-			}
-			if len(gaps) > 0 {
+			if gaps := x.samples.gaps(nil); len(gaps) > 0 {
 				all = append(all, gaps)
 			}
 		}

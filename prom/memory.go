@@ -3,6 +3,7 @@ package prom
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/prometheus/prometheus/model/histogram"
@@ -20,6 +21,7 @@ type memory struct {
 	first, last int64 // of all samples
 	interval    time.Duration
 	slowest     time.Duration // the longest scrape interval of any series
+	notes       []string      // what whoever wrote the dump had to say of it
 }
 
 func newMemory() *memory {
@@ -50,6 +52,13 @@ func (m *memory) add(s *packed, t int64, v float64) error {
 // addHistogram is add for a native histogram, which m keeps.
 func (m *memory) addHistogram(s *packed, t int64, h *histogram.FloatHistogram) error {
 	return m.append(s, point{sample{t, 0}, h})
+}
+
+// remark keeps a note on the dump, once, of many the first.
+func (m *memory) remark(note string) {
+	if len(m.notes) < manyRemarks && !slices.Contains(m.notes, note) {
+		m.notes = append(m.notes, note)
+	}
 }
 
 // end puts a stale marker: the series says nothing from t on.

@@ -10,29 +10,41 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// yamlError puts the name of the file before "line N: …".
+// yamlError puts the name of the schema before "line N: …".
 func yamlError(name string, err error) error {
+	line, message := yamlMessage("schema", err)
+	if line == "" {
+		return fmt.Errorf("%s: %s", name, message)
+	}
+	return fmt.Errorf("%s:%s: %s", name, line, message)
+}
+
+// yamlMessage says what yaml finds wrong with a file, which is a what, without
+// naming Go's types, and in which line, if yaml says so.
+func yamlMessage(what string, err error) (line, message string) {
 	if err == io.EOF {
-		return fmt.Errorf("%s: the schema is empty", name)
+		return "", "the " + what + " is empty"
 	}
 	var fields *yaml.TypeError
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	message = strings.TrimPrefix(err.Error(), "yaml: ")
 	if errors.As(err, &fields) {
 		message = fields.Errors[0]
 	}
-	message = unknownField.ReplaceAllString(message, "is not one of a schema's")
+	message = unknownField.ReplaceAllString(message, "is not one of a "+what+"'s")
 	message = wrongKind.ReplaceAllString(message, "a $1 does not belong here")
-	if line, rest, ok := strings.Cut(strings.TrimPrefix(message, "line "), ": "); ok && strings.HasPrefix(message, "line ") {
-		return fmt.Errorf("%s:%s: %s", name, line, rest)
+	if rest, ok := strings.CutPrefix(message, "line "); ok {
+		if line, rest, ok := strings.Cut(rest, ": "); ok {
+			return line, rest
+		}
 	}
-	return fmt.Errorf("%s: %s", name, message)
+	return "", message
 }
 
 // unknownField is how yaml says so, with the Go type.
 var unknownField = regexp.MustCompile(`(?s)not found in type .*`)
 
 // wrongKind is how yaml says that it found, say, a list where a map should be.
-var wrongKind = regexp.MustCompile("cannot unmarshal !!(\\w+)(?: `.*`)? into .*")
+var wrongKind = regexp.MustCompile("(?s)cannot unmarshal !!(\\w+)(?: `.*`)? into .*")
 
 // misstep is an error and where in the file it is: keys and indices.
 type misstep struct {

@@ -3,7 +3,6 @@ package prom
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/prometheus/prometheus/promql/parser"
@@ -22,16 +21,22 @@ const narrowFor, narrowSoon = 5 * time.Minute, 5 * time.Second
 // and refuses queries that speak of them.
 //
 // The result may be used by several goroutines at once.
-func Narrow(src Source) Source { return &narrowed{Source: src} }
+func Narrow(src Source) Source { return newNarrowed(src, false) }
 
+// narrowed asks for the list with turn held, so that queries at the same time
+// ask for it once; nobody waits for the turn longer than its context lasts.
 type narrowed struct {
 	Source
-	mu      sync.Mutex
+	turn    chan struct{}     // holds one while somebody reads or changes what follows
 	queries map[string]string // as asked for: as sent; "" is not sent
 	fixed   bool              // no metric appears any more
 	have    []string
 	since   time.Time
 	lacking bool // a query had to be left out
+}
+
+func newNarrowed(src Source, fixed bool) *narrowed {
+	return &narrowed{Source: src, turn: make(chan struct{}, 1), fixed: fixed}
 }
 
 // Range implements Source.
@@ -44,8 +49,12 @@ func (n *narrowed) Range(ctx context.Context, expr string, start, end time.Time,
 }
 
 func (n *narrowed) narrow(ctx context.Context, expr string, now time.Time) (string, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	select {
+	case n.turn <- struct{}{}:
+		defer func() { <-n.turn }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 	patience := narrowFor
 	if n.lacking {
 		patience = narrowSoon

@@ -3,18 +3,12 @@ package prom
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
@@ -97,10 +91,44 @@ func TestNarrowLooksAgain(t *testing.T) {
 	}
 }
 
+// stuck is a source that never says which metrics it has.
+type stuck struct {
+	listener
+	entered chan struct{}
+}
+
+func (s *stuck) Metrics(ctx context.Context) ([]string, error) {
+	close(s.entered)
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// Who waits while another query asks for the metrics may give up before it.
+func TestNarrowWaitsNoLongerThanItsContext(t *testing.T) {
+	s := &stuck{entered: make(chan struct{})}
+	src := Narrow(s)
+	first, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := src.Range(first, "a", dawn, dawn, 0)
+		ended <- err
+	}()
+	<-s.entered
+	second, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := src.Range(second, "b", dawn, dawn, 0); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
 // VictoriaMetrics knows no native histograms and not all of PromQL's functions:
 // the schemas work there nevertheless, with classic histograms.
 func TestSchemasOnVictoriaMetrics(t *testing.T) {
-	url := startVictoriaMetrics(t)
+	url := serveVictoria(t)
 	// It names the metrics of late only.
 	begin := time.Now().Add(-2 * time.Minute).Truncate(10 * time.Second)
 	when := begin.Add(time.Minute)
@@ -113,7 +141,7 @@ func TestSchemasOnVictoriaMetrics(t *testing.T) {
 		}
 	}
 	for _, c := range first {
-		answer, err := http.Post(url+"/api/v1/import/prometheus", "text/plain", strings.NewReader(asText(t, c.notation, begin)))
+		answer, err := http.Post(url+"/api/v1/import/prometheus", "text/plain", strings.NewReader(exposition(situationFrom(t, begin, 10*time.Second, c.notation))))
 		if err != nil || answer.StatusCode != http.StatusNoContent {
 			t.Fatal(answer, err)
 		}
@@ -122,10 +150,7 @@ func TestSchemasOnVictoriaMetrics(t *testing.T) {
 	if answer, err := http.Get(url + "/internal/force_flush"); err != nil || answer.Body.Close() != nil {
 		t.Fatal(err)
 	}
-	server, err := Dial(url)
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := dial(t, url)
 	for _, c := range first {
 		s, _ := Builtin(c.schema)
 		found := false
@@ -152,54 +177,4 @@ func TestSchemasOnVictoriaMetrics(t *testing.T) {
 			t.Errorf("%s: is not recognised: %v", c.schema, err)
 		}
 	}
-}
-
-func asText(t *testing.T, notation string, begin time.Time) string {
-	var text strings.Builder
-	for _, line := range strings.Split(notation, "\n") {
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		l, values := describeSeries(t, line)
-		name := l.Get(model.MetricNameLabel)
-		l = labels.NewBuilder(l).Del(model.MetricNameLabel).Labels()
-		for i, v := range values {
-			if !v.Omitted {
-				fmt.Fprintf(&text, "%s%s %v %d\n", name, l, v.Value, begin.Add(time.Duration(i)*10*time.Second).UnixMilli())
-			}
-		}
-	}
-	return text.String()
-}
-
-func startVictoriaMetrics(t *testing.T) (url string) {
-	t.Helper()
-	binary, err := exec.LookPath("victoria-metrics")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("no victoria-metrics on this machine")
-	}
-	address := freePort(t)
-	run := exec.Command(binary, "-storageDataPath="+t.TempDir(), "-httpListenAddr="+address, "-retentionPeriod=100y", "-loggerLevel=ERROR")
-	run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := run.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Error(err)
-		}
-		run.Wait()
-	})
-	(&prometheus{t: t, url: "http://" + address}).eventually("ready", func() bool {
-		answer, err := http.Get("http://" + address + "/health")
-		if err != nil {
-			return false
-		}
-		answer.Body.Close()
-		return answer.StatusCode == http.StatusOK
-	})
-	return "http://" + address
 }

@@ -23,11 +23,11 @@ import (
 // different values at one time are refused. A text without timestamps is one
 // scrape: see Dump.Instant.
 func Open(ctx context.Context, path string) (*Dump, error) {
-	info, err := os.Stat(path)
+	stat, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	if info.IsDir() {
+	if stat.IsDir() {
 		return openFolder(ctx, path)
 	}
 	file, err := os.Open(path)
@@ -53,7 +53,9 @@ func read(ctx context.Context, name string, r io.Reader) (*Dump, error) {
 	if err := into.seal(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return newDump(into, into.first, into.last, into.interval, into.slowest, func() error { return nil }), nil
+	d := newDump(into, into.first, into.last, into.interval, into.slowest, func() error { return nil })
+	d.Notes = into.notes
+	return d, nil
 }
 
 // farthest is the latest time that is believed, in milliseconds: year 2286.
@@ -70,6 +72,8 @@ func recognise(ctx context.Context, name string, r io.Reader, into *memory) erro
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
+	case foreign(head) != "":
+		return fmt.Errorf("%s:1: %s", name, foreign(head))
 	case isBinary(head):
 		return fmt.Errorf("%s:1: a binary file, starting with %q; want OpenMetrics or Prometheus text, the JSON of query_range or of VictoriaMetrics' export (each may be packed with gzip or zstd), or a folder of TSDB blocks", name, head[:min(8, len(head))])
 	}
@@ -94,6 +98,25 @@ func peek(r *bufio.Reader) ([]byte, error) {
 		return nil, errors.New("the file is empty")
 	}
 	return nil, fmt.Errorf("the file breaks off (%w)", err)
+}
+
+// foreign says what else begins like this, of what people take for a dump, and
+// what to do about it; empty where nothing is known.
+func foreign(head []byte) string {
+	begins := func(with string) bool { return bytes.HasPrefix(bytes.TrimSpace(head), []byte(with)) }
+	switch {
+	case len(head) > 262 && string(head[257:262]) == "ustar":
+		return "an archive of tar; unpack it and give the folder, or the file, that was in it"
+	case begins("\xff\xfe"), begins("\xfe\xff"):
+		return "the text is UTF-16, as PowerShell's > writes it; make it UTF-8: iconv -f UTF-16 -t UTF-8"
+	case begins("\xef\xbb\xbf"):
+		return `the text begins with a byte order mark; remove it: sed '1s/^\xef\xbb\xbf//'`
+	case begins("<"):
+		return "a web page, not metrics: did the server want another address, or a login?"
+	case begins("["):
+		return `a JSON array; want all of query_range's answer, which begins with {"status", or VictoriaMetrics' export, which has an object a line`
+	}
+	return ""
 }
 
 // firstKey returns the first key of a JSON object. It tells JSON from

@@ -310,7 +310,9 @@ func TestEverySeriesHasItsOwnPulse(t *testing.T) {
 			}
 		}
 	}
-	m.seal()
+	if err := m.seal(); err != nil {
+		t.Fatal(err)
+	}
 	d := newDump(m, m.first, m.last, m.interval, m.slowest, nil)
 	for name, want := range map[string][]float64{"slow": {1, 1, 1, 1, 1}, "fast": {1, 1, nan, nan, nan}} {
 		rows, err := d.Range(t.Context(), name, time.Unix(297, 0), time.Unix(313, 0), 4*time.Second)

@@ -2,7 +2,6 @@ package prom
 
 import (
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -63,8 +62,8 @@ func TestSharedResultsAreTheSame(t *testing.T) {
 		dump, schema string
 		timing       mesh.Timing
 	}{
-		"lab":   {bundled(t), "lab", mesh.Timing{Step: 5 * time.Second, Range: 10 * time.Second, Delay: 2 * time.Second}},
-		"after": {bundled(t), "lab", mesh.Timing{Step: 5 * time.Second, Range: 30 * time.Second}},
+		"lab":   {recording(t), "lab", mesh.Timing{Step: 5 * time.Second, Range: 10 * time.Second, Delay: 2 * time.Second}},
+		"after": {recording(t), "lab", mesh.Timing{Step: 5 * time.Second, Range: 30 * time.Second}},
 		"nezha": {"nezha/onlineboutique-20220822.om.gz", "../datasets/schemas/nezha.yaml", mesh.Timing{Step: time.Minute, Range: 5 * time.Minute}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -92,16 +91,6 @@ func TestSharedResultsAreTheSame(t *testing.T) {
 			}
 		})
 	}
-}
-
-// bundled is the first of the recordings that the repository ships.
-func bundled(t *testing.T) string {
-	t.Helper()
-	all, err := filepath.Glob("../datasets/recordings/*/metrics.om.gz")
-	if err != nil || len(all) == 0 {
-		t.Fatal("no recording is bundled: ", err)
-	}
-	return all[0]
 }
 
 func queriesOf(s *mesh.Schema, span time.Duration) (queries []string) {

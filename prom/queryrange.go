@@ -16,9 +16,11 @@ import (
 // answer is what Prometheus' HTTP API replies to query_range, and to query
 // with a range selector.
 type answer struct {
-	Status string `json:"status"`
-	Error  string `json:"error"`
-	Data   struct {
+	Status   string   `json:"status"`
+	Error    string   `json:"error"`
+	Warnings []string `json:"warnings"`
+	Partial  bool     `json:"isPartial"` // VictoriaMetrics' word
+	Data     struct {
 		Type   string          `json:"resultType"`
 		Result json.RawMessage `json:"result"`
 	} `json:"data"`
@@ -66,6 +68,12 @@ func (a *answer) addTo(into *memory) error {
 	}
 	if a.Data.Type != "matrix" {
 		return fmt.Errorf("the answer is a %q, which is one instant; want a \"matrix\": ask query_range", a.Data.Type)
+	}
+	if a.Partial {
+		into.remark("the answer is partial (isPartial): a part of the server's stores was not reached")
+	}
+	for _, w := range a.Warnings {
+		into.remark("the server warned: " + short(w))
 	}
 	var rows []answerRow
 	if err := json.Unmarshal(a.Data.Result, &rows); err != nil {

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/fairway-mesh/fairway/mesh"
@@ -130,7 +132,11 @@ func (f *Fit) look(ctx context.Context, src Source, series *mesh.Series, have []
 	switch {
 	case len(seen) > 0:
 	case len(rows) == 0:
-		f.Blind[series.Name] = "there is no " + selector(ways[whole])
+		why, err := f.nothing(ctx, src, ways[whole], start, end, step)
+		if err != nil {
+			return fmt.Errorf("series %s: %w", series.Name, err)
+		}
+		f.Blind[series.Name] = why
 	case rows[0].Labels[l.Endpoint] == "":
 		f.Blind[series.Name] = fmt.Sprintf("%s has no label %s, which would name the endpoint", selector(ways[whole]), l.Endpoint)
 	default:
@@ -139,15 +145,70 @@ func (f *Fit) look(ctx context.Context, src Source, series *mesh.Series, have []
 	return nil
 }
 
-// selector is the first thing that the expression selects.
-func selector(expr parser.Expr) (text string) {
+// nothing says why an expression whose metrics exist has no result: one of its
+// selectors has none, or what they select has nothing to do with one another.
+func (f *Fit) nothing(ctx context.Context, src Source, expr parser.Expr, start, end time.Time, step time.Duration) (string, error) {
+	for _, one := range selectors(expr) {
+		rows, err := src.Range(ctx, fmt.Sprintf("group(last_over_time(%s[%s]))", one, model.Duration(max(f.Schema.Range, leastLook))), start, end, step)
+		if err != nil {
+			return "", err
+		}
+		if len(rows) == 0 {
+			return "there is no " + one, nil
+		}
+	}
+	if on := joint(expr); len(on) > 0 {
+		return fmt.Sprintf("its metrics exist, but no endpoint has all of them under the same %s", strings.Join(on, " and ")), nil
+	}
+	const why = "its metrics exist, but the query makes nothing of them"
+	if ofNative(expr) {
+		return why + ": an old server loses native histograms where labels are rewritten (Prometheus 2.42 does); take a snapshot (" + snapshot + ") and give its folder", nil
+	}
+	return why, nil
+}
+
+// ofNative reports whether the expression is about native histograms.
+func ofNative(expr parser.Expr) (native bool) {
 	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
-		if v, ok := node.(*parser.VectorSelector); ok && text == "" {
-			text = v.String()
+		call, ok := node.(*parser.Call)
+		native = native || ok && (call.Func.Name == "histogram_count" || call.Func.Name == "histogram_sum")
+		return nil
+	})
+	return native
+}
+
+// selector is the first thing that the expression selects.
+func selector(expr parser.Expr) string {
+	if all := selectors(expr); len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
+
+// selectors are what the expression selects, each once.
+func selectors(expr parser.Expr) []string {
+	var all []string
+	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+		if v, ok := node.(*parser.VectorSelector); ok {
+			one := parser.VectorSelector{Name: v.Name, LabelMatchers: v.LabelMatchers}
+			if text := one.String(); !slices.Contains(all, text) {
+				all = append(all, text)
+			}
 		}
 		return nil
 	})
-	return text
+	return all
+}
+
+// joint are the labels by which the expression's outermost join matches.
+func joint(expr parser.Expr) (on []string) {
+	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+		if b, ok := node.(*parser.BinaryExpr); ok && on == nil && b.VectorMatching != nil && b.VectorMatching.On {
+			on = b.VectorMatching.MatchingLabels
+		}
+		return nil
+	})
+	return on
 }
 
 func (f *Fit) add(service, endpoint, series string) {

@@ -1,12 +1,14 @@
 package prom
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -195,5 +197,46 @@ func TestRecogniseCountsWhatIsKnown(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
+	}
+}
+
+// Metrics that exist but belong to no endpoint are not said to be absent.
+func TestWhyASeriesTellsNothing(t *testing.T) {
+	d := situation(t, `
+		grpc_server_started_total{job="cart",instance="10.1.0.4:9090",grpc_service="shop.Cart"} 0+40x8
+		grpc_server_handled_total{job="cart",instance="10.1.0.4:9090",grpc_service="shop.Cart",grpc_code="OK"} 0+40x8
+		container_cpu_usage_seconds_total{namespace="shop",pod="cart-1",container="app"} 0+1x8
+		container_memory_working_set_bytes{namespace="shop",pod="cart-1"} 1x8`)
+	for _, f := range recognition(t, d).Fits {
+		if f.Schema.Name != "grpc" {
+			continue
+		}
+		want := map[string]string{
+			mesh.CPU:    "its metrics exist, but no endpoint has all of them under the same namespace and pod",
+			mesh.Memory: `there is no container_memory_working_set_bytes{container!="",container!="POD"}`,
+		}
+		if diff := cmp.Diff(want, f.Blind); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+// forgetful is a server that loses native histograms on their way through a
+// query, as Prometheus 2.42 does where labels are rewritten.
+type forgetful struct{ Source }
+
+func (f forgetful) Range(ctx context.Context, expr string, start, end time.Time, step time.Duration) (Matrix, error) {
+	if strings.Contains(expr, "histogram_") {
+		return nil, nil
+	}
+	return f.Source.Range(ctx, expr, start, end, step)
+}
+
+func TestServerThatLosesNativeHistograms(t *testing.T) {
+	d := histories(t, nativeHistogram("http_server_request_duration_seconds", `job="cart",instance="10.1.0.4:9090",http_request_method="GET"`, 1))
+	start, end := d.Span()
+	_, _, err := Detect(t.Context(), forgetful{d}, start, end)
+	if err == nil || !strings.Contains(err.Error(), "otel fits no service: its metrics exist, but the query makes nothing of them: an old server loses native histograms") {
+		t.Errorf("%v; want that the server is too old", err)
 	}
 }

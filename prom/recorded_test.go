@@ -107,7 +107,9 @@ func exposed(t testing.TB, files []string) *Dump {
 			}
 		}
 	}
-	m.seal()
+	if err := m.seal(); err != nil {
+		t.Fatal(err)
+	}
 	return newDump(m, m.first, m.last, m.interval, m.slowest, nil)
 }
 

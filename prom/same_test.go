@@ -104,10 +104,7 @@ func backfilled(t testing.TB, text string) (dir string) {
 // throughVictoria brings a Prometheus text through a real VictoriaMetrics.
 func throughVictoria(t testing.TB, text string, samples int) string {
 	t.Helper()
-	data := t.TempDir()
-	server, _ := serve(t, "/health", "victoria-metrics", func(address string) []string {
-		return []string{"-httpListenAddr=" + address, "-storageDataPath=" + data, "-retentionPeriod=100y", "-search.latencyOffset=0s", "-loggerLevel=ERROR"}
-	})
+	server := serveVictoria(t)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server+"/api/v1/import/prometheus", strings.NewReader(text))
 	fetch(t, request, err)
 	get(t, server+"/internal/force_flush")

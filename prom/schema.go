@@ -66,8 +66,8 @@ type seriesEntry struct {
 // enough, such as a histogram in its classic or in its native form. A rewrite
 // step joins the labels of `from` (default: label itself) with separator
 // (default "."); where match (default: none of them is missing) matches all of
-// that, label becomes `to` (default: all of it). `pods` is a query that says which pod serves which
-// service; see podSeries for what it brings.
+// that, label becomes `to` (default: all of it). `pods` is a query that says
+// which pod serves which service; see podSeries for what it brings.
 //
 // The names of the series with a meaning are mesh's constants; others are
 // columns of their own. Units are tidied by the query: seconds, ratios,
@@ -132,8 +132,17 @@ func (f *schemaFile) schema() (*mesh.Schema, *misstep) {
 	if s.Range, err = span(f.Range); err != nil {
 		return nil, wrong(fmt.Errorf("range: %w", err), "range")
 	}
+	for _, add := range []func(*mesh.Schema) *misstep{f.addSeries, f.addPods, f.addLacks} {
+		if bad := add(s); bad != nil {
+			return nil, bad
+		}
+	}
+	return s, nil
+}
+
+func (f *schemaFile) addSeries(s *mesh.Schema) *misstep {
 	if len(f.Series) == 0 {
-		return nil, wrong(errors.New("the schema has no series"), "series")
+		return wrong(errors.New("the schema has no series"), "series")
 	}
 	for i, in := range f.Series {
 		key := "name"
@@ -142,26 +151,23 @@ func (f *schemaFile) schema() (*mesh.Schema, *misstep) {
 		}
 		switch {
 		case in.Feature != "":
-			return nil, wrong(errors.New("both name and feature are given; they are the same"), "series", i, "feature")
+			return wrong(errors.New("both name and feature are given; they are the same"), "series", i, "feature")
 		case !plainName.MatchString(in.Name):
-			return nil, wrong(fmt.Errorf("series %d: the name %q is not made of a-z, 0-9 and _", i+1, in.Name), "series", i, key)
+			return wrong(fmt.Errorf("series %d: the name %q is not made of a-z, 0-9 and _", i+1, in.Name), "series", i, key)
 		case s.Index(in.Name) >= 0:
-			return nil, wrong(fmt.Errorf("series %s is given twice", in.Name), "series", i, key)
+			return wrong(fmt.Errorf("series %s is given twice", in.Name), "series", i, key)
 		}
 		if bad := checkQuery(in.Query); bad != nil {
 			bad.err, bad.path = fmt.Errorf("series %s: %w", in.Name, bad.err), []any{"series", i, "query"}
-			return nil, bad
+			return bad
 		}
 		made, err := f.series(in)
 		if err != nil {
-			return nil, wrong(fmt.Errorf("series %s: %w", in.Name, err), "series", i, "query")
+			return wrong(fmt.Errorf("series %s: %w", in.Name, err), "series", i, "query")
 		}
 		s.Series = append(s.Series, made)
 	}
-	if bad := f.addPods(s); bad != nil {
-		return nil, bad
-	}
-	return s, f.addLacks(s)
+	return nil
 }
 
 // series is the entry with the query that is asked: labels rewritten, and the

@@ -1,7 +1,9 @@
 package prom
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -233,5 +235,24 @@ func TestNamespacesAreKeptApart(t *testing.T) {
 	windows := gather(t, situation(t, notation), s, at(60))
 	if len(windows) != 2 || windows[0].Service != "prod/cart" || windows[1].Service != "staging/cart" {
 		t.Errorf("%+v", windows)
+	}
+}
+
+// The built-in schemas ask for nothing that a Prometheus of 2023 could not
+// parse (histogram_avg, for one): Debian's promtool reads their queries.
+func TestBuiltinsSpeakToOldServers(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("groups:\n- name: all\n  rules:\n")
+	for _, s := range builtinSchemas() {
+		for _, series := range s.Series {
+			fmt.Fprintf(&text, "  - {record: x, labels: {schema: %s, series: %s}, expr: %q}\n", s.Name, series.Name, withRange(series.Query, time.Minute))
+		}
+	}
+	file := filepath.Join(t.TempDir(), "rules.yml")
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(tool(t, "promtool"), "check", "rules", "--lint=none", file).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -134,6 +134,17 @@ func (s *packed) markStale(interval int64) {
 	}
 }
 
+// intervals returns the scrape intervals that the gaps of some series tell: the
+// usual one of all, and that of the slowest.
+func intervals(series [][]int64) (usual, slowest time.Duration) {
+	var all []int64
+	for _, gaps := range series {
+		all = append(all, gaps...)
+		slowest = max(slowest, time.Duration(median(gaps))*time.Millisecond)
+	}
+	return time.Duration(median(all)) * time.Millisecond, slowest
+}
+
 func median(x []int64) int64 {
 	if len(x) == 0 {
 		return 0

@@ -32,20 +32,8 @@ type Server struct {
 	remarks []string
 }
 
-// Dial returns the server at a URL such as http://127.0.0.1:9090, or the one
-// that the source file of that name tells; a user and password in the URL are
-// sent as basic authentication. Nothing is sent yet. Each question is asked
-// once: whoever polls asks again at the next tick.
-func Dial(address string) (*Server, error) {
-	c, err := LoadConnection(address)
-	if err != nil {
-		return nil, err
-	}
-	return Connect(c, LiveLimits())
-}
-
-// Connect returns the server of a connection, to be asked within limits.
-// Nothing is sent yet.
+// Connect returns the server of a connection, to be asked within limits; a user
+// and password in its URL are sent as basic authentication. Nothing is sent yet.
 func Connect(c *Connection, l Limits) (*Server, error) {
 	u, err := c.url()
 	if err != nil {

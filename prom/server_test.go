@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -34,22 +33,15 @@ type prometheus struct {
 // scrapeEvery is short, so that the tests are.
 const scrapeEvery = 200 * time.Millisecond
 
+func scrapeConfig(target string) string {
+	return fmt.Sprintf("scrape_configs:\n- {job_name: x, scrape_interval: %s, scrape_timeout: %[1]s, static_configs: [{targets: [%q], labels: {app: cart, pod: a}}]}\n", scrapeEvery, target)
+}
+
 func startPrometheus(t testing.TB, target string, flags ...string) *prometheus {
 	t.Helper()
-	binary, err := exec.LookPath("prometheus")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("no prometheus on this machine")
-	}
+	binary := tool(t, "prometheus")
 	dir := t.TempDir()
-	config := filepath.Join(dir, "prometheus.yml")
-	text := fmt.Sprintf("scrape_configs:\n- {job_name: x, scrape_interval: %s, scrape_timeout: %[1]s, static_configs: [{targets: [%q], labels: {app: cart, pod: a}}]}\n",
-		scrapeEvery, target)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	config := writeFile(t, filepath.Join(dir, "prometheus.yml"), scrapeConfig(target))
 	address := freePort(t)
 	p := &prometheus{t: t, url: "http://" + address, args: append([]string{binary,
 		"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(dir, "data"), "--web.listen-address=" + address, "--log.level=error"}, flags...)}
@@ -79,14 +71,7 @@ func (p *prometheus) start() {
 	if err := p.run.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	p.eventually("ready", func() bool {
-		r, err := http.Get(p.url + "/-/ready")
-		if err != nil {
-			return false
-		}
-		r.Body.Close()
-		return r.StatusCode == http.StatusOK
-	})
+	until(p.t, "prometheus ready", func() bool { return answers(p.url + "/-/ready") })
 }
 
 func (p *prometheus) stop() {
@@ -96,17 +81,6 @@ func (p *prometheus) stop() {
 	}
 	p.run.Wait() // says "signal: terminated" or exit status 0
 	p.run = nil
-}
-
-// eventually asks again and again until the answer is yes.
-func (p *prometheus) eventually(what string, yes func() bool) {
-	p.t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for tick := time.Tick(20 * time.Millisecond); !yes(); <-tick {
-		if time.Now().After(deadline) {
-			p.t.Fatalf("not %s after a minute", what)
-		}
-	}
 }
 
 // target serves metrics of one pod: a counter that rises by 3 a scrape.
@@ -124,7 +98,11 @@ var liveTiming = mesh.Timing{Step: 5 * time.Second, Range: 2 * time.Second, Dela
 
 func dial(t testing.TB, url string) *Server {
 	t.Helper()
-	s, err := Dial(url)
+	c, err := LoadConnection(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Connect(c, LiveLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +112,7 @@ func dial(t testing.TB, url string) *Server {
 func TestPollOutlivesPrometheus(t *testing.T) {
 	address, scrapes := target(t)
 	p := startPrometheus(t, address)
-	p.eventually("scraping", func() bool { return scrapes.Load() > 5 })
+	until(t, "scraping", func() bool { return scrapes.Load() > 5 })
 
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -213,8 +191,8 @@ func TestLiveAndOfflineAgree(t *testing.T) {
 func steady(t *testing.T, p *prometheus, scrapes *atomic.Int64) *Dump {
 	t.Helper()
 	for range 10 {
-		until := scrapes.Load() + 36
-		p.eventually("scraped another 36 times", func() bool { return scrapes.Load() > until })
+		enough := scrapes.Load() + 36
+		until(t, "scraped another 36 times", func() bool { return scrapes.Load() > enough })
 		response, err := http.Get(p.url + "/api/v1/query?query=" + `%7B__name__%3D~%22requests_total%7Cerrors_total%7Cmemory_bytes%7Cup%22%7D%5B7s%5D`)
 		if err != nil {
 			t.Fatal(err)
@@ -238,9 +216,9 @@ func steady(t *testing.T, p *prometheus, scrapes *atomic.Int64) *Dump {
 	return nil
 }
 
-func TestDialRefuses(t *testing.T) {
+func TestAddressRefused(t *testing.T) {
 	for _, address := range []string{"", "localhost:9090", "ftp://x", "http://", "http://[::1", "/prometheus"} {
-		if _, err := Dial(address); err == nil {
+		if _, err := LoadConnection(address); err == nil {
 			t.Errorf("%q was accepted", address)
 		}
 	}

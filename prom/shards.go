@@ -86,46 +86,53 @@ func (s *Server) evaluate(ctx context.Context, expr string, start time.Time, n i
 	if err = s.sound(err, warnings); err != nil {
 		return nil, err
 	}
-	var answer Matrix
 	switch result := result.(type) {
 	case model.Vector:
 		if n != 1 {
 			return nil, errors.New("the answer to a range query is a vector: is this a server of Prometheus' HTTP API?")
 		}
-		for _, x := range result {
-			switch {
-			case x == nil:
-				return nil, errNull
-			case x.Histogram != nil:
-				return nil, errHistogram
-			}
-			answer = append(answer, Row{Labels: labelMap(x.Metric), Values: []float64{float64(x.Value)}})
-		}
-		return answer, nil
+		return ofVector(result)
 	case model.Matrix:
-		if n == 1 {
-			break
+		if n > 1 {
+			return ofMatrix(result, start, n, step)
 		}
-		for _, x := range result {
-			switch {
-			case x == nil:
-				return nil, errNull
-			case len(x.Histograms) > 0:
-				return nil, errHistogram
-			}
-			row := Row{Labels: labelMap(x.Metric), Values: unknown(n)}
-			for _, p := range x.Values {
-				if i := int64(p.Timestamp.Time().Sub(start)+step/2) / int64(step); i >= 0 && i < int64(n) {
-					row.Values[i] = float64(p.Value)
-				}
-			}
-			answer = append(answer, row)
-		}
-		return answer, nil
 	case nil:
 		return nil, errors.New("the answer holds no result: is this a server of Prometheus' HTTP API?")
 	}
 	return nil, fmt.Errorf("the answer is a %s; want an instant vector", result.Type())
+}
+
+func ofVector(vector model.Vector) (answer Matrix, err error) {
+	for _, x := range vector {
+		switch {
+		case x == nil:
+			return nil, errNull
+		case x.Histogram != nil:
+			return nil, errHistogram
+		}
+		answer = append(answer, Row{Labels: labelMap(x.Metric), Values: []float64{float64(x.Value)}})
+	}
+	return answer, nil
+}
+
+// ofMatrix lays the values out by step, whatever the server rounded.
+func ofMatrix(matrix model.Matrix, start time.Time, n int, step time.Duration) (answer Matrix, err error) {
+	for _, x := range matrix {
+		switch {
+		case x == nil:
+			return nil, errNull
+		case len(x.Histograms) > 0:
+			return nil, errHistogram
+		}
+		row := Row{Labels: labelMap(x.Metric), Values: unknown(n)}
+		for _, p := range x.Values {
+			if i := int64(p.Timestamp.Time().Sub(start)+step/2) / int64(step); i >= 0 && i < int64(n) {
+				row.Values[i] = float64(p.Value)
+			}
+		}
+		answer = append(answer, row)
+	}
+	return answer, nil
 }
 
 var errNull = errors.New("the answer has a series that is null")

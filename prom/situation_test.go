@@ -20,22 +20,7 @@ var dawn = time.Date(2026, 3, 1, 6, 0, 0, 0, time.UTC)
 // without the series.
 func situation(t testing.TB, notation string) *Dump {
 	t.Helper()
-	m := newMemory()
-	for _, line := range strings.Split(strings.TrimSpace(notation), "\n") {
-		l, values := describeSeries(t, line)
-		s := m.open(l)
-		for i, v := range values {
-			if v.Omitted {
-				continue
-			}
-			at := dawn.Add(time.Duration(i) * 10 * time.Second)
-			if err := m.add(s, at.UnixMilli(), v.Value); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	m.seal()
-	return newDump(m, m.first, m.last, m.interval, m.slowest, func() error { return nil })
+	return situationFrom(t, dawn, 10*time.Second, notation)
 }
 
 func describeSeries(t testing.TB, line string) (labels.Labels, []parser.SequenceValue) {

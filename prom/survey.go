@@ -3,7 +3,6 @@ package prom
 import (
 	"context"
 	"math"
-	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb"
@@ -36,7 +35,7 @@ func (b *blocks) survey(ctx context.Context, block *tsdb.Block) error {
 	stride := int(block.Meta().Stats.NumSeries)/someSeries + 1
 	var builder labels.ScratchBuilder
 	var metas []chunks.Meta
-	var all, own []int64
+	var all [][]int64
 	for i := 0; postings.Next(); i++ {
 		if err := ir.Series(postings.At(), &builder, &metas); err != nil {
 			return err
@@ -49,17 +48,11 @@ func (b *blocks) survey(ctx context.Context, block *tsdb.Block) error {
 			if err != nil {
 				return err
 			}
-			all = append(all, gaps...)
-			own = append(own, median(gaps))
+			all = append(all, gaps)
 		}
 	}
-	usual := median(all)
-	longest := usual
-	for _, interval := range own {
-		longest = max(longest, interval)
-	}
-	b.interval = max(b.interval, time.Duration(usual)*time.Millisecond)
-	b.slowest = max(b.slowest, time.Duration(longest)*time.Millisecond)
+	usual, slowest := intervals(all)
+	b.interval, b.slowest = max(b.interval, usual), max(b.slowest, slowest)
 	return postings.Err()
 }
 

@@ -19,7 +19,10 @@ import (
 func situationFrom(t testing.TB, begin time.Time, scrape time.Duration, notation string) *Dump {
 	t.Helper()
 	m := newMemory()
-	for _, line := range strings.Split(strings.TrimSpace(notation), "\n") {
+	for _, line := range strings.Split(notation, "\n") {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
 		l, values := describeSeries(t, line)
 		s := m.open(l)
 		for i, v := range values {
@@ -31,11 +34,13 @@ func situationFrom(t testing.TB, begin time.Time, scrape time.Duration, notation
 			}
 		}
 	}
-	m.seal()
+	if err := m.seal(); err != nil {
+		t.Fatal(err)
+	}
 	return newDump(m, m.first, m.last, m.interval, m.slowest, func() error { return nil })
 }
 
-// column returns what a series of an endpoint was at each time, in seconds
+// valuesOf returns what a series of an endpoint was at each time, in seconds
 // after dawn; windows without the endpoint are absent.
 func valuesOf(windows []mesh.Window, endpoint, series string) map[int]float64 {
 	values := map[int]float64{}

@@ -40,15 +40,29 @@ func serve(t testing.TB, ready, program string, args func(address string) []stri
 		run.Process.Signal(syscall.SIGCONT) // a test may have stopped it
 		run.Wait()                          // says "signal: terminated" or exit status 0
 	})
-	until(t, program+" ready", func() bool {
-		r, err := http.Get("http://" + address + ready)
-		if err != nil {
-			return false
-		}
-		r.Body.Close()
-		return r.StatusCode == http.StatusOK
-	})
+	until(t, program+" ready", func() bool { return answers("http://" + address + ready) })
 	return "http://" + address, run.Process
+}
+
+func answers(url string) bool {
+	r, err := http.Get(url)
+	if err != nil {
+		return false
+	}
+	r.Body.Close()
+	return r.StatusCode == http.StatusOK
+}
+
+// serveVictoria runs an empty VictoriaMetrics that keeps whatever time it is
+// given, and does not hold back what is new.
+func serveVictoria(t testing.TB, flags ...string) (url string) {
+	t.Helper()
+	kept := t.TempDir()
+	url, _ = serve(t, "/health", "victoria-metrics", func(address string) []string {
+		return append([]string{"-httpListenAddr=" + address, "-storageDataPath=" + kept, "-retentionPeriod=100y",
+			"-search.latencyOffset=0s", "-memory.allowedBytes=128MB", "-loggerLevel=ERROR"}, flags...)
+	})
+	return url
 }
 
 // serveBlocks runs a Prometheus on a folder of blocks. It may scrape itself.

@@ -69,7 +69,9 @@ func (w *wire) Do(ctx context.Context, req *http.Request) (*http.Response, []byt
 			}
 			return response, body, err
 		}
-		if !w.wait(ctx, max(w.jittered(pause), retryAfter(response))) {
+		select {
+		case <-time.After(max(w.jittered(pause), retryAfter(response))):
+		case <-ctx.Done():
 			return nil, nil, errors.Join(ctx.Err(), err)
 		}
 		pause = min(2*pause, w.limits.Longest)
@@ -170,18 +172,6 @@ func (w *wire) jittered(d time.Duration) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return d/2 + time.Duration(w.jitter.Float64()*float64(d/2))
-}
-
-// wait reports whether d passed before ctx ended.
-func (w *wire) wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // unpacking asks for compressed answers, which prometheus/common's client does

@@ -121,7 +121,7 @@ func TestLongRangeThroughFaults(t *testing.T) {
 	t.Parallel()
 	address, scrapes := target(t)
 	p := startPrometheus(t, address)
-	p.eventually("scraped", func() bool { return scrapes.Load() > 10 })
+	until(t, "scraped", func() bool { return scrapes.Load() > 10 })
 	f, proxied := startFlaky(t, p.url, unavailable, tooMany, reset, hang, cutShort)
 	l := patience()
 	l.Points, l.Parallel = 500, 3
@@ -165,7 +165,7 @@ func TestHeavyRangeIsHalved(t *testing.T) {
 	t.Parallel()
 	address, scrapes := target(t)
 	p := startPrometheus(t, address, "--query.max-samples=100")
-	p.eventually("scraped", func() bool { return scrapes.Load() > 30 })
+	until(t, "scraped", func() bool { return scrapes.Load() > 30 })
 	f, proxied := startFlaky(t, p.url)
 	s := connectTo(t, proxied, patience())
 	start, n := time.Now().Add(-2*time.Hour).Truncate(time.Second), 1001

@@ -33,7 +33,7 @@ func Collect(ctx context.Context, rec *datasets.Recording, t mesh.Timing, cfg Co
 		set.Columns = pair.Frame.Names
 		history.Moments = append(history.Moments, momentOf(&pair))
 	}
-	sum, err := rec.Digest()
+	sum, err := rec.Digest(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}

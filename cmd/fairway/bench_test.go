@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 )
@@ -11,12 +10,7 @@ import (
 // TestBenchRead runs the benchmark on minutes of metrics: what it prints can
 // be read, and nothing is left behind. How fast it was does not matter.
 func TestBenchRead(t *testing.T) {
-	if _, err := exec.LookPath("promtool"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("promtool is not installed: apt-get install prometheus")
-		}
-		t.Skip("promtool is not installed")
-	}
+	tool(t, "promtool")
 	dir := t.TempDir()
 	out, log, err := call(t, "bench", "read", "--scale", "0.001", "--dir", dir)
 	if err != nil {

@@ -12,24 +12,29 @@ import (
 	"github.com/fairway-mesh/fairway/train"
 )
 
-// bundled is the recording that the repository ships.
-const bundled = "datasets/recordings/lab-1"
+// bundled are the recordings that the repository ships: to learn from, to
+// choose by, and to be judged by.
+var bundled = []string{"datasets/recordings/lab-train", "datasets/recordings/lab-validation", "datasets/recordings/lab-test"}
 
-// TestReadmeShowsTheReplay trains on the bundled recording and replays its
-// held-back part, as the demo does, and holds the README to what comes out.
+// TestReadmeShowsTheReplay trains on the bundled recordings and replays the
+// one for test, as the demo does, and holds the README to what comes out.
 func TestReadmeShowsTheReplay(t *testing.T) {
-	path, ctx := filepath.Join("..", "..", filepath.FromSlash(bundled)), context.Background()
+	ctx := context.Background()
+	var paths []string
+	for _, path := range bundled {
+		paths = append(paths, filepath.Join("..", "..", filepath.FromSlash(path)))
+	}
 	file := filepath.Join(t.TempDir(), "demo.model")
-	_, _, err := fit(ctx, io.Discard, trainOptions{recordings: []string{path}, out: file, horizon: demoHorizon, config: train.DefaultConfig()})
+	_, _, err := fit(ctx, io.Discard, trainOptions{recordings: paths, out: file, horizon: demoHorizon, config: train.DefaultConfig()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, recording, err := openFor(ctx, file, path, "")
+	m, recording, err := openFor(ctx, file, paths[len(paths)-1], "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer recording.Close()
-	table, err := judge(ctx, recording, m, replayOptions{recording: bundled, policies: defaultPolicies, seed: 1})
+	table, err := judge(ctx, recording, m, replayOptions{recording: bundled[len(bundled)-1], policies: defaultPolicies, seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

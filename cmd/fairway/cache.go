@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/datasets/sheet"
 )
 
 // cacheOff is the value of --cache that keeps no windows.
@@ -30,7 +31,7 @@ func openCache(stderr io.Writer, directory string) *datasets.Cache {
 		return nil
 	}
 	return &datasets.Cache{
-		Directory: directory, Limit: datasets.DefaultCacheLimit, Now: time.Now,
+		Directory: directory, Limit: datasets.DefaultCacheLimit, Now: time.Now, Encode: sheet.Encode, Decode: sheet.Decode,
 		Tell: func(text string) { fmt.Fprintln(stderr, "fairway:", text) },
 	}
 }

@@ -6,16 +6,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/fairway-mesh/fairway/prom/generated"
 )
 
-// TestMain keeps the tests out of the user's own cache, and is the program
-// itself for the benchmark, which starts it.
+// TestMain keeps the tests out of the user's own cache. Called with a command
+// and not with the flags of a test, it is the program itself: the benchmark
+// starts it, and tests that need one to kill.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "bench" {
+	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
 		main()
 	}
 	dir, err := os.MkdirTemp("", "fairway-cache-")

@@ -80,7 +80,7 @@ func inspect(ctx context.Context, out io.Writer, path, schema, rulesFile string)
 	if err != nil {
 		return err
 	}
-	writeSeries(out, recording.Schema, missing, seen)
+	writeSeries(out, recording.Schema, missing, fitOf(recording.Schema, recognised).Blind, seen)
 	writeMissing(out, recording.Schema, inVain(recording.Schema, recognised, seen.values))
 	writeServices(out, recording.Schema.Level, seen)
 	return compareRules(out, rulesFile, seen)

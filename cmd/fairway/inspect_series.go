@@ -12,11 +12,11 @@ import (
 )
 
 // writeSeries lists what the schema asks for and how much of it there is.
-func writeSeries(out io.Writer, schema *mesh.Schema, missing []prom.Missing, s *seen) {
+func writeSeries(out io.Writer, schema *mesh.Schema, missing []prom.Missing, blind map[string]string, s *seen) {
 	fmt.Fprintln(out, "\nseries")
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for j, series := range schema.Series {
-		fmt.Fprintf(t, "  %s\t%s\t%d values%s\n", series.Name, series.Unit, s.values[j], remark(series.Name, s.values[j], missing))
+		fmt.Fprintf(t, "  %s\t%s\t%d values%s\n", series.Name, series.Unit, s.values[j], remark(&series, s.values[j], missing, blind[series.Name]))
 	}
 	t.Flush()
 }
@@ -24,21 +24,25 @@ func writeSeries(out io.Writer, schema *mesh.Schema, missing []prom.Missing, s *
 // inVain are the series that the schema asks for and nothing was found of: no
 // value, or, where nobody looked for values (nil), no labels.
 func inVain(schema *mesh.Schema, r *prom.Recognition, values []int) []mesh.Lack {
-	i := slices.IndexFunc(r.Fits, func(f *prom.Fit) bool { return f.Schema.Name == schema.Name })
+	fit := fitOf(schema, r)
 	var absent []mesh.Lack
 	for j, series := range schema.Series {
 		told := false
-		for _, s := range r.Fits[i].Services {
+		for _, s := range fit.Services {
 			told = told || s.Series[series.Name] > 0
 		}
 		if values != nil && values[j] > 0 || values == nil && told {
 			continue
 		}
-		why := r.Fits[i].Blind[series.Name]
-		for _, m := range r.Fits[i].Missing {
+		why := fit.Blind[series.Name]
+		var lacking []string
+		for _, m := range fit.Missing {
 			if m.Series == series.Name {
-				why = "there is no " + m.Metric
+				lacking = append(lacking, m.Metric)
 			}
+		}
+		if len(lacking) > 0 {
+			why = "there is no " + strings.Join(lacking, ", no ")
 		}
 		if why == "" {
 			why = "its metrics exist, but never have a value"
@@ -76,11 +80,17 @@ func writeMissing(out io.Writer, schema *mesh.Schema, absent []mesh.Lack) {
 	}
 }
 
-// remark says why a series may have fewer values than it could.
-func remark(series string, values int, missing []prom.Missing) string {
+// fitOf is what was found of a schema that was tried.
+func fitOf(schema *mesh.Schema, r *prom.Recognition) *prom.Fit {
+	return r.Fits[slices.IndexFunc(r.Fits, func(f *prom.Fit) bool { return f.Schema.Name == schema.Name })]
+}
+
+// remark says why a series may have fewer values than it could; blind is why no
+// endpoint has it, where that is known.
+func remark(series *mesh.Series, values int, missing []prom.Missing, blind string) string {
 	text := ""
 	for _, m := range missing {
-		if m.Series != series {
+		if m.Series != series.Name {
 			continue
 		}
 		text += "; no metric " + m.Metric
@@ -88,8 +98,13 @@ func remark(series string, values int, missing []prom.Missing) string {
 			text += ", but " + strings.Join(m.Suggestions, ", ")
 		}
 	}
-	if text == "" && values == 0 {
+	switch {
+	case text == "" && values == 0 && blind != "":
+		return "; " + blind
+	case text == "" && values == 0 && strings.Contains(series.Query, "rate("):
 		return "; its metrics exist, its query finds nothing: a rate needs two scrapes within the schema's range"
+	case text == "" && values == 0:
+		return "; its metrics exist, but never have a value"
 	}
 	return text
 }

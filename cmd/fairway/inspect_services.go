@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -132,11 +133,4 @@ func oneLine(name string) string {
 	return strings.NewReplacer("\n", `\n`, "\r", `\r`, "\t", `\t`, "\v", `\v`, "\f", `\f`).Replace(name)
 }
 
-func (s *seen) names() []string {
-	var names []string
-	for name := range s.services {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func (s *seen) names() []string { return slices.Sorted(maps.Keys(s.services)) }

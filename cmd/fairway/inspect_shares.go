@@ -100,7 +100,7 @@ func (s *shares) verdict(endpoints int) string {
 		return "no choice: one endpoint"
 	}
 	if s.windows < leastWindows {
-		return "too few requests to tell shares"
+		return "too few windows with requests to tell shares"
 	}
 	for _, p := range s.endpoints {
 		if p.varied() {

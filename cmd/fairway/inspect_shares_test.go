@@ -49,10 +49,10 @@ func TestVerdictOfShares(t *testing.T) {
 			t.Errorf("%s: wrong %d times of %d", what, n, seeds)
 		}
 	}
-	if got := drawn(1, 3, 1000, func(int) float64 { return 0.5 }).verdict(2); got != "too few requests to tell shares" {
+	if got := drawn(1, 3, 1000, func(int) float64 { return 0.5 }).verdict(2); got != "too few windows with requests to tell shares" {
 		t.Errorf("three windows: %s", got)
 	}
-	if got := drawn(1, 200, 1, func(int) float64 { return 0.5 }).verdict(2); got != "too few requests to tell shares" {
+	if got := drawn(1, 200, 1, func(int) float64 { return 0.5 }).verdict(2); got != "too few windows with requests to tell shares" {
 		t.Errorf("a request now and then: %s", got)
 	}
 	if got := newShares().verdict(1); got != "no choice: one endpoint" {

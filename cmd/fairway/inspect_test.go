@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/prom"
 )
 
 // shopRecording is a recording of shop with a request log.
@@ -63,5 +66,20 @@ func TestInspectSaysWhyThereIsNothing(t *testing.T) {
 	}
 	if out := mustCall(t, "inspect", shop(t, 10*time.Minute), "--schema", schema); !strings.Contains(out, "0 values; its metrics exist, its query finds nothing") {
 		t.Errorf("inspect writes\n%s\nwant why there are no values", out)
+	}
+}
+
+// A series without a value is explained by what its query does.
+func TestRemarks(t *testing.T) {
+	gauge := &mesh.Series{Name: mesh.Utilization, Query: "sessions / limit"}
+	for want, got := range map[string]string{
+		"": remark(gauge, 1, nil, ""),
+		"; its metrics exist, but never have a value": remark(gauge, 0, nil, ""),
+		"; there is no b{c=\"d\"}":                    remark(gauge, 0, nil, `there is no b{c="d"}`),
+		"; no metric limit":                           remark(gauge, 0, []prom.Missing{{Series: mesh.Utilization, Metric: "limit"}}, "x"),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

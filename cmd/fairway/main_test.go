@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -31,6 +32,19 @@ func mustCall(t *testing.T, args ...string) string {
 		t.Fatalf("fairway %s: %v\n%s", strings.Join(args, " "), err, log)
 	}
 	return out
+}
+
+// tool finds one of the real programs that the tests use.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skipf("no %s on this machine", name)
+	}
+	return path
 }
 
 // shared is a file of the development data. Without it the test is skipped,

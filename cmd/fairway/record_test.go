@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
 	"math"
@@ -27,15 +26,6 @@ import (
 
 	"github.com/fairway-mesh/fairway/datasets"
 )
-
-// TestProgram is no test: run by itself, it is the program, so that a test has
-// one that it can kill.
-func TestProgram(*testing.T) {
-	if os.Getenv("FAIRWAY_TEST_PROGRAM") == "1" {
-		os.Args = append([]string{"fairway"}, flag.Args()...)
-		main()
-	}
-}
 
 const recordedSchema = `name: shop
 labels: {service: app, endpoint: pod, subset: version}
@@ -68,16 +58,7 @@ func eventually(t *testing.T, what string, yes func() bool) {
 // realPrometheus scrapes a page of counters and awkward numbers every 200 ms.
 func realPrometheus(t *testing.T) (address string) {
 	t.Helper()
-	binary, err := exec.LookPath("prometheus")
-	if err == nil {
-		_, err = exec.LookPath("promtool")
-	}
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("no prometheus, or no promtool, on this machine")
-	}
+	binary := tool(t, "prometheus")
 	var scrapes atomic.Int64
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		n := scrapes.Add(1)
@@ -114,8 +95,7 @@ func program(t *testing.T, log *bytes.Buffer, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self, append([]string{"-test.run=^TestProgram$", "--"}, args...)...)
-	cmd.Env = append(os.Environ(), "FAIRWAY_TEST_PROGRAM=1")
+	cmd := exec.Command(self, args...)
 	cmd.Stderr = log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
@@ -208,7 +188,7 @@ func recorded(t *testing.T, dir string) samples {
 		if err := os.Mkdir(filepath.Join(alone, "wal"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		out, err := exec.Command("promtool", "tsdb", "dump", alone).Output()
+		out, err := exec.Command(tool(t, "promtool"), "tsdb", "dump", alone).Output()
 		if err != nil {
 			t.Fatalf("%s: %v", block, err)
 		}

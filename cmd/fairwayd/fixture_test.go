@@ -88,7 +88,7 @@ func learned(t testing.TB, path string, held time.Time) model.Provenance {
 		t.Fatal(err)
 	}
 	defer rec.Close()
-	sum, err := rec.Digest()
+	sum, err := rec.Digest(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

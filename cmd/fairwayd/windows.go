@@ -69,21 +69,11 @@ func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) 
 		return nil, fmt.Errorf("--prometheus: %w", err)
 	}
 	server := prom.Narrow(connected)
-	if schema == nil && connection.Schema != "" {
-		if schema, err = prom.LoadSchema(connection.Schema); err != nil {
-			return nil, fmt.Errorf("--prometheus: %w", err)
-		}
-	}
 	also := ""
 	if schema == nil {
-		ctx, cancel := context.WithTimeout(ctx, detecting)
-		defer cancel()
-		now := time.Now()
-		var recognised *prom.Recognition
-		if schema, recognised, err = prom.Detect(ctx, server, now, now); err != nil {
-			return nil, fmt.Errorf("--prometheus: %w (or name the schema with --schema)", err)
+		if schema, also, err = schemaOf(ctx, connection, server); err != nil {
+			return nil, fmt.Errorf("--prometheus: %w", err)
 		}
-		also = recognised.Others(schema.Name)
 	}
 	timing := mesh.Timing{Step: schema.Step, Range: schema.Range}
 	if m != nil {
@@ -98,6 +88,23 @@ func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) 
 			return prom.Poll(ctx, server, schema, timing, ticks(ctx, timing.Step))
 		},
 	}, nil
+}
+
+// schemaOf is the schema that the source file names, or whichever fits what the
+// server holds now; also are those that fit too.
+func schemaOf(ctx context.Context, c *prom.Connection, server prom.Source) (schema *mesh.Schema, also string, err error) {
+	if c.Schema != "" {
+		schema, err = prom.LoadSchema(c.Schema)
+		return schema, "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, detecting)
+	defer cancel()
+	now := time.Now()
+	schema, recognised, err := prom.Detect(ctx, server, now, now)
+	if err != nil {
+		return nil, "", fmt.Errorf("%w (or name the schema with --schema)", err)
+	}
+	return schema, recognised.Others(schema.Name), nil
 }
 
 // ticks gives the time at once and then at each step, until ctx ends. Steps
@@ -147,7 +154,7 @@ func replay(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema
 		s.timing = m.Timing
 	}
 	if o.from == "held-back" {
-		if s.from, err = heldBack(rec, m); err != nil {
+		if s.from, err = heldBack(ctx, rec, m); err != nil {
 			return nil, errors.Join(err, rec.Close())
 		}
 	}
@@ -159,8 +166,8 @@ func replay(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema
 
 // heldBack is when the part of the recording begins that the model was not
 // trained on: all of a recording that its training did not have.
-func heldBack(rec *datasets.Recording, m *model.Model) (time.Time, error) {
-	sum, err := rec.Digest()
+func heldBack(ctx context.Context, rec *datasets.Recording, m *model.Model) (time.Time, error) {
+	sum, err := rec.Digest(ctx)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("--from held-back: %w", err)
 	}

@@ -30,7 +30,7 @@ const perService = 10
 // bounds are the upper bounds of the latency buckets, in seconds; +Inf follows.
 var bounds = []string{"0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10"}
 
-// bound and the last one, without a bound, as numbers.
+// boundValues are the bounds as numbers, and what stands for the last bucket.
 var boundValues = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, math.Inf(1)}
 
 // codes are the classes by which HAProxy counts responses.

@@ -34,15 +34,21 @@ func (s *Set) Identify(w *mesh.Window) {
 		return
 	}
 	service := s.Service(w.Service).Service
-	names := make([]string, len(w.Endpoints))
-	renamed := false
+	var names []string // made where one differs: mostly none does
 	for i, e := range w.Endpoints {
-		names[i] = e.Name
-		if known := service.Endpoint(e); known != nil && known.Name != e.Name {
-			names[i], renamed = known.Name, true
+		known := service.Endpoint(e)
+		if known == nil || known.Name == e.Name {
+			continue
 		}
+		if names == nil {
+			names = make([]string, len(w.Endpoints))
+			for j := range names {
+				names[j] = w.Endpoints[j].Name
+			}
+		}
+		names[i] = known.Name
 	}
-	if renamed {
+	if names != nil {
 		rename(w, names)
 	}
 }
@@ -57,8 +63,13 @@ func rename(w *mesh.Window, names []string) {
 		if c := strings.Compare(names[a], names[b]); c != 0 {
 			return c
 		}
-		// The one that had the name already comes first.
-		return btoi(w.Endpoints[b].Name == names[b]) - btoi(w.Endpoints[a].Name == names[a])
+		switch { // the one that had the name already comes first
+		case w.Endpoints[a].Name == names[a]:
+			return -1
+		case w.Endpoints[b].Name == names[b]:
+			return 1
+		}
+		return 0
 	})
 	old := *w
 	w.Endpoints, w.Values, w.Requests = nil, nil, nil
@@ -99,11 +110,4 @@ func merge(w *mesh.Window, e *mesh.Endpoint, row []float64, requests float64) {
 			*field[0] = *field[1]
 		}
 	}
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -1,4 +1,6 @@
-package datasets
+// Package sheet writes slices of windows as Parquet. It stands apart so that
+// only who keeps windows links Parquet, and the daemon does not.
+package sheet
 
 import (
 	"bytes"
@@ -64,8 +66,8 @@ func newSheet(schema *mesh.Schema) sheet {
 // rowsAtOnce bounds the rows that are turned into values at a time.
 const rowsAtOnce = 512
 
-// encodeSlice writes a slice as a Parquet file. Every float keeps its bits.
-func encodeSlice(s prom.Slice, schema *mesh.Schema) ([]byte, error) {
+// Encode writes a slice as a Parquet file. Every float keeps its bits.
+func Encode(s prom.Slice, schema *mesh.Schema) ([]byte, error) {
 	sheet := newSheet(schema)
 	var content bytes.Buffer
 	w := parquet.NewWriter(&content, sheet.schema, parquet.Compression(&parquet.Zstd), parquet.DataPageStatistics(false))
@@ -115,8 +117,8 @@ func (s sheet) row(w *mesh.Window, endpoint int) parquet.Row {
 	return row
 }
 
-// decodeSlice reads what encodeSlice wrote.
-func decodeSlice(content []byte, schema *mesh.Schema) (prom.Slice, error) {
+// Decode reads what Encode wrote.
+func Decode(content []byte, schema *mesh.Schema) (prom.Slice, error) {
 	file, err := parquet.OpenFile(bytes.NewReader(content), int64(len(content)))
 	if err != nil {
 		return prom.Slice{}, err
