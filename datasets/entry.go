@@ -86,7 +86,7 @@ func (e *entry) find(start time.Time) (prom.Slice, bool) {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // another process made room
 		}
-		e.cache.tell("bad file", fmt.Errorf("%w; the windows are asked for anew", err))
+		e.cache.tell("bad file", err)
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			e.cache.tell("directory", err)
 		}

@@ -194,7 +194,7 @@ func (g *growing) take(ctx context.Context, raw *prom.Raw, p piece, services []s
 			p.block, err = g.publish(path, p)
 		}
 		if err != nil {
-			return nil, errors.Join(err, g.tidy())
+			return nil, errors.Join(fmt.Errorf("%s: write a block: %w", g.dir, err), g.tidy())
 		}
 		g.blocks = append(g.blocks, p)
 	}

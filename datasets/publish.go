@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,7 +25,7 @@ func (g *growing) merge(ctx context.Context, shard time.Duration) error {
 			continue
 		}
 		if err := g.mergeOne(ctx, first, next); err != nil {
-			return errors.Join(err, g.tidy())
+			return errors.Join(fmt.Errorf("%s: merge blocks: %w", g.dir, err), g.tidy())
 		}
 	}
 	return nil

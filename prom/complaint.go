@@ -60,10 +60,11 @@ func Temporary(err error) bool {
 	return slices.ContainsFunc([]error{errPartial, errIncomplete, io.ErrUnexpectedEOF, context.DeadlineExceeded, syscall.ECONNRESET}, func(x error) bool { return errors.Is(err, x) })
 }
 
-// heavy reports whether the server says that less at once would do.
+// heavy reports whether less at once would do: the server says so, or its
+// answer does not fit.
 func heavy(err error) bool {
 	var answered *v1.Error
-	return errors.As(err, &answered) && (answered.Type == v1.ErrTimeout || heavyText.MatchString(answered.Msg+answered.Detail))
+	return errors.Is(err, errLong) || errors.As(err, &answered) && (answered.Type == v1.ErrTimeout || heavyText.MatchString(answered.Msg+answered.Detail))
 }
 
 // explain adds what the server itself said, which the error leaves out, and

@@ -137,7 +137,7 @@ func temporary(err error) bool {
 	var remote *net.OpError // Op "remote error": the server's TLS refuses
 	var file *fs.PathError
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, http.ErrSchemeMismatch),
+	case errors.Is(err, context.Canceled), errors.Is(err, errLong), errors.Is(err, http.ErrSchemeMismatch),
 		errors.As(err, &certificate), errors.As(err, &record), errors.As(err, &file),
 		errors.As(err, &remote) && remote.Op == "remote error":
 		return false
@@ -182,8 +182,12 @@ func (z unpacking) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.Header.Set("Accept-Encoding", "gzip")
 	response, err := z.RoundTripper.RoundTrip(req)
-	if err != nil || response.Header.Get("Content-Encoding") != "gzip" {
+	if err != nil {
 		return response, err
+	}
+	if response.Header.Get("Content-Encoding") != "gzip" {
+		response.Body = bounded{response.Body, response.Body, new(int64)}
+		return response, nil
 	}
 	unpacked, err := gzip.NewReader(response.Body)
 	if err != nil {
@@ -193,7 +197,7 @@ func (z unpacking) RoundTrip(req *http.Request) (*http.Response, error) {
 	response.Header.Del("Content-Encoding")
 	response.Header.Del("Content-Length")
 	response.ContentLength = -1
-	response.Body = unpackedBody{unpacked, response.Body}
+	response.Body = bounded{unpacked, response.Body, new(int64)}
 	return response, nil
 }
 
@@ -203,7 +207,23 @@ func (z unpacking) CloseIdleConnections() {
 	}
 }
 
-type unpackedBody struct {
+// longestAnswer bounds how much of an answer is held in memory, in bytes: some
+// six million samples.
+const longestAnswer = 256 << 20
+
+var errLong = fmt.Errorf("the answer is longer than %d MiB", longestAnswer>>20)
+
+// bounded is the body of an answer, of which no more is read than fits.
+type bounded struct {
 	io.Reader
 	io.Closer
+	read *int64
+}
+
+func (b bounded) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if *b.read += int64(n); *b.read > longestAnswer {
+		return 0, errLong
+	}
+	return n, err
 }

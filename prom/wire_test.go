@@ -2,6 +2,7 @@ package prom
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -455,6 +456,37 @@ func TestNowIsATime(t *testing.T) {
 		now, err := connectTo(t, server.URL, patience()).Now(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "what time it is") {
 			t.Errorf("%s is %s, error %v", value, now, err)
+		}
+		server.Close()
+	}
+}
+
+// An answer that does not fit is not held in memory, plain or packed: less is
+// asked for at once.
+func TestLongAnswers(t *testing.T) {
+	spaces := bytes.Repeat([]byte{' '}, 1<<20)
+	for _, packed := range []bool{false, true} {
+		asked := 0
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			asked++
+			into := io.Writer(w)
+			if packed {
+				w.Header().Set("Content-Encoding", "gzip")
+				z := gzip.NewWriter(w)
+				defer z.Close()
+				into = z
+			}
+			for n := 0; asked == 1 && n <= longestAnswer/len(spaces); n++ {
+				if _, err := into.Write(spaces); err != nil {
+					return
+				}
+			}
+			io.WriteString(into, `{"status":"success","data":{"resultType":"matrix","result":[]}}`)
+		}))
+		l := patience()
+		l.Parallel = 1
+		if _, err := connectTo(t, server.URL, l).Pull(t.Context(), []string{"up"}, dawn, dawn.Add(time.Minute)); err != nil || asked != 3 {
+			t.Errorf("packed %t: asked %d times, error %v; want the whole and two halves", packed, asked, err)
 		}
 		server.Close()
 	}
