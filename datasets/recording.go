@@ -178,8 +178,7 @@ const DefaultHorizon = time.Minute
 // Timing fills in what was not asked for (0): the schema's step and range,
 // never below the scrape interval, and a horizon of a minute or three steps,
 // whichever is longer. The delay is one scrape: that late a sample can be.
-// A range that cannot hold the two scrapes of which a rate is made becomes
-// four scrapes long: Prometheus scrapes every minute unless told otherwise.
+// The range is as RangeFor has it.
 func (r *Recording) Timing(step, horizon time.Duration) mesh.Timing {
 	t := mesh.Timing{Step: step, Range: r.Schema.Range, Delay: r.Manifest.ScrapeInterval(), Horizon: horizon}
 	if t.Step == 0 {
@@ -189,13 +188,21 @@ func (r *Recording) Timing(step, horizon time.Duration) mesh.Timing {
 	if t.Range == 0 {
 		t.Range = max(t.Step, 4*t.Delay)
 	}
-	if t.Range < 2*t.Delay-t.Delay/10 && prom.OfRates(r.Schema) {
-		t.Range = 4 * t.Delay
-	}
+	t.Range = RangeFor(r.Schema, t.Range, t.Delay)
 	if t.Horizon == 0 {
 		t.Horizon = max(DefaultHorizon, 3*t.Step)
 	}
 	return t
+}
+
+// RangeFor returns the range, unless it cannot hold the two scrapes of which a
+// rate is made: then four scrapes. Prometheus scrapes every minute unless told
+// otherwise.
+func RangeFor(s *mesh.Schema, span, scrape time.Duration) time.Duration {
+	if span < 2*scrape-scrape/10 && prom.OfRates(s) {
+		return 4 * scrape
+	}
+	return span
 }
 
 // Windows walks the whole recording: one window per service and step.

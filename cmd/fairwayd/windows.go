@@ -78,6 +78,8 @@ func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) 
 	timing := mesh.Timing{Step: schema.Step, Range: schema.Range}
 	if m != nil {
 		timing = m.Timing
+	} else {
+		timing.Range = datasets.RangeFor(schema, timing.Range, scrapeInterval(ctx, connected, schema))
 	}
 	if timing.Step <= 0 || timing.Range <= 0 {
 		return nil, fmt.Errorf("schema %s has no step or no range; add both to its file", schema.Name)
@@ -88,6 +90,24 @@ func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) 
 			return prom.Poll(ctx, server, schema, timing, ticks(ctx, timing.Step))
 		},
 	}, nil
+}
+
+// scrapeInterval is the server's, as far as it tells now: 0 when it does not.
+// Only a range that is too short for it has to know.
+func scrapeInterval(ctx context.Context, server intervals, schema *mesh.Schema) time.Duration {
+	ctx, cancel := context.WithTimeout(ctx, detecting)
+	defer cancel()
+	now := time.Now()
+	usual, _, err := server.Intervals(ctx, schema, now.Add(-20*time.Minute), now)
+	if err != nil {
+		return 0
+	}
+	return usual.Round(time.Second)
+}
+
+// intervals is what a prom.Server measures.
+type intervals interface {
+	Intervals(ctx context.Context, s *mesh.Schema, start, end time.Time) (usual, slowest time.Duration, err error)
 }
 
 // schemaOf is the schema that the source file names, or whichever fits what the
