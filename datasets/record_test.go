@@ -462,13 +462,15 @@ func TestRecordDetectsInTheSpan(t *testing.T) {
 			fmt.Fprint(w, `{"status":"success","data":{"resultType":"vector","result":[]}}`)
 		}
 	}))
-	defer server.Close()
+	t.Cleanup(server.Close)
 	cfg := scriptedConfig(t, s)
 	cfg.Connection.Address, cfg.Schema = server.URL, ""
 	cfg.Connection.Since, cfg.Connection.Start, cfg.Connection.End = 0, noon.Add(-3*time.Hour), noon.Add(-2*time.Hour)
 	if _, err := Record(t.Context(), cfg); err == nil {
 		t.Error("a schema was found where nothing is")
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if asked == 0 || len(outside) > 0 {
 		t.Errorf("%d questions, of which outside of the span: %q", asked, outside)
 	}
