@@ -163,6 +163,6 @@ func writeLevel(out io.Writer, schema *mesh.Schema) {
 	case mesh.WorkloadLevel:
 		fmt.Fprintln(out, "level      workloads: an endpoint is all pods of a deployment together")
 	case mesh.ServiceLevel:
-		fmt.Fprintln(out, "level      services: no endpoint is named, so there is nothing to choose among, and nothing to train on")
+		fmt.Fprintln(out, "level      services: no endpoint is named, so there is nothing to choose among")
 	}
 }
