@@ -8,7 +8,6 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -58,7 +57,6 @@ func eventually(t *testing.T, what string, yes func() bool) {
 // realPrometheus scrapes a page of counters and awkward numbers every 200 ms.
 func realPrometheus(t *testing.T) (address string) {
 	t.Helper()
-	binary := tool(t, "prometheus")
 	var scrapes atomic.Int64
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		n := scrapes.Add(1)
@@ -66,26 +64,14 @@ func realPrometheus(t *testing.T) (address string) {
 		fmt.Fprintf(w, "memory_bytes{kind=\"odd\"} %g\nmemory_bytes{kind=\"none\"} NaN\nmemory_bytes{kind=\"all\"} +Inf\nmemory_bytes{kind=\"zero\"} -0\n", math.Sin(float64(n))/3)
 	}))
 	t.Cleanup(page.Close)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = l.Addr().String()
-	l.Close()
 	dir := t.TempDir()
 	config := putFile(t, filepath.Join(dir, "prometheus.yml"), fmt.Sprintf(
 		"scrape_configs:\n- {job_name: x, scrape_interval: 200ms, scrape_timeout: 200ms, static_configs: [{targets: [%q], labels: {app: cart, pod: a}}]}\n", strings.TrimPrefix(page.URL, "http://")))
-	server := exec.Command(binary, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address, "--log.level=error")
-	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		server.Process.Signal(syscall.SIGTERM)
-		server.Wait()
+	address = daemonOn(t, "/-/ready", "prometheus", func(listen string) []string {
+		return []string{"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(dir, "data"), "--web.listen-address=" + listen, "--log.level=error"}
 	})
 	eventually(t, "scraping", func() bool { return scrapes.Load() > 10 })
-	return "http://" + address
+	return address
 }
 
 // program is `fairway` as a process.
