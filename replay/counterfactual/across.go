@@ -17,7 +17,11 @@ import (
 // shares. It needs as many policies that differ as there are endpoints, and
 // many trajectories, for the level of the work varies more between those than
 // anything else.
-func across(clusters []*cluster, endpoints int) (*estimate, error) {
+//
+// What was drawn at random is the group of each cluster when the clusters are
+// a trial's, and each group's shares, one group after the other, when the
+// groups are blocks of a log. The standard errors follow from that.
+func across(clusters []*cluster, endpoints int, blocks bool) (*estimate, error) {
 	e := &estimate{slowness: make([]float64, endpoints)}
 	e.diagnosis = Diagnosis{Mode: AcrossAssignment, Clusters: len(clusters), Groups: groups(clusters), Invariance: math.NaN()}
 	if err := seen(clusters, endpoints); err != nil {
@@ -47,20 +51,42 @@ func across(clusters []*cluster, endpoints int) (*estimate, error) {
 	gamma.MulVec(&inverse, right)
 	slowness.MulVec(basis, &gamma)
 	copy(e.slowness, slowness.RawVector().Data)
-	meat := mat.NewDense(endpoints-1, endpoints-1, nil)
-	level := 0.0
-	for _, c := range clusters {
-		level += c.level(e.slowness) / float64(len(clusters))
-	}
-	for _, c := range clusters {
-		x := means.centred(means.groups[c.group])
-		r := c.level(e.slowness) - level
-		var outer mat.Dense
-		outer.Outer(r*r, x, x)
-		meat.Add(meat, &outer)
-	}
+	meat := means.meat(clusters, e.slowness, blocks)
 	e.covariance = spread(meat, &inverse, basis)
 	return e, e.precise()
+}
+
+// lags is over how many neighbouring blocks the level of the work, and the
+// shares, may persist (Newey and West, Econometrica 1987).
+const lags = 6
+
+// meat is the covariance of the moments.
+func (m *meanShares) meat(clusters []*cluster, slowness []float64, blocks bool) *mat.Dense {
+	n := m.x.Len()
+	level := 0.0
+	for _, c := range clusters {
+		level += c.level(slowness) / float64(len(clusters))
+	}
+	var scores []*mat.VecDense
+	for i, c := range clusters {
+		if i == 0 || !blocks || c.group != clusters[i-1].group {
+			scores = append(scores, mat.NewVecDense(n, nil))
+		}
+		last := scores[len(scores)-1]
+		last.AddScaledVec(last, c.level(slowness)-level, m.centred(m.groups[c.group]))
+	}
+	meat := mat.NewDense(n, n, nil)
+	var outer mat.Dense
+	for i, s := range scores {
+		outer.Outer(1, s, s)
+		meat.Add(meat, &outer)
+		for lag := 1; blocks && lag <= lags && lag <= i; lag++ {
+			outer.Outer(1-float64(lag)/(lags+1), s, scores[i-lag])
+			meat.Add(meat, &outer)
+			meat.Add(meat, outer.T())
+		}
+	}
+	return meat
 }
 
 // meanShares are the mean shares, as contrasts, and the mean y of each group

@@ -32,7 +32,7 @@ func solve(clusters []*cluster, endpoints int, instrumentOnly bool) (*estimate, 
 		}
 		refused = err
 	}
-	e, err := across(clusters, endpoints)
+	e, err := across(clusters, endpoints, false)
 	if err != nil && refused != nil {
 		err = fmt.Errorf("%w; %w", refused, err)
 	}

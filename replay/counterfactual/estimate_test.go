@@ -109,7 +109,7 @@ func TestStandardErrorsCover(t *testing.T) {
 			var e *estimate
 			var err error
 			if instrumentOnly {
-				e, err = across(clustersOf(env), endpoints)
+				e, err = across(clustersOf(env), endpoints, false)
 			} else {
 				e, err = within(clustersOf(env), endpoints)
 			}

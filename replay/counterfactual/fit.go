@@ -24,7 +24,7 @@ type Fitted struct {
 	Requests  int           `json:"requests"`
 	Failed    int           `json:"failed"`
 	Drawn     int           `json:"drawn"`    // with a recorded propensity
-	Compared  int           `json:"compared"` // answered, and found a free worker
+	Compared  int           `json:"compared"` // answered, and within blocks also those that waited are left out
 	Notes     []string      `json:"notes,omitempty"`
 	// Work is one entry for each request, in time order.
 	Work []Work `json:"-"`

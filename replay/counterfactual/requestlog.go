@@ -107,17 +107,29 @@ func (l *requestLog) describe() Fitted {
 		if s.request.Propensity > 0 {
 			f.Drawn++
 		}
-		if s.comparable() {
+		if _, ok := l.compared(s); ok {
 			f.Compared++
 		}
 	}
 	return f
 }
 
-// comparable are the requests whose latency is processing alone, whatever is
-// believed of the queue's order. Being one depends on earlier requests only,
-// so leaving out the others does not bias.
-func (s *served) comparable() bool { return !s.request.Failed() && s.free && s.request.Latency > 0 }
+// compared is the time, in seconds, by which a request is compared with
+// others, if it is.
+//
+// Within blocks those are compared that found a free worker: their latency is
+// processing alone, whatever is believed of the queue's order, and finding one
+// depends on earlier requests only. Across blocks no request may be left out
+// for its queue, as queues are long when the work is heavy, and the shares of
+// the rest would no longer be random: there the processing time is what
+// separate made of the latency.
+func (l *requestLog) compared(s *served) (seconds float64, ok bool) {
+	if s.request.Failed() {
+		return 0, false
+	}
+	seconds = s.processing().Seconds()
+	return seconds, seconds > 0 && (s.free || l.cfg.InstrumentOnly)
+}
 
 // parts is into how many clusters a block is cut when blocks are groups.
 const parts = 5
@@ -142,18 +154,19 @@ func (l *requestLog) solve(requests []*served) (*estimate, error) {
 	}
 	begin := l.all[0].request.Time
 	for _, s := range requests {
-		if !s.comparable() {
+		seconds, ok := l.compared(s)
+		if !ok {
 			continue
 		}
 		if b := int64(s.request.Time.Sub(begin) / max(1, length)); b != block {
 			finish()
 			block = b
 		}
-		jobs = append(jobs, job{s.endpoint, math.Log(s.request.Latency.Seconds())})
+		jobs = append(jobs, job{s.endpoint, math.Log(seconds)})
 	}
 	finish()
 	if l.cfg.InstrumentOnly {
-		return across(clusters, len(l.names))
+		return across(clusters, len(l.names), true)
 	}
 	e, err := within(clusters, len(l.names))
 	e.diagnosis.Invariance = math.NaN() // blocks are no groups that were drawn
