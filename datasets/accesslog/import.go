@@ -101,7 +101,8 @@ func write(ctx context.Context, cfg *ImportConfig, tally *Tally, dir string, pat
 		}
 	}
 	if failed == nil {
-		failed = errors.Join(s.end(), log.flush())
+		s.end()
+		failed = log.flush()
 		files[3].WriteString("# EOF\n")
 	}
 	if err := errors.Join(failed, closeAll(files)); err != nil {

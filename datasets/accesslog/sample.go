@@ -19,10 +19,13 @@ var buckets = []float64{0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0
 var codes = []string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
 
 const (
-	// mostSamples bounds what an import writes, mostEndpoints what it holds.
+	// mostSamples bounds what an import writes, of seriesOfOne an endpoint, and
+	// mostEndpoints what it holds.
 	mostSamples   = 200_000_000
 	mostEndpoints = 10_000
 )
+
+var seriesOfOne = len(codes) + len(buckets) + 4
 
 // sampler writes what a scrape of each endpoint would have seen. Requests come
 // in the order of their arrival; it holds those in flight.
@@ -70,10 +73,12 @@ func (s *sampler) add(r *datasets.Request) error {
 		s.first = s.at
 	}
 	s.arrived = r.Time
+	if n := int(r.Time.Sub(s.at)/s.every) * len(s.order) * seriesOfOne; s.samples+n > mostSamples {
+		return fmt.Errorf("from %s to %s, every %v, of %d endpoints, are more than %d samples: is the time of one line wrong? Else take a longer time between samples",
+			s.first.Format(time.RFC3339), r.Time.Format(time.RFC3339), s.every, len(s.order), mostSamples)
+	}
 	for r.Time.After(s.at) {
-		if err := s.sample(); err != nil {
-			return err
-		}
+		s.sample()
 	}
 	key := [2]string{r.Service, r.Endpoint}
 	c := s.endpoints[key]
@@ -92,19 +97,17 @@ func (s *sampler) add(r *datasets.Request) error {
 
 // end writes the last samples: those at, or just after, the last arrival.
 // Nobody knows what else arrived later and had not ended.
-func (s *sampler) end() error {
+func (s *sampler) end() {
 	for !s.at.After(s.arrived) || !s.at.After(s.first) {
-		if err := s.sample(); err != nil {
-			return err
-		}
+		s.sample()
 	}
-	return s.sample()
+	s.sample()
 }
 
 // span is from the first samples to the last.
 func (s *sampler) span() (start, end time.Time) { return s.first, s.at.Add(-s.every) }
 
-func (s *sampler) sample() error {
+func (s *sampler) sample() {
 	for len(s.flying.items) > 0 && !s.flying.items[0].end.After(s.at) {
 		f := s.flying.pop()
 		f.of.count(&f)
@@ -112,12 +115,7 @@ func (s *sampler) sample() error {
 	for _, c := range s.order {
 		s.write(c, s.at)
 	}
-	if s.samples > mostSamples {
-		return fmt.Errorf("from %s to %s, every %v, of %d endpoints, are more than %d samples: is the time of one line wrong? Else take a longer time between samples",
-			s.first.Format(time.RFC3339), s.at.Format(time.RFC3339), s.every, len(s.order), mostSamples)
-	}
 	s.at = s.at.Add(s.every)
-	return nil
 }
 
 func (c *counts) count(f *flight) {
