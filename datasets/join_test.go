@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/prom"
+	"github.com/fairway-mesh/fairway/router/rules"
 )
 
 // TestJoinRequests gives a proxy's endpoints the names of the recording: by
@@ -39,13 +39,15 @@ series: [{name: request_rate, query: 'sum by (service, pod, address) (rate(reque
 		t.Fatal(err)
 	}
 	defer r.Close()
-	r.Identify = func(w *mesh.Window) { // as rules do that know c by its address
-		for i := range w.Endpoints {
-			if w.Service == "shop" && w.Endpoints[i].Name == "10.0.0.3:80" {
-				w.Endpoints[i].Name = "c"
-			}
-		}
+	file, err := rules.Parse("rules.yaml", []byte("version: '1'\nservices: [{name: shop, endpoints: [{name: c, address: '10.0.0.3:80'}]}]"))
+	if err != nil {
+		t.Fatal(err)
 	}
+	set, err := rules.Compile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Identify = set.Identify
 	bad := errors.New("bad")
 	log := func(requests ...[2]string) iter.Seq2[Request, error] {
 		return func(yield func(Request, error) bool) {

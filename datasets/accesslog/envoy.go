@@ -17,12 +17,9 @@ import (
 //	[2026-01-01T00:00:00.000Z] "GET /x HTTP/1.1" 200 - via_upstream - "-" 0 178 12 11 "-" "curl" "id" "shop" "10.0.0.1:80" outbound|80||shop.default.svc.cluster.local …
 type envoy struct{}
 
-// envoyFields are those from the bytes received to the host; Istio has the
-// cluster, three addresses and the server's name behind them, newer ones also
-// the route's.
 const (
-	envoyFields = 9
-	istioFields = 14
+	plainDetails = 3 // request, code and flags; Istio has up to three more
+	istioBehind  = 5 // Istio's cluster, three addresses, a server's name, and mostly a route
 )
 
 func (envoy) parse(line string, e *entry) error {
@@ -34,29 +31,29 @@ func (envoy) parse(line string, e *entry) error {
 	if err != nil {
 		return errAlien
 	}
-	t := quotedFields(line[end+2:])
+	t, host := quotedFields(line[end+2:])
 	if len(t) < 3 {
 		return errors.New("the line breaks off")
 	}
-	said := envoySaid{at: at.UTC(), code: t[1], flags: t[2]}
 	if strings.HasPrefix(t[0], "- ") {
 		return errors.New("a TCP connection, no request")
 	}
+	said := envoySaid{at: at.UTC(), code: t[1], flags: t[2]}
 	said.method, said.path = requestLine(t[0])
-	bytes := 3 // Istio has up to three details before the bytes
-	for bytes < min(len(t), 6) && !isNumber(t[bytes]) {
+	bytes := plainDetails
+	for bytes < min(len(t), plainDetails+3) && !isNumber(t[bytes]) {
 		bytes++
 	}
 	// bytes received, bytes sent, duration, time of the upstream, forwarded for,
-	// user agent, request's id, authority, upstream's host, upstream's cluster
-	t = t[min(bytes, len(t)):]
-	switch n := len(t); {
-	case n >= istioFields:
-		said.cluster = t[9]
-	case n != envoyFields: // also where a user agent has a quote and a space in it
+	// user agent, request's id, authority, upstream's host
+	behind := len(t) - 1 - host
+	switch istio := bytes > plainDetails; {
+	case host < bytes+8, istio && behind < istioBehind, !istio && behind > 0:
 		return errors.New("the line breaks off, or is of a format of its own")
+	case istio:
+		said.cluster = t[host+1]
 	}
-	said.duration, said.authority, said.host = t[2], t[7], t[8]
+	said.duration, said.authority, said.host = t[bytes+2], t[host-1], t[host]
 	return said.into(e)
 }
 
@@ -65,10 +62,11 @@ func isNumber(text string) bool {
 	return err == nil
 }
 
-// quotedFields are the parts between spaces, quotes taken off. Envoy does not
-// escape quotes, so one ends where a space or the line's end follows it.
-func quotedFields(text string) []string {
-	var all []string
+// quotedFields are the parts between spaces, quotes taken off, and which of them
+// had quotes last: the host, however many quotes a user agent has. Envoy does
+// not escape quotes, so one ends where a space or the line's end follows it.
+func quotedFields(text string) (all []string, last int) {
+	last = -1
 	for text = strings.TrimLeft(text, " "); text != ""; text = strings.TrimLeft(text, " ") {
 		if text[0] != '"' {
 			field, rest, _ := strings.Cut(text, " ")
@@ -78,12 +76,13 @@ func quotedFields(text string) []string {
 		field, rest, ok := strings.Cut(text[1:], `" `)
 		if !ok {
 			if field, ok = strings.CutSuffix(field, `"`); !ok {
-				return all // the line breaks off here
+				return all, -1 // the line breaks off here
 			}
 		}
+		last = len(all)
 		all, text = append(all, field), rest
 	}
-	return all
+	return all, last
 }
 
 // envoySaid is what a line says, in whichever form.

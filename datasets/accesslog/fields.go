@@ -30,11 +30,14 @@ func objectOf(line string) (fields, error) {
 		return nil, errors.New("something follows the JSON")
 	}
 	f := make(fields, len(object))
-	f.add("", object)
+	f.add("", object, deepest)
 	return f, nil
 }
 
-func (f fields) add(prefix string, object map[string]any) {
+// deepest is how many objects within one another are looked into.
+const deepest = 4
+
+func (f fields) add(prefix string, object map[string]any, deep int) {
 	for key, value := range object {
 		switch v := value.(type) {
 		case string:
@@ -42,7 +45,9 @@ func (f fields) add(prefix string, object map[string]any) {
 		case json.Number:
 			f[prefix+key] = v.String()
 		case map[string]any:
-			f.add(prefix+key+".", v)
+			if deep > 1 {
+				f.add(prefix+key+".", v, deep-1)
+			}
 		default:
 			f[prefix+key] = ""
 		}

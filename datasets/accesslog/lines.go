@@ -57,10 +57,10 @@ func (l *lines) close() error {
 	return l.file.Close()
 }
 
-// look reads up to n lines ahead.
+// look reads up to n lines ahead, fewer where they are long.
 func (l *lines) look(n int) ([]string, error) {
 	var texts []string
-	for len(l.ahead) < n {
+	for length := 0; len(l.ahead) < n && length < longestLine; {
 		line, err := l.read()
 		if err == io.EOF {
 			break
@@ -70,6 +70,7 @@ func (l *lines) look(n int) ([]string, error) {
 		}
 		if l.ahead = append(l.ahead, line); line.bad == nil {
 			texts = append(texts, line.text)
+			length += len(line.text)
 		}
 	}
 	return texts, nil

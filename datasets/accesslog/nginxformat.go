@@ -143,7 +143,11 @@ func (p nginxPart) listEnd(text string) int {
 		item := text[n:]
 		stop := strings.IndexAny(item, " ,\"")
 		if p.after != "" {
-			if i := strings.Index(item, p.after); i >= 0 && (stop < 0 || i <= stop) {
+			near := item
+			if stop >= 0 {
+				near = item[:min(len(item), stop+len(p.after))]
+			}
+			if i := strings.Index(near, p.after); i >= 0 {
 				return n + i
 			}
 		}

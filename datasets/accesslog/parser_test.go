@@ -35,6 +35,7 @@ func TestParsers(t *testing.T) {
 		"all in text":  {"envoy-json", strings.NewReplacer(`"duration":78`, `"duration":"78"`, `200`, `"200"`).Replace(istioJSONLine), []datasets.Request{get("00:35:55.766", reviews, "172.17.0.16:9080", "/reviews/0", 78*ms, 200)}},
 		"broken off":   {"envoy", strings.Replace(envoyLine, "200 -", "200 UC", 1), []datasets.Request{get("00:35:55.766", "shop:80", "10.0.0.1:8080", "/x", 12*ms, 0)}},
 		"left":         {"envoy", strings.Replace(envoyLine, "200 -", "0 DC", 1), []datasets.Request{get("00:35:55.766", "shop:80", "10.0.0.1:8080", "/x", 12*ms, 0)}},
+		"odd agent":    {"envoy", strings.Replace(istioLine, `curl/7.52.1`, `" "x" "10.6.6.6:80" a b c d e f g h "`, 1), []datasets.Request{get("00:35:55.766", reviews, "172.17.0.16:9080", "/reviews/0", 78*ms, 200)}},
 		"timeout":      {"envoy", strings.Replace(envoyLine, "200 -", "504 UT", 1), []datasets.Request{get("00:35:55.766", "shop:80", "10.0.0.1:8080", "/x", 12*ms, 504)}},
 		"traefik":      {"traefik", traefikLine, []datasets.Request{get("00:35:55.766123456", "shop@docker", "10.0.0.1:80", "/x", 48321*time.Microsecond, 200)}},
 		"traefik url":  {"traefik", strings.NewReplacer(`"ServiceAddr":"10.0.0.1:80",`, "", `{"Scheme":"http","Host":"10.0.0.1:80"}`, `"http://10.0.0.1:80"`).Replace(traefikLine), []datasets.Request{get("00:35:55.766123456", "shop@docker", "10.0.0.1:80", "/x", 48321*time.Microsecond, 200)}},
@@ -118,6 +119,8 @@ func TestBadLines(t *testing.T) {
 		{"haproxy-json", haproxyOwn[:50], "breaks off"},
 		{"envoy", strings.Replace(istioLine, "GET /reviews/0 HTTP/1.1", "- - -", 1), "TCP"},
 		{"envoy", envoyLine[:90], "breaks off"},
+		{"envoy", istioLine[:strings.Index(istioLine, " outbound")], "breaks off"},
+		{"envoy", envoyLine + " more", "of its own"},
 		{"envoy", strings.Replace(envoyLine, " 12 11 ", " - 11 ", 1), "duration"},
 		{"envoy", "[2026-11-27 00:00:00.123][1][info][main] starting", errAlien.Error()},
 		{"envoy-json", strings.Replace(istioJSONLine, `"duration":78,`, "", 1), "duration"},
@@ -183,4 +186,21 @@ func FuzzParsers(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestLongLines takes time in proportion to a line's length: a test that ends.
+func TestLongLines(t *testing.T) {
+	const n = 1 << 18
+	for _, c := range []struct{ format, line string }{
+		{"nginx", strings.Replace(nginxLine, "10.0.0.1:80, ", strings.Repeat("a, ", n), 1)},
+		{"nginx", strings.Replace(nginxLine, "10.0.0.1:80, ", strings.Repeat(`a\" `, n), 1)},
+		{"haproxy", strings.Repeat("[", n) + haproxyLine},
+		{"envoy", strings.Replace(envoyLine, `"curl`, `"`+strings.Repeat(`a" `, n), 1)},
+		{"haproxy-json", strings.Repeat(`{"a":`, 9000) + "1" + strings.Repeat("}", 9000)},
+		{"csv", strings.Repeat(`"",`, n)},
+	} {
+		if _, err := parsed(t, c.format, c.line); err == nil && c.format != "haproxy" && c.format != "envoy" {
+			t.Errorf("%s takes a line of %d bytes", c.format, len(c.line))
+		}
+	}
 }
