@@ -18,7 +18,7 @@ const module = "github.com/fairway-mesh/fairway/"
 // room's floor unless it is named here.
 var floors = map[string]int{
 	"mesh": 0, "predict/kernel": 0,
-	"prom": 1, "anomaly": 1, "router/health": 1, "api/identity": 1,
+	"prom": 1, "anomaly": 1, "router/health": 1, "router/picker": 1, "api/identity": 1,
 	"features": 2, "router/rules": 2, "datasets/sheet": 2,
 	"model": 3, "datasets": 3,
 	"predict": 4,
@@ -30,7 +30,8 @@ var floors = map[string]int{
 // inside are pairs that may import each other's lower part although they
 // stand on one floor: a room and what nests in it.
 var inside = [][2]string{
-	{"api/client", "api"}, {"api/proxy", "api"}, {"api", "api/fairwayv1"}, {"replay", "replay/sim"}, {"datasets/accesslog", "datasets"}, {"cmd", "cmd"},
+	{"api/client", "api"}, {"api/proxy", "api"}, {"api", "api/fairwayv1"}, {"replay", "replay/sim"}, {"replay", "replay/ope"}, {"replay/contest", "replay/sim"}, {"replay/report", "replay/contest"}, {"replay/report", "replay"},
+	{"replay/fit", "replay/sim"}, {"datasets/accesslog", "datasets"}, {"cmd", "cmd"},
 }
 
 // owners are the only rooms that may import a large dependency.

@@ -43,6 +43,19 @@ type Source struct {
 type Outcome struct {
 	Latency time.Duration
 	Failed  bool // no answer before the deadline, or a 5xx
+	// Load is what the endpoint said of itself beside its answer; nil when it
+	// said nothing. It is valid during the call only.
+	Load *Load
+}
+
+// Load is what an endpoint says of itself. What it does not tell is NaN.
+type Load struct {
+	InFlight    float64 // requests being served or waiting
+	Latency     float64 // seconds: median of what requests that arrived at about this load took lately
+	Service     float64 // seconds: mean time lately that a request was served, without its wait
+	Rate        float64 // requests answered per second
+	ErrorRate   float64 // of these, failed
+	Utilization float64 // busy share of the capacity; above 1 where it is exceeded
 }
 
 // Objective says what a good answer is worth to a service.

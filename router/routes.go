@@ -9,6 +9,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/picker"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
@@ -60,7 +61,7 @@ type Routes struct {
 type choice struct {
 	answer  Answer   // but for the endpoint
 	subsets []string // per endpoint
-	draw    draw
+	draw    picker.Draw
 }
 
 // Decide answers one request, using 64 random bits. It does not allocate and
@@ -69,7 +70,7 @@ func (r *Routes) Decide(req *mesh.Request, u uint64) Answer {
 	c := r.choice(req)
 	a := c.answer
 	if req.SessionKey == "" {
-		a.Endpoint = c.draw.pick(u)
+		a.Endpoint = c.draw.Pick(u)
 	} else {
 		a.Endpoint = r.stick(a.Weights, req.SessionKey)
 	}
@@ -248,7 +249,7 @@ func (r *Routes) unmatched(ejected []bool, base Answer) choice {
 }
 
 func (r *Routes) ready(a Answer, weights mesh.Weights, subset func(i int) string) choice {
-	c := choice{answer: a, draw: newDraw(nil, weights)}
+	c := choice{answer: a, draw: picker.NewDraw(nil, weights)}
 	if c.answer.Weights = weights; len(c.draw) == 0 {
 		c.answer.Reason = NoEndpoints
 	}

@@ -1,0 +1,51 @@
+package picker
+
+import "slices"
+
+// Draw picks positions at random in proportion to weights: their running sums.
+// An alias table was tried in mind and left: below some hundred endpoints a
+// binary search in one cache line or two is as fast and exact.
+type Draw []float64
+
+// NewDraw reuses the memory of d, which may be nil. Weights that sum to 0 draw nothing.
+func NewDraw(d Draw, w []float64) Draw {
+	d = slices.Grow(d[:0], len(w))[:len(w)]
+	sum, last := 0.0, -1
+	for i, x := range w {
+		sum += max(x, 0)
+		d[i] = sum
+		if x > 0 {
+			last = i
+		}
+	}
+	if last < 0 {
+		return d[:0]
+	}
+	for i := range d {
+		d[i] /= sum
+		if i >= last {
+			d[i] = 1 // whatever the rounding, one is always found
+		}
+	}
+	return d
+}
+
+// Pick uses the upper 53 of 64 random bits; −1 when there is nothing to draw.
+func (d Draw) Pick(u uint64) int {
+	if len(d) == 0 {
+		return -1
+	}
+	x := unit(u)
+	low, high := 0, len(d)-1 // the first running sum above x
+	for low < high {
+		if middle := (low + high) / 2; d[middle] > x {
+			high = middle
+		} else {
+			low = middle + 1
+		}
+	}
+	return low
+}
+
+// unit turns random bits into a number in [0, 1).
+func unit(u uint64) float64 { return float64(u>>11) / (1 << 53) }
