@@ -152,21 +152,22 @@ func haproxyProgram(t *testing.T) string {
 	return tool(t, "haproxy")
 }
 
+// lockedBuffer is written by one goroutine and read by another.
 type lockedBuffer struct {
-	sync.Mutex
-	bytes.Buffer
+	lock sync.Mutex
+	text bytes.Buffer
 }
 
 func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.Lock()
-	defer b.Unlock()
-	return b.Buffer.Write(p)
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.text.Write(p)
 }
 
 func (b *lockedBuffer) String() string {
-	b.Lock()
-	defer b.Unlock()
-	return b.Buffer.String()
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.text.String()
 }
 
 // repeated writes the lines again and again, their times moved on, until they
