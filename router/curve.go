@@ -54,22 +54,27 @@ func (c *curve) observe(f *features.Frame, i, windows int, tolerance float64) bo
 	prior := capacityOf(f, i)
 	c.fit(prior)
 	if off := math.Abs(math.Log(latency / c.latency(load))); off > math.Log1p(tolerance) && requests >= curveRequests {
-		c.rescale(load, latency)
-		c.fit(prior)
+		c.rescale(prior)
 	}
 	return true
 }
 
 // rescale makes the endpoint as much faster or slower, in the past too, as it
-// takes for the curve to go through what was just seen: KnapsackLB's answer to
-// a capacity that changed. With a time scale k the curve a/k/(1 − load/(c·k))
-// is latency at load if k = a/latency + load/c.
-func (c *curve) rescale(load, latency float64) {
-	k := min(max(c.A/latency+load/c.C, 1.0/curveRescale), curveRescale)
-	past := c.Points[:len(c.Points)-1]
-	for i := range past {
-		past[i].Load, past[i].Latency = past[i].Load*k, past[i].Latency/k
+// takes for the curve of the past to go through the newest point: KnapsackLB's
+// answer to a capacity that changed. With a time scale k the curve
+// a/k/(1 − load/(c·k)) is latency at load if k = a/latency + load/c.
+func (c *curve) rescale(prior float64) {
+	all, last := c.Points, len(c.Points)-1
+	if last > 0 {
+		c.Points = all[:last]
+		c.fit(prior)
+		k := min(max(c.A/all[last].Latency+all[last].Load/c.C, 1.0/curveRescale), curveRescale)
+		for i := range c.Points {
+			c.Points[i].Load, c.Points[i].Latency = c.Points[i].Load*k, c.Points[i].Latency/k
+		}
+		c.Points = all
 	}
+	c.fit(prior)
 }
 
 // fit is by least squares on 1/latency = 1/a − load/(a·c), which is a line, each

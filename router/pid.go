@@ -122,7 +122,7 @@ func average(f *features.Frame, series string) float64 {
 	return sum / n
 }
 
-// advance runs every loop by one window and brings the mean weight back to 1.
+// advance runs every loop by one window.
 func (p *pid) advance(order []*loop, f *features.Frame) {
 	target, n := 0.0, 0.0
 	for _, s := range p.signals {
@@ -155,12 +155,17 @@ func (p *pid) output(l *loop, e float64) float64 {
 	return min(max(p.kp*e+p.ki*l.Integral+p.kd*change, -p.step), p.step)
 }
 
+// normalise makes the mean weight of the endpoints that are up 1.
 func (p *pid) normalise(order []*loop) {
-	sum := 0.0
+	sum, n := 0.0, 0.0
 	for _, l := range order {
-		sum += l.Weight
+		if !l.Down {
+			sum, n = sum+l.Weight, n+1
+		}
 	}
 	for _, l := range order {
-		l.Weight = min(max(l.Weight*float64(len(order))/sum, p.low), p.high)
+		if !l.Down {
+			l.Weight = min(max(l.Weight*n/sum, p.low), p.high)
+		}
 	}
 }
