@@ -5,6 +5,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/picker"
 )
 
 // Board sets no weights from the load, it passes it on: the requests in flight
@@ -20,8 +21,8 @@ func Board(v Values, cfg Config) Policy {
 	return &board{capacity: v["capacity"] >= 0.5, cfg: cfg}
 }
 
-var boardParameters = []Parameter{
-	{Name: "capacity", Default: 0, Low: 0, High: 1, Whole: true, Help: "1: endpoints are drawn by their capacity"},
+var boardParameters = []picker.Parameter{
+	{Name: "capacity", Default: 0, Min: 0, Max: 1, Unit: picker.Count, Help: "1: endpoints are drawn by their capacity"},
 }
 
 type board struct {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/picker"
 )
 
 // EWMAWeights is L3 (Michaelis, Schmid, Mostafaei, "L3: Latency-aware load
@@ -32,14 +33,14 @@ func EWMAWeights(v Values, cfg Config) Policy {
 	return &ewmaWeights{v: v, cfg: cfg, services: fleets[averages]{}}
 }
 
-var ewmaParameters = []Parameter{
-	{Name: "failure_latency", Unit: "s", Default: 0.6, Low: 0, High: 60, Help: "what a failed request costs"},
-	{Name: "decay", Unit: "s", Default: 5, Low: 0.1, High: 300, Help: "time constant of latencies and requests in flight"},
-	{Name: "slow_decay", Unit: "s", Default: 10, Low: 0.1, High: 300, Help: "time constant of success ratio and load"},
-	{Name: "initial", Unit: "s", Default: 5, Low: 0.001, High: 60, Help: "latency that silent endpoints drift to"},
-	{Name: "drift", Unit: "s", Default: 0.1, Low: 0, High: 10, Help: "how far they drift per window"},
-	{Name: "rate_control", Default: 1, Low: 0, High: 1, Whole: true, Help: "1: weights follow changes of the load"},
-	{Name: "exponent", Default: 1, Low: 0.5, High: 3, Help: "of the rate control"},
+var ewmaParameters = []picker.Parameter{
+	{Name: "failure_latency", Default: 0.6, Min: 0, Max: 60, Unit: picker.Duration, Help: "what a failed request costs"},
+	{Name: "decay", Default: 5, Min: 0.1, Max: 300, Unit: picker.Duration, Help: "time constant of latencies and requests in flight"},
+	{Name: "slow_decay", Default: 10, Min: 0.1, Max: 300, Unit: picker.Duration, Help: "time constant of success ratio and load"},
+	{Name: "initial", Default: 5, Min: 0.001, Max: 60, Unit: picker.Duration, Help: "latency that silent endpoints drift to"},
+	{Name: "drift", Default: 0.1, Min: 0, Max: 10, Unit: picker.Duration, Help: "how far they drift per window"},
+	{Name: "rate_control", Default: 1, Min: 0, Max: 1, Unit: picker.Count, Help: "1: weights follow changes of the load"},
+	{Name: "exponent", Default: 1, Min: 0.5, Max: 3, Help: "of the rate control"},
 }
 
 type ewmaWeights struct {

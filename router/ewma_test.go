@@ -5,7 +5,9 @@ import (
 	"testing"
 )
 
-func l3(changes Values) Policy { return EWMAWeights(defaults(ewmaParameters, changes), DefaultConfig()) }
+func l3(changes Values) Policy {
+	return EWMAWeights(defaults(ewmaParameters, changes), DefaultConfig())
+}
 
 func TestEWMAWeights(t *testing.T) {
 	list := rows(3)

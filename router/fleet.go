@@ -56,6 +56,13 @@ func (m fleets[E]) meet(f *features.Frame) *fleet[E] {
 	return v
 }
 
+// tidy drops what JSON can say and no policy saves: null.
+func (m *fleets[E]) tidy() {
+	services := map[string]*fleet[E](*m)
+	drop(&services, func(v *fleet[E]) bool { drop(&v.ByName, func(*E) bool { return true }); return true })
+	*m = services
+}
+
 // reported notes that the window shows something of at least one endpoint.
 func (v *fleet[E]) reported() { v.Shown = v.End }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/picker"
 )
 
 // LoadInterpretation is Dahlin's basic load interpretation (Dahlin,
@@ -30,9 +31,9 @@ func LoadInterpretation(v Values) Policy {
 	return &interpretation{horizon: v["horizon"], capacity: v["capacity"] >= 0.5, services: fleets[spacing]{}}
 }
 
-var interpretationParameters = []Parameter{
-	{Name: "horizon", Unit: "s", Default: 0, Low: 0, High: 300, Help: "time until the next scrape; 0: as between the last two"},
-	{Name: "capacity", Default: 0, Low: 0, High: 1, Whole: true, Help: "1: queues count by the endpoint's capacity"},
+var interpretationParameters = []picker.Parameter{
+	{Name: "horizon", Default: 0, Min: 0, Max: 300, Unit: picker.Duration, Help: "time until the next scrape; 0: as between the last two"},
+	{Name: "capacity", Default: 0, Min: 0, Max: 1, Unit: picker.Count, Help: "1: queues count by the endpoint's capacity"},
 }
 
 type interpretation struct {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/picker"
 )
 
 // PID is Robinhood's controller (Dropbox, "What's new with Robinhood, our
@@ -36,14 +37,14 @@ func PID(v Values, cfg Config) Policy {
 	}
 }
 
-var pidParameters = []Parameter{
-	{Name: "kp", Default: 0.2, Low: 0, High: 2, Help: "proportional gain"},
-	{Name: "ki", Default: 0.01, Low: 0, High: 0.5, Help: "integral gain, per window"},
-	{Name: "kd", Default: 0.05, Low: 0, High: 1, Help: "derivative gain, in windows"},
-	{Name: "step", Default: 0.25, Low: 0.01, High: 1, Help: "most that one window changes a weight, relative to it"},
-	{Name: "low", Default: 0.05, Low: 0, High: 1, Help: "least weight, relative to the mean"},
-	{Name: "high", Default: 10, Low: 1, High: 100, Help: "greatest weight, relative to the mean"},
-	{Name: "windup", Default: 1, Low: 0, High: 10, Help: "greatest integral of the relative error, in windows"},
+var pidParameters = []picker.Parameter{
+	{Name: "kp", Default: 0.2, Min: 0, Max: 2, Help: "proportional gain"},
+	{Name: "ki", Default: 0.01, Min: 0, Max: 0.5, Help: "integral gain, per window"},
+	{Name: "kd", Default: 0.05, Min: 0, Max: 1, Help: "derivative gain, in windows"},
+	{Name: "step", Default: 0.25, Min: 0.01, Max: 1, Help: "most that one window changes a weight, relative to it"},
+	{Name: "low", Default: 0.05, Min: 0, Max: 1, Help: "least weight, relative to the mean"},
+	{Name: "high", Default: 10, Min: 1, Max: 100, Help: "greatest weight, relative to the mean"},
+	{Name: "windup", Default: 1, Min: 0, Max: 10, Help: "greatest integral of the relative error, in windows"},
 }
 
 type pid struct {

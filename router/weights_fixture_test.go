@@ -2,11 +2,15 @@ package router
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/picker"
 )
 
 var richSchema = &mesh.Schema{Name: "rich", Step: 5 * time.Second, Range: 5 * time.Second, Series: []mesh.Series{
@@ -64,7 +68,7 @@ func same(t testing.TB, what string, got []float64, want ...float64) {
 }
 
 // defaults are a policy's parameters, with changes.
-func defaults(parameters []Parameter, changes Values) Values {
+func defaults(parameters []picker.Parameter, changes Values) Values {
 	v := Values{}
 	for _, p := range parameters {
 		v[p.Name] = p.Default
@@ -76,4 +80,43 @@ func defaults(parameters []Parameter, changes Values) Values {
 		v[name] = x
 	}
 	return v
+}
+
+// richStory is a random history of n endpoints, windows in a row: loads, speeds
+// and queues of all kinds; endpoints fail, fall silent and go down for a while.
+func richStory(seed uint64, n, windows int) [][]row {
+	r := rand.New(rand.NewPCG(seed, 99))
+	list, trouble := rows(n), make([]int, n)
+	for i := range list {
+		list[i].capacity = 50 * math.Exp(0.5*r.NormFloat64())
+	}
+	var all [][]row
+	for k := range windows {
+		total := 20 * float64(n) * (1 + 0.4*math.Sin(float64(k)/5))
+		now := slices.Clone(list)
+		for i := range now {
+			e := &now[i]
+			e.rate = total / float64(n) * (0.5 + r.Float64())
+			busy := e.rate / e.capacity
+			e.utilization = min(busy, 1)
+			e.mean = 1 / e.capacity / (1 - min(busy, 0.9)) * (0.9 + 0.2*r.Float64())
+			e.p50, e.p99, e.inFlight = 0.7*e.mean, 4*e.mean, e.rate*e.mean
+			e.moved = 0.1 * r.NormFloat64()
+			if trouble[i]--; r.Float64() < 0.04 {
+				trouble[i] = 1 + r.IntN(8)
+			}
+			if trouble[i] > 0 {
+				switch i % 3 {
+				case 0:
+					*e = e.down()
+				case 1:
+					*e = e.silent()
+				default:
+					e.errors = 0.3
+				}
+			}
+		}
+		all = append(all, now)
+	}
+	return all
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/picker"
 )
 
 // WeightedRoundRobin is gRPC's client-side weighted round robin (gRFC A58) on
@@ -31,11 +32,11 @@ func WeightedRoundRobin(v Values) Policy {
 	}
 }
 
-var wrrParameters = []Parameter{
-	{Name: "error_utilization_penalty", Default: 1, Low: 0, High: 10, Help: "what an error ratio of 1 adds to the utilization"},
-	{Name: "blackout", Unit: "s", Default: 10, Low: 0, High: 300, Help: "reports for so long before a weight counts"},
-	{Name: "expiration", Unit: "s", Default: 180, Low: 1, High: 3600, Help: "a weight counts for so long after the last report"},
-	{Name: "update", Unit: "s", Default: 1, Low: 0.1, High: 300, Help: "between two updates of the weights"},
+var wrrParameters = []picker.Parameter{
+	{Name: "error_utilization_penalty", Default: 1, Min: 0, Max: 10, Help: "what an error ratio of 1 adds to the utilization"},
+	{Name: "blackout", Default: 10, Min: 0, Max: 300, Unit: picker.Duration, Help: "reports for so long before a weight counts"},
+	{Name: "expiration", Default: 180, Min: 1, Max: 3600, Unit: picker.Duration, Help: "a weight counts for so long after the last report"},
+	{Name: "update", Default: 1, Min: 0.1, Max: 300, Unit: picker.Duration, Help: "between two updates of the weights"},
 }
 
 type wrr struct {
