@@ -53,10 +53,10 @@ func (d Draw) PickOther(u uint64, i int) int {
 		return i
 	}
 	x := unit(u) * (1 - width)
-	if x >= start {
-		x = min(x+width, math.Nextafter(1, 0))
+	if x < start || d[i] >= 1 { // below i, whatever the rounding
+		return d.at(min(x, math.Nextafter(start, 0)))
 	}
-	return d.at(x)
+	return d.at(min(max(x+width, d[i]), math.Nextafter(1, 0)))
 }
 
 // at is the position of the first running sum above x.
