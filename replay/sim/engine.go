@@ -163,8 +163,7 @@ func newRun(s *Scenario, seed uint64, strategy router.Strategy, o *Observer) (*r
 	r.doRetry, r.doProbe, r.doNews, r.doFixed = r.retryNow, r.probeNow, r.hear, r.endFixed
 	r.draws = newDraws(s, seed)
 	r.build(seed)
-	capacity := s.capacity(r.endpoints)
-	r.pace = s.Arrivals.pace(capacity, stream(seed, arrivalStream))
+	r.pace = s.Arrivals.pace(s.capacity(seed), stream(seed, arrivalStream))
 	r.faults = s.faults(stream(seed, faultStream))
 	if len(r.faults) > 0 {
 		r.measure.bins = newBins(s, max(r.pace.steps[len(r.pace.steps)-1].rate, 1e-3))
@@ -212,22 +211,19 @@ func (r *run) build(seed uint64) {
 	}
 }
 
-// capacity is the nominal one of all endpoints, in requests per second.
-func (s *Scenario) capacity(endpoints []endpoint) float64 {
-	work, shares, sum := 0.0, 0.0, 0.0
-	for _, c := range s.Classes {
-		work += c.Share * c.Work.Mean.Seconds()
-		shares += c.Share
-	}
-	for i := range endpoints {
-		sum += endpoints[i].workers * endpoints[i].base
+// capacity is the nominal one of all endpoints, in requests per second; those
+// that fluctuate are taken at their mean speed.
+func (s *Scenario) capacity(seed uint64) float64 {
+	sum := 0.0
+	for _, c := range s.Capacities(seed) {
+		sum += c
 	}
 	for _, a := range s.Antagonists {
 		if a.Kind == Fluctuating {
 			sum *= (1 + a.Factor) / 2
 		}
 	}
-	return sum * shares / work
+	return sum
 }
 
 func (r *run) truth(i int) float64 {
@@ -327,10 +323,9 @@ func (r *run) finish() *Result {
 	for i := range r.endpoints {
 		r.levelled(&r.endpoints[i])
 	}
-	fair, sum := make([]float64, len(r.endpoints)), 0.0
-	for i := range r.endpoints {
-		fair[i] = r.endpoints[i].workers * r.endpoints[i].base
-		sum += fair[i]
+	fair, sum := r.scenario.Capacities(r.result.Seed), 0.0
+	for _, c := range fair {
+		sum += c
 	}
 	for i := range fair {
 		fair[i] /= sum
