@@ -44,7 +44,7 @@ func CurveSolver(v Values, cfg Config) Policy {
 
 var curveParameters = []picker.Parameter{
 	{Name: "windows", Default: 24, Min: 3, Max: 500, Unit: picker.Count, Help: "windows that a curve is fitted to"},
-	{Name: "tolerance", Default: 0.3, Min: 0.05, Max: 10, Help: "relative error of the newest latency from which a curve is rescaled"},
+	{Name: "tolerance", Default: 0.3, Min: 0.05, Max: 10, Help: "relative error of the newest latencies from which a curve is rescaled"},
 	{Name: "step", Default: 0.25, Min: 0.01, Max: 1, Help: "part of the way to the solution that is gone at a time"},
 	{Name: "worse", Default: 0.005, Min: 0, Max: 1, Unit: picker.Duration, Help: "how much worse the mean latency gets before a step is taken back"},
 	{Name: "change", Default: 0.1, Min: 0, Max: 1, Help: "part of the traffic by which a solution differs from the last to count as another"},
