@@ -25,7 +25,8 @@ import (
 // moves to by more than change of the traffic begins a new move; smaller changes
 // are followed once it has arrived.
 //
-// SLATE's step is a quarter and worse 5 ms. It steps on only when the latency
+// SLATE's step is a quarter, in other versions of its code all of the way, and
+// worse 5 ms. It steps on only when the latency
 // improved by 1 ms, else it waits for more data; and when it has arrived it
 // climbs from there by trying, which is left out. KnapsackLB measures its curves
 // with requests of its own; here they come from the windows alone, so that loads
