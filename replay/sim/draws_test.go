@@ -94,15 +94,18 @@ func TestSteps(t *testing.T) {
 			t.Errorf("%d arrivals in part %d; want %d", counts[k], k, want)
 		}
 	}
-	p = (&Arrivals{Process: Poisson, Rate: 1, Steps: []Step{{At: time.Second}}}).pace(1, stream(1, arrivalStream))
-	for range 100 {
-		if at := p.arrival(); math.IsInf(at, 1) {
-			return
-		} else if at > 1 {
-			t.Fatalf("an arrival at %v; the rate is 0 from 1 s on", at)
+	for _, process := range []string{Poisson, Bursty} {
+		a := Arrivals{Process: process, Rate: 1, Steps: []Step{{At: time.Second}}, Burst: Burst{Factor: 2, Share: 0.5, Length: time.Second}}
+		p, last := a.pace(1, stream(1, arrivalStream)), 0.0
+		for range 100 {
+			if last = p.arrival(); last > 1 {
+				break
+			}
+		}
+		if !math.IsInf(last, 1) {
+			t.Errorf("%s: an arrival at %v; the rate is 0 from 1 s on", process, last)
 		}
 	}
-	t.Error("arrivals without end at a rate of 0")
 }
 
 func FuzzCompletions(f *testing.F) {

@@ -193,7 +193,7 @@ func (r *run) leave(e *endpoint, slot int32) {
 	r.levelled(e)
 	e.inFlight--
 	latency := float64(r.now-q.reached) * 1e-9
-	failed := q.luck < e.errors
+	failed := q.luck < e.errors || e.down
 	e.counts.answer(latency, float64(r.now-q.started)*1e-9, failed)
 	e.signals.add(q.level, latency)
 	switch {
