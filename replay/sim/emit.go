@@ -31,7 +31,7 @@ type emission struct {
 
 // newEmission begins a recording that will be in dir, which must not exist
 // yet. No endpoint may be scraped more than most times.
-func newEmission(dir, service string, endpoints []mesh.Endpoint, most int) (*emission, error) {
+func newEmission(dir, service string, endpoints []mesh.Endpoint, most int, deadline time.Duration) (*emission, error) {
 	if _, err := os.Stat(dir); err == nil {
 		return nil, fmt.Errorf("%s exists already: name another directory for the recording", dir)
 	} else if !errors.Is(err, os.ErrNotExist) {
@@ -47,7 +47,7 @@ func newEmission(dir, service string, endpoints []mesh.Endpoint, most int) (*emi
 	}
 	e := &emission{dir: dir, partial: partial, service: service, endpoints: endpoints}
 	if e.spool, err = newSpool(filepath.Join(partial, "spool"), len(endpoints), most); err == nil {
-		e.requests, err = newRequestLog(filepath.Join(partial, "requests.csv.gz"), service, endpoints)
+		e.requests, err = newRequestLog(filepath.Join(partial, "requests.csv.gz"), service, endpoints, deadline)
 	}
 	if err != nil {
 		return nil, errors.Join(err, e.discard())

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,37 +14,27 @@ import (
 	"github.com/fairway-mesh/fairway/mesh"
 )
 
-// logged is a request of the log.
-type logged struct {
-	at         time.Duration // of its arrival
-	class      string
-	endpoint   int     // −1: none was there
-	propensity float64 // NaN: not known
-	latency    time.Duration
-	status     int
-	deadline   time.Duration
-	over       bool // all of it is known
-}
-
-// requestLog writes the requests in the order of their arrival, each as soon as
-// it and all before it are over.
+// requestLog writes requests in the order of their arrival. They come in the
+// order in which they end, and none ends more than a deadline after it arrived:
+// so many are held back.
 type requestLog struct {
-	file    *os.File
-	packed  *gzip.Writer
-	out     *bufio.Writer
-	service string
-	names   []string
-	waiting ring[logged]
-	first   uint64 // number of the request at the head of waiting
-	line    []byte
+	file     *os.File
+	packed   *gzip.Writer
+	out      *bufio.Writer
+	service  string
+	names    []string
+	deadline time.Duration
+	waiting  []Finished // in order of arrival, from head on
+	head     int
+	line     []byte
 }
 
-func newRequestLog(path, service string, endpoints []mesh.Endpoint) (*requestLog, error) {
+func newRequestLog(path, service string, endpoints []mesh.Endpoint, deadline time.Duration) (*requestLog, error) {
 	file, err := os.Create(path)
 	if err != nil {
 		return nil, err
 	}
-	l := &requestLog{file: file, packed: gzip.NewWriter(file), service: field(service)}
+	l := &requestLog{file: file, packed: gzip.NewWriter(file), service: field(service), deadline: deadline}
 	l.out = bufio.NewWriterSize(l.packed, 1<<16)
 	for _, e := range endpoints {
 		l.names = append(l.names, field(e.Name))
@@ -60,54 +51,54 @@ func field(text string) string {
 	return `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
 }
 
-// arrive gives a request that arrives, never before the one before, its number.
-func (l *requestLog) arrive(at time.Duration, class string, deadline time.Duration) uint64 {
-	l.waiting.push(logged{at: at, class: class, deadline: deadline, endpoint: -1, propensity: math.NaN()})
-	return l.first + uint64(l.waiting.n) - 1
-}
-
-// sent notes where the request went.
-func (l *requestLog) sent(number uint64, endpoint int, propensity float64) {
-	r := l.waiting.at(int(number - l.first))
-	r.endpoint, r.propensity = endpoint, propensity
-}
-
-// done notes what became of the request; status 0: no answer before the deadline.
-func (l *requestLog) done(number uint64, latency time.Duration, status int) {
-	r := l.waiting.at(int(number - l.first))
-	r.latency, r.status, r.over = latency, status, true
-	for l.waiting.n > 0 && l.waiting.at(0).over {
-		r := l.waiting.pop()
-		l.write(&r)
-		l.first++
+// add takes a request that is over.
+func (l *requestLog) add(f *Finished) {
+	at := len(l.waiting) // nearly in order: the place is near the end
+	for at > l.head && l.waiting[at-1].Arrived > f.Arrived {
+		at--
+	}
+	l.waiting = slices.Insert(l.waiting, at, *f)
+	for l.head < len(l.waiting) && l.waiting[l.head].Arrived < f.Ended-l.deadline {
+		l.write(&l.waiting[l.head])
+		l.head++
+	}
+	if l.head > len(l.waiting)/2 {
+		l.waiting = slices.Delete(l.waiting, 0, l.head)
+		l.head = 0
 	}
 }
 
 // write leaves errors in out until it is flushed.
-func (l *requestLog) write(r *logged) {
-	b := strconv.AppendFloat(l.line[:0], r.at.Seconds(), 'f', 6, 64)
+func (l *requestLog) write(f *Finished) {
+	b := strconv.AppendFloat(l.line[:0], f.Arrived.Seconds(), 'f', 6, 64)
 	b = append(append(b, ','), l.service...)
-	b = append(append(b, ','), field(r.class)...)
+	b = append(append(b, ','), field(f.Class)...)
 	b = append(b, ",GET,/,"...)
-	if r.endpoint >= 0 {
-		b = append(b, l.names[r.endpoint]...)
+	if f.Endpoint >= 0 {
+		b = append(b, l.names[f.Endpoint]...)
 	}
 	b = append(b, ',')
-	if !math.IsNaN(r.propensity) {
-		b = strconv.AppendFloat(b, r.propensity, 'g', -1, 64)
+	if f.Propensity > 0 { // NaN: not known
+		b = strconv.AppendFloat(b, math.Min(f.Propensity, 1), 'g', -1, 64)
 	}
-	b = strconv.AppendFloat(append(b, ','), r.latency.Seconds(), 'f', 6, 64)
-	b = strconv.AppendInt(append(b, ','), int64(r.status), 10)
-	b = strconv.AppendFloat(append(b, ','), r.deadline.Seconds(), 'f', -1, 64)
+	b = strconv.AppendFloat(append(b, ','), f.Latency.Seconds(), 'f', 6, 64)
+	status := f.Status
+	if status == 504 { // the proxy gave up: nobody answered
+		status = 0
+	}
+	b = strconv.AppendInt(append(b, ','), int64(status), 10)
+	b = strconv.AppendFloat(append(b, ','), l.deadline.Seconds(), 'f', -1, 64)
 	l.line = append(b, '\n')
 	l.out.Write(l.line)
 }
 
-// close ends the log before the first request that is not over: when a run
-// ends, some are under way.
+// close writes what was held back. It may be called twice.
 func (l *requestLog) close() error {
 	if l.file == nil {
 		return nil
+	}
+	for i := l.head; i < len(l.waiting); i++ {
+		l.write(&l.waiting[i])
 	}
 	err := errors.Join(l.out.Flush(), l.packed.Close(), l.file.Sync(), l.file.Close())
 	l.file = nil

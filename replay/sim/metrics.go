@@ -23,7 +23,7 @@ type metrics struct {
 	rings    []scrapes // by endpoint
 	order    []int     // endpoints in the order of their names, as windows have them
 	all      []mesh.Endpoint
-	known    []bool // by endpoint: it was scraped at least once
+	last     []int64 // by endpoint: the end of the newest window in which it had a value (ms); < 0: it is in none
 	place    columns
 
 	window   mesh.Window // lent out, and what follows scratch
@@ -56,7 +56,7 @@ func newMetrics(service string, endpoints []mesh.Endpoint, interval time.Duratio
 	}
 	s := labSchema()
 	m := &metrics{
-		timing: t, all: endpoints, rings: make([]scrapes, len(endpoints)), known: make([]bool, len(endpoints)),
+		timing: t, all: endpoints, rings: make([]scrapes, len(endpoints)),
 		lookback: interval.Milliseconds()*2 + interval.Milliseconds()/2,
 		window:   mesh.Window{Service: service, Schema: s},
 		place: columns{
@@ -68,7 +68,7 @@ func newMetrics(service string, endpoints []mesh.Endpoint, interval time.Duratio
 	kept := int((max(t.Range, 5*interval/2)+t.Delay+t.Step)/interval) + 2
 	for i := range endpoints {
 		m.rings[i].kept = make([]scrape, kept)
-		m.order = append(m.order, i)
+		m.order, m.last = append(m.order, i), append(m.last, -1)
 	}
 	slices.SortFunc(m.order, func(a, b int) int { return strings.Compare(endpoints[a].Name, endpoints[b].Name) })
 	return m, nil
@@ -80,39 +80,60 @@ func (m *metrics) scrape(t time.Duration, i int, c *Counters) *scrape {
 }
 
 // see returns the window that is decided upon at t, and which endpoint each of
-// its rows is. Both are valid until the next call. Before the first scrape the
-// window has no endpoints.
+// its rows is. Both are valid until the next call. An endpoint that was not
+// scraped yet, or for long, is in no row.
 func (m *metrics) see(t time.Duration) (*mesh.Window, []int) {
 	w := &m.window
-	at := time.Unix(0, 0).UTC().Add(t.Truncate(time.Millisecond))
-	w.Time, w.End = at, at.Add(-m.timing.Delay)
+	w.Time = instantOf(t.Truncate(time.Millisecond))
+	w.End = w.Time.Add(-m.timing.Delay)
 	w.Start = w.End.Add(-m.timing.Range)
 	s := promSpan{w.Start.UnixMilli(), w.End.UnixMilli()}
 	w.Endpoints, w.Values, w.Requests, m.shown = w.Endpoints[:0], w.Values[:0], w.Requests[:0], m.shown[:0]
 	width := len(w.Schema.Series)
 	for _, i := range m.order {
-		up := m.rings[i].newest(s.end, m.lookback, false)
-		if m.known[i] = m.known[i] || up != nil; !m.known[i] {
+		if !m.present(i, s) {
 			continue
 		}
 		n := len(w.Values)
 		w.Values = slices.Grow(w.Values, width)[:n+width]
 		row := w.Values[n:]
-		m.fill(row, &m.rings[i], up, s)
-		for k, v := range row { // a division by 0 says nothing
-			if math.IsInf(v, 0) {
-				row[k] = math.NaN()
-			}
-		}
+		m.fill(row, &m.rings[i], s)
 		w.Endpoints = append(w.Endpoints, m.all[i])
 		w.Requests = append(w.Requests, row[m.place.rate]*m.timing.Range.Seconds())
 		m.shown = append(m.shown, i)
 	}
+	m.judge(s)
 	return w, m.shown
 }
 
+// present reports whether endpoint i is in the window, as package prom has it:
+// from its first value until it had none for two steps or a range.
+func (m *metrics) present(i int, s promSpan) bool {
+	r := &m.rings[i]
+	m.any = r.within(m.any[:0], s, false)
+	if len(m.any) > 1 || len(m.any) == 1 && m.any[0].up || r.newest(s.end, m.lookback, false) != nil {
+		m.last[i] = s.end
+	} else if m.last[i] >= 0 && s.end-m.last[i] > max(2*m.timing.Step, m.timing.Range).Milliseconds() {
+		m.last[i] = -1
+	}
+	return m.last[i] >= 0
+}
+
+// judge makes of an unknown `up` a 0, unless nobody was heard of: then it is
+// the scraping that failed.
+func (m *metrics) judge(s promSpan) {
+	if !slices.ContainsFunc(m.shown, func(i int) bool { return m.last[i] == s.end }) {
+		return
+	}
+	for k := range m.shown {
+		if up := &m.window.Row(k)[m.place.up]; math.IsNaN(*up) {
+			*up = 0
+		}
+	}
+}
+
 // fill evaluates the queries of the schema for one endpoint.
-func (m *metrics) fill(row []float64, r *scrapes, up *scrape, s promSpan) {
+func (m *metrics) fill(row []float64, r *scrapes, s promSpan) {
 	for k := range row {
 		row[k] = math.NaN()
 	}
@@ -121,7 +142,7 @@ func (m *metrics) fill(row []float64, r *scrapes, up *scrape, s promSpan) {
 	errors := promRate(m.any, numBad, s)
 	row[p.rate] = promRate(m.any, numGood, s) + errors
 	row[p.errors] = errors / row[p.rate]
-	if up != nil {
+	if up := r.newest(s.end, m.lookback, false); up != nil {
 		row[p.up] = 0
 		if up.up {
 			row[p.up] = 1
@@ -145,5 +166,10 @@ func (m *metrics) fill(row []float64, r *scrapes, up *scrape, s promSpan) {
 	if own := r.newest(s.end, m.lookback, true); own != nil {
 		row[p.memory] = own.v[numMemory]
 		row[p.age] = float64(s.end)/1000 - float64(own.t)/1000 + m.timing.Delay.Seconds()
+	}
+	for k, v := range row {
+		if math.IsInf(v, 0) { // a division by 0 says nothing
+			row[k] = math.NaN()
+		}
 	}
 }
