@@ -24,6 +24,7 @@ type emission struct {
 	dir, partial string
 	service      string
 	endpoints    []mesh.Endpoint
+	rings        []scrapes // of the two newest scrapes of each endpoint
 	spool        *spool
 	requests     *requestLog
 	err          error
@@ -45,7 +46,10 @@ func newEmission(dir, service string, endpoints []mesh.Endpoint, most int, deadl
 	if err != nil {
 		return nil, err
 	}
-	e := &emission{dir: dir, partial: partial, service: service, endpoints: endpoints}
+	e := &emission{dir: dir, partial: partial, service: service, endpoints: endpoints, rings: make([]scrapes, len(endpoints))}
+	for i := range e.rings {
+		e.rings[i].kept = make([]scrape, 2)
+	}
 	if e.spool, err = newSpool(filepath.Join(partial, "spool"), len(endpoints), most); err == nil {
 		e.requests, err = newRequestLog(filepath.Join(partial, "requests.csv.gz"), service, endpoints, deadline)
 	}
@@ -56,15 +60,15 @@ func newEmission(dir, service string, endpoints []mesh.Endpoint, most int, deadl
 }
 
 // scraped keeps what a scrape of endpoint i found.
-func (e *emission) scraped(i int, s *scrape) {
-	if e.err == nil {
+func (e *emission) scraped(t time.Duration, i int, c *Counters) {
+	if s := e.rings[i].add(scrapedAt(t), c); e.err == nil {
 		e.err = e.spool.add(i, s)
 	}
 }
 
 // finish writes what is left to write and makes the recording appear, or
 // leaves nothing.
-func (e *emission) finish(m datasets.Manifest, faults []datasets.Fault) error {
+func (e *emission) finish(m *datasets.Manifest, faults []datasets.Fault) error {
 	err := errors.Join(e.err, e.requests.close())
 	if err == nil {
 		err = e.write("metrics.om.gz", zipped(func(w *bufio.Writer) error { return writeMetrics(w, e.spool, e.service, e.endpoints) }))

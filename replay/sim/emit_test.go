@@ -50,8 +50,8 @@ func TestRequestsAreInOrder(t *testing.T) {
 			t.Fatalf("%d requests are held back; the deadline allows 334", n)
 		}
 	}
-	e.scraped(0, &scrape{t: 1, up: true})
-	e.scraped(0, &scrape{t: 1001, up: true})
+	e.scraped(time.Millisecond, 0, &Counters{Up: true})
+	e.scraped(1001*time.Millisecond, 0, &Counters{Up: true})
 	if err := e.finish(testManifest(10*time.Second, time.Second), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -99,8 +99,8 @@ func TestEmissionIsWholeOrNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := begin()
-	e.scraped(0, &scrape{t: 1})
-	e.scraped(0, &scrape{t: 2})
+	e.scraped(1, 0, &Counters{})
+	e.scraped(time.Second, 0, &Counters{})
 	if err := e.finish(testManifest(time.Second, time.Second), nil); err == nil {
 		t.Error("more scrapes than there is room for are no error")
 	}

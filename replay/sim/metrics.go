@@ -75,9 +75,13 @@ func newMetrics(service string, endpoints []mesh.Endpoint, interval time.Duratio
 }
 
 // scrape takes over what the scrape of endpoint i at t found.
-func (m *metrics) scrape(t time.Duration, i int, c *Counters) *scrape {
-	return m.rings[i].add(t.Milliseconds(), c)
+func (m *metrics) scrape(t time.Duration, i int, c *Counters) {
+	m.rings[i].add(scrapedAt(t), c)
 }
+
+// scrapedAt is the time of a scrape in whole milliseconds, up: a window that is
+// decided upon at t has seen what is not later than t.
+func scrapedAt(t time.Duration) int64 { return int64((t + time.Millisecond - 1) / time.Millisecond) }
 
 // see returns the window that is decided upon at t, and which endpoint each of
 // its rows is. Both are valid until the next call. An endpoint that was not

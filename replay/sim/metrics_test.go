@@ -111,7 +111,9 @@ func lives(t *testing.T, endpoints []mesh.Endpoint, interval time.Duration, timi
 	for at := time.Duration(0); at < duration; at += time.Millisecond {
 		for i := range all {
 			if due[i] == at {
-				e.scraped(i, m.scrape(at, i, all[i].step()))
+				c := all[i].step()
+				m.scrape(at, i, c)
+				e.scraped(at, i, c)
 				due[i] += interval
 			}
 		}
@@ -126,8 +128,8 @@ func lives(t *testing.T, endpoints []mesh.Endpoint, interval time.Duration, timi
 	return seen, dir
 }
 
-func testManifest(duration, interval time.Duration) datasets.Manifest {
-	return datasets.Manifest{
+func testManifest(duration, interval time.Duration) *datasets.Manifest {
+	return &datasets.Manifest{
 		Format: datasets.Format, Schema: "lab", Services: []string{"shop"}, Start: time.Unix(0, 0).UTC(),
 		End: time.Unix(0, 0).UTC().Add(duration), ScrapeIntervalS: interval.Seconds(),
 	}

@@ -3,9 +3,11 @@ package sim
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/picker"
 )
@@ -18,20 +20,41 @@ func Shares(seed uint64) router.Strategy {
 	return router.Strategy{
 		Name:   "shares",
 		Policy: &shares{random: rand.New(rand.NewPCG(seed, 0x5a4e))},
-		Picker: func(c picker.Config) picker.Picker { return picker.NewWeighted(equalUnless(c), c.Seed) },
+		Picker: func(c picker.Config) picker.Picker { return newKnown(c) },
 	}
 }
 
-func equalUnless(c picker.Config) []float64 {
-	if c.Weights != nil {
-		return c.Weights
-	}
-	w := make([]float64, c.Endpoints)
-	for i := range w {
-		w[i] = 1 / float64(c.Endpoints)
-	}
-	return w
+// known draws by weights, and tells with which probability it did.
+type known struct {
+	picker.Picker
+	weights mesh.Weights
+	last    float64
 }
+
+func newKnown(c picker.Config) *known {
+	w := slices.Clone(c.Weights)
+	if w == nil {
+		w = make(mesh.Weights, c.Endpoints)
+		w.Equal()
+	}
+	return &known{Picker: picker.NewWeighted(w, c.Seed), weights: w}
+}
+
+func (p *known) Pick(now time.Duration, r *mesh.Request) int {
+	i := p.Picker.Pick(now, r)
+	if p.last = math.NaN(); i >= 0 && i < len(p.weights) {
+		p.last = p.weights[i]
+	}
+	return i
+}
+
+func (p *known) Update(w mesh.Weights) {
+	p.weights = append(p.weights[:0], w...)
+	p.Picker.Update(w)
+}
+
+// Propensity is the probability of the last pick.
+func (p *known) Propensity() float64 { return p.last }
 
 // Of a share, counted in ten-thousandths so that they sum to exactly 1: the
 // least part of a fair share, at most leastShare, and the most.
