@@ -17,6 +17,9 @@ type behaviour struct {
 	shares []mesh.Weights // by step
 }
 
+// behaviourStep is how often shares are taken from a log.
+const behaviourStep = 5 * time.Second
+
 // sharesOf are the shares that the log shows in each step, or the metrics in
 // each window.
 func sharesOf(h *history, l *requestLog) *behaviour {
@@ -31,14 +34,13 @@ func sharesOf(h *history, l *requestLog) *behaviour {
 		}
 		return b
 	}
-	const step = 5 * time.Second
-	b := &behaviour{step: step, shares: make([]mesh.Weights, int(math.Ceil(h.duration().Seconds()/step.Seconds())))}
+	b := &behaviour{step: behaviourStep, shares: make([]mesh.Weights, int(math.Ceil(h.duration().Seconds()/behaviourStep.Seconds())))}
 	for k := range b.shares {
 		b.shares[k] = make(mesh.Weights, len(h.endpoints))
 	}
 	for i := range l.requests {
 		if q := &l.requests[i]; q.endpoint >= 0 {
-			b.shares[q.at/step][q.endpoint]++
+			b.shares[q.at/behaviourStep][q.endpoint]++
 		}
 	}
 	for k := range b.shares {

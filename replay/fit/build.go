@@ -38,7 +38,7 @@ func (f *Fit) build(h *history, l *requestLog, cfg Config) error {
 	s := &sim.Scenario{
 		Name: "fit", About: fmt.Sprintf("service %s of %s, fitted", h.service, filepath.Base(f.Recording)), Seeds: 10,
 		Duration: h.duration(), Deadline: l.deadline, Network: time.Duration(network * float64(time.Second)),
-		Proxies: sim.Proxies{Count: 1},
+		Proxies: sim.Proxies{Count: 1}, Metrics: sim.Metrics{Scrape: h.scrape, Step: behaviourStep, Delay: h.scrape},
 	}
 	if s.Deadline == 0 {
 		s.Deadline = time.Second

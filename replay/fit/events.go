@@ -44,6 +44,8 @@ func statesOf(h *history, e int, typical float64, cfg Config) []state {
 func stateOf(s *seen, typical float64, window time.Duration, cfg Config) state {
 	slower := s.service() / typical
 	switch {
+	case s.up == 0 && s.requests > 0 && s.errors < 0.5: // it takes what it is sent, and is silent
+		return state{stalled, 1}
 	case s.up == 0:
 		return state{down, 1}
 	case s.requests*window.Seconds() >= leastRequests && s.answered == 0 && s.errors < 0.5:
@@ -56,7 +58,7 @@ func stateOf(s *seen, typical float64, window time.Duration, cfg Config) state {
 	return state{}
 }
 
-// sink reports whether errors come much faster than answers.
+// fast reports whether errors come much faster than answers.
 func fast(s *seen, typical float64) bool { return s.mean < typical/2 }
 
 // spell is a run of windows in the same state.

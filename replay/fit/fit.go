@@ -26,7 +26,8 @@ type Config struct {
 	// endpoint to count as slowed down, and ErrorsFrom the error ratio from which
 	// it counts as failing, in two windows in a row.
 	SlowFrom, ErrorsFrom float64
-	// Seed of the run that shows the fit.
+	// Runs of the fitted mesh show how well it fits, with seeds from Seed on.
+	Runs   int
 	Seed   uint64
 	Limits Limits
 }
@@ -45,7 +46,7 @@ type Limits struct {
 // the tail, and 2 points in the error ratio, at four endpoints of five.
 func DefaultConfig() Config {
 	return Config{
-		SlowFrom: 1.5, ErrorsFrom: 0.05, Seed: 1,
+		SlowFrom: 1.5, ErrorsFrom: 0.05, Runs: 5, Seed: 1,
 		Limits: Limits{Mean: 0.15, P50: 0.15, P90: 0.2, P99: 0.3, Utilization: 0.15, ErrorRatio: 0.02, Endpoints: 0.8},
 	}
 }
@@ -61,6 +62,7 @@ func (c Config) Validate() error {
 	check(c.Window >= 0, "window is %v; want 0 or more", c.Window)
 	check(c.SlowFrom > 1, "slow from is %v; want more than 1", c.SlowFrom)
 	check(c.ErrorsFrom > 0 && c.ErrorsFrom < 1, "errors from is %v; want between 0 and 1", c.ErrorsFrom)
+	check(c.Runs >= 2, "runs are %d; want 2 or more, to see what they differ by", c.Runs)
 	l := c.Limits
 	check(min(l.Mean, l.P50, l.P90, l.P99, l.Utilization, l.ErrorRatio) > 0, "limits are %+v; want more than 0", l)
 	check(l.Endpoints > 0 && l.Endpoints <= 1, "limit of endpoints is %v; want more than 0, at most 1", l.Endpoints)
@@ -91,12 +93,11 @@ type Fit struct {
 	// Endpoints are those of the scenario, in its order; there they have other
 	// names.
 	Endpoints []Endpoint
-	// Behaviour draws endpoints by the recorded shares.
-	behaviour *behaviour
 	Report    Report
+	behaviour *behaviour // draws endpoints by the recorded shares
 }
 
-// Fit fits a mesh to the recording, and runs it once to see how well.
+// New fits a mesh to the recording, and runs it once to see how well.
 func New(ctx context.Context, r *datasets.Recording, cfg Config) (*Fit, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -113,5 +114,5 @@ func New(ctx context.Context, r *datasets.Recording, cfg Config) (*Fit, error) {
 	if err := f.build(h, l, cfg); err != nil {
 		return nil, fmt.Errorf("fit: %s: %w", r.Path, err)
 	}
-	return f, f.show(ctx, r, h, cfg)
+	return f, f.show(ctx, r, h, l, cfg)
 }

@@ -18,7 +18,8 @@ type history struct {
 	service   string
 	start     time.Time // of the first window
 	window    time.Duration
-	n         int // windows
+	scrape    time.Duration // between two scrapes
+	n         int           // windows
 	endpoints []mesh.Endpoint
 	seen      [][]seen // by endpoint and window
 }
@@ -47,7 +48,7 @@ func windowOf(r *datasets.Recording, cfg Config) time.Duration {
 
 // look reads the windows of the service.
 func look(ctx context.Context, r *datasets.Recording, cfg Config) (*history, error) {
-	h := &history{service: cfg.Service, window: windowOf(r, cfg)}
+	h := &history{service: cfg.Service, window: windowOf(r, cfg), scrape: r.Manifest.ScrapeInterval()}
 	if h.service == "" {
 		if len(r.Manifest.Services) == 0 {
 			return nil, fmt.Errorf("the manifest names no service; name the one to fit")

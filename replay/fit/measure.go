@@ -15,10 +15,11 @@ type Measured struct {
 	latencies                  []float64
 }
 
-// measure takes the latencies from the log; without one from the metrics, where
+// measure measures all endpoints together, first, and each. It takes the latencies from the log; without one from the metrics, where
 // quantiles are the means of those of the windows.
-func measure(h *history, l *requestLog) (all Measured, each []Measured) {
-	each = make([]Measured, len(h.endpoints))
+func measure(h *history, l *requestLog) []Measured {
+	measured := make([]Measured, 1+len(h.endpoints))
+	all, each := &measured[0], measured[1:]
 	for e := range each {
 		each[e].load(h, e)
 		if len(l.requests) == 0 {
@@ -57,7 +58,7 @@ func measure(h *history, l *requestLog) (all Measured, each []Measured) {
 	if len(l.requests) > 0 {
 		all.sort()
 	}
-	return all, each
+	return measured
 }
 
 // load sums up how busy an endpoint was.
@@ -101,4 +102,25 @@ func (m *Measured) join(o *Measured) {
 	m.Mean, m.P50, m.P90, m.P99 = m.Mean+w*(o.Mean-m.Mean), m.P50+w*(o.P50-m.P50), m.P90+w*(o.P90-m.P90), m.P99+w*(o.P99-m.P99)
 	m.sum, m.Requests, m.failed = n, m.Requests+o.Requests, m.failed+o.failed
 	m.ErrorRatio = m.failed / m.Requests
+}
+
+// spread is the mean of some runs, and their standard deviation.
+func spread(runs []*Measured) (mean, deviation Measured) {
+	n := float64(len(runs))
+	to, dev := mean.figures(), deviation.figures()
+	for k := range to {
+		for _, r := range runs {
+			*to[k] += *r.figures()[k] / n
+		}
+		for _, r := range runs {
+			d := *r.figures()[k] - *to[k]
+			*dev[k] += d * d
+		}
+		*dev[k] = math.Sqrt(*dev[k] / max(n-1, 1))
+	}
+	return mean, deviation
+}
+
+func (m *Measured) figures() []*float64 {
+	return []*float64{&m.Requests, &m.Mean, &m.P50, &m.P90, &m.P99, &m.ErrorRatio, &m.Utilization}
 }

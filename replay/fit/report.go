@@ -43,83 +43,127 @@ type Class struct {
 	Distance     float64
 }
 
-// Comparison is what was recorded beside what the fitted mesh did.
-type Comparison struct{ Recorded, Fitted Measured }
+// Comparison is what was recorded beside what the fitted mesh did: the mean of
+// its runs, and how far single runs are from it (standard deviation). The
+// recording is a single run too.
+type Comparison struct{ Recorded, Fitted, Spread Measured }
 
-// show runs the fitted mesh under the recorded shares, records it, and compares
-// the two recordings by the same measure.
-func (f *Fit) show(ctx context.Context, r *datasets.Recording, h *history, cfg Config) (err error) {
+// show runs the fitted mesh under the recorded shares, some times, records each
+// run, and measures the recordings as it does the one that was fitted.
+func (f *Fit) show(ctx context.Context, r *datasets.Recording, h *history, l *requestLog, cfg Config) error {
+	recorded := measure(h, l)
+	var runs [][]Measured
+	for n := range cfg.Runs {
+		run, err := f.run(ctx, r.HasRequests(), h, cfg, cfg.Seed+uint64(n))
+		if err != nil {
+			return fmt.Errorf("fit: run the fitted mesh: %w", err)
+		}
+		if len(run) != len(recorded) {
+			return fmt.Errorf("fit: the fitted mesh has %d endpoints in its metrics, the recording %d", len(run)-1, len(recorded)-1)
+		}
+		runs = append(runs, run)
+	}
+	for k := range recorded {
+		c := Comparison{Recorded: recorded[k]}
+		var of []*Measured
+		for n := range runs {
+			of = append(of, &runs[n][k])
+		}
+		c.Fitted, c.Spread = spread(of)
+		if k == 0 {
+			f.Report.All = c
+		} else {
+			f.Report.Endpoints = append(f.Report.Endpoints, c)
+		}
+	}
+	f.Report.judge(f.Endpoints, cfg.Limits)
+	return nil
+}
+
+// run is one run of the fitted mesh, measured.
+func (f *Fit) run(ctx context.Context, withLog bool, h *history, cfg Config, seed uint64) (_ []Measured, err error) {
 	folder, err := os.MkdirTemp("", "fairway-fit-*")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	dir := filepath.Join(folder, "fitted")
-	if err := sim.Record(ctx, f.Scenario, cfg.Seed, f.behaviour.strategy(), dir); err != nil {
-		return fmt.Errorf("fit: run the fitted mesh: %w", err)
+	if _, err := sim.Record(ctx, f.Scenario, seed, f.behaviour.strategy(), dir); err != nil {
+		return nil, err
 	}
 	fitted, err := datasets.Open(ctx, dir, "")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, fitted.Close()) }()
 	cfg.Service, cfg.Window = sim.Service, h.window
 	there, err := look(ctx, fitted, cfg)
 	if err != nil {
-		return fmt.Errorf("fit: look at the fitted mesh: %w", err)
+		return nil, err
 	}
-	recordedLog, err := readLog(r, h)
-	if err != nil {
-		return err
-	}
-	fittedLog := &requestLog{}
-	if r.HasRequests() {
-		if fittedLog, err = readLog(fitted, there); err != nil {
-			return err
+	l := &requestLog{}
+	if withLog {
+		if l, err = readLog(fitted, there); err != nil {
+			return nil, err
 		}
 	}
-	f.compare(h, recordedLog, there, fittedLog, cfg.Limits)
-	return nil
-}
-
-func (f *Fit) compare(h *history, l *requestLog, there *history, thereLog *requestLog, limits Limits) {
-	var recorded, fitted []Measured
-	f.Report.All.Recorded, recorded = measure(h, l)
-	f.Report.All.Fitted, fitted = measure(there, thereLog)
-	for e := range recorded {
-		f.Report.Endpoints = append(f.Report.Endpoints, Comparison{recorded[e], fitted[e]})
-	}
-	f.Report.judge(f.Endpoints, limits)
+	return measure(there, l), nil
 }
 
 // judge says cannot tell when the whole, or too many endpoints, are beyond the
-// limits.
-func (r *Report) judge(endpoints []Endpoint, l Limits) {
+// limits and what single runs differ by.
+func (r *Report) judge(endpoints []Endpoint, limits Limits) {
 	r.Verdict = Fits
-	beyond := func(what string, recorded, fitted, off, limit float64) {
-		if !(off <= limit) {
-			r.Verdict = CannotTell
-			r.Why = append(r.Why, fmt.Sprintf("%s is %.4g, recorded %.4g: off by %.1f %%, more than %.0f %%", what, fitted, recorded, 100*off, 100*limit))
-		}
+	for _, x := range r.All.beyond(limits) {
+		r.Verdict, r.Why = CannotTell, append(r.Why, x)
 	}
-	a, b := r.All.Recorded, r.All.Fitted
-	beyond("mean latency", a.Mean, b.Mean, off(a.Mean, b.Mean), l.Mean)
-	beyond("p50", a.P50, b.P50, off(a.P50, b.P50), l.P50)
-	beyond("p90", a.P90, b.P90, off(a.P90, b.P90), l.P90)
-	beyond("p99", a.P99, b.P99, off(a.P99, b.P99), l.P99)
-	beyond("utilization", a.Utilization, b.Utilization, off(a.Utilization, b.Utilization), l.Utilization)
-	beyond("error ratio", a.ErrorRatio, b.ErrorRatio, math.Abs(a.ErrorRatio-b.ErrorRatio), l.ErrorRatio)
 	good := 0
 	for e, c := range r.Endpoints {
-		if m, u := off(c.Recorded.Mean, c.Fitted.Mean), off(c.Recorded.Utilization, c.Fitted.Utilization); m <= l.Mean && u <= l.Utilization {
+		m, u := c.within(func(m *Measured) float64 { return m.Mean }, limits.Mean), c.within(func(m *Measured) float64 { return m.Utilization }, limits.Utilization)
+		if m && u {
 			good++
-		} else {
-			r.Why = append(r.Why, fmt.Sprintf("endpoint %s: mean latency off by %.1f %%, utilization by %.1f %%", endpoints[e].Name, 100*m, 100*u))
+			continue
 		}
+		r.Why = append(r.Why, fmt.Sprintf("endpoint %s: mean latency off by %.1f %%, utilization by %.1f %%",
+			endpoints[e].Name, 100*off(c.Recorded.Mean, c.Fitted.Mean), 100*off(c.Recorded.Utilization, c.Fitted.Utilization)))
 	}
-	if float64(good) < l.Endpoints*float64(len(r.Endpoints)) {
+	if float64(good) < limits.Endpoints*float64(len(r.Endpoints)) {
 		r.Verdict = CannotTell
 	}
+}
+
+// beyond says what of the whole is beyond the limits, or differs too much from
+// run to run to say.
+func (c *Comparison) beyond(l Limits) (why []string) {
+	for _, x := range []struct {
+		name  string
+		of    func(*Measured) float64
+		limit float64
+	}{
+		{"mean latency", func(m *Measured) float64 { return m.Mean }, l.Mean},
+		{"p50", func(m *Measured) float64 { return m.P50 }, l.P50},
+		{"p90", func(m *Measured) float64 { return m.P90 }, l.P90},
+		{"p99", func(m *Measured) float64 { return m.P99 }, l.P99},
+		{"utilization", func(m *Measured) float64 { return m.Utilization }, l.Utilization},
+	} {
+		recorded, fitted := x.of(&c.Recorded), x.of(&c.Fitted)
+		switch {
+		case !c.within(x.of, x.limit):
+			why = append(why, fmt.Sprintf("%s is %.4g, recorded %.4g: off by %.1f %%, more than %.0f %%", x.name, fitted, recorded, 100*off(recorded, fitted), 100*x.limit))
+		case x.of(&c.Spread) > x.limit*recorded:
+			why = append(why, fmt.Sprintf("%s differs by %.1f %% from run to run: more than %.0f %%, so nothing is shown", x.name, 100*x.of(&c.Spread)/recorded, 100*x.limit))
+		}
+	}
+	if d := math.Abs(c.Recorded.ErrorRatio - c.Fitted.ErrorRatio); !(d <= l.ErrorRatio) {
+		why = append(why, fmt.Sprintf("error ratio is %.4f, recorded %.4f: more than %.4f apart", c.Fitted.ErrorRatio, c.Recorded.ErrorRatio, l.ErrorRatio))
+	}
+	return why
+}
+
+// within allows the limit, and twice what single runs differ by.
+func (c *Comparison) within(of func(*Measured) float64, limit float64) bool {
+	recorded := of(&c.Recorded)
+	return math.Abs(of(&c.Fitted)-recorded) <= limit*recorded+2*of(&c.Spread)
 }
 
 // off is how far the fitted is from the recorded, relative to the recorded.
@@ -142,6 +186,9 @@ func (f *Fit) Write(w io.Writer) error {
 	for e, c := range f.Report.Endpoints {
 		c.write(out, f.Endpoints[e].Name)
 	}
+	if len(f.Report.Why) > 0 {
+		fmt.Fprintln(out)
+	}
 	for _, why := range f.Report.Why {
 		fmt.Fprintln(out, why)
 	}
@@ -161,10 +208,12 @@ func (e Estimate) text(scale float64) string {
 func (c Comparison) write(w io.Writer, name string) {
 	a, b := c.Recorded, c.Fitted
 	fmt.Fprint(w, name)
-	for _, x := range []struct{ a, b, scale float64 }{
-		{a.Mean, b.Mean, 1000}, {a.P50, b.P50, 1000}, {a.P90, b.P90, 1000}, {a.P99, b.P99, 1000}, {a.ErrorRatio, b.ErrorRatio, 100}, {a.Utilization, b.Utilization, 100},
+	s := c.Spread
+	for _, x := range []struct{ a, b, s, scale float64 }{
+		{a.Mean, b.Mean, s.Mean, 1000}, {a.P50, b.P50, s.P50, 1000}, {a.P90, b.P90, s.P90, 1000}, {a.P99, b.P99, s.P99, 1000},
+		{a.ErrorRatio, b.ErrorRatio, s.ErrorRatio, 100}, {a.Utilization, b.Utilization, s.Utilization, 100},
 	} {
-		fmt.Fprintf(w, "\t%.4g → %.4g", x.scale*x.a, x.scale*x.b)
+		fmt.Fprintf(w, "\t%.4g → %.4g ± %.2g", x.scale*x.a, x.scale*x.b, x.scale*x.s)
 	}
 	fmt.Fprintln(w)
 }
