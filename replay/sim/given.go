@@ -1,6 +1,9 @@
 package sim
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Complete fills in what a scenario that no file describes leaves out, as Parse
 // does for files.
@@ -24,4 +27,13 @@ func ArrivalsAt(times []time.Duration) (Arrivals, bool) {
 	}
 	a.gaps[0] = first * a.own
 	return a, true
+}
+
+// Scale multiplies the arrivals by x, which is above 0.
+func (a *Arrivals) Scale(x float64) {
+	a.Load, a.Rate, a.own = a.Load*x, a.Rate*x, a.own*x
+	a.Steps = slices.Clone(a.Steps)
+	for i := range a.Steps {
+		a.Steps[i].Load, a.Steps[i].Rate = a.Steps[i].Load*x, a.Steps[i].Rate*x
+	}
 }
