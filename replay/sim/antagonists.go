@@ -27,6 +27,9 @@ type Antagonist struct {
 	Hot float64 `yaml:"hot"`
 	// Floor is the least part of its workers that an endpoint keeps.
 	Floor float64 `yaml:"floor"`
+	// Drag is how many times slower the cores are that hot machines leave, as
+	// caches and memory are shared too.
+	Drag float64 `yaml:"drag"`
 	// Free is the mean of what the tenants of the others leave of the burst, as
 	// a part of it; Shape that of the Pareto distribution of what they take.
 	Free  float64 `yaml:"free"`
@@ -37,6 +40,9 @@ func (a *Antagonist) defaults() {
 	if a.Kind == Tenants {
 		if a.Floor == 0 {
 			a.Floor = 1
+		}
+		if a.Drag == 0 {
+			a.Drag = 1
 		}
 		if a.Shape == 0 {
 			a.Shape = 1.5
@@ -52,6 +58,7 @@ func (a *Antagonist) check(p *problems, path string) {
 	case Tenants:
 		p.check(a.Hot >= 0 && a.Hot <= 1, path+".hot", "is %v; want 0 to 1", a.Hot)
 		p.check(a.Floor > 0 && a.Floor <= 1, path+".floor", "is %v; want more than 0 and at most 1", a.Floor)
+		p.check(a.Drag >= 1 && !math.IsInf(a.Drag, 0), path+".drag", "is %v; want 1 or more", a.Drag)
 		p.check(a.Free >= 0 && a.Free <= 1, path+".free", "is %v; want 0 to 1", a.Free)
 		p.check(a.Shape > 1 && !math.IsInf(a.Shape, 0), path+".shape", "is %v; want more than 1", a.Shape)
 	default:

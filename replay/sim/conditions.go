@@ -74,8 +74,7 @@ func (r *run) empty(e *endpoint) {
 	}
 	if e.down {
 		e.counts.restart()
-		e.signals = signals{from: r.now}
-		e.signals.before = e.counts
+		e.signals = newSignals(r.now, e.counts)
 	}
 }
 
@@ -111,6 +110,7 @@ func (r *run) moveIn(a *Antagonist, random *rand.Rand) {
 	hot := make([]bool, len(r.endpoints))
 	for _, i := range random.Perm(len(hot))[:int(math.Round(a.Hot*float64(len(hot))))] {
 		hot[i] = true
+		r.flux[i] /= a.Drag
 	}
 	var move func(int32)
 	move = func(i int32) {

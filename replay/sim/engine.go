@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -195,6 +194,7 @@ func (r *run) build(seed uint64) {
 			e := endpoint{
 				workers: group.Workers, burst: group.Burst, sharing: group.Discipline == Sharing,
 				base: group.Speed.of(i, speeds), memory: group.Memory, slots: math.MaxInt,
+				signals: newSignals(0, counts{}),
 			}
 			if !e.sharing {
 				e.slots = int(group.Workers)
@@ -239,8 +239,6 @@ func (r *run) truth(i int) float64 {
 
 // checkEvery is after how many events the context is asked.
 const checkEvery = 1 << 14
-
-var errLate = errors.New("more than 2^62 ns of virtual time")
 
 func (r *run) loop(ctx context.Context) error {
 	for r.arrival != never || r.live > 0 {

@@ -120,6 +120,11 @@ func (s *signals) latency(level int32) float64 {
 	return s.median
 }
 
+// newSignals are those of an endpoint that has begun at now, after those counts.
+func newSignals(now int64, before counts) signals {
+	return signals{from: now, before: before, rates: mesh.Load{Service: nan, Rate: nan, ErrorRate: nan, Utilization: nan}}
+}
+
 // reportSpan is how long the rates of a report are counted at least.
 const reportSpan = 1e9
 
