@@ -68,19 +68,7 @@ func TestRecordingShowsWhatTheSlowLoopSaw(t *testing.T) {
 		t.Run(scrape.String(), func(t *testing.T) {
 			s := scenarioOf(t, troubled)
 			s.Metrics.Scrape, s.Metrics.Delay = scrape, min(scrape, s.Metrics.Delay)
-			strategy, seen := Shares(5), map[int64]mesh.Window{}
-			strategy.Policy = watched{strategy.Policy, seen}
-			dir := filepath.Join(t.TempDir(), "recording")
-			result, err := Record(t.Context(), s, 5, strategy, dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			recording, err := datasets.Open(t.Context(), dir, "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer recording.Close()
-			compareWindows(t, recording, s.Metrics.timing(), seen)
+			result, recording := recordAndCompare(t, s)
 			if len(recording.Faults) != len(result.Faults) || len(recording.Faults) < 10 {
 				t.Errorf("%d faults; want %d", len(recording.Faults), len(result.Faults))
 			}
@@ -89,6 +77,38 @@ func TestRecordingShowsWhatTheSlowLoopSaw(t *testing.T) {
 					t.Errorf("fault %+v", f)
 				}
 			}
+		})
+	}
+}
+
+// recordAndCompare records a run and compares the windows of its slow loop with
+// those of the recording.
+func recordAndCompare(t *testing.T, s *Scenario) (*Result, *datasets.Recording) {
+	t.Helper()
+	strategy, seen := Shares(5), map[int64]mesh.Window{}
+	strategy.Policy = watched{strategy.Policy, seen}
+	dir := filepath.Join(t.TempDir(), "recording")
+	result, err := Record(t.Context(), s, 5, strategy, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recording, err := datasets.Open(t.Context(), dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { recording.Close() })
+	compareWindows(t, recording, s.Metrics.timing(), seen)
+	return result, recording
+}
+
+// TestScenariosAreRecordedAsTheyWereSeen does the same with scenarios that come
+// with fairway and in which endpoints go and return.
+func TestScenariosAreRecordedAsTheyWereSeen(t *testing.T) {
+	for _, name := range []string{"rolling-deploy", "zone-loss", "stall", "sink-hole", "ramp-to-failure-leak", "ramp-to-failure-saturation"} {
+		t.Run(name, func(t *testing.T) {
+			s := builtinScenario(t, name)
+			s.Arrivals.Scale(0.3) // random shares overload what is busy
+			recordAndCompare(t, s)
 		})
 	}
 }
