@@ -93,6 +93,8 @@ type Fit struct {
 	// Endpoints are those of the scenario, in its order; there they have other
 	// names.
 	Endpoints []Endpoint
+	// Queue is how many requests may wait at an endpoint; 0: no bound was seen.
+	Queue     int
 	Report    Report
 	behaviour *behaviour // draws endpoints by the recorded shares
 }

@@ -177,6 +177,9 @@ func (f *Fit) Write(w io.Writer) error {
 	for _, e := range f.Endpoints {
 		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\n", e.Name, e.Workers.text(1), e.Service.text(1000), e.Capacity.text(1), e.Errors.text(100), e.Network.text(1000), e.Samples, e.Events)
 	}
+	if f.Queue > 0 {
+		fmt.Fprintf(out, "at most %d requests wait at an endpoint; more are refused\n", f.Queue)
+	}
 	fmt.Fprintln(out, "\nclass\tshare (%)\twork (ms)\tdistribution\tshape\tdistance")
 	for _, c := range f.Report.Classes {
 		fmt.Fprintf(out, "%s\t%.1f\t%.2f\t%s\t%.3g\t%.3f\n", c.Name, 100*c.Share, 1000*c.Mean.Seconds(), c.Distribution, c.Shape, c.Distance)
