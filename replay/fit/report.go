@@ -88,7 +88,7 @@ func (f *Fit) run(ctx context.Context, withLog bool, h *history, cfg Config, see
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	dir := filepath.Join(folder, "fitted")
-	if _, err := sim.Record(ctx, f.Scenario, seed, f.behaviour.strategy(), dir); err != nil {
+	if _, err := sim.Record(ctx, f.Scenario, seed, f.Strategy(), dir); err != nil {
 		return nil, err
 	}
 	fitted, err := datasets.Open(ctx, dir, "")
