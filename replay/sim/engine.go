@@ -163,8 +163,7 @@ func newRun(s *Scenario, seed uint64, strategy router.Strategy, o *Observer) (*r
 	r.doRetry, r.doProbe, r.doNews, r.doFixed = r.retryNow, r.probeNow, r.hear, r.endFixed
 	r.draws = newDraws(s, seed)
 	r.build(seed)
-	capacity := s.capacity(r.endpoints)
-	r.pace = s.Arrivals.pace(capacity, stream(seed, arrivalStream))
+	r.pace = s.Arrivals.pace(s.capacity(seed), stream(seed, arrivalStream))
 	r.faults = s.faults(stream(seed, faultStream))
 	if len(r.faults) > 0 {
 		r.measure.bins = newBins(s, max(r.pace.steps[len(r.pace.steps)-1].rate, 1e-3))
@@ -173,9 +172,14 @@ func newRun(s *Scenario, seed uint64, strategy router.Strategy, o *Observer) (*r
 		r.turn(int32(k))
 	}
 	r.antagonize(stream(seed, antagonistStream))
-	if err := r.startSlowLoop(strategy, seed); err != nil {
-		return nil, err
+	var slow slowLoop
+	if strategy.Policy != nil {
+		var err error
+		if slow, err = newSlowLoop(s, strategy.Policy); err != nil {
+			return nil, err
+		}
 	}
+	r.startSlowLoop(slow, seed)
 	seeds := stream(seed, pickerStream)
 	for range s.Proxies.Count {
 		x := newProxy(strategy.Picker(picker.Config{Endpoints: n, Proxies: s.Proxies.Count, Seed: seeds.Uint64(), Truth: r.truth}))
@@ -212,22 +216,19 @@ func (r *run) build(seed uint64) {
 	}
 }
 
-// capacity is the nominal one of all endpoints, in requests per second.
-func (s *Scenario) capacity(endpoints []endpoint) float64 {
-	work, shares, sum := 0.0, 0.0, 0.0
-	for _, c := range s.Classes {
-		work += c.Share * c.Work.Mean.Seconds()
-		shares += c.Share
-	}
-	for i := range endpoints {
-		sum += endpoints[i].workers * endpoints[i].base
+// capacity is the nominal one of all endpoints, in requests per second; those
+// that fluctuate are taken at their mean speed.
+func (s *Scenario) capacity(seed uint64) float64 {
+	sum := 0.0
+	for _, c := range s.Capacities(seed) {
+		sum += c
 	}
 	for _, a := range s.Antagonists {
 		if a.Kind == Fluctuating {
 			sum *= (1 + a.Factor) / 2
 		}
 	}
-	return sum * shares / work
+	return sum
 }
 
 func (r *run) truth(i int) float64 {
@@ -327,10 +328,9 @@ func (r *run) finish() *Result {
 	for i := range r.endpoints {
 		r.levelled(&r.endpoints[i])
 	}
-	fair, sum := make([]float64, len(r.endpoints)), 0.0
-	for i := range r.endpoints {
-		fair[i] = r.endpoints[i].workers * r.endpoints[i].base
-		sum += fair[i]
+	fair, sum := r.scenario.Capacities(r.result.Seed), 0.0
+	for _, c := range fair {
+		sum += c
 	}
 	for i := range fair {
 		fair[i] /= sum

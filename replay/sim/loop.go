@@ -6,28 +6,21 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
-	"github.com/fairway-mesh/fairway/router"
 )
 
 // startSlowLoop begins scrapes, where anybody looks at them, and decisions,
-// where a policy makes them.
-func (r *run) startSlowLoop(strategy router.Strategy, seed uint64) error {
-	if strategy.Policy != nil {
-		slow, err := newSlowLoop(r.scenario, strategy.Policy)
-		if err != nil {
-			return err
-		}
-		r.slow = slow
-	}
+// unless slow is nil.
+func (r *run) startSlowLoop(slow slowLoop, seed uint64) {
+	r.slow = slow
 	if r.slow == nil && r.observer.Scraped == nil {
-		return nil
+		return
 	}
 	random, m := stream(seed, metricsStream), r.scenario.Metrics
 	for i := range r.endpoints { // each has a time of its own in the interval, as with Prometheus
 		r.agenda.add(int64(random.Float64()*float64(m.Scrape)), r.scrape, int32(i))
 	}
 	if r.slow == nil {
-		return nil
+		return
 	}
 	n := len(r.endpoints)
 	r.inUse = make(mesh.Weights, n)
@@ -37,7 +30,6 @@ func (r *run) startSlowLoop(strategy router.Strategy, seed uint64) error {
 		end := min(int64(k+1)*r.measure.width, r.end)
 		r.agenda.add(end, func(k int32) { r.result.Slots[k].Weights = slices.Clone(r.inUse) }, int32(k))
 	}
-	return nil
 }
 
 func (r *run) scrape(i int32) {

@@ -181,13 +181,19 @@ func (s *Scenario) Validate() error {
 	p.check(k == Skew{} || k.Proxies > 0 && k.Proxies < 1 && k.Requests > 0 && k.Requests < 1,
 		"proxies.skew", "is {proxies: %v, requests: %v}; want two parts between 0 and 1", k.Proxies, k.Requests)
 	s.Arrivals.check(p, "arrivals", s.Duration)
-	shares := 0.0
+	shares, checked := 0.0, false
 	for i, c := range s.Classes {
 		path := fmt.Sprintf("classes.%d", i)
 		p.check(c.Name != "", path+".name", "is empty")
 		p.check(c.Share >= 0 && !math.IsInf(c.Share, 0), path+".share", "is %v; want 0 or more", c.Share)
 		shares += c.Share
-		c.Work.check(p, path+".work")
+		switch {
+		case c.Work != s.Work:
+			c.Work.check(p, path+".work")
+		case !checked:
+			checked = true
+			s.Work.check(p, "work")
+		}
 	}
 	p.check(shares > 0, "classes", "have no shares; give one of them more than 0")
 	for i := range s.Groups {
@@ -238,6 +244,25 @@ func (d Decisions) check(p *problems, path string) {
 	}{{"down", d.Down}, {"stale", d.Stale}} {
 		p.check(s.Span == Span{} || s.From >= 0 && s.To > s.From, path+"."+s.name, "is from %v to %v; want 0 ≤ from < to", s.From, s.To)
 	}
+}
+
+// Capacities are the nominal ones of the endpoints with this seed, in requests
+// per second: what an operator knows of the machines, without antagonists and
+// faults.
+func (s *Scenario) Capacities(seed uint64) []float64 {
+	work, shares := 0.0, 0.0
+	for _, c := range s.Classes {
+		work += c.Share * c.Work.Mean.Seconds()
+		shares += c.Share
+	}
+	var out []float64
+	speeds := stream(seed, speedStream)
+	for _, g := range s.Groups {
+		for i := range g.Count {
+			out = append(out, g.Workers*g.Speed.of(i, speeds)*shares/work)
+		}
+	}
+	return out
 }
 
 // Count is the number of endpoints of all groups.

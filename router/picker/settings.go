@@ -115,5 +115,5 @@ func (p Parameter) Write(x float64) string {
 	if p.Unit == Duration {
 		return time.Duration(math.Round(x * float64(time.Second))).String()
 	}
-	return strconv.FormatFloat(x, 'g', -1, 64)
+	return strconv.FormatFloat(x, 'f', -1, 64) // an exponent's + would end the name
 }
