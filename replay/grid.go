@@ -27,7 +27,7 @@ func (g *grid) numbers(head string, scale float64, values []Number) {
 	decimals := decimals(scale, values)
 	cells := []string{head}
 	for _, v := range values {
-		cells = append(cells, v.text(scale, decimals))
+		cells = append(cells, text(v, scale, decimals))
 	}
 	g.columns = append(g.columns, column{cells: cells, right: true})
 }
@@ -41,11 +41,11 @@ func (g *grid) estimates(head string, scale float64, difference func(Estimate, f
 	decimals := decimals(scale, pick(values, func(e *Estimate) Number { return e.Value }))
 	value, interval, change := []string{head}, []string{""}, []string{""}
 	for _, e := range values {
-		value = append(value, e.Value.text(scale, decimals))
+		value = append(value, text(e.Value, scale, decimals))
 		if math.IsNaN(float64(e.Low)) {
 			interval = append(interval, "")
 		} else {
-			interval = append(interval, fmt.Sprintf("[%s, %s]", e.Low.text(scale, decimals), e.High.text(scale, decimals)))
+			interval = append(interval, fmt.Sprintf("[%s, %s]", text(e.Low, scale, decimals), text(e.High, scale, decimals)))
 		}
 		change = append(change, difference(e, scale))
 	}
@@ -76,7 +76,7 @@ func points(e Estimate, scale float64) string {
 	return fmt.Sprintf("%+.*f", decimals(scale, []Number{e.Change.Value}), scale*float64(e.Change.Value))
 }
 
-func (n Number) text(scale float64, decimals int) string {
+func text(n Number, scale float64, decimals int) string {
 	if math.IsNaN(float64(n)) {
 		return "?"
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/fairway-mesh/fairway/replay/ope"
 )
 
 // WriteText writes the table for people.
@@ -92,7 +94,12 @@ func (s *Section) writeText(w io.Writer, reference string) {
 }
 
 func (s *RequestSection) writeText(w io.Writer, reference string) {
-	fmt.Fprintf(w, "\n%s, from the request log (SNIPS, weights clipped at %g): %d requests, %d blocks\n", title(s.Service), s.Clip, s.Requests, s.Blocks)
+	fmt.Fprintf(w, "\n%s, from the request log (SNIPS, weights clipped at %g; %s): ", title(s.Service), s.Clip, Label)
+	if s.Requests == 0 {
+		fmt.Fprintf(w, "no value: no request with a propensity, %d without\n", s.Unknown)
+		return
+	}
+	fmt.Fprintf(w, "%d requests, %d blocks\n", s.Requests, s.Blocks)
 	var names []string
 	for _, r := range s.Rows {
 		names = append(names, rowName(r.Policy, reference))
@@ -103,6 +110,25 @@ func (s *RequestSection) writeText(w io.Writer, reference string) {
 	g.estimates("errors %", 1e2, points, pick(s.Rows, func(r *RequestRow) Estimate { return r.Errors }))
 	g.numbers("effective", 1, pick(s.Rows, func(r *RequestRow) Number { return Number(math.Round(float64(r.SampleSize))) }))
 	g.numbers("clipped %", 1e2, pick(s.Rows, func(r *RequestRow) Number { return r.Clipped }))
+	g.write(w)
+	fmt.Fprintln(w)
+	s.writeEstimators(w, names)
+}
+
+// writeEstimators compares the estimators of the cost: they should agree.
+func (s *RequestSection) writeEstimators(w io.Writer, names []string) {
+	g := newGrid(names)
+	cost := func(e ope.Estimator) []Estimate {
+		return pick(s.Rows, func(r *RequestRow) Estimate { return r.Estimators[e].Cost })
+	}
+	g.estimates("cost ms: DR", 1e3, relative, cost(ope.DR))
+	for _, e := range []ope.Estimator{ope.DM, ope.IPS, ope.SNDR, ope.SwitchDR, ope.DRos} {
+		values := cost(e)
+		g.numbers(e.String(), 1e3, pick(values, func(e *Estimate) Number { return e.Value }))
+	}
+	g.numbers("mean weight", 1, pick(s.Rows, func(r *RequestRow) Number { return r.MeanWeight }))
+	g.numbers("largest", 1, pick(s.Rows, func(r *RequestRow) Number { return r.MaxWeight }))
+	g.numbers("unsupported %", 1e2, pick(s.Rows, func(r *RequestRow) Number { return r.Unsupported }))
 	g.write(w)
 }
 

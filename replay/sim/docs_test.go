@@ -25,7 +25,7 @@ The files are frozen: ` + "`scenarios/SHA256SUMS`" + ` is held by a test. Who ne
 - **Endpoints** serve a request per worker and let the others wait (` + "`fifo`" + `), or share their cores among all, at most one each (` + "`sharing`" + `). A request that was given up is skipped when its turn comes; a worker that has begun finishes it; with sharing it ends at once.
 - **Load** is relative to the nominal capacity: workers × speed ÷ mean work, antagonists not counted, but those that fluctuate at their mean. The mean of work is that of what is drawn, for every distribution.
 - **Policies** see scrapes only: each endpoint is scraped once an interval at a time of its own; weights reach each proxy after the delay of the decisions and up to the jitter later. Pickers see what they sent and what came of it, and what they are told in probes and beside answers.
-- **A second of signals**: rate, utilization and service time that an endpoint tells are of the last second, or since they were last told. Latency in an answer is the median of the last nine that arrived at about the same number in flight.
+- **A second of signals**: rate, utilization and service time that an endpoint tells are of the last second, or since they were last told. Latency in an answer is the median of the last nine that arrived with the same number in flight, or next to it where there were few.
 - **Drain** is the time from the start of a fault to the first span in which the endpoint has less than a tenth of its fair share (by capacity) of the requests; spans are such that some twenty are fair. **Return** is that from its end to half the fair share.
 
 ## The file

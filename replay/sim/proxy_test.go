@@ -16,7 +16,6 @@ type asking struct {
 	listener
 	asked, probed []time.Duration
 	loads         []mesh.Load
-	calls         int
 }
 
 func (p *asking) ReadsLoad() {}

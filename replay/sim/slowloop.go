@@ -47,6 +47,6 @@ type Finished struct {
 	Status     int // 200; 500 an error; 503 refused, or no endpoint; 504 no answer before the deadline
 }
 
-// Propensity is implemented by pickers that know the probability with which
+// propensity is implemented by pickers that know the probability with which
 // the last pick was made.
 type propensity interface{ Propensity() float64 }
