@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/fairway-mesh/fairway/replay/finding"
 )
 
 // WriteText writes the table for people.
@@ -73,22 +75,22 @@ func (s *Section) writeText(w io.Writer, reference string) {
 	}
 	fmt.Fprintln(w)
 
-	worth := newGrid(s.names(reference))
-	worth.estimates("cost ms", 1e3, relative, pick(s.Rows, func(r *Row) Estimate { return r.Cost }))
-	worth.estimates("window p99 ms", 1e3, relative, pick(s.Rows, func(r *Row) Estimate { return r.P99 }))
-	worth.estimates("errors %", 1e2, points, pick(s.Rows, func(r *Row) Estimate { return r.Errors }))
-	worth.estimates("agreement %", 1e2, points, pick(s.Rows, func(r *Row) Estimate { return r.Agreement }))
-	worth.write(w)
+	worth := finding.NewGrid(s.names(reference))
+	worth.Estimates("cost ms", 1e3, finding.Relative, pick(s.Rows, func(r *Row) Estimate { return r.Cost }))
+	worth.Estimates("window p99 ms", 1e3, finding.Relative, pick(s.Rows, func(r *Row) Estimate { return r.P99 }))
+	worth.Estimates("errors %", 1e2, finding.Points, pick(s.Rows, func(r *Row) Estimate { return r.Errors }))
+	worth.Estimates("agreement %", 1e2, finding.Points, pick(s.Rows, func(r *Row) Estimate { return r.Agreement }))
+	worth.Write(w)
 	fmt.Fprintln(w)
 
-	ways := newGrid(s.names(reference))
-	ways.numbers("regret ms", 1e3, pick(s.Rows, func(r *Row) Number { return r.Regret }))
-	ways.numbers("turnover %/min", 1e2, pick(s.Rows, func(r *Row) Number { return r.Turnover }))
-	ways.numbers("moved %", 1e2, pick(s.Rows, func(r *Row) Number { return r.Moved }))
-	ways.numbers("sample %", 1e2, pick(s.Rows, func(r *Row) Number { return r.SampleRatio }))
-	ways.numbers("unseen %", 1e2, pick(s.Rows, func(r *Row) Number { return r.Unseen }))
-	ways.texts("weights from", pick(s.Rows, (*Row).origin))
-	ways.write(w)
+	ways := finding.NewGrid(s.names(reference))
+	ways.Numbers("regret ms", 1e3, pick(s.Rows, func(r *Row) Number { return r.Regret }))
+	ways.Numbers("turnover %/min", 1e2, pick(s.Rows, func(r *Row) Number { return r.Turnover }))
+	ways.Numbers("moved %", 1e2, pick(s.Rows, func(r *Row) Number { return r.Moved }))
+	ways.Numbers("sample %", 1e2, pick(s.Rows, func(r *Row) Number { return r.SampleRatio }))
+	ways.Numbers("unseen %", 1e2, pick(s.Rows, func(r *Row) Number { return r.Unseen }))
+	ways.Texts("weights from", pick(s.Rows, (*Row).origin))
+	ways.Write(w)
 }
 
 func (s *RequestSection) writeText(w io.Writer, reference string) {
@@ -97,13 +99,13 @@ func (s *RequestSection) writeText(w io.Writer, reference string) {
 	for _, r := range s.Rows {
 		names = append(names, rowName(r.Policy, reference))
 	}
-	g := newGrid(names)
-	g.estimates("cost ms", 1e3, relative, pick(s.Rows, func(r *RequestRow) Estimate { return r.Cost }))
-	g.estimates("p99 ms", 1e3, relative, pick(s.Rows, func(r *RequestRow) Estimate { return r.P99 }))
-	g.estimates("errors %", 1e2, points, pick(s.Rows, func(r *RequestRow) Estimate { return r.Errors }))
-	g.numbers("effective", 1, pick(s.Rows, func(r *RequestRow) Number { return Number(math.Round(float64(r.SampleSize))) }))
-	g.numbers("clipped %", 1e2, pick(s.Rows, func(r *RequestRow) Number { return r.Clipped }))
-	g.write(w)
+	g := finding.NewGrid(names)
+	g.Estimates("cost ms", 1e3, finding.Relative, pick(s.Rows, func(r *RequestRow) Estimate { return r.Cost }))
+	g.Estimates("p99 ms", 1e3, finding.Relative, pick(s.Rows, func(r *RequestRow) Estimate { return r.P99 }))
+	g.Estimates("errors %", 1e2, finding.Points, pick(s.Rows, func(r *RequestRow) Estimate { return r.Errors }))
+	g.Numbers("effective", 1, pick(s.Rows, func(r *RequestRow) Number { return Number(math.Round(float64(r.SampleSize))) }))
+	g.Numbers("clipped %", 1e2, pick(s.Rows, func(r *RequestRow) Number { return r.Clipped }))
+	g.Write(w)
 }
 
 func (s *Section) names(reference string) []string {

@@ -1,4 +1,4 @@
-package replay
+package finding
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// grid lays columns of text out; the first names the rows.
-type grid struct{ columns []column }
+// Grid lays columns of text out; the first names the rows.
+type Grid struct{ columns []column }
 
 type column struct {
 	cells []string // the first is the head
@@ -17,35 +17,41 @@ type column struct {
 	tight bool     // belongs to the column before it
 }
 
-func newGrid(names []string) *grid {
-	return &grid{[]column{{cells: append([]string{""}, names...)}}}
+// NewGrid begins with the names of the rows.
+func NewGrid(names []string) *Grid {
+	return &Grid{[]column{{cells: append([]string{""}, names...)}}}
 }
 
-// numbers adds a column of numbers times a scale, with as many decimals as
+// Numbers adds a column of numbers times a scale, with as many decimals as
 // the largest needs.
-func (g *grid) numbers(head string, scale float64, values []Number) {
+func (g *Grid) Numbers(head string, scale float64, values []Number) {
 	decimals := decimals(scale, values)
 	cells := []string{head}
 	for _, v := range values {
-		cells = append(cells, v.text(scale, decimals))
+		cells = append(cells, text(v, scale, decimals))
 	}
 	g.columns = append(g.columns, column{cells: cells, right: true})
 }
 
-func (g *grid) texts(head string, values []string) {
+// Texts adds a column of texts.
+func (g *Grid) Texts(head string, values []string) {
 	g.columns = append(g.columns, column{cells: append([]string{head}, values...)})
 }
 
-// estimates adds a value, its interval, and its change.
-func (g *grid) estimates(head string, scale float64, difference func(Estimate, float64) string, values []Estimate) {
-	decimals := decimals(scale, pick(values, func(e *Estimate) Number { return e.Value }))
+// Estimates adds a value, its interval, and its change.
+func (g *Grid) Estimates(head string, scale float64, difference func(Estimate, float64) string, values []Estimate) {
+	var numbers []Number
+	for _, e := range values {
+		numbers = append(numbers, e.Value)
+	}
+	decimals := decimals(scale, numbers)
 	value, interval, change := []string{head}, []string{""}, []string{""}
 	for _, e := range values {
-		value = append(value, e.Value.text(scale, decimals))
+		value = append(value, text(e.Value, scale, decimals))
 		if math.IsNaN(float64(e.Low)) {
 			interval = append(interval, "")
 		} else {
-			interval = append(interval, fmt.Sprintf("[%s, %s]", e.Low.text(scale, decimals), e.High.text(scale, decimals)))
+			interval = append(interval, fmt.Sprintf("[%s, %s]", text(e.Low, scale, decimals), text(e.High, scale, decimals)))
 		}
 		change = append(change, difference(e, scale))
 	}
@@ -53,20 +59,20 @@ func (g *grid) estimates(head string, scale float64, difference func(Estimate, f
 		column{cells: interval, tight: true}, column{cells: change, right: true, tight: true})
 }
 
-// relative is a change in percent of the reference.
-func relative(e Estimate, scale float64) string {
+// Relative is a change in percent of the reference.
+func Relative(e Estimate, scale float64) string {
 	if e.Change == nil {
 		return ""
 	}
-	reference := e.Value - e.Change.Value
-	if !e.Change.Significant || reference == 0 {
+	value, _, _ := e.relative()
+	if !e.Change.Significant || math.IsNaN(value) {
 		return "~"
 	}
-	return fmt.Sprintf("%+.1f%%", 100*e.Change.Value/reference)
+	return fmt.Sprintf("%+.1f%%", 100*value)
 }
 
-// points is a change in percentage points.
-func points(e Estimate, scale float64) string {
+// Points is a change in percentage points.
+func Points(e Estimate, scale float64) string {
 	switch {
 	case e.Change == nil:
 		return ""
@@ -76,7 +82,7 @@ func points(e Estimate, scale float64) string {
 	return fmt.Sprintf("%+.*f", decimals(scale, []Number{e.Change.Value}), scale*float64(e.Change.Value))
 }
 
-func (n Number) text(scale float64, decimals int) string {
+func text(n Number, scale float64, decimals int) string {
 	if math.IsNaN(float64(n)) {
 		return "?"
 	}
@@ -102,7 +108,8 @@ func decimals(scale float64, values []Number) int {
 	return 3
 }
 
-func (g *grid) write(w io.Writer) {
+// Write writes the grid; a write that fails shows in w.
+func (g *Grid) Write(w io.Writer) {
 	for row := range g.columns[0].cells {
 		var line strings.Builder
 		for i, c := range g.columns {
