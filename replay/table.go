@@ -2,6 +2,8 @@ package replay
 
 import (
 	"time"
+
+	"github.com/fairway-mesh/fairway/replay/finding"
 )
 
 // Table is the result of a replay. It marshals to JSON, where an unknown
@@ -23,7 +25,9 @@ type Table struct {
 	// there are several. Requests is the same from the request log, if any.
 	Sections []Section        `json:"sections"`
 	Requests []RequestSection `json:"request_sections,omitempty"`
-	Warnings []string         `json:"warnings,omitempty"`
+	// Verdicts has one for each policy but the reference.
+	Verdicts []finding.Verdict `json:"verdicts,omitempty"`
+	Warnings []string          `json:"warnings,omitempty"`
 }
 
 // Section compares the rows on one service, or on all when Service is empty.
@@ -78,6 +82,7 @@ func (t *Trace) Table() *Table {
 			table.Requests = append(table.Requests, t.log.section(service, t))
 		}
 	}
+	table.Verdicts = t.verdicts(table)
 	table.Warnings = t.warnings(table)
 	return table
 }

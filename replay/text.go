@@ -14,15 +14,16 @@ import (
 )
 
 // WriteText writes the table for people.
-func (t *Table) WriteText(w io.Writer) error { return t.write(w, t.Sections, t.Requests) }
+func (t *Table) WriteText(w io.Writer) error { return t.write(w, t.Sections, t.Requests, t.Verdicts) }
 
-// WriteSummary writes what WriteText does, but of the first section alone: all
-// services, where there are several.
+// WriteSummary writes what WriteText does, but of the first section alone (all
+// services, where there are several) and without the verdicts, which are over
+// each.
 func (t *Table) WriteSummary(w io.Writer) error {
-	return t.write(w, t.Sections[:min(1, len(t.Sections))], nil)
+	return t.write(w, t.Sections[:min(1, len(t.Sections))], nil, nil)
 }
 
-func (t *Table) write(w io.Writer, sections []Section, requests []RequestSection) error {
+func (t *Table) write(w io.Writer, sections []Section, requests []RequestSection, verdicts []finding.Verdict) error {
 	out := bufio.NewWriter(w)
 	t.writeHead(out)
 	for i := range sections {
@@ -35,6 +36,10 @@ func (t *Table) write(w io.Writer, sections []Section, requests []RequestSection
 	fmt.Fprintf(out, "%s  not achievable: all on the endpoint that turned out cheapest in each window\n", HindsightBest)
 	if len(requests) > 0 {
 		fmt.Fprintln(out, "errors  are what the metrics count; those of the request log also hold answers that came after their deadline")
+	}
+	finding.WriteVerdicts(out, verdicts)
+	if len(verdicts) > 0 {
+		fmt.Fprintf(out, "verdicts of a recording ignore load feedback; their intervals are not corrected for how many there are\n")
 	}
 	for _, warning := range t.Warnings {
 		fmt.Fprintf(out, "warning: %s\n", warning)
