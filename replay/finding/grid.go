@@ -68,10 +68,19 @@ func Relative(e Estimate, scale float64) string {
 	if !e.Change.Significant || math.IsNaN(value) {
 		return "~"
 	}
+	return percent(value, e.Change.Relative)
+}
+
+// percent is a change relative to the reference; one that is a factor is
+// written so where it is more than twice as much.
+func percent(value float64, factor bool) string {
+	if factor && value >= 1 {
+		return fmt.Sprintf("×%.3g", 1+value)
+	}
 	return fmt.Sprintf("%+.1f%%", 100*value)
 }
 
-// Points is a change in percentage points.
+// Points is a change in the unit of the column, such as percentage points.
 func Points(e Estimate, scale float64) string {
 	switch {
 	case e.Change == nil:

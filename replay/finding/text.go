@@ -40,9 +40,9 @@ func writeSome(w io.Writer, head string, lines []string) {
 
 // Text says what is lost, where and by how much.
 func (l *Loss) Text() string {
-	e := Estimate{Value: l.Value, Change: &l.Change}
-	if value, low, high := e.relative(); l.Reference != 0 {
-		return fmt.Sprintf("%s: %s %s %% [%s, %s]", l.Where, l.Metric, signed(100*value, "%+.1f"), signed(100*low, "%+.1f"), signed(100*high, "%+.1f"))
+	if !l.Change.Relative {
+		return fmt.Sprintf("%s: %s %.3g instead of %.3g", l.Where, l.Metric, float64(l.Value), float64(l.Reference))
 	}
-	return fmt.Sprintf("%s: %s %.3g instead of 0", l.Where, l.Metric, float64(l.Value))
+	e := Estimate{Value: l.Value, Change: &l.Change}
+	return l.Where + ": " + l.Metric + " " + e.relativeText()
 }

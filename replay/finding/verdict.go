@@ -209,8 +209,16 @@ func (f *Fact) text() string {
 		c := e.Change
 		return fmt.Sprintf("%s %s points [%s, %s]", f.Metric, signed(100*float64(c.Value), "%+.3g"), signed(100*float64(c.Low), "%+.3g"), signed(100*float64(c.High), "%+.3g"))
 	}
+	return f.Metric + " " + e.relativeText()
+}
+
+// relativeText is a change relative to the reference, with its interval.
+func (e *Estimate) relativeText() string {
 	value, low, high := e.relative()
-	return fmt.Sprintf("%s %s %% [%s, %s]", f.Metric, signed(100*value, "%+.1f"), signed(100*low, "%+.1f"), signed(100*high, "%+.1f"))
+	if e.Change.Relative && value >= 1 {
+		return fmt.Sprintf("×%.3g [%s, %s]", 1+value, signed(1+low, "%.3g"), signed(1+high, "%.3g"))
+	}
+	return fmt.Sprintf("%s %% [%s, %s]", signed(100*value, "%+.1f"), signed(100*low, "%+.1f"), signed(100*high, "%+.1f"))
 }
 
 func signed(x float64, format string) string {
