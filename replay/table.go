@@ -41,6 +41,8 @@ type Section struct {
 	// FailureCost of a request, in seconds; 0 for all services.
 	FailureCost float64 `json:"failure_cost_seconds,omitempty"`
 	Rows        []Row   `json:"rows"`
+	// Curves are for pictures; nil for all services.
+	Curves *Curves `json:"-"`
 }
 
 // Row is one policy, or AsRecorded or HindsightBest. All figures are means
@@ -98,6 +100,7 @@ func (t *Trace) section(service string, c clock) Section {
 	}
 	if service != "" {
 		s.FailureCost = t.cfg.objective(service).Cost(0, 1)
+		s.Curves = t.curves(service)
 	}
 	sums := make([]rowSums, len(t.Rows))
 	for i := range sums {

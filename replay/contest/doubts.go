@@ -16,8 +16,8 @@ func (c *Comparison) place(candidate string, level float64) finding.Place {
 	}
 	for i := range c.Rows {
 		if r := &c.Rows[i]; r.Strategy == candidate {
-			for _, m := range metrics {
-				p.Facts = append(p.Facts, finding.Fact{Metric: m.name, Kind: m.kind, Estimate: *m.in(r)})
+			for _, m := range Metrics {
+				p.Facts = append(p.Facts, finding.Fact{Metric: m.Name, Kind: m.Kind, Estimate: *m.In(r)})
 			}
 		}
 	}
@@ -28,27 +28,27 @@ func (c *Comparison) place(candidate string, level float64) finding.Place {
 // the same for all: what is left to compare is then elsewhere.
 func (c *Comparison) ties() []string {
 	var notes []string
-	for _, m := range metrics {
-		if m.ratio && m.name != "mean" {
+	for _, m := range Metrics {
+		if m.Ratio && m.Name != "mean" {
 			if at := c.atDeadline(m); len(at) > 1 {
-				notes = append(notes, fmt.Sprintf("%s: at the deadline of %gs with every seed, and so not told apart: %s", m.name, c.Deadline, strings.Join(at, ", ")))
+				notes = append(notes, fmt.Sprintf("%s: at the deadline of %gs with every seed, and so not told apart: %s", m.Name, c.Deadline, strings.Join(at, ", ")))
 			}
 		}
 	}
-	for _, m := range metrics {
+	for _, m := range Metrics {
 		if tied := c.tied(m); len(tied) > 0 && len(tied) == len(c.Rows)-1 {
-			if value := float64(m.in(&c.Rows[0]).Value); m.ratio && value < c.Deadline {
-				notes = append(notes, fmt.Sprintf("%s: the same for all", m.name))
+			if value := float64(m.In(&c.Rows[0]).Value); m.Ratio && value < c.Deadline {
+				notes = append(notes, fmt.Sprintf("%s: the same for all", m.Name))
 			}
 		}
 	}
 	return notes
 }
 
-func (c *Comparison) atDeadline(m metric) []string {
+func (c *Comparison) atDeadline(m Metric) []string {
 	var names []string
 	for i := range c.Rows {
-		if e := m.in(&c.Rows[i]); e.Value >= finding.Number(c.Deadline) {
+		if e := m.In(&c.Rows[i]); e.Value >= finding.Number(c.Deadline) {
 			names = append(names, c.Rows[i].Strategy)
 		}
 	}
@@ -56,10 +56,10 @@ func (c *Comparison) atDeadline(m metric) []string {
 }
 
 // tied are the rows that are exactly as the reference with every seed.
-func (c *Comparison) tied(m metric) []string {
+func (c *Comparison) tied(m Metric) []string {
 	var names []string
 	for i := range c.Rows {
-		if d := m.in(&c.Rows[i]).Change; d != nil && math.Abs(float64(d.Value)) < same && d.Low == d.High {
+		if d := m.In(&c.Rows[i]).Change; d != nil && math.Abs(float64(d.Value)) < same && d.Low == d.High {
 			names = append(names, c.Rows[i].Strategy)
 		}
 	}

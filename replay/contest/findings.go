@@ -129,9 +129,9 @@ func (c *contest) compare(f *field) Comparison {
 		row.Strategy, row.Curves = e.Name, curves(f.runs[i])
 		out.Rows = append(out.Rows, row)
 	}
-	for m := range metrics {
+	for m := range Metrics {
 		for i := range out.Rows {
-			e := metrics[m].in(&out.Rows[i])
+			e := Metrics[m].In(&out.Rows[i])
 			mean, low, high := interval(column(f.runs[i], m), c.cfg.Level)
 			*e = finding.Estimate{Value: finding.Number(mean), Low: finding.Number(low), High: finding.Number(high)}
 		}
@@ -149,12 +149,12 @@ func (c *contest) test(f *field, out *Comparison, reference int) {
 	var changes []*finding.Change
 	var ps []float64
 	for i := range out.Rows {
-		for m := range metrics {
+		for m := range Metrics {
 			if i == reference {
 				continue
 			}
-			change, p := paired(column(f.runs[i], m), column(f.runs[reference], m), metrics[m].ratio, c.cfg.Level)
-			metrics[m].in(&out.Rows[i]).Change = &change
+			change, p := paired(column(f.runs[i], m), column(f.runs[reference], m), Metrics[m].Ratio, c.cfg.Level)
+			Metrics[m].In(&out.Rows[i]).Change = &change
 			changes, ps = append(changes, &change), append(ps, p)
 		}
 	}

@@ -7,36 +7,40 @@ import (
 	"github.com/fairway-mesh/fairway/replay/sim"
 )
 
-// metric is one column of the table. Less is better in every one.
-type metric struct {
-	name  string
-	head  string  // in the text, with the unit
-	scale float64 // to that unit
-	kind  finding.Kind
-	// ratio: strategies differ by a factor, and not by an amount.
-	ratio bool
-	of    func(r *sim.Result, deadline float64) float64
-	in    func(*Row) *finding.Estimate
+// Metric is one column of the table. Less is better in every one.
+type Metric struct {
+	Name  string
+	Head  string  // with the unit
+	Scale float64 // to that unit
+	Kind  finding.Kind
+	// Ratio: strategies differ by a factor, and not by an amount.
+	Ratio bool
+	// In is the metric's place in a row.
+	In func(*Row) *finding.Estimate
+
+	of func(r *sim.Result, deadline float64) float64
 }
 
-var metrics = [...]metric{
+// Metrics are all columns, in order: latencies, what fails and waits, how the
+// weights move.
+var Metrics = [...]Metric{
 	{"mean", "mean ms", 1e3, finding.Latency, true,
-		func(r *sim.Result, _ float64) float64 { return r.Mean }, func(r *Row) *finding.Estimate { return &r.Mean }},
-	{"p50", "p50 ms", 1e3, finding.Other, true, latency(0.5), func(r *Row) *finding.Estimate { return &r.P50 }},
-	{"p90", "p90 ms", 1e3, finding.Other, true, latency(0.9), func(r *Row) *finding.Estimate { return &r.P90 }},
-	{"p99", "p99 ms", 1e3, finding.Latency, true, latency(0.99), func(r *Row) *finding.Estimate { return &r.P99 }},
-	{"p99.9", "p99.9 ms", 1e3, finding.Other, true, latency(0.999), func(r *Row) *finding.Estimate { return &r.P999 }},
+		func(r *Row) *finding.Estimate { return &r.Mean }, func(r *sim.Result, _ float64) float64 { return r.Mean }},
+	{"p50", "p50 ms", 1e3, finding.Other, true, func(r *Row) *finding.Estimate { return &r.P50 }, latency(0.5)},
+	{"p90", "p90 ms", 1e3, finding.Other, true, func(r *Row) *finding.Estimate { return &r.P90 }, latency(0.9)},
+	{"p99", "p99 ms", 1e3, finding.Latency, true, func(r *Row) *finding.Estimate { return &r.P99 }, latency(0.99)},
+	{"p99.9", "p99.9 ms", 1e3, finding.Other, true, func(r *Row) *finding.Estimate { return &r.P999 }, latency(0.999)},
 	{"failed", "failed %", 1e2, finding.Failures, false,
-		func(r *sim.Result, _ float64) float64 { return float64(r.Failed) / float64(r.Requests) }, func(r *Row) *finding.Estimate { return &r.Failed }},
-	{"in flight p50", "in flight p50", 1, finding.Other, false, inFlight(0.5), func(r *Row) *finding.Estimate { return &r.InFlight50 }},
-	{"in flight p90", "p90", 1, finding.Other, false, inFlight(0.9), func(r *Row) *finding.Estimate { return &r.InFlight90 }},
-	{"in flight p99", "p99", 1, finding.Other, false, inFlight(0.99), func(r *Row) *finding.Estimate { return &r.InFlight99 }},
+		func(r *Row) *finding.Estimate { return &r.Failed }, func(r *sim.Result, _ float64) float64 { return float64(r.Failed) / float64(r.Requests) }},
+	{"in flight p50", "in flight p50", 1, finding.Other, false, func(r *Row) *finding.Estimate { return &r.InFlight50 }, inFlight(0.5)},
+	{"in flight p90", "in flight p90", 1, finding.Other, false, func(r *Row) *finding.Estimate { return &r.InFlight90 }, inFlight(0.9)},
+	{"in flight p99", "in flight p99", 1, finding.Other, false, func(r *Row) *finding.Estimate { return &r.InFlight99 }, inFlight(0.99)},
 	{"drain", "drain s", 1, finding.Other, false,
-		func(r *sim.Result, _ float64) float64 { return seconds(r.Drain) }, func(r *Row) *finding.Estimate { return &r.Drain }},
+		func(r *Row) *finding.Estimate { return &r.Drain }, func(r *sim.Result, _ float64) float64 { return seconds(r.Drain) }},
 	{"return", "return s", 1, finding.Other, false,
-		func(r *sim.Result, _ float64) float64 { return seconds(r.Return) }, func(r *Row) *finding.Estimate { return &r.Return }},
+		func(r *Row) *finding.Estimate { return &r.Return }, func(r *sim.Result, _ float64) float64 { return seconds(r.Return) }},
 	{"churn", "churn %/min", 1e2, finding.Other, false,
-		func(r *sim.Result, _ float64) float64 { return r.Churn }, func(r *Row) *finding.Estimate { return &r.Churn }},
+		func(r *Row) *finding.Estimate { return &r.Churn }, func(r *sim.Result, _ float64) float64 { return r.Churn }},
 }
 
 // latency is a quantile, in seconds. Within a cell of the histogram of the

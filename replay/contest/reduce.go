@@ -10,7 +10,7 @@ import (
 
 // reduced is what the findings need of one run.
 type reduced struct {
-	figures               [len(metrics)]float64 // NaN: unknown
+	figures               [len(Metrics)]float64 // NaN: unknown
 	requests, probes      int
 	notDrained, toDrain   int
 	notReturned, toReturn int
@@ -47,10 +47,10 @@ func reduce(r *sim.Result, deadline time.Duration, first bool) *reduced {
 		requests: r.Requests, probes: r.Probes, declined: r.Declined,
 		notDrained: r.NotDrained, toDrain: len(r.Drain), notReturned: r.NotReturned, toReturn: len(r.Return),
 	}
-	for i := range metrics {
+	for i := range Metrics {
 		out.figures[i] = math.NaN()
 		if r.Requests > 0 {
-			out.figures[i] = metrics[i].of(r, deadline.Seconds())
+			out.figures[i] = Metrics[i].of(r, deadline.Seconds())
 		}
 	}
 	for _, p := range Parts {

@@ -30,15 +30,15 @@ func (f *Findings) WriteText(w io.Writer) error {
 
 func (c *Comparison) writeText(w io.Writer, reference string) {
 	fmt.Fprintf(w, "\n%s: %s, deadline %gs, %gs after a warm-up of %gs\n", c.Scenario, c.seedText(), c.Deadline, c.Duration, c.WarmUp)
-	for i, columns := range [][]metric{metrics[:5], metrics[5:9], metrics[9:]} {
+	for i, columns := range [][]Metric{Metrics[:5], Metrics[5:9], Metrics[9:]} {
 		g := finding.NewGrid(c.names(reference))
 		for _, m := range columns {
 			if c.known(m) {
 				difference := finding.Points
-				if m.ratio {
+				if m.Ratio {
 					difference = finding.Relative
 				}
-				g.Estimates(m.head, m.scale, difference, c.values(m))
+				g.Estimates(m.Head, m.Scale, difference, c.values(m))
 			}
 		}
 		if i == 2 {
@@ -68,14 +68,14 @@ func (c *Comparison) names(reference string) []string {
 }
 
 // known reports whether a column has any number.
-func (c *Comparison) known(m metric) bool {
+func (c *Comparison) known(m Metric) bool {
 	return slices.ContainsFunc(c.values(m), func(e finding.Estimate) bool { return !notFinite(float64(e.Value)) })
 }
 
-func (c *Comparison) values(m metric) []finding.Estimate {
+func (c *Comparison) values(m Metric) []finding.Estimate {
 	var out []finding.Estimate
 	for i := range c.Rows {
-		out = append(out, *m.in(&c.Rows[i]))
+		out = append(out, *m.In(&c.Rows[i]))
 	}
 	return out
 }

@@ -25,11 +25,7 @@ func NewGrid(names []string) *Grid {
 // Numbers adds a column of numbers times a scale, with as many decimals as
 // the largest needs.
 func (g *Grid) Numbers(head string, scale float64, values []Number) {
-	decimals := decimals(scale, values)
-	cells := []string{head}
-	for _, v := range values {
-		cells = append(cells, text(v, scale, decimals))
-	}
+	cells := append([]string{head}, Texts(scale, values)...)
 	g.columns = append(g.columns, column{cells: cells, right: true})
 }
 
@@ -38,22 +34,44 @@ func (g *Grid) Texts(head string, values []string) {
 	g.columns = append(g.columns, column{cells: append([]string{head}, values...)})
 }
 
-// Estimates adds a value, its interval, and its change.
-func (g *Grid) Estimates(head string, scale float64, difference func(Estimate, float64) string, values []Estimate) {
+// Cell is an estimate in words: its value, its interval, and its change, each
+// empty where there is none.
+type Cell struct{ Value, Interval, Change string }
+
+// Cells writes estimates times a scale, with as many decimals as the largest
+// needs. difference writes the changes: Relative or Points.
+func Cells(scale float64, difference func(Estimate, float64) string, values []Estimate) []Cell {
 	var numbers []Number
 	for _, e := range values {
 		numbers = append(numbers, e.Value)
 	}
 	decimals := decimals(scale, numbers)
-	value, interval, change := []string{head}, []string{""}, []string{""}
+	var cells []Cell
 	for _, e := range values {
-		value = append(value, text(e.Value, scale, decimals))
-		if math.IsNaN(float64(e.Low)) {
-			interval = append(interval, "")
-		} else {
-			interval = append(interval, fmt.Sprintf("[%s, %s]", text(e.Low, scale, decimals), text(e.High, scale, decimals)))
+		c := Cell{Value: text(e.Value, scale, decimals), Change: difference(e, scale)}
+		if !math.IsNaN(float64(e.Low)) {
+			c.Interval = fmt.Sprintf("[%s, %s]", text(e.Low, scale, decimals), text(e.High, scale, decimals))
 		}
-		change = append(change, difference(e, scale))
+		cells = append(cells, c)
+	}
+	return cells
+}
+
+// Texts writes numbers times a scale, as Cells does.
+func Texts(scale float64, values []Number) []string {
+	decimals := decimals(scale, values)
+	var cells []string
+	for _, v := range values {
+		cells = append(cells, text(v, scale, decimals))
+	}
+	return cells
+}
+
+// Estimates adds a value, its interval, and its change.
+func (g *Grid) Estimates(head string, scale float64, difference func(Estimate, float64) string, values []Estimate) {
+	value, interval, change := []string{head}, []string{""}, []string{""}
+	for _, c := range Cells(scale, difference, values) {
+		value, interval, change = append(value, c.Value), append(interval, c.Interval), append(change, c.Change)
 	}
 	g.columns = append(g.columns, column{cells: value, right: true},
 		column{cells: interval, tight: true}, column{cells: change, right: true, tight: true})
