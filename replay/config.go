@@ -16,6 +16,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/replay/finding"
+	"github.com/fairway-mesh/fairway/replay/ope"
 )
 
 // Label is what every result of this package must be read with.
@@ -27,9 +28,8 @@ const (
 	HindsightBest = "hindsight best" // all on the endpoint that turned out cheapest; not achievable
 )
 
-// MinBlock is the shortest block of the bootstrap: load and latency of a mesh
-// stay alike for about this long.
-const MinBlock = time.Minute
+// MinBlock is the shortest block of the bootstrap.
+const MinBlock = ope.MinBlock
 
 // Config says what is judged, by which measure, and with how much certainty.
 type Config struct {
@@ -56,7 +56,7 @@ type Config struct {
 	Resamples int
 	Level     float64
 	Seed      uint64
-	// Clip bounds the importance weight of a logged request.
+	// Clip bounds the importance weight of a logged request, for IPS and SNIPS.
 	Clip float64
 	// MinSampleSize is the effective number of requests below which the value
 	// of a policy on the request log is refused; its p99 needs ten times more.
@@ -103,6 +103,14 @@ func (c Config) Validate() error {
 		check(o.Deadline > 0, "the deadline of %s is %v; want more than 0", service, o.Deadline)
 	}
 	return errors.Join(errs...)
+}
+
+// estimators is how the request log is read.
+func (c *Config) estimators() ope.Config {
+	cfg := ope.DefaultConfig()
+	cfg.Clip, cfg.MinSampleSize = c.Clip, c.MinSampleSize
+	cfg.Resamples, cfg.Level, cfg.Seed = c.Resamples, c.Level, c.Seed
+	return cfg
 }
 
 func (c *Config) objective(service string) mesh.Objective {

@@ -51,9 +51,10 @@ type walk struct {
 
 // memory is what a walk keeps of one service.
 type memory struct {
-	past past
-	time time.Time // of the last pair
-	last *Window   // judged
+	past   past
+	before past      // the same of the windows that decisions were made from
+	time   time.Time // of the last pair
+	last   *Window   // judged
 }
 
 func (w *walk) nameRows() error {
@@ -83,7 +84,7 @@ func (w *walk) step(pair *datasets.Pair) error {
 	f := pair.Frame
 	m := w.services[f.Service]
 	if m == nil {
-		m = &memory{past: past{}}
+		m = &memory{past: past{}, before: past{}}
 		w.services[f.Service] = m
 	}
 	if len(pair.After.Endpoints) != len(f.Endpoints) {
@@ -102,7 +103,11 @@ func (w *walk) step(pair *datasets.Pair) error {
 		}
 	}
 	objective := w.trace.cfg.objective(f.Service)
+	expected := m.before.forecast(&f.Window, objective)
 	h, seen := m.past.look(&pair.After, objective)
+	if m.last != nil && m.last.until.IsZero() {
+		m.last.until = f.Time
+	}
 	if f.Time.Before(w.trace.cfg.From) {
 		return nil
 	}
@@ -114,7 +119,7 @@ func (w *walk) step(pair *datasets.Pair) error {
 		w.trace.Idle[f.Service]++
 		return nil
 	}
-	w.judge(m, pair, &h, objective.Deadline.Seconds())
+	w.judge(m, pair, &h, objective.Deadline.Seconds()).forecast = expected
 	return nil
 }
 
@@ -142,8 +147,8 @@ func decide(p router.Policy, d *router.Decision, pair *datasets.Pair) error {
 	return nil
 }
 
-// judge appends one window to the trace.
-func (w *walk) judge(m *memory, pair *datasets.Pair, h *horizon, deadline float64) {
+// judge appends one window to the trace, and returns it.
+func (w *walk) judge(m *memory, pair *datasets.Pair, h *horizon, deadline float64) *Window {
 	f := pair.Frame
 	window := &Window{
 		Service: f.Service, Time: f.Time, Endpoints: f.Endpoints,
@@ -165,6 +170,7 @@ func (w *walk) judge(m *memory, pair *datasets.Pair, h *horizon, deadline float6
 	}
 	m.last = window
 	w.trace.Windows = append(w.trace.Windows, window)
+	return window
 }
 
 // turnover is NaN at the first judged step and where nothing is known.

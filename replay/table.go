@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/replay/finding"
+	"github.com/fairway-mesh/fairway/replay/ope"
 )
 
 // Table is the result of a replay. It marshals to JSON, where an unknown
@@ -106,7 +107,7 @@ func (t *Trace) section(service string, c clock) Section {
 	for i := range sums {
 		sums[i] = newRowSums(c.n)
 	}
-	windows := make(ratio, c.n)
+	windows := make(ope.Ratio, c.n)
 	before := map[string]time.Time{}
 	for _, w := range t.Windows {
 		if service != "" && service != w.Service {
@@ -114,15 +115,15 @@ func (t *Trace) section(service string, c clock) Section {
 		}
 		block, minutes := c.of(w.Time), w.Time.Sub(before[w.Service]).Minutes()
 		before[w.Service] = w.Time
-		windows.add(block, 1, 1)
+		windows.Add(block, 1, 1)
 		s.Windows++
 		s.Requests += w.Requests
 		for i := range sums {
 			sums[i].add(block, w, &w.Steps[i], minutes)
 		}
 	}
-	draws := newBootstrap(windows.filled(), t.cfg.Resamples, t.cfg.Level, t.cfg.Seed)
-	s.Blocks = len(draws.all)
+	draws := ope.NewBootstrap(windows.Filled(), t.cfg.Resamples, t.cfg.Level, t.cfg.Seed)
+	s.Blocks = len(draws.Blocks)
 	reference := t.reference()
 	for i, name := range t.Rows {
 		row := sums[i].row(draws, &sums[reference], i == reference)
@@ -147,43 +148,43 @@ func (t *Trace) reference() int {
 
 // rowSums is everything of one row that a bootstrap needs, block by block.
 type rowSums struct {
-	cost, p99, errors, agreement             ratio
-	regret, turnover, moved, stretch, unseen ratio
+	cost, p99, errors, agreement             ope.Ratio
+	regret, turnover, moved, stretch, unseen ope.Ratio
 	sources, reasons                         map[string]int
 }
 
 func newRowSums(blocks int) rowSums {
 	s := rowSums{sources: map[string]int{}, reasons: map[string]int{}}
-	for _, r := range []*ratio{&s.cost, &s.p99, &s.errors, &s.agreement, &s.regret, &s.turnover, &s.moved, &s.stretch, &s.unseen} {
-		*r = make(ratio, blocks)
+	for _, r := range []*ope.Ratio{&s.cost, &s.p99, &s.errors, &s.agreement, &s.regret, &s.turnover, &s.moved, &s.stretch, &s.unseen} {
+		*r = make(ope.Ratio, blocks)
 	}
 	return s
 }
 
 func (s *rowSums) add(block int, w *Window, step *Step, minutes float64) {
-	s.cost.add(block, step.Cost, w.Requests)
-	s.p99.add(block, step.P99, w.Requests)
-	s.errors.add(block, step.Errors, w.Requests)
-	s.agreement.add(block, step.Agreement, w.Requests)
-	s.regret.add(block, step.Regret, w.Requests)
-	s.moved.add(block, step.Moved, w.Requests)
-	s.stretch.add(block, step.Stretch, w.Requests)
-	s.unseen.add(block, step.Unseen, w.Requests)
-	s.turnover.add(block, step.Turnover/minutes, minutes)
+	s.cost.Add(block, step.Cost, w.Requests)
+	s.p99.Add(block, step.P99, w.Requests)
+	s.errors.Add(block, step.Errors, w.Requests)
+	s.agreement.Add(block, step.Agreement, w.Requests)
+	s.regret.Add(block, step.Regret, w.Requests)
+	s.moved.Add(block, step.Moved, w.Requests)
+	s.stretch.Add(block, step.Stretch, w.Requests)
+	s.unseen.Add(block, step.Unseen, w.Requests)
+	s.turnover.Add(block, step.Turnover/minutes, minutes)
 	s.sources[step.Source.String()]++
 	if step.Reason != "" {
 		s.reasons[string(step.Reason)]++
 	}
 }
 
-func (s *rowSums) row(b *bootstrap, reference *rowSums, same bool) Row {
-	against := func(own, other ratio) Estimate {
+func (s *rowSums) row(b *ope.Bootstrap, reference *rowSums, same bool) Row {
+	against := func(own, other ope.Ratio) Estimate {
 		if same {
-			return b.estimate(b.sample(own.value))
+			return b.Estimate(b.Sample(own.Value))
 		}
-		return b.against(b.sample(own.value), b.sample(other.value))
+		return b.Against(b.Sample(own.Value), b.Sample(other.Value))
 	}
-	mean := func(r ratio) Number { return Number(r.value(b.all)) }
+	mean := func(r ope.Ratio) Number { return Number(r.Value(b.Blocks)) }
 	return Row{
 		Cost:      against(s.cost, reference.cost),
 		P99:       against(s.p99, reference.p99),

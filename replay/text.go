@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/replay/finding"
+	"github.com/fairway-mesh/fairway/replay/ope"
 )
 
 // WriteText writes the table for people.
@@ -99,7 +100,12 @@ func (s *Section) writeText(w io.Writer, reference string) {
 }
 
 func (s *RequestSection) writeText(w io.Writer, reference string) {
-	fmt.Fprintf(w, "\n%s, from the request log (SNIPS, weights clipped at %g): %d requests, %d blocks\n", title(s.Service), s.Clip, s.Requests, s.Blocks)
+	fmt.Fprintf(w, "\n%s, from the request log (SNIPS, weights clipped at %g; %s): ", title(s.Service), s.Clip, Label)
+	if s.Requests == 0 {
+		fmt.Fprintf(w, "no value: no request with a propensity, %d without\n", s.Unknown)
+		return
+	}
+	fmt.Fprintf(w, "%d requests, %d blocks\n", s.Requests, s.Blocks)
 	var names []string
 	for _, r := range s.Rows {
 		names = append(names, rowName(r.Policy, reference))
@@ -110,6 +116,25 @@ func (s *RequestSection) writeText(w io.Writer, reference string) {
 	g.Estimates("errors %", 1e2, finding.Points, pick(s.Rows, func(r *RequestRow) Estimate { return r.Errors }))
 	g.Numbers("effective", 1, pick(s.Rows, func(r *RequestRow) Number { return Number(math.Round(float64(r.SampleSize))) }))
 	g.Numbers("clipped %", 1e2, pick(s.Rows, func(r *RequestRow) Number { return r.Clipped }))
+	g.Write(w)
+	fmt.Fprintln(w)
+	s.writeEstimators(w, names)
+}
+
+// writeEstimators compares the estimators of the cost: they should agree.
+func (s *RequestSection) writeEstimators(w io.Writer, names []string) {
+	g := finding.NewGrid(names)
+	cost := func(e ope.Estimator) []Estimate {
+		return pick(s.Rows, func(r *RequestRow) Estimate { return r.Estimators[e].Cost })
+	}
+	g.Estimates("cost ms: DR", 1e3, finding.Relative, cost(ope.DR))
+	for _, e := range []ope.Estimator{ope.DM, ope.IPS, ope.SNDR, ope.SwitchDR, ope.DRos} {
+		values := cost(e)
+		g.Numbers(e.String(), 1e3, pick(values, func(e *Estimate) Number { return e.Value }))
+	}
+	g.Numbers("mean weight", 1, pick(s.Rows, func(r *RequestRow) Number { return r.MeanWeight }))
+	g.Numbers("largest", 1, pick(s.Rows, func(r *RequestRow) Number { return r.MaxWeight }))
+	g.Numbers("unsupported %", 1e2, pick(s.Rows, func(r *RequestRow) Number { return r.Unsupported }))
 	g.Write(w)
 }
 

@@ -38,6 +38,9 @@ type Window struct {
 	Requests float64
 	Shares   mesh.Weights
 	Steps    []Step // one for each row
+
+	until    time.Time  // when the next decision came, judged or not; zero for the last
+	forecast []forecast // of each endpoint, by the metrics before the decision
 }
 
 // unknownStep is the step of a row of which nothing can be said.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/fairway-mesh/fairway/replay/finding"
+	"github.com/fairway-mesh/fairway/replay/ope"
 )
 
 // verdicts judges every policy against the reference, service by service, by
@@ -80,7 +81,7 @@ func facts(cost, p99, errors Estimate) []finding.Fact {
 
 // shortDoubts says that there are too few blocks for any verdict.
 func shortDoubts(blocks int, level float64) []string {
-	if conclusive(blocks, level) {
+	if ope.Conclusive(blocks, level) {
 		return nil
 	}
 	return []string{fmt.Sprintf("%d blocks are too few to call any difference significant; judge a longer part", blocks)}

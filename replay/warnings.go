@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/replay/ope"
 )
 
 // The doubts that a table names.
@@ -67,12 +68,12 @@ func (t *Table) fewBlocks() []string {
 	for _, n := range slices.Sorted(maps.Keys(sections)) {
 		var what string
 		switch {
-		case n < minBlocks:
+		case n < ope.MinBlocks:
 			what = "too few for an interval; judge a longer part"
-		case !conclusive(n, t.Level):
+		case !ope.Conclusive(n, t.Level):
 			what = "intervals are rough, and too few to call any difference significant; judge a longer part"
-		case n < fewBlocks:
-			what = fmt.Sprintf("intervals are rough below %d", fewBlocks)
+		case n < ope.FewBlocks:
+			what = fmt.Sprintf("intervals are rough below %d", ope.FewBlocks)
 		default:
 			continue
 		}
@@ -107,21 +108,39 @@ func (r *Row) doubts(service string) []string {
 }
 
 func (s *RequestSection) doubts() []string {
-	var out []string
 	name := title(s.Service)
+	if s.Requests == 0 {
+		if s.Unknown == 0 {
+			return []string{fmt.Sprintf("%s: the request log has no request in the judged time: no value", name)}
+		}
+		return []string{fmt.Sprintf("%s: none of %d logged requests has a propensity, and none is invented: the request log gives no value", name, s.Unknown)}
+	}
+	var out []string
 	if s.Unknown > 0 {
 		out = append(out, fmt.Sprintf("%s: %d logged requests have no propensity and are not used; %d have one", name, s.Unknown, s.Requests))
 	}
 	if s.Strangers > 0 {
 		out = append(out, fmt.Sprintf("%s: %d of %d logged requests went to endpoints that the metrics do not name", name, s.Strangers, s.Requests))
 	}
-	for _, r := range s.Rows {
-		if r.Refused != "" {
-			out = append(out, fmt.Sprintf("%s: request log, %s: refused: %s", name, r.Policy, r.Refused))
-		}
-		if math.Abs(float64(r.MeanWeight)-1) > farMean {
-			out = append(out, fmt.Sprintf("%s: request log, %s: importance weights average %.2f, not 1: the propensities are wrong, or the policy goes where the log never does", name, r.Policy, r.MeanWeight))
-		}
+	for i := range s.Rows {
+		out = append(out, s.Rows[i].doubts(name)...)
+	}
+	return out
+}
+
+func (r *RequestRow) doubts(service string) []string {
+	var out []string
+	if r.Refused != "" {
+		out = append(out, fmt.Sprintf("%s: request log, %s: refused: %s", service, r.Policy, r.Refused))
+	}
+	if math.IsNaN(float64(r.Cost.Value)) {
+		return out
+	}
+	if math.Abs(float64(r.MeanWeight)-1) > farMean {
+		out = append(out, fmt.Sprintf("%s: request log, %s: importance weights average %.2f ± %.2f, not 1: by chance, or the propensities are wrong, or the policy goes where the log never does", service, r.Policy, r.MeanWeight, r.MeanWeightError))
+	}
+	if r.Unpredicted > 0 {
+		out = append(out, fmt.Sprintf("%s: request log, %s: %d requests came before any metric: DM and the doubly robust estimators do without them", service, r.Policy, r.Unpredicted))
 	}
 	return out
 }
