@@ -19,16 +19,19 @@ const (
 var cells = int(math.Log(1e6/least)*perE) + 1
 
 // Add counts x; what is negative or not a number counts as 0.
-func (h *Histogram) Add(x float64) {
-	h.N++
+func (h *Histogram) Add(x float64) { h.AddN(x, 1) }
+
+// AddN counts x n times.
+func (h *Histogram) AddN(x float64, n int) {
+	h.N += n
 	if !(x >= least) {
-		h.Zeros++
+		h.Zeros += n
 		return
 	}
 	if h.Cells == nil {
 		h.Cells = make([]int, cells)
 	}
-	h.Cells[min(int(math.Log(x/least)*perE), cells-1)]++
+	h.Cells[min(int(math.Log(x/least)*perE), cells-1)] += n
 }
 
 // Merge adds the counts of o.

@@ -47,6 +47,13 @@ type Throttler interface {
 	Retry(now time.Duration) time.Duration
 }
 
+// Reader is a Picker that reads what endpoints say of their load beside their
+// answers: only for one is Outcome.Load set.
+type Reader interface {
+	Picker
+	ReadsLoad()
+}
+
 // Held is what Pick of a Throttler returns for a request that has to wait.
 const Held = -2
 
