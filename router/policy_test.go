@@ -18,7 +18,10 @@ import (
 var approx = cmpopts.EquateApprox(0, 1e-9)
 
 func TestNamed(t *testing.T) {
-	want := []string{"adaptive", "fairway", "learned", "least_latency", "performance_aware", "round_robin", "static"}
+	want := []string{
+		"adaptive", "board", "capacity", "curve_solver", "ewma_weights", "fairway", "learned", "least_latency",
+		"load_interpretation", "performance_aware", "pid", "round_robin", "static", "wrr_metrics",
+	}
 	if diff := cmp.Diff(want, Names()); diff != "" {
 		t.Error(diff)
 	}
@@ -36,7 +39,7 @@ func TestNamed(t *testing.T) {
 		}
 		decide(t, without, frame(0, six()...))
 	}
-	if _, err := Named("magic", nil, nil, DefaultConfig()); err == nil || !strings.Contains(err.Error(), "use one of adaptive, fairway") {
+	if _, err := Named("magic", nil, nil, DefaultConfig()); err == nil || !strings.Contains(err.Error(), "use one of adaptive, board") {
 		t.Errorf("got %v; want the names there are", err)
 	}
 	if _, err := Named("static", nil, nil, Config{}); err == nil || !strings.Contains(err.Error(), "ttl") {

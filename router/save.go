@@ -46,6 +46,12 @@ func tidy(memory any) {
 		drop(m, func(e *ejections) bool { drop(&e.ByName, func(*ejection) bool { return true }); return true })
 	case *map[string]*movement:
 		drop(m, func(v *movement) bool { return v.Before != nil && v.Last != nil })
+	case *map[string]*updated:
+		drop(m, func(*updated) bool { return true })
+	case *map[string]*move:
+		drop(m, func(*move) bool { return true })
+	case interface{ tidy() }:
+		m.tidy()
 	}
 }
 
@@ -69,6 +75,16 @@ func memories(p Policy) []any {
 		return append(memories(p.listened), memories(p.served)...)
 	case *learned:
 		return []any{&p.seen}
+	case *wrr:
+		return []any{&p.services, &p.updated}
+	case *pid:
+		return []any{&p.services}
+	case *interpretation:
+		return []any{&p.services}
+	case *ewmaWeights:
+		return []any{&p.services}
+	case *curveSolver:
+		return []any{&p.services, &p.moves}
 	case *eject:
 		return append([]any{&p.services}, memories(p.Policy)...)
 	case *limit:

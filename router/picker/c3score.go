@@ -47,13 +47,13 @@ func c3Cost(response, service, queue float64, own int, proxies, exponent float64
 	return response - service + power(1+float64(own)*proxies+queue, exponent)*service
 }
 
-func (r *c3Score) probed(e *pooled, service float64) {
+func (r *c3Score) probed(i int, inFlight, latency, service float64) {
 	if !(service > 0) {
-		service = e.latency
+		service = latency
 	}
-	k := &r.known[e.endpoint]
+	k := &r.known[i]
 	k.service.add(service, r.newest)
-	k.queue.add(e.inFlight, r.newest)
+	k.queue.add(inFlight, r.newest)
 }
 
 func (r *c3Score) done(i int, latency float64) { r.known[i].response.add(latency, r.newest) }

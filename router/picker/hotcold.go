@@ -30,17 +30,17 @@ func (h *hotCold) rank(e *pooled, _ int) rank {
 	return rank{0, e.latency, e.inFlight}
 }
 
-func (h *hotCold) probed(e *pooled, _ float64) {
+func (h *hotCold) probed(_ int, inFlight, _, _ float64) {
 	if len(h.recent) == cap(h.recent) {
 		old, _ := slices.BinarySearch(h.sorted, h.recent[h.next])
 		h.sorted = slices.Delete(h.sorted, old, old+1)
-		h.recent[h.next] = e.inFlight
+		h.recent[h.next] = inFlight
 		h.next = (h.next + 1) % len(h.recent)
 	} else {
-		h.recent = append(h.recent, e.inFlight)
+		h.recent = append(h.recent, inFlight)
 	}
-	at, _ := slices.BinarySearch(h.sorted, e.inFlight)
-	h.sorted = slices.Insert(h.sorted, at, e.inFlight)
+	at, _ := slices.BinarySearch(h.sorted, inFlight)
+	h.sorted = slices.Insert(h.sorted, at, inFlight)
 	if h.q < 1 {
 		h.hot = h.sorted[int(float64(len(h.sorted)-1)*h.q)]
 	}

@@ -27,18 +27,18 @@ func (l *linear) rank(e *pooled, _ int) rank {
 
 // probed moves α a step toward the median: up where the answer is above it and
 // down where it is below, by a share of it that shrinks to 1 %.
-func (l *linear) probed(e *pooled, _ float64) {
-	if !l.measured || e.inFlight > 1 || e.latency <= 0 {
+func (l *linear) probed(_ int, inFlight, latency, _ float64) {
+	if !l.measured || inFlight > 1 || latency <= 0 {
 		return
 	}
 	if l.seen++; l.seen == 1 {
-		l.alpha = e.latency
+		l.alpha = latency
 		return
 	}
 	step := max(1/l.seen, 0.01)
-	if e.latency > l.alpha {
+	if latency > l.alpha {
 		l.alpha *= 1 + step
-	} else if e.latency < l.alpha {
+	} else if latency < l.alpha {
 		l.alpha /= 1 + step
 	}
 }

@@ -77,8 +77,8 @@ func (a rank) less(b rank) bool {
 type rule interface {
 	// rank of an answer, with the requests of this proxy in flight there.
 	rank(e *pooled, own int) rank
-	// probed hears an answer. The latency is 0 where it is not told.
-	probed(e *pooled, service float64)
+	// probed hears an answer of endpoint i. A latency of 0 is not told.
+	probed(i int, inFlight, latency, service float64)
 	// done hears what became of a request.
 	done(i int, latency float64)
 	// grow makes room for n endpoints.

@@ -151,10 +151,17 @@ func (p *prequal) Probes(dst []int, now time.Duration) ([]int, time.Duration) {
 	return dst, p.idleAt
 }
 
-// sample appends n distinct open endpoints, all where there are no more.
+// sample appends n distinct open endpoints, all where there are no more, in
+// random order: the first of equal answers is used first.
 func (p *prequal) sample(dst []int, n int) []int {
 	if n >= len(p.list) {
-		return append(dst, p.list...)
+		all := len(dst)
+		dst = append(dst, p.list...)
+		for k := len(dst) - 1; k > all; k-- {
+			other := all + p.random.IntN(k-all+1)
+			dst[k], dst[other] = dst[other], dst[k]
+		}
+		return dst
 	}
 	start := len(dst)
 	for len(dst)-start < n {
@@ -183,7 +190,7 @@ func (p *prequal) Probed(now time.Duration, i int, l mesh.Load) {
 	if l.Latency > 0 {
 		e.latency = l.Latency
 	}
-	p.rule.probed(&e, l.Service)
+	p.rule.probed(i, e.inFlight, e.latency, l.Service)
 	e.latency += p.guard.penalty(now, i)
 	b := p.reuse()
 	e.uses = int(b)
