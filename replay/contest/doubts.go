@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fairway-mesh/fairway/replay/finding"
+	"github.com/fairway-mesh/fairway/router"
 )
 
 // place is the scenario as a verdict over the candidate sees it.
@@ -89,6 +90,9 @@ func (c *contest) warnings(f *Findings) []string {
 		for _, r := range t.Rows {
 			if r.Requests == 0 {
 				out = append(out, fmt.Sprintf("%s: no request arrived after the warm-up with %s", t.Scenario, r.Strategy))
+			}
+			if n := r.Declined[string(router.NoModel)]; n > 0 {
+				out = append(out, fmt.Sprintf("%s: %s had no model and fell back %d times: this is not what it does with one", t.Scenario, r.Strategy, n))
 			}
 		}
 	}
