@@ -29,6 +29,7 @@ type axis struct {
 	label    string
 	log      bool
 	ticks    plot.Ticker // nil: what suits
+	zero     bool        // begins at 0
 	min, max float64     // both 0: what is shown
 }
 
@@ -64,26 +65,18 @@ type picture struct {
 // key explains one line.
 type key struct {
 	Name  string
-	Class string        // of the colour
-	Dash  template.HTML // the attribute, or nothing
+	Class string            // of the colour
+	Dash  template.HTMLAttr // the attribute, or nothing
 }
 
 // draw makes the picture; n makes its ids differ from those of others.
 func (c *chart) draw(n int) (picture, error) {
-	p := plot.New()
-	p.BackgroundColor = nil
-	c.axes(p)
-	p.Add(c.grid())
-	for _, l := range c.lines {
-		if err := l.add(p, c.x.log, c.y.log); err != nil {
-			return picture{}, fmt.Errorf("report: %s: %s: %w", c.title, l.name, err)
-		}
-	}
-	if err := c.range_(p); err != nil {
-		return picture{}, err
+	p, err := c.plot()
+	if err != nil {
+		return picture{}, fmt.Errorf("report: %s: %w", c.title, err)
 	}
 	canvas := vgsvg.NewWith(vgsvg.UseWH(width, height))
-	p.Draw(draw.New(canvas))
+	p.Draw(draw.Crop(draw.New(canvas), 2, -16, 2, -6)) // what labels at the ends stick out
 	var out bytes.Buffer
 	if _, err := canvas.WriteTo(&out); err != nil {
 		return picture{}, err
@@ -95,6 +88,33 @@ func (c *chart) draw(n int) (picture, error) {
 		}
 	}
 	return drawn, nil
+}
+
+// plot lays the lines over the faults and both over the grid. How far the axes
+// reach is only known of lines, so those are laid out once before.
+func (c *chart) plot() (*plot.Plot, error) {
+	bare, p := plot.New(), plot.New()
+	if err := c.addLines(bare); err != nil {
+		return nil, err
+	}
+	p.BackgroundColor = nil
+	c.axes(p)
+	p.X.Min, p.X.Max = c.x.reach(bare.X.Min, bare.X.Max)
+	p.Y.Min, p.Y.Max = c.y.reach(bare.Y.Min, bare.Y.Max)
+	if err := c.addMarks(p); err != nil {
+		return nil, err
+	}
+	p.Add(c.grid())
+	return p, c.addLines(p)
+}
+
+func (c *chart) addLines(p *plot.Plot) error {
+	for _, l := range c.lines {
+		if err := l.add(p, c.x.log, c.y.log); err != nil {
+			return fmt.Errorf("%s: %w", l.name, err)
+		}
+	}
+	return nil
 }
 
 func (c *chart) axes(p *plot.Plot) {
@@ -129,27 +149,29 @@ func (c *chart) grid() *plotter.Grid {
 	return g
 }
 
-// range_ settles what part of the plane is shown, and then what fills all of
-// its height.
-func (c *chart) range_(p *plot.Plot) error {
-	for _, a := range []struct {
-		from axis
-		to   *plot.Axis
-	}{{c.x, &p.X}, {c.y, &p.Y}} {
-		if a.from.min != a.from.max {
-			a.to.Min, a.to.Max = a.from.min, a.from.max
-		}
-		if !(a.to.Min < a.to.Max) || math.IsInf(a.to.Min, 0) || math.IsInf(a.to.Max, 0) {
-			middle := a.to.Min
-			if math.IsInf(middle, 0) || math.IsNaN(middle) {
-				middle = 1
-			}
-			a.to.Min, a.to.Max = middle*0.9-0.01, middle*1.1+0.01
-			if a.from.log {
-				a.to.Min = middle * 0.9
-			}
-		}
+// reach is what part of an axis is shown when what is known lies between low
+// and high.
+func (a *axis) reach(low, high float64) (float64, float64) {
+	if a.min != a.max {
+		return a.min, a.max
 	}
+	if a.zero {
+		low = 0
+	}
+	if math.IsInf(low, 0) || math.IsInf(high, 0) { // nothing is known
+		low, high = 1, 1
+	}
+	if low < high {
+		return low, high
+	}
+	if a.log {
+		return low * 0.8, high * 1.25
+	}
+	return low - 0.5, high + 0.5
+}
+
+// addMarks fills the height of the picture where something was wrong.
+func (c *chart) addMarks(p *plot.Plot) error {
 	for _, m := range c.marks {
 		from, to := max(m.from, p.X.Min), min(m.to, p.X.Max)
 		if from >= to {

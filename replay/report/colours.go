@@ -77,19 +77,19 @@ func (l *line) key() key {
 		for _, x := range d {
 			lengths = append(lengths, strconv.FormatFloat(float64(x), 'g', -1, 64))
 		}
-		k.Dash = template.HTML(` stroke-dasharray="` + strings.Join(lengths, " ") + `"`)
+		k.Dash = template.HTMLAttr(`stroke-dasharray="` + strings.Join(lengths, " ") + `"`)
 	}
 	return k
 }
 
 // logTicks are those of a log axis of seconds: decades where there are
-// several, and 2 and 5 of each where there are few.
+// several, and the more of each the fewer there are.
 type logTicks struct{}
 
 // Ticks implements plot.Ticker.
 func (logTicks) Ticks(low, high float64) []plot.Tick {
 	var ticks []plot.Tick
-	few := math.Log10(high/low) < 2.2
+	decades := math.Log10(high / low)
 	for e := math.Floor(math.Log10(low)); e <= math.Ceil(math.Log10(high)); e++ {
 		for m := 1; m < 10; m++ {
 			x := float64(m) * math.Pow(10, e)
@@ -97,7 +97,7 @@ func (logTicks) Ticks(low, high float64) []plot.Tick {
 				continue
 			}
 			t := plot.Tick{Value: x}
-			if m == 1 || few && (m == 2 || m == 5) {
+			if m == 1 || decades < 2.2 && (m == 2 || m == 5) || decades < 1 && (m == 3 || m == 7) {
 				t.Label = secondsText(x)
 			}
 			ticks = append(ticks, t)

@@ -130,7 +130,7 @@ func historyCharts(r *Report, s *replay.Section, p *painter) {
 	p.add(cost)
 	for _, row := range c.Rows {
 		if lines := endpointLines(c.Endpoints, faulty, x, row.Weights); lines != nil {
-			p.add(&chart{title: "Weights of " + row.Policy, about: "Of each endpoint.", x: minutes, y: axis{label: "%"}, lines: lines, marks: marked})
+			p.add(&chart{title: "Weights of " + row.Policy, about: "Of each endpoint.", x: minutes, y: axis{label: "%", zero: true}, lines: lines, marks: marked})
 		}
 	}
 }

@@ -25,7 +25,7 @@ func weights(c *contest.Comparison, r *contest.Row) *chart {
 	}
 	return &chart{
 		title: title, about: fmt.Sprintf("Of each endpoint, with seed %d.", c.FirstSeed),
-		x: axis{label: "seconds since the start"}, y: axis{label: "%"}, lines: lines, marks: marks(c.Faults),
+		x: axis{label: "seconds since the start"}, y: axis{label: "%", zero: true}, lines: lines, marks: marks(c.Faults),
 	}
 }
 
