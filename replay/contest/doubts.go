@@ -17,6 +17,9 @@ func (c *Comparison) place(candidate string, level float64) finding.Place {
 	}
 	for i := range c.Rows {
 		if r := &c.Rows[i]; r.Strategy == candidate {
+			if r.Declined[string(router.NoModel)] > 0 {
+				p.Doubts = append(p.Doubts, "it had no model, and this is what it falls back to")
+			}
 			for _, m := range Metrics {
 				p.Facts = append(p.Facts, finding.Fact{Metric: m.Name, Kind: m.Kind, Estimate: *m.In(r)})
 			}
