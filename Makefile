@@ -8,10 +8,10 @@ SEED ?= 8
 REALTIME = $(shell chrt --rr 20 true 2>/dev/null && echo chrt --rr 20)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check test-deps format vet lint race bench bench-read recording proto clean
+.PHONY: help demo build test check test-deps format vet lint race bench bench-read bench-replay recording proto clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## train, replay, serve and ask, on the bundled recordings: the tour of two minutes
 	@mkdir -p $(OUT)
@@ -49,6 +49,9 @@ bench: ## the benchmarks, one line each
 
 bench-read: build test-deps ## how fast histories are read, against promtool: some minutes, one JSON line last
 	@$(OUT)/fairway bench read
+
+bench-replay: build ## the judge itself: queueing theory, Prequal's nine rules, leave one policy out, speed; minutes, one JSON line last
+	@$(OUT)/fairway bench replay
 
 recording: build test-deps ## make a new recording of the lab, with SEED: 48 minutes of real time
 	$(REALTIME) $(OUT)/fairway lab record --duration 48m --seed $(SEED) --out $(OUT)/recording
