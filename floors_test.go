@@ -30,8 +30,9 @@ var floors = map[string]int{
 // inside are pairs that may import each other's lower part although they
 // stand on one floor: a room and what nests in it.
 var inside = [][2]string{
-	{"api/client", "api"}, {"api/proxy", "api"}, {"api", "api/fairwayv1"}, {"replay", "replay/sim"}, {"replay", "replay/ope"}, {"replay/contest", "replay/sim"}, {"replay/report", "replay/contest"}, {"replay/report", "replay"},
-	{"replay/fit", "replay/sim"}, {"cmd", "cmd"},
+	{"api/client", "api"}, {"api/proxy", "api"}, {"api", "api/fairwayv1"}, {"datasets/accesslog", "datasets"}, {"cmd", "cmd"},
+	{"replay", "replay/sim"}, {"replay", "replay/ope"}, {"replay", "replay/finding"}, {"replay/contest", "replay/sim"},
+	{"replay/fit", "replay/sim"}, {"replay/report", "replay/contest"}, {"replay/report", "replay"},
 }
 
 // owners are the only rooms that may import a large dependency.

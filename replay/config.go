@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/replay/finding"
 	"github.com/fairway-mesh/fairway/replay/ope"
 )
 
@@ -60,6 +61,8 @@ type Config struct {
 	// MinSampleSize is the effective number of requests below which the value
 	// of a policy on the request log is refused; its p99 needs ten times more.
 	MinSampleSize float64
+	// Margins are those of the verdicts.
+	Margins finding.Margins
 	// Unidentified names the services whose load effect the model could not
 	// learn, as its card says.
 	Unidentified []string
@@ -73,7 +76,7 @@ func DefaultConfig() Config {
 	return Config{
 		Objective: mesh.DefaultObjective(),
 		Block:     MinBlock, Resamples: 1000, Level: 0.95, Seed: 1,
-		Clip: 20, MinSampleSize: 100,
+		Clip: 20, MinSampleSize: 100, Margins: finding.DefaultMargins(),
 	}
 }
 
@@ -93,6 +96,9 @@ func (c Config) Validate() error {
 	check(c.Clip >= 1, "clip is %v; want at least 1", c.Clip)
 	check(c.MinSampleSize >= 1, "min sample size is %v; want at least 1", c.MinSampleSize)
 	check(c.Objective.Deadline > 0, "the objective's deadline is %v; want more than 0", c.Objective.Deadline)
+	if err := c.Margins.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("replay: %w", err))
+	}
 	for service, o := range c.Objectives {
 		check(o.Deadline > 0, "the deadline of %s is %v; want more than 0", service, o.Deadline)
 	}

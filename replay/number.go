@@ -1,13 +1,13 @@
 package replay
 
-import "github.com/fairway-mesh/fairway/replay/ope"
+import "github.com/fairway-mesh/fairway/replay/finding"
 
 // Number is a float64 that JSON writes as null when it is unknown.
-type Number = ope.Number
+type Number = finding.Number
 
 // Estimate is a number with its interval, and how it differs from the
 // reference row's; the reference itself has no Change.
-type Estimate = ope.Estimate
+type Estimate = finding.Estimate
 
 // Change is the difference from the reference row.
-type Change = ope.Change
+type Change = finding.Change

@@ -3,6 +3,7 @@ package replay
 import (
 	"time"
 
+	"github.com/fairway-mesh/fairway/replay/finding"
 	"github.com/fairway-mesh/fairway/replay/ope"
 )
 
@@ -25,7 +26,9 @@ type Table struct {
 	// there are several. Requests is the same from the request log, if any.
 	Sections []Section        `json:"sections"`
 	Requests []RequestSection `json:"request_sections,omitempty"`
-	Warnings []string         `json:"warnings,omitempty"`
+	// Verdicts has one for each policy but the reference.
+	Verdicts []finding.Verdict `json:"verdicts,omitempty"`
+	Warnings []string          `json:"warnings,omitempty"`
 }
 
 // Section compares the rows on one service, or on all when Service is empty.
@@ -39,6 +42,8 @@ type Section struct {
 	// FailureCost of a request, in seconds; 0 for all services.
 	FailureCost float64 `json:"failure_cost_seconds,omitempty"`
 	Rows        []Row   `json:"rows"`
+	// Curves are for pictures; nil for all services.
+	Curves *Curves `json:"-"`
 }
 
 // Row is one policy, or AsRecorded or HindsightBest. All figures are means
@@ -80,6 +85,7 @@ func (t *Trace) Table() *Table {
 			table.Requests = append(table.Requests, t.log.section(service, t))
 		}
 	}
+	table.Verdicts = t.verdicts(table)
 	table.Warnings = t.warnings(table)
 	return table
 }
@@ -95,6 +101,7 @@ func (t *Trace) section(service string, c clock) Section {
 	}
 	if service != "" {
 		s.FailureCost = t.cfg.objective(service).Cost(0, 1)
+		s.Curves = t.curves(service)
 	}
 	sums := make([]rowSums, len(t.Rows))
 	for i := range sums {

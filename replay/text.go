@@ -10,19 +10,21 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fairway-mesh/fairway/replay/finding"
 	"github.com/fairway-mesh/fairway/replay/ope"
 )
 
 // WriteText writes the table for people.
-func (t *Table) WriteText(w io.Writer) error { return t.write(w, t.Sections, t.Requests) }
+func (t *Table) WriteText(w io.Writer) error { return t.write(w, t.Sections, t.Requests, t.Verdicts) }
 
-// WriteSummary writes what WriteText does, but of the first section alone: all
-// services, where there are several.
+// WriteSummary writes what WriteText does, but of the first section alone (all
+// services, where there are several) and without the verdicts, which are over
+// each.
 func (t *Table) WriteSummary(w io.Writer) error {
-	return t.write(w, t.Sections[:min(1, len(t.Sections))], nil)
+	return t.write(w, t.Sections[:min(1, len(t.Sections))], nil, nil)
 }
 
-func (t *Table) write(w io.Writer, sections []Section, requests []RequestSection) error {
+func (t *Table) write(w io.Writer, sections []Section, requests []RequestSection, verdicts []finding.Verdict) error {
 	out := bufio.NewWriter(w)
 	t.writeHead(out)
 	for i := range sections {
@@ -35,6 +37,10 @@ func (t *Table) write(w io.Writer, sections []Section, requests []RequestSection
 	fmt.Fprintf(out, "%s  not achievable: all on the endpoint that turned out cheapest in each window\n", HindsightBest)
 	if len(requests) > 0 {
 		fmt.Fprintln(out, "errors  are what the metrics count; those of the request log also hold answers that came after their deadline")
+	}
+	finding.WriteVerdicts(out, verdicts)
+	if len(verdicts) > 0 {
+		fmt.Fprintf(out, "verdicts of a recording ignore load feedback; their intervals are not corrected for how many there are\n")
 	}
 	for _, warning := range t.Warnings {
 		fmt.Fprintf(out, "warning: %s\n", warning)
@@ -75,22 +81,22 @@ func (s *Section) writeText(w io.Writer, reference string) {
 	}
 	fmt.Fprintln(w)
 
-	worth := newGrid(s.names(reference))
-	worth.estimates("cost ms", 1e3, relative, pick(s.Rows, func(r *Row) Estimate { return r.Cost }))
-	worth.estimates("window p99 ms", 1e3, relative, pick(s.Rows, func(r *Row) Estimate { return r.P99 }))
-	worth.estimates("errors %", 1e2, points, pick(s.Rows, func(r *Row) Estimate { return r.Errors }))
-	worth.estimates("agreement %", 1e2, points, pick(s.Rows, func(r *Row) Estimate { return r.Agreement }))
-	worth.write(w)
+	worth := finding.NewGrid(s.names(reference))
+	worth.Estimates("cost ms", 1e3, finding.Relative, pick(s.Rows, func(r *Row) Estimate { return r.Cost }))
+	worth.Estimates("window p99 ms", 1e3, finding.Relative, pick(s.Rows, func(r *Row) Estimate { return r.P99 }))
+	worth.Estimates("errors %", 1e2, finding.Points, pick(s.Rows, func(r *Row) Estimate { return r.Errors }))
+	worth.Estimates("agreement %", 1e2, finding.Points, pick(s.Rows, func(r *Row) Estimate { return r.Agreement }))
+	worth.Write(w)
 	fmt.Fprintln(w)
 
-	ways := newGrid(s.names(reference))
-	ways.numbers("regret ms", 1e3, pick(s.Rows, func(r *Row) Number { return r.Regret }))
-	ways.numbers("turnover %/min", 1e2, pick(s.Rows, func(r *Row) Number { return r.Turnover }))
-	ways.numbers("moved %", 1e2, pick(s.Rows, func(r *Row) Number { return r.Moved }))
-	ways.numbers("sample %", 1e2, pick(s.Rows, func(r *Row) Number { return r.SampleRatio }))
-	ways.numbers("unseen %", 1e2, pick(s.Rows, func(r *Row) Number { return r.Unseen }))
-	ways.texts("weights from", pick(s.Rows, (*Row).origin))
-	ways.write(w)
+	ways := finding.NewGrid(s.names(reference))
+	ways.Numbers("regret ms", 1e3, pick(s.Rows, func(r *Row) Number { return r.Regret }))
+	ways.Numbers("turnover %/min", 1e2, pick(s.Rows, func(r *Row) Number { return r.Turnover }))
+	ways.Numbers("moved %", 1e2, pick(s.Rows, func(r *Row) Number { return r.Moved }))
+	ways.Numbers("sample %", 1e2, pick(s.Rows, func(r *Row) Number { return r.SampleRatio }))
+	ways.Numbers("unseen %", 1e2, pick(s.Rows, func(r *Row) Number { return r.Unseen }))
+	ways.Texts("weights from", pick(s.Rows, (*Row).origin))
+	ways.Write(w)
 }
 
 func (s *RequestSection) writeText(w io.Writer, reference string) {
@@ -104,32 +110,32 @@ func (s *RequestSection) writeText(w io.Writer, reference string) {
 	for _, r := range s.Rows {
 		names = append(names, rowName(r.Policy, reference))
 	}
-	g := newGrid(names)
-	g.estimates("cost ms", 1e3, relative, pick(s.Rows, func(r *RequestRow) Estimate { return r.Cost }))
-	g.estimates("p99 ms", 1e3, relative, pick(s.Rows, func(r *RequestRow) Estimate { return r.P99 }))
-	g.estimates("errors %", 1e2, points, pick(s.Rows, func(r *RequestRow) Estimate { return r.Errors }))
-	g.numbers("effective", 1, pick(s.Rows, func(r *RequestRow) Number { return Number(math.Round(float64(r.SampleSize))) }))
-	g.numbers("clipped %", 1e2, pick(s.Rows, func(r *RequestRow) Number { return r.Clipped }))
-	g.write(w)
+	g := finding.NewGrid(names)
+	g.Estimates("cost ms", 1e3, finding.Relative, pick(s.Rows, func(r *RequestRow) Estimate { return r.Cost }))
+	g.Estimates("p99 ms", 1e3, finding.Relative, pick(s.Rows, func(r *RequestRow) Estimate { return r.P99 }))
+	g.Estimates("errors %", 1e2, finding.Points, pick(s.Rows, func(r *RequestRow) Estimate { return r.Errors }))
+	g.Numbers("effective", 1, pick(s.Rows, func(r *RequestRow) Number { return Number(math.Round(float64(r.SampleSize))) }))
+	g.Numbers("clipped %", 1e2, pick(s.Rows, func(r *RequestRow) Number { return r.Clipped }))
+	g.Write(w)
 	fmt.Fprintln(w)
 	s.writeEstimators(w, names)
 }
 
 // writeEstimators compares the estimators of the cost: they should agree.
 func (s *RequestSection) writeEstimators(w io.Writer, names []string) {
-	g := newGrid(names)
+	g := finding.NewGrid(names)
 	cost := func(e ope.Estimator) []Estimate {
 		return pick(s.Rows, func(r *RequestRow) Estimate { return r.Estimators[e].Cost })
 	}
-	g.estimates("cost ms: DR", 1e3, relative, cost(ope.DR))
+	g.Estimates("cost ms: DR", 1e3, finding.Relative, cost(ope.DR))
 	for _, e := range []ope.Estimator{ope.DM, ope.IPS, ope.SNDR, ope.SwitchDR, ope.DRos} {
 		values := cost(e)
-		g.numbers(e.String(), 1e3, pick(values, func(e *Estimate) Number { return e.Value }))
+		g.Numbers(e.String(), 1e3, pick(values, func(e *Estimate) Number { return e.Value }))
 	}
-	g.numbers("mean weight", 1, pick(s.Rows, func(r *RequestRow) Number { return r.MeanWeight }))
-	g.numbers("largest", 1, pick(s.Rows, func(r *RequestRow) Number { return r.MaxWeight }))
-	g.numbers("unsupported %", 1e2, pick(s.Rows, func(r *RequestRow) Number { return r.Unsupported }))
-	g.write(w)
+	g.Numbers("mean weight", 1, pick(s.Rows, func(r *RequestRow) Number { return r.MeanWeight }))
+	g.Numbers("largest", 1, pick(s.Rows, func(r *RequestRow) Number { return r.MaxWeight }))
+	g.Numbers("unsupported %", 1e2, pick(s.Rows, func(r *RequestRow) Number { return r.Unsupported }))
+	g.Write(w)
 }
 
 func (s *Section) names(reference string) []string {

@@ -96,7 +96,7 @@ func (r *Row) doubts(service string) []string {
 		return nil
 	}
 	var out []string
-	if r.Moved > farMoved || r.SampleRatio < farSample {
+	if r.far() {
 		out = append(out, fmt.Sprintf("%s: %s moves %.0f %% of the requests from where they were recorded (effective sample %.0f %%): a request meets %.1f times the recorded load of its endpoint on average, and what that would do is not in its figures",
 			service, r.Policy, 100*r.Moved, 100*r.SampleRatio, 1/r.SampleRatio))
 	}

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -43,6 +44,11 @@ const (
 // Error is the reason's name, so that it prints as that everywhere.
 func (r Reason) Error() string { return string(r) }
 
+// declinef is a reason with its particulars.
+func declinef(r Reason, format string, args ...any) error {
+	return fmt.Errorf("%w: %s", r, fmt.Sprintf(format, args...))
+}
+
 // Decision is what a policy wants done with a service, and why. A policy
 // fills it; its slices are reused by the next Decide, so copy what is kept.
 type Decision struct {
@@ -62,7 +68,10 @@ type Decision struct {
 	Failures    []predict.Failure
 	Ejected     []bool // gets no traffic
 	Held        []bool // gets the floor weight: it fails too, and no more may be ejected
-	Notes       []string
+	// Board is what pickers that read a board are told of the requests in
+	// flight at each endpoint, NaN where unknown; empty where the policy has none.
+	Board []float64
+	Notes []string
 }
 
 // reset makes d the empty decision for f, with weights 0.
@@ -76,6 +85,7 @@ func (d *Decision) reset(f *features.Frame) {
 		Failures:    d.Failures[:0],
 		Ejected:     sized(d.Ejected, n),
 		Held:        sized(d.Held, n),
+		Board:       d.Board[:0],
 		Notes:       d.Notes[:0],
 	}
 	clear(d.Weights)
@@ -118,6 +128,7 @@ func (d *Decision) Clone() Decision {
 	c.Failures = slices.Clone(d.Failures)
 	c.Ejected = slices.Clone(d.Ejected)
 	c.Held = slices.Clone(d.Held)
+	c.Board = slices.Clone(d.Board)
 	c.Notes = slices.Clone(d.Notes)
 	return c
 }

@@ -70,10 +70,8 @@ func (adaptive) Decide(dst *Decision, f *features.Frame) error {
 func (p formula) Name() string { return p.name }
 
 func (p formula) Decide(dst *Decision, f *features.Frame) error {
-	dst.reset(f)
-	dst.Policy, dst.Source = p.name, SourceRules
-	if len(f.Endpoints) == 0 {
-		return NoEndpoints
+	if err := begin(dst, f, p.name); err != nil {
+		return err
 	}
 	for i := range dst.Weights {
 		dst.Weights[i] = p.score(f, i)

@@ -115,19 +115,26 @@ func (l *learned) ready(dst *Decision, f *features.Frame) error {
 	case slices.Contains(l.model.Card.Unidentified, f.Service):
 		return NotIdentifiable
 	case state.Windows < l.cfg.WarmUp:
-		return fmt.Errorf("%w: %d of %d windows", WarmUp, state.Windows, l.cfg.WarmUp)
+		return declinef(WarmUp, "%d of %d windows", state.Windows, l.cfg.WarmUp)
 	case dst.Age > l.staleAfter(f):
-		return fmt.Errorf("%w: metrics are %v old, more than %v", Stale, dst.Age, l.staleAfter(f))
+		return declinef(Stale, "metrics are %v old, more than %v", dst.Age, l.staleAfter(f))
 	}
 	return decline(l.predict.Familiar(f))
 }
 
 func (l *learned) staleAfter(f *features.Frame) time.Duration {
-	switch {
-	case l.cfg.StaleAfter > 0:
-		return l.cfg.StaleAfter
-	case l.model.Timing.Step > 0:
+	if l.cfg.StaleAfter <= 0 && l.model.Timing.Step > 0 {
 		return l.model.Timing.Delay + 3*l.model.Timing.Step
+	}
+	return l.cfg.staleAfter(f)
+}
+
+// staleAfter is the age beyond which metrics say nothing any more, where no
+// model has a say in it.
+func (c Config) staleAfter(f *features.Frame) time.Duration {
+	switch {
+	case c.StaleAfter > 0:
+		return c.StaleAfter
 	case f.Schema != nil && f.Schema.Step > 0:
 		return 3 * f.Schema.Step
 	}

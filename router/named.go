@@ -2,53 +2,62 @@ package router
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
+	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/predict"
+	"github.com/fairway-mesh/fairway/router/picker"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
-// Named makes one of the policies of Names, new and without memory. The model
-// may be nil: what would ask it falls back with NoModel. The rules may be nil
-// and take the place of cfg.Rules.
+// Named makes the policy of that name, new and without memory. The name may set
+// parameters: "pid:kp=0.1:ki=0". The model may be nil: what would ask it falls
+// back with NoModel; with one, what asks it has a method FeatureConfig that says
+// how to make its frames. The rules may be nil and take the place of cfg.Rules.
+// Where a policy declines, they answer.
 func Named(name string, m *model.Model, set *rules.Set, cfg Config) (Policy, error) {
-	build, ok := names[name]
-	if !ok {
-		return nil, fmt.Errorf("router: policy %q is not known; use one of %s", name, strings.Join(Names(), ", "))
+	texts := strings.Split(name, ":")
+	k := kindOf(texts[0])
+	if k == nil {
+		return nil, fmt.Errorf("router: policy %q is not known; use one of %s", texts[0], strings.Join(Names(), ", "))
 	}
 	cfg.Rules = set
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	var p *predict.Predictor
+	values, err := picker.Read("policy "+k.Name, k.with(cfg), texts[1:])
+	if err != nil {
+		return nil, fmt.Errorf("router: %w", err)
+	}
+	for _, o := range k.own {
+		o.set(&cfg, values[o.parameter.Name])
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	b := build{model: m, values: values, cfg: cfg}
 	if m != nil {
-		var err error
-		if p, err = predict.Compile(m); err != nil {
-			return nil, fmt.Errorf("router: policy %s: %w", name, err)
+		if b.predict, err = predict.Compile(m); err != nil {
+			return nil, fmt.Errorf("router: policy %s: %w", k.Name, err)
 		}
 	}
-	return named{build(m, p, cfg), name}, nil
+	p := named{k.make(b), name}
+	if m != nil && k.Lives == livesOnModel {
+		return trained{p, m}, nil
+	}
+	return p, nil
 }
 
 // Names lists the policies that Named knows, sorted.
-func Names() []string { return slices.Sorted(maps.Keys(names)) }
-
-var names = map[string]func(m *model.Model, p *predict.Predictor, cfg Config) Policy{
-	"round_robin":       func(*model.Model, *predict.Predictor, Config) Policy { return RoundRobin() },
-	"least_latency":     func(*model.Model, *predict.Predictor, Config) Policy { return LeastLatency() },
-	"performance_aware": func(*model.Model, *predict.Predictor, Config) Policy { return PerformanceAware() },
-	"adaptive":          func(*model.Model, *predict.Predictor, Config) Policy { return Adaptive() },
-	"static":            func(_ *model.Model, _ *predict.Predictor, cfg Config) Policy { return Static(cfg.Rules) },
-	"learned": func(m *model.Model, p *predict.Predictor, cfg Config) Policy {
-		return Fallback(Learned(m, p, cfg), Static(cfg.Rules))
-	},
-	// What fairwayd serves.
-	"fairway": func(m *model.Model, p *predict.Predictor, cfg Config) Policy {
-		return Limit(Eject(Fallback(Learned(m, p, cfg), Static(cfg.Rules)), p, cfg), cfg)
-	},
+func Names() []string {
+	var all []string
+	for _, k := range kinds {
+		all = append(all, k.Name)
+	}
+	slices.Sort(all)
+	return all
 }
 
 // named is a policy that goes by another name.
@@ -58,3 +67,13 @@ type named struct {
 }
 
 func (p named) Name() string { return p.name }
+
+// trained is a policy whose frames have to be made as those that its model was
+// trained on.
+type trained struct {
+	named
+	model *model.Model
+}
+
+// FeatureConfig is how.
+func (p trained) FeatureConfig() features.Config { return p.model.FeatureConfig() }

@@ -12,13 +12,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/model"
 )
 
 var approx = cmpopts.EquateApprox(0, 1e-9)
 
 func TestNamed(t *testing.T) {
-	want := []string{"adaptive", "fairway", "learned", "least_latency", "performance_aware", "round_robin", "static"}
+	want := []string{
+		"adaptive", "board", "capacity", "curve_solver", "ewma_weights", "fairway", "learned", "least_latency",
+		"load_interpretation", "performance_aware", "pid", "round_robin", "static", "wrr_metrics",
+	}
 	if diff := cmp.Diff(want, Names()); diff != "" {
 		t.Error(diff)
 	}
@@ -30,13 +34,16 @@ func TestNamed(t *testing.T) {
 		if p.Name() != name {
 			t.Errorf("%s calls itself %s", name, p.Name())
 		}
+		if _, says := p.(interface{ FeatureConfig() features.Config }); says != (name == "fairway" || name == "learned") {
+			t.Errorf("%s says how its frames are made: %v", name, says)
+		}
 		without, err := Named(name, nil, nil, DefaultConfig())
 		if err != nil {
 			t.Fatal(err)
 		}
 		decide(t, without, frame(0, six()...))
 	}
-	if _, err := Named("magic", nil, nil, DefaultConfig()); err == nil || !strings.Contains(err.Error(), "use one of adaptive, fairway") {
+	if _, err := Named("magic", nil, nil, DefaultConfig()); err == nil || !strings.Contains(err.Error(), "use one of adaptive, board") {
 		t.Errorf("got %v; want the names there are", err)
 	}
 	if _, err := Named("static", nil, nil, Config{}); err == nil || !strings.Contains(err.Error(), "ttl") {

@@ -46,6 +46,12 @@ func tidy(memory any) {
 		drop(m, func(e *ejections) bool { drop(&e.ByName, func(*ejection) bool { return true }); return true })
 	case *map[string]*movement:
 		drop(m, func(v *movement) bool { return v.Before != nil && v.Last != nil })
+	case *map[string]*updated:
+		drop(m, func(*updated) bool { return true })
+	case *map[string]*move:
+		drop(m, func(*move) bool { return true })
+	case interface{ tidy() }:
+		m.tidy()
 	}
 }
 
@@ -59,6 +65,8 @@ func drop[V any](m *map[string]*V, whole func(*V) bool) {
 // memories points to the memory of each policy in p, outermost first.
 func memories(p Policy) []any {
 	switch p := p.(type) {
+	case trained:
+		return memories(p.Policy)
 	case named:
 		return memories(p.Policy)
 	case explore:
@@ -69,6 +77,16 @@ func memories(p Policy) []any {
 		return append(memories(p.listened), memories(p.served)...)
 	case *learned:
 		return []any{&p.seen}
+	case *wrr:
+		return []any{&p.services, &p.updated}
+	case *pid:
+		return []any{&p.services}
+	case *interpretation:
+		return []any{&p.services}
+	case *ewmaWeights:
+		return []any{&p.services}
+	case *curveSolver:
+		return []any{&p.services, &p.moves}
 	case *eject:
 		return append([]any{&p.services}, memories(p.Policy)...)
 	case *limit:

@@ -42,6 +42,63 @@ func TestSaveAndRestore(t *testing.T) {
 	}
 }
 
+// TestSaveAndRestoreByName does the same with every policy, on windows in which
+// endpoints are slow, silent and down in turn.
+func TestSaveAndRestoreByName(t *testing.T) {
+	for _, name := range Names() {
+		fresh := func() Policy {
+			p, err := Named(name, nil, nil, DefaultConfig())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		first, second := fresh(), fresh()
+		for k, list := range richStory(11, 6, 40) {
+			d := decide(t, first, looking(k, list...))
+			if k > 20 {
+				if diff := cmp.Diff(d.Weights, decide(t, second, looking(k, list...)).Weights, approx); diff != "" {
+					t.Fatalf("%s: window %d: %s", name, k, diff)
+				}
+				continue
+			}
+			saved, err := Save(first)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := Restore(second, saved); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+// FuzzRestoreByName: whatever is restored, a policy sets weights or refuses.
+func FuzzRestoreByName(f *testing.F) {
+	for i, name := range Names() {
+		p, _ := Named(name, nil, nil, DefaultConfig())
+		for k, list := range richStory(5, 3, 4) {
+			decide(f, p, looking(k, list...))
+		}
+		saved, err := Save(p)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(uint8(i), saved)
+		f.Add(uint8(i), []byte(`[null, {"checkout": null}]`))
+		f.Add(uint8(i), []byte(`[{"checkout": {"ByName": {"e000": null, "e001": {"Points": [{}], "Weight": -1, "A": 1, "C": 1e-300}}}}, {"checkout": {"Part": 1e300}}]`))
+	}
+	f.Fuzz(func(t *testing.T, i uint8, saved []byte) {
+		p, _ := Named(Names()[int(i)%len(Names())], nil, nil, DefaultConfig())
+		if Restore(p, saved) != nil {
+			return
+		}
+		for k, list := range richStory(5, 3, 6) {
+			decide(t, p, looking(k, list...))
+		}
+	})
+}
+
 func TestRestoreRefuses(t *testing.T) {
 	p, err := Named("fairway", nil, nil, DefaultConfig())
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,16 +16,20 @@ import (
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/replay"
+	"github.com/fairway-mesh/fairway/replay/sim"
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
 type replayOptions struct {
 	recording, model, schema, rules string
+	scenarios                       []string
 	policies                        []string
 	reference                       string
 	seed                            uint64
+	seeds                           int
 	json, all                       bool
+	report                          string // file
 	cache                           string // as of cacheFlag
 }
 
@@ -33,14 +38,27 @@ func newReplayCommand() *cobra.Command {
 	var list bool
 	cmd := &cobra.Command{
 		Use:   "replay",
-		Short: "say what policies would have been worth on the held-back last part of a recording",
-		Args:  noArguments,
+		Short: "compare policies on recorded history, or strategies in the simulated mesh",
+		Long: `With --recording, says what policies would have been worth on the held-back
+last part of a recording. With --scenario, lets strategies (a policy that sets
+weights, if any, and a picker that uses them) compete in the simulated mesh, each
+with the same seeds. Either way a verdict says whether to promote, and by which
+rule. --list names what there is.`,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if list {
-				for _, name := range router.Names() {
-					fmt.Fprintln(cmd.OutOrStdout(), name)
+				return listReplay(cmd.OutOrStdout())
+			}
+			if err := o.contradictions(cmd); err != nil {
+				return err
+			}
+			if o.report != "" {
+				if err := place(o.report); err != nil {
+					return err
 				}
-				return nil
+			}
+			if len(o.scenarios) > 0 {
+				return replayScenarios(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), o)
 			}
 			if err := needed(cmd, "recording", "model"); err != nil {
 				return err
@@ -53,17 +71,50 @@ func newReplayCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.recording, "recording", "", "recording or dump to walk through")
-	flags.StringVar(&o.model, "model", "", "model file, or a registry directory")
+	flags.StringSliceVar(&o.scenarios, "scenario", nil, "scenario file (FILE#VARIANT where it holds several) or built-in name; may be given again")
+	flags.StringVar(&o.model, "model", "", "model file, or a registry directory; not needed with --scenario, where what asks it falls back")
 	flags.StringVar(&o.schema, "schema", "", "schema file or built-in name; without it the model's")
 	flags.StringVar(&o.rules, "rules", "", "rules file")
-	flags.StringSliceVar(&o.policies, "policies", defaultPolicies, "policies to compare")
+	flags.StringSliceVar(&o.policies, "policies", nil, "policies or, in a scenario, strategies to compare (default "+strings.Join(defaultPolicies, ",")+"; in a scenario "+strings.Join(defaultStrategies, ",")+")")
 	flags.StringVar(&o.reference, "reference", "", "policy that the others are compared with (default the first)")
-	flags.Uint64Var(&o.seed, "seed", 1, "seed of the intervals")
+	flags.Uint64Var(&o.seed, "seed", 1, "seed of the intervals; in a scenario the first of the seeds")
+	flags.IntVar(&o.seeds, "seeds", 0, "runs of each strategy in a scenario (default as the scenario says)")
 	flags.BoolVar(&o.all, "all", false, "judge the whole recording, not only what the model has not seen: for a recording it was not trained on")
 	flags.BoolVar(&o.json, "json", false, "print JSON")
-	flags.BoolVar(&list, "list", false, "name the policies")
+	flags.StringVar(&o.report, "report", "", "file for the report, one page of HTML")
+	flags.BoolVar(&list, "list", false, "name the policies, the strategies and the scenarios")
 	cacheFlag(cmd, &o.cache)
 	return cmd
+}
+
+// contradictions refuses flags of which one would have no say.
+func (o *replayOptions) contradictions(cmd *cobra.Command) error {
+	if given := cmd.Flag("scenario").Changed; given && len(o.scenarios) == 0 {
+		return usagef("--scenario names none; want a file, or one of %q", sim.Builtins())
+	} else if !given {
+		if cmd.Flag("seeds").Changed {
+			return usagef("--seeds is for --scenario: a recording happened once, and its intervals are of resampled blocks; leave it out, or choose what is drawn with --seed")
+		}
+		if !cmd.Flag("policies").Changed {
+			o.policies = defaultPolicies
+		}
+		if !cmd.Flag("recording").Changed {
+			return usagef("fairway replay needs --recording (and --model), or --scenario: %s", cmd.Flag("scenario").Usage)
+		}
+		return nil
+	}
+	for _, name := range []string{"recording", "schema", "all", "cache"} {
+		if cmd.Flag(name).Changed {
+			return usagef("--%s is for recorded history and --scenario for the simulated mesh; leave one of them out", name)
+		}
+	}
+	if cmd.Flag("seeds").Changed && o.seeds < 1 {
+		return usagef("--seeds is %d; want 1 or more, 10 for intervals that can be relied on", o.seeds)
+	}
+	if !cmd.Flag("policies").Changed {
+		o.policies = defaultStrategies
+	}
+	return nil
 }
 
 // validate refuses a comparison that could not be made, before the work.
@@ -93,6 +144,11 @@ func replayAll(ctx context.Context, out, stderr io.Writer, o replayOptions) erro
 	table, err := judge(ctx, recording, m, o)
 	if err != nil {
 		return err
+	}
+	if o.report != "" {
+		if err := reportRecording(ctx, recording, table, o); err != nil {
+			return err
+		}
 	}
 	if o.json {
 		return json.NewEncoder(out).Encode(table)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/picker"
 )
 
 // startSlowLoop begins scrapes, where anybody looks at them, and decisions,
@@ -48,7 +49,7 @@ func (r *run) decide(random *rand.Rand) {
 	if r.scenario.Decisions.Down.holds(r.now) {
 		return
 	}
-	weights, declined, err := r.slow.decide(time.Duration(r.now))
+	told, declined, err := r.slow.decide(time.Duration(r.now))
 	if err != nil {
 		r.err = err
 		return
@@ -59,17 +60,17 @@ func (r *run) decide(random *rand.Rand) {
 		}
 		r.result.Declined[declined]++
 	}
-	if weights == nil {
+	if told.weights == nil {
 		return
 	}
-	weights = slices.Clone(weights)
-	r.measure.publish(r.inUse, weights)
-	r.inUse = weights
+	told.weights, told.board = slices.Clone(told.weights), slices.Clone(told.board)
+	r.measure.publish(r.inUse, told.weights)
+	r.inUse = told.weights
 	for p := range r.proxies {
 		x := r.proxies[p]
 		late := int64(random.Float64() * float64(r.scenario.Metrics.Jitter))
 		x.newsAt = max(r.now+int64(r.scenario.Decisions.Delay)+late, x.newsAt)
-		x.news.push(weights)
+		x.news.push(told)
 		r.agenda.add(x.newsAt, r.doNews, int32(p))
 	}
 }
@@ -77,7 +78,11 @@ func (r *run) decide(random *rand.Rand) {
 // hear lets a proxy have the weights that have reached it.
 func (r *run) hear(p int32) {
 	x := r.proxies[p]
-	x.picker.Update(x.news.pop())
+	told := x.news.pop()
+	x.picker.Update(told.weights)
+	if b, reads := x.picker.(picker.BoardReader); reads {
+		b.Board(told.board)
+	}
 	if x.held.n > 0 {
 		r.offer(p)
 	}

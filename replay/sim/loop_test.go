@@ -21,14 +21,14 @@ type scripted struct {
 
 func (s *scripted) scrape(t time.Duration, _ int, c *Counters) { s.scrapes = append(s.scrapes, t) }
 
-func (s *scripted) decide(t time.Duration) (mesh.Weights, string, error) {
+func (s *scripted) decide(t time.Duration) (news, string, error) {
 	s.decided = append(s.decided, t)
 	if len(s.answers) == 0 {
-		return nil, "stale", s.fails
+		return news{}, "stale", s.fails
 	}
 	w := s.answers[0]
 	s.answers = s.answers[1:]
-	return w, "", s.fails
+	return news{weights: w}, "", s.fails
 }
 
 // updated notes when weights come.

@@ -1,6 +1,9 @@
 package picker
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Draw picks positions at random in proportion to weights: their running sums.
 // An alias table was tried in mind and left: below some hundred endpoints a
@@ -35,8 +38,30 @@ func (d Draw) Pick(u uint64) int {
 	if len(d) == 0 {
 		return -1
 	}
-	x := unit(u)
-	low, high := 0, len(d)-1 // the first running sum above x
+	return d.at(unit(u))
+}
+
+// PickOther is Pick among all but i, which Pick returned; i itself when there
+// is no other.
+func (d Draw) PickOther(u uint64, i int) int {
+	start := 0.0
+	if i > 0 {
+		start = d[i-1]
+	}
+	width := d[i] - start
+	if width >= 1 {
+		return i
+	}
+	x := unit(u) * (1 - width)
+	if x < start || d[i] >= 1 { // below i, whatever the rounding
+		return d.at(min(x, math.Nextafter(start, 0)))
+	}
+	return d.at(min(max(x+width, d[i]), math.Nextafter(1, 0)))
+}
+
+// at is the position of the first running sum above x.
+func (d Draw) at(x float64) int {
+	low, high := 0, len(d)-1
 	for low < high {
 		if middle := (low + high) / 2; d[middle] > x {
 			high = middle

@@ -18,6 +18,7 @@ const (
 	own     = "own requests"
 	beside  = "own requests and load beside answers"
 	probed  = "probes"
+	board   = "metrics on a board"
 	ownAsks = "own requests and probes"
 )
 
@@ -115,6 +116,21 @@ var kinds = []kind{
 		fails:     "What is half a second old herds: all proxies prefer the same endpoints until the next poll.",
 		parameters: []Parameter{
 			{"period", 0.5, 0.001, 60, Duration, "time between polls of all endpoints"},
+		},
+	},
+	{
+		name: "board_power_of_two", make: newBoardPowerOfTwo, weighs: true, lives: board,
+		mechanism: "Draws two endpoints by weight and picks the one with fewer requests in flight when the metrics were last scraped.",
+		source:    "Mitzenmacher, How useful is old information, TPDS 2000",
+		fails:     "Herds between two boards; worse than random once they are older than some 50 service times at 90 % load.",
+	},
+	{
+		name: "board_own_power_of_two", make: newBoardOwnPowerOfTwo, weighs: true, lives: board + " and own requests",
+		mechanism: "As board_power_of_two, plus what this proxy has sent since, times the number of proxies.",
+		source:    "ours, after Mitzenmacher; Prequal §4 adds own requests to a probe's answer",
+		fails:     "Takes all proxies to send alike.",
+		parameters: []Parameter{
+			{"proxies", 0, 0, 100000, Count, "how many proxies send; 0: as configured"},
 		},
 	},
 	{

@@ -19,7 +19,7 @@ func Named(name string, c Config) (Picker, error) {
 	if k == nil {
 		return nil, fmt.Errorf("no picker is called %q; want one of %s", texts[0], strings.Join(Names(), ", "))
 	}
-	s, err := read(k.name, k.parameters, texts[1:])
+	s, err := Read("picker "+k.name, k.parameters, texts[1:])
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func overlay(names string, p Picker, c Config, weighs bool) (Picker, error) {
 		if k == nil {
 			return nil, fmt.Errorf("no overlay is called %q; want one of %s", texts[0], strings.Join(Overlays(), ", "))
 		}
-		s, err := read(k.name, k.parameters, texts[1:])
+		s, err := Read("overlay "+k.name, k.parameters, texts[1:])
 		if err != nil {
 			return nil, err
 		}

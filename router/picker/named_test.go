@@ -180,7 +180,7 @@ func TestRequestPathDoesNotAllocate(t *testing.T) {
 
 func TestNamesThatAreWrong(t *testing.T) {
 	for name, want := range map[string]string{
-		"":                               "want one of c3, c3_score",
+		"":                               "want one of board_own_power_of_two, board_power_of_two, c3, c3_score",
 		"prequel":                        `no picker is called "prequel"`,
 		"prequal:q":                      "has no parameter \"q\"; want pool=…, probes=…",
 		"prequal:quantile=0.5":           "q=…",

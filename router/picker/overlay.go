@@ -10,8 +10,9 @@ import (
 // back, read the load beside answers.
 
 // overlaid is what an overlay is itself; the rest it has from its inner picker.
+// All take a board and pass it on, since that asks nothing of anybody.
 type overlaid interface {
-	Picker
+	BoardReader
 	recaller
 }
 
@@ -29,6 +30,12 @@ type holds interface {
 }
 
 type readsLoad interface{ ReadsLoad() }
+
+func tell(p Picker, board []float64) {
+	if r, ok := p.(BoardReader); ok {
+		r.Board(board)
+	}
+}
 
 func recall(p Picker, i int) {
 	if r, ok := p.(recaller); ok {

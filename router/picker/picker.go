@@ -39,6 +39,15 @@ type Prober interface {
 	Probed(now time.Duration, i int, l mesh.Load)
 }
 
+// BoardReader is a Picker that lives on what the slow loop last saw. Board brings
+// it with each new window, after the Update of its weights: the requests in
+// flight at each endpoint, NaN where unknown, nothing where there is no board.
+// It copies what it keeps.
+type BoardReader interface {
+	Picker
+	Board(inFlight []float64)
+}
+
 // Throttler is a Picker that may hold a request back: Pick returns Held, and
 // the request is offered again when an answer has come in, or at the time that
 // Retry names, whichever is first.

@@ -44,8 +44,9 @@ func (s settings) proxies(c Config) float64 {
 	return float64(max(c.Proxies, 1))
 }
 
-// read takes the parameters after the name, as in "q=0.6".
-func read(who string, parameters []Parameter, texts []string) (settings, error) {
+// Read takes what stands after a name, such as "q=0.6", apart: the values of all
+// parameters by name. who, as in "picker prequal", is for its errors.
+func Read(who string, parameters []Parameter, texts []string) (map[string]float64, error) {
 	s := make(settings, len(parameters))
 	for _, p := range parameters {
 		s[p.Name] = p.Default
@@ -55,15 +56,15 @@ func read(who string, parameters []Parameter, texts []string) (settings, error) 
 		name, value, found := strings.Cut(text, "=")
 		k := slices.IndexFunc(parameters, func(p Parameter) bool { return p.Name == name })
 		if !found || k < 0 {
-			return nil, fmt.Errorf("picker %s has no parameter %q; want %s", who, text, known(parameters))
+			return nil, fmt.Errorf("%s has no parameter %q; want %s", who, text, known(parameters))
 		}
 		if seen[name] {
-			return nil, fmt.Errorf("picker %s: %s is set twice", who, name)
+			return nil, fmt.Errorf("%s: %s is set twice", who, name)
 		}
 		seen[name] = true
 		x, err := parameters[k].parse(value)
 		if err != nil {
-			return nil, fmt.Errorf("picker %s: %s is %q; want %s", who, name, value, parameters[k].wanted())
+			return nil, fmt.Errorf("%s: %s is %q; want %s", who, name, value, parameters[k].wanted())
 		}
 		s[name] = x
 	}

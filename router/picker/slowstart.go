@@ -88,6 +88,8 @@ func (p *slowStart) Pick(now time.Duration, r *mesh.Request) int {
 
 func (p *slowStart) recall(i int) { recall(p.inner, i) }
 
+func (p *slowStart) Board(inFlight []float64) { tell(p.inner, inFlight) }
+
 func (p *slowStart) Done(now time.Duration, i int, o mesh.Outcome) {
 	p.now = now
 	p.inner.Done(now, i, o)

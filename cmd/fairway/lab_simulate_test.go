@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestLabSimulate: equal seeds give equal recordings, others do not, and what
+// was recorded can be inspected and learned from.
+func TestLabSimulate(t *testing.T) {
+	folder := t.TempDir()
+	simulate := func(name, seed string) string {
+		dir := filepath.Join(folder, name)
+		mustCall(t, "lab", "simulate", "--scenario", "basic", "--scale", "0.3", "--duration", "12m", "--seed", seed, "--out", dir)
+		return dir
+	}
+	a, b, c := simulate("a", "1"), simulate("b", "1"), simulate("c", "2")
+	for _, name := range []string{"manifest.json", "metrics.om.gz", "requests.csv.gz", "faults.csv"} {
+		read := func(dir string) []byte {
+			text, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return text
+		}
+		if !bytes.Equal(read(a), read(b)) {
+			t.Errorf("%s of two runs with one seed differ", name)
+		}
+		if name != "faults.csv" && bytes.Equal(read(a), read(c)) {
+			t.Errorf("%s of two seeds are equal", name)
+		}
+	}
+	text := mustCall(t, "inspect", a)
+	for _, want := range []string{"12 of 12 series", "10 endpoints", "shares vary", "with the probability of their endpoint"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("inspect does not say %q:\n%s", want, text)
+		}
+	}
+	mustCall(t, "train", "--recording", a, "--out", filepath.Join(folder, "model"), "--seed", "1")
+}
+
+func TestLabSimulateRefuses(t *testing.T) {
+	exists := t.TempDir()
+	for _, c := range []struct {
+		want   string
+		status int
+		args   []string
+	}{
+		{"--scenario", 2, []string{"--out", "x"}},
+		{"--out", 2, []string{"--scenario", "basic"}},
+		{"use one of", 2, []string{"--scenario", "nothing", "--out", "x"}},
+		{"--scale", 2, []string{"--scenario", "basic", "--scale", "0", "--out", "x"}},
+		{"warm_up", 2, []string{"--scenario", "basic", "--duration", "1s", "--out", "x"}},
+		{"exists already", 1, []string{"--scenario", "basic", "--out", exists}},
+	} {
+		_, _, err := call(t, append([]string{"lab", "simulate"}, c.args...)...)
+		if err == nil || !strings.Contains(err.Error(), c.want) || exitStatus(err) != c.status {
+			t.Errorf("%q: %v (status %d); want %q, status %d", c.args, err, exitStatus(err), c.want, c.status)
+		}
+	}
+}

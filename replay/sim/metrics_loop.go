@@ -1,0 +1,111 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router"
+)
+
+// loop is the slow loop, as fairwayd has it: scrapes become windows, windows
+// frames, and of these the policy makes weights.
+type loop struct {
+	*metrics
+	decisions Decisions
+	policy    router.Policy
+	extractor *features.Extractor
+	frame     *features.Frame // the last one
+	rows      []int           // the endpoint of each of its rows
+	decision  router.Decision
+	weights   mesh.Weights
+	board     []float64
+}
+
+// featured is a policy that knows how its frames were made when it was
+// trained; others take the default.
+type featured interface{ FeatureConfig() features.Config }
+
+// newSlowLoop makes the slow loop of a run.
+func newSlowLoop(s *Scenario, p router.Policy) (slowLoop, error) {
+	m, err := newMetrics(Service, s.Endpoints(), s.Metrics.Scrape, s.Metrics.timing())
+	if err != nil {
+		return nil, fmt.Errorf("sim: metrics: %w", err)
+	}
+	cfg := features.DefaultConfig()
+	cfg.Objective.Deadline = s.Deadline
+	if f, ok := p.(featured); ok {
+		cfg = f.FeatureConfig()
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("sim: %w", err)
+	}
+	return &loop{metrics: m, decisions: s.Decisions, policy: p, extractor: features.New(cfg), weights: make(mesh.Weights, s.Count())}, nil
+}
+
+func (m Metrics) timing() mesh.Timing {
+	return mesh.Timing{Step: m.Step, Range: m.Range, Delay: m.Delay}
+}
+
+func (l *loop) scrape(t time.Duration, i int, c *Counters) {
+	if !l.decisions.Stale.holds(int64(t)) {
+		l.metrics.scrape(t, i, c)
+	}
+}
+
+// decide moves the time of the last frame on where there is no new one: its
+// metrics have aged, and a policy to which they are too old declines.
+func (l *loop) decide(t time.Duration) (news, string, error) {
+	if l.decisions.Down.holds(int64(t)) || t < l.timing.Range+l.timing.Delay {
+		return news{}, "", nil
+	}
+	if !l.decisions.Stale.holds(int64(t)) {
+		if err := l.look(t); err != nil {
+			return news{}, "", err
+		}
+	}
+	if l.frame == nil {
+		return news{}, "", nil
+	}
+	l.frame.Time = instantOf(t)
+	if err := l.policy.Decide(&l.decision, l.frame); err != nil {
+		var reason router.Reason
+		if errors.As(err, &reason) {
+			return news{}, string(reason), nil
+		}
+		return news{}, "", fmt.Errorf("sim: policy %s at %v: %w", l.policy.Name(), t, err)
+	}
+	clear(l.weights)
+	for k, w := range l.decision.Weights {
+		l.weights[l.rows[k]] = w
+	}
+	l.board = l.board[:0]
+	for k, x := range l.decision.Board {
+		for len(l.board) < len(l.weights) {
+			l.board = append(l.board, math.NaN())
+		}
+		l.board[l.rows[k]] = x
+	}
+	return news{l.weights, l.board}, string(l.decision.Reason), nil
+}
+
+// look makes the next frame, where something is to be seen.
+func (l *loop) look(t time.Duration) error {
+	w, rows := l.see(t)
+	if len(rows) == 0 {
+		return nil
+	}
+	f, err := l.extractor.Push(*w)
+	if err != nil {
+		return fmt.Errorf("sim: %w", err)
+	}
+	l.frame, l.rows = f, append(l.rows[:0], rows...)
+	return nil
+}
+
+// instantOf is the time of a simulated instant, of which times count in windows
+// and recordings.
+func instantOf(t time.Duration) time.Time { return time.Unix(0, 0).UTC().Add(t) }

@@ -1,0 +1,49 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/router"
+)
+
+// Record runs a strategy through a scenario, as Watch does, and writes what was
+// to be seen as a recording, which package datasets reads: metrics of the lab's
+// names, the request log, and the faults. Times count from 1970. The directory
+// dir must not exist yet; on an error it does not appear. Memory does not grow
+// with the run.
+func Record(ctx context.Context, s *Scenario, seed uint64, strategy router.Strategy, dir string) (*Result, error) {
+	most := int((s.Duration+s.Deadline)/s.Metrics.Scrape) + 2
+	e, err := newEmission(dir, Service, s.Endpoints(), most, s.Deadline)
+	if err != nil {
+		return nil, fmt.Errorf("sim: %w", err)
+	}
+	sent, failed := 0, 0
+	result, err := Watch(ctx, s, seed, strategy, &Observer{
+		Scraped: e.scraped,
+		Finished: func(f *Finished) {
+			sent++
+			if f.Status != 200 {
+				failed++
+			}
+			e.requests.add(f)
+		},
+	})
+	if err != nil {
+		return nil, errors.Join(err, e.discard())
+	}
+	m := &datasets.Manifest{
+		Format: datasets.Format, Schema: "lab", Services: []string{Service}, Start: instantOf(0), End: instantOf(s.Duration),
+		ScrapeIntervalS: s.Metrics.Scrape.Seconds(), Seed: seed,
+		MadeBy: fmt.Sprintf("fairway lab simulate --scenario %s --duration %v --seed %d", s.Name, s.Duration.Round(time.Millisecond), seed),
+		Notes: datasets.Notes{
+			"simulated: no real mesh was there; times count from 1970",
+			fmt.Sprintf("scenario %s, strategy %s; the propensity is exact where the strategy draws by known weights, else empty", s.Name, strategy.Name),
+			fmt.Sprintf("%d requests, %d failed", sent, failed),
+		},
+	}
+	return result, e.finish(m, result.Faults)
+}

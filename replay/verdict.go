@@ -1,0 +1,91 @@
+package replay
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/fairway-mesh/fairway/replay/finding"
+	"github.com/fairway-mesh/fairway/replay/ope"
+)
+
+// verdicts judges every policy against the reference, service by service, by
+// the metrics and, where there is one with propensities, by the request log.
+func (t *Trace) verdicts(table *Table) []finding.Verdict {
+	var candidates []string
+	for _, name := range t.Rows {
+		if name != AsRecorded && name != HindsightBest {
+			candidates = append(candidates, name)
+		}
+	}
+	reference := t.Rows[t.reference()]
+	return finding.JudgeAll(candidates, reference, func(candidate string) []finding.Place {
+		var places []finding.Place
+		for i := range table.Sections {
+			if s := &table.Sections[i]; s.Service != "" || len(table.Sections) == 1 {
+				places = append(places, s.place(candidate, t))
+			}
+		}
+		for i := range table.Requests {
+			if s := &table.Requests[i]; s.Requests > 0 && (s.Service != "" || len(table.Requests) == 1) {
+				places = append(places, s.place(candidate, t))
+			}
+		}
+		return places
+	}, t.cfg.Margins)
+}
+
+func (s *Section) place(candidate string, t *Trace) finding.Place {
+	p := finding.Place{Name: title(s.Service), Doubts: shortDoubts(s.Blocks, t.cfg.Level)}
+	if slices.Contains(t.cfg.Unidentified, s.Service) || t.steady(s.Service) {
+		p.Doubts = append(p.Doubts, "load effect not identifiable")
+	}
+	for _, r := range s.Rows {
+		if r.Policy != candidate {
+			continue
+		}
+		p.Facts = facts(r.Cost, r.P99, r.Errors)
+		if r.far() {
+			p.Doubts = append(p.Doubts, fmt.Sprintf("no overlap: %.0f %% of the requests would move from where they were recorded, the effective sample is %.0f %%", 100*r.Moved, 100*r.SampleRatio))
+		}
+		if r.Unseen > farUnseen {
+			p.Doubts = append(p.Doubts, fmt.Sprintf("no overlap: %.0f %% of the weight is on endpoints that showed nothing", 100*r.Unseen))
+		}
+	}
+	return p
+}
+
+func (s *RequestSection) place(candidate string, t *Trace) finding.Place {
+	p := finding.Place{Name: title(s.Service) + ", request log", Doubts: shortDoubts(s.Blocks, t.cfg.Level)}
+	for _, r := range s.Rows {
+		if r.Policy != candidate {
+			continue
+		}
+		p.Facts = facts(r.Cost, r.P99, r.Errors)
+		if math.IsNaN(float64(r.Cost.Value)) {
+			p.Doubts = append(p.Doubts, "no overlap: refused: "+r.Refused)
+		} else if math.Abs(float64(r.MeanWeight)-1) > farMean {
+			p.Doubts = append(p.Doubts, fmt.Sprintf("importance weights average %.2f, not 1", r.MeanWeight))
+		}
+	}
+	return p
+}
+
+func facts(cost, p99, errors Estimate) []finding.Fact {
+	return []finding.Fact{
+		{Metric: "cost", Kind: finding.Latency, Estimate: cost},
+		{Metric: "p99", Kind: finding.Latency, Estimate: p99},
+		{Metric: "errors", Kind: finding.Failures, Estimate: errors},
+	}
+}
+
+// shortDoubts says that there are too few blocks for any verdict.
+func shortDoubts(blocks int, level float64) []string {
+	if ope.Conclusive(blocks, level) {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d blocks are too few to call any difference significant; judge a longer part", blocks)}
+}
+
+// far reports whether the policy goes where the recording did not.
+func (r *Row) far() bool { return r.Moved > farMoved || r.SampleRatio < farSample }
