@@ -5,8 +5,7 @@ import "testing"
 // TestNineRules: the order of Prequal's figure 7 at 90 %, by p99. Of those that
 // reach the deadline there the order says nothing. Least loaded is left out:
 // it comes after two choices, as in the figure, only where ties are broken in
-// turn, as by NGINX. Whoever skips a busy endpoint then comes back to it within
-// a turn, half a turn later on average, and by random ties after a whole one.
+// turn, as by NGINX; docs/scenarios.md says why.
 func TestNineRules(t *testing.T) {
 	if testing.Short() || slowdown > 1 {
 		t.Skip("some ten seconds of computing")
