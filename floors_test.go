@@ -32,6 +32,7 @@ var floors = map[string]int{
 var inside = [][2]string{
 	{"api/client", "api"}, {"api/proxy", "api"}, {"api", "api/fairwayv1"}, {"datasets/accesslog", "datasets"}, {"cmd", "cmd"},
 	{"replay", "replay/sim"}, {"replay", "replay/ope"}, {"replay", "replay/finding"}, {"replay/contest", "replay/sim"},
+	{"replay", "replay/fitted"}, {"replay/report", "replay/fit"}, {"replay/report", "replay/fitted"}, {"replay/fitted", "replay/fit"}, {"replay/fitted", "replay/contest"},
 	{"replay/fit", "replay/sim"}, {"replay/report", "replay/contest"}, {"replay/report", "replay"},
 }
 

@@ -39,7 +39,7 @@ func (f *Fit) build(h *history, l *requestLog, cfg Config) error {
 	s := &sim.Scenario{
 		Name: "fit", About: fmt.Sprintf("service %s of %s, fitted", h.service, filepath.Base(f.Recording)), Seeds: 10,
 		Duration: h.duration(), Deadline: l.deadline, Network: time.Duration(network * float64(time.Second)),
-		Proxies: sim.Proxies{Count: 1}, Metrics: sim.Metrics{Scrape: h.scrape, Step: behaviourStep, Delay: h.scrape},
+		Proxies: sim.Proxies{Count: cfg.Proxies}, Metrics: sim.Metrics{Scrape: h.scrape, Step: behaviourStep, Delay: h.scrape},
 	}
 	if s.Deadline == 0 {
 		s.Deadline = time.Second
@@ -68,7 +68,10 @@ func (f *Fit) build(h *history, l *requestLog, cfg Config) error {
 	s.Arrivals = arrivalsOf(h, l)
 	s.Complete()
 	f.Queue, f.Scenario, f.behaviour = queue, s, sharesOf(h, l)
-	return s.Validate()
+	if err := s.Validate(); err != nil {
+		return fmt.Errorf("%w what the mesh is: %w", ErrTooLittle, err)
+	}
+	return nil
 }
 
 // networksOf is half of what requests took longer at the proxy than at the
@@ -161,11 +164,7 @@ func workOfMetrics(h *history, wrong func(e, k int) bool, typical float64) sim.W
 // times within their windows.
 func arrivalsOf(h *history, l *requestLog) sim.Arrivals {
 	if len(l.requests) > 1 {
-		times := make([]time.Duration, len(l.requests))
-		for i := range times {
-			times[i] = l.requests[i].at
-		}
-		if a, ok := sim.ArrivalsAt(times); ok {
+		if a, ok := sim.ArrivalsAt(l.times()); ok {
 			return a
 		}
 	}
