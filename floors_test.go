@@ -31,7 +31,7 @@ var floors = map[string]int{
 // stand on one floor: a room and what nests in it.
 var inside = [][2]string{
 	{"api/client", "api"}, {"api/proxy", "api"}, {"api", "api/fairwayv1"}, {"replay", "replay/sim"}, {"replay", "replay/ope"}, {"replay", "replay/finding"}, {"replay/contest", "replay/sim"}, {"replay/report", "replay/contest"}, {"replay/report", "replay"},
-	{"replay/fit", "replay/sim"}, {"cmd", "cmd"},
+	{"replay/fit", "replay/sim"}, {"datasets/accesslog", "datasets"}, {"cmd", "cmd"},
 }
 
 // owners are the only rooms that may import a large dependency.

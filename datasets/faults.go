@@ -77,15 +77,23 @@ func openTable(path string, r io.Reader, required, optional []string) (*table, e
 	if err != nil {
 		return nil, t.refuse(err)
 	}
+	if err := t.know(head, required, optional); err != nil {
+		return nil, fmt.Errorf("%s:1: %w", path, err)
+	}
+	return t, nil
+}
+
+// know notes where the columns are.
+func (t *table) know(head, required, optional []string) error {
 	for i, name := range head {
 		t.columns[name] = i
 	}
 	for _, name := range required {
 		if _, ok := t.columns[name]; !ok {
-			return nil, fmt.Errorf("%s:1: column %q is missing; want %q", path, name, append(slices.Clone(required), optional...))
+			return fmt.Errorf("column %q is missing; want %q", name, append(slices.Clone(required), optional...))
 		}
 	}
-	return t, nil
+	return nil
 }
 
 // next returns the next line, valid until the one after.

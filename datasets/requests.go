@@ -86,6 +86,28 @@ func readRequests(path string, text io.Reader, yield func(Request, error) bool) 
 	}
 }
 
+// RequestRow reads the lines of a request log whose head it knows. It is not
+// safe for concurrent use.
+type RequestRow struct {
+	table table
+	width int // values in a line
+}
+
+// NewRequestRow fails unless the head has every column that a request needs.
+func NewRequestRow(head []string) (*RequestRow, error) {
+	r := &RequestRow{table{columns: map[string]int{}}, len(head)}
+	return r, r.table.know(head, requestColumns, optionalRequestColumns)
+}
+
+// Read reads the values of one line, in the order of the head.
+func (r *RequestRow) Read(record []string) (Request, error) {
+	if len(record) != r.width {
+		return Request{}, fmt.Errorf("the line has %d values; want %d, as the head has", len(record), r.width)
+	}
+	row := tableRow{table: &r.table, record: record}
+	return row.request()
+}
+
 func (r *tableRow) request() (Request, error) {
 	q := Request{
 		Time: r.time("time"), Service: r.text("service"), Class: r.text("class"), Method: r.text("method"),

@@ -63,7 +63,7 @@ const farthest = 9_999_999_999_000
 
 // recognise finds out from the first bytes what r holds, and reads it.
 func recognise(ctx context.Context, name string, r io.Reader, into *memory) error {
-	unpacked, done, err := unpack(bufio.NewReaderSize(r, bufferLength))
+	unpacked, done, err := Unpack(bufio.NewReaderSize(r, bufferLength))
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

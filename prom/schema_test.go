@@ -122,7 +122,7 @@ series:
 }
 
 func TestBuiltins(t *testing.T) {
-	if diff := cmp.Diff([]string{"caddy", "consul", "envoy", "envoy-cluster", "grpc", "haproxy", "istio", "istio-workload", "lab", "linkerd", "nginx-ingress", "otel", "otel-rpc", "traefik"}, Builtins()); diff != "" {
+	if diff := cmp.Diff([]string{"accesslog", "caddy", "consul", "envoy", "envoy-cluster", "grpc", "haproxy", "istio", "istio-workload", "lab", "linkerd", "nginx-ingress", "otel", "otel-rpc", "traefik"}, Builtins()); diff != "" {
 		t.Error(diff)
 	}
 	for _, name := range Builtins() {

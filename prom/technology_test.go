@@ -194,6 +194,21 @@ var technologies = []technology{
 		},
 	},
 	{
+		schema: "accesslog", service: "shop",
+		notation: `
+			accesslog_requests_total{service="shop",endpoint="s1",code="2xx"} 1000+30x8
+			accesslog_requests_total{service="shop",endpoint="s1",code="4xx"} 1000+3x8
+			accesslog_requests_total{service="shop",endpoint="s1",code="5xx"} 1000+5x8
+			accesslog_requests_total{service="shop",endpoint="s1",code="none"} 1000+2x8
+			accesslog_in_flight_requests{service="shop",endpoint="s1"} 1 2 3 4 5 6
+			accesslog_requests_total{service="shop",endpoint="s2",code="2xx"} 1000x8
+			accesslog_requests_total{service="shop",endpoint="s2",code="5xx"} 0x8` + classic("accesslog_request_duration_seconds", `service="shop",endpoint="s1"`, 1),
+		want: map[string]map[string]float64{
+			"s1": with(toldClassically, map[string]float64{mesh.RequestRate: 4, mesh.ErrorRatio: 0.175, mesh.InFlight: 5}),
+			"s2": idle,
+		},
+	},
+	{
 		schema: "linkerd", service: "web-svc.emojivoto",
 		notation: linkerdNotation(func(l string) string { return classic("response_latency_ms", l, 1000) }),
 		want: map[string]map[string]float64{

@@ -13,9 +13,9 @@ import (
 // much as the zstd command allows unless it is told otherwise.
 const widestWindow = 128 << 20
 
-// unpack returns what r holds, unpacked if it begins like gzip or zstd. done
+// Unpack returns what r holds, unpacked if it begins like gzip or zstd. done
 // ends the unpacking.
-func unpack(r *bufio.Reader) (unpacked *bufio.Reader, done func(), err error) {
+func Unpack(r *bufio.Reader) (unpacked *bufio.Reader, done func(), err error) {
 	head, err := peek(r)
 	switch {
 	case err != nil:

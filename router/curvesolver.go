@@ -15,17 +15,22 @@ import (
 // and a solver) and SLATE (HotNets '24; github.com/ServiceLayerNetworking/SLATE:
 // M/M/1-like curves, and "defensive jumping").
 //
-// The weights are a mix of those from which a move began and those that the
-// solver wants. After each step it waits for a window that began later, and
-// compares the service's mean latency with that before the step: worse by more
-// than worse turns the direction round, which takes the step back; else it
-// steps on. A solution that differs from the one it moves to by more than
-// change of the traffic begins a new move. SLATE's step is a quarter and worse
-// 5 ms. It steps on only when the latency improved by 1 ms, else it waits for
-// more data; and when it has arrived it climbs from there by trying, which is
-// left out. KnapsackLB measures its curves with requests of its own; here they
-// come from the windows alone, so that loads which never varied leave the
-// capacity to the features' memory (see capacityOf).
+// The first solution is taken over. From then on the weights are a mix of those
+// from which a move began and those that the solver wants. After each step it
+// waits for a window that began later, and compares the service's mean latency
+// with that before the step: worse by more than worse takes the step back, else
+// it steps on. Where it got worse after that too it was not the step, and the
+// rest of the way is gone unasked; without this rule a queue that grows anyhow
+// holds the weights that make it grow. A solution that differs from the one it
+// moves to by more than change of the traffic begins a new move; smaller changes
+// are followed once it has arrived.
+//
+// SLATE's step is a quarter, in other versions of its code all of the way, and
+// worse 5 ms. It steps on only when the latency
+// improved by 1 ms, else it waits for more data; and when it has arrived it
+// climbs from there by trying, which is left out. KnapsackLB measures its curves
+// with requests of its own; here they come from the windows alone, so that loads
+// which never varied leave the capacity to the features' memory (capacityOf).
 //
 // Latencies are those of all requests: an endpoint that fails fast looks good.
 //
@@ -40,7 +45,7 @@ func CurveSolver(v Values, cfg Config) Policy {
 
 var curveParameters = []picker.Parameter{
 	{Name: "windows", Default: 24, Min: 3, Max: 500, Unit: picker.Count, Help: "windows that a curve is fitted to"},
-	{Name: "tolerance", Default: 0.3, Min: 0.05, Max: 10, Help: "relative error of the newest latency from which a curve is rescaled"},
+	{Name: "tolerance", Default: 0.3, Min: 0.05, Max: 10, Help: "relative error of the newest latencies from which a curve is rescaled"},
 	{Name: "step", Default: 0.25, Min: 0.01, Max: 1, Help: "part of the way to the solution that is gone at a time"},
 	{Name: "worse", Default: 0.005, Min: 0, Max: 1, Unit: picker.Duration, Help: "how much worse the mean latency gets before a step is taken back"},
 	{Name: "change", Default: 0.1, Min: 0, Max: 1, Help: "part of the traffic by which a solution differs from the last to count as another"},
@@ -63,6 +68,7 @@ type move struct {
 	Part, Direction float64   // of the way; 1 there, −1 back
 	Latency         float64   // of the service before the last step; 0 if unknown
 	Moved           time.Time // when that was
+	Absolved        bool      // going back did not help: it is not the move
 }
 
 func (p *curveSolver) Name() string { return "curve_solver" }
@@ -151,9 +157,13 @@ func (p *curveSolver) advance(m *move, v *fleet[curve], f *features.Frame) {
 	if !v.fresh || f.Start.Before(m.Moved) {
 		return // what is seen is from before the last step
 	}
-	if m.Latency > 0 && latency > m.Latency+p.worse && m.Direction != 0 {
-		m.Direction = -m.Direction
-	} else if m.Part == 1 { // it held: small changes are followed at once
+	worse := m.Latency > 0 && latency > m.Latency+p.worse && !m.Absolved
+	switch {
+	case worse && m.Direction < 0:
+		m.Direction, m.Absolved = 1, true
+	case worse && m.Direction > 0:
+		m.Direction = -1
+	case m.Part == 1: // it held: small changes are followed at once
 		m.Direction = 0
 		for i, c := range v.order {
 			c.From, c.To = p.wanted[i], p.wanted[i]
@@ -162,7 +172,10 @@ func (p *curveSolver) advance(m *move, v *fleet[curve], f *features.Frame) {
 	m.Part += m.Direction * p.step
 	switch {
 	case m.Part <= 0:
-		m.Part, m.Direction = 0, 1
+		m.Part = 0
+		if !worse { // it was the move: once more
+			m.Direction = 1
+		}
 	case m.Part >= 1:
 		m.Part = 1
 	}
@@ -170,16 +183,12 @@ func (p *curveSolver) advance(m *move, v *fleet[curve], f *features.Frame) {
 }
 
 // place gives endpoints that are new a place in the move, the wanted one, and
-// makes both ends of it weights of those that are here. The very first move
-// begins with equal weights.
+// makes both ends of it weights of those that are here. The first solution is
+// taken over as it is.
 func place(order []*curve, wanted []float64, m *move) {
-	first := m.Moved.IsZero()
 	from, to := 0.0, 0.0
 	for i, c := range order {
-		switch {
-		case first:
-			c.From, c.To = 1, 1
-		case !(c.From+c.To > 0) || math.IsInf(c.From+c.To, 0):
+		if m.Direction == 0 && m.Part != 1 || !(c.From+c.To > 0) || math.IsInf(c.From+c.To, 0) {
 			c.From, c.To = wanted[i], wanted[i]
 		}
 		from, to = from+c.From, to+c.To
@@ -189,7 +198,7 @@ func place(order []*curve, wanted []float64, m *move) {
 			c.From, c.To = c.From/from, c.To/to
 		}
 	}
-	if first {
+	if m.Direction == 0 {
 		m.Part = 1
 	}
 }

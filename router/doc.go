@@ -20,7 +20,11 @@
 // Falling back is a policy, not a branch: a policy declines with a Reason, the
 // next one answers, and the reason travels with its decision.
 //
-// Policies with memory (Learned, Eject, Limit) advance once per window and take
-// the time from the frame. Nothing here reads a clock or draws at random: the
+// What others have published stands beside what is served, so that they can be
+// compared: Named makes a policy, and StrategyNamed a policy with the pickers that
+// use its weights, from a name with parameters. All policies stand in one list.
+//
+// Policies with memory (Learned, Eject, Limit, and most that set weights from
+// metrics) advance once per window and take the time from the frame. Nothing here reads a clock or draws at random: the
 // caller brings both.
 package router

@@ -170,14 +170,14 @@ func TestEveryoneLeavesOutWhatIsDown(t *testing.T) {
 	}
 }
 
-// TestScale: in other units of load the weights are the same.
+// TestScale: in other units of load, or of time, the weights are the same.
 func TestScale(t *testing.T) {
 	for name, change := range map[string]func(r row) row{
 		"capacity":                       func(r row) row { r.capacity *= 7; return r },
 		"wrr_metrics":                    func(r row) row { r.rate *= 7; return r },
 		"pid":                            func(r row) row { r.utilization /= 7; return r },
 		"load_interpretation:capacity=1": func(r row) row { r.capacity *= 7; r.inFlight *= 7; r.rate *= 7; return r },
-		"curve_solver:worse=1s":          func(r row) row { r.rate *= 7; r.capacity *= 7; return r },
+		"curve_solver:worse=1s":          func(r row) row { r.mean *= 7; return r },
 		"least_latency":                  func(r row) row { r.mean *= 7; return r },
 	} {
 		a, b := policyNamed(t, name), policyNamed(t, name)

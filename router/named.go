@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/predict"
 	"github.com/fairway-mesh/fairway/router/picker"
@@ -13,8 +14,9 @@ import (
 
 // Named makes the policy of that name, new and without memory. The name may set
 // parameters: "pid:kp=0.1:ki=0". The model may be nil: what would ask it falls
-// back with NoModel. The rules may be nil and take the place of cfg.Rules. Of
-// policies that decline, those of the rules answer.
+// back with NoModel; with one, what asks it has a method FeatureConfig that says
+// how to make its frames. The rules may be nil and take the place of cfg.Rules.
+// Where a policy declines, they answer.
 func Named(name string, m *model.Model, set *rules.Set, cfg Config) (Policy, error) {
 	texts := strings.Split(name, ":")
 	k := kindOf(texts[0])
@@ -41,7 +43,11 @@ func Named(name string, m *model.Model, set *rules.Set, cfg Config) (Policy, err
 			return nil, fmt.Errorf("router: policy %s: %w", k.Name, err)
 		}
 	}
-	return named{k.make(b), name}, nil
+	p := named{k.make(b), name}
+	if m != nil && k.Lives == livesOnModel {
+		return trained{p, m}, nil
+	}
+	return p, nil
 }
 
 // Names lists the policies that Named knows, sorted.
@@ -61,3 +67,13 @@ type named struct {
 }
 
 func (p named) Name() string { return p.name }
+
+// trained is a policy whose frames have to be made as those that its model was
+// trained on.
+type trained struct {
+	named
+	model *model.Model
+}
+
+// FeatureConfig is how.
+func (p trained) FeatureConfig() features.Config { return p.model.FeatureConfig() }

@@ -13,14 +13,16 @@ import (
 // point is the fleet's average utilization and whose output is the change of
 // the endpoint's weight; the weights are then normalised. What counts as
 // utilization is the greater of the utilization and the requests in flight, so
-// that an endpoint which waits for a disk does not look idle.
+// that an endpoint which waits for a disk does not look idle: a veto.
 //
 // Dropbox published the design, not its gains. Here both signals and the error
 // are relative to the fleet's average, so that the gains hold at any load, the
 // output is relative to the endpoint's weight, and one step is one window: with
 // metrics that show a change one to three windows later, a proportional gain of
-// 0.2 leaves a margin of two to the limit of stability. In flight is taken as
-// in flight + 1: at 0 or 1 request it is mostly chance.
+// 0.2 leaves a margin of two to the limit of stability. Requests in flight count
+// from veto times the fleet's average on, and as in flight + 1: queues differ by
+// chance where utilizations do not, most of all near the capacity. A fleet of
+// which only those are known has no veto.
 //
 // The clamps: one step changes a weight by at most step of itself; weights stay
 // within low and high times the mean; the integral stays within windup. An
@@ -32,7 +34,7 @@ import (
 // more of them.
 func PID(v Values, cfg Config) Policy {
 	return &pid{
-		kp: v["kp"], ki: v["ki"], kd: v["kd"], step: v["step"], low: v["low"], high: v["high"], windup: v["windup"],
+		kp: v["kp"], ki: v["ki"], kd: v["kd"], veto: v["veto"], step: v["step"], low: v["low"], high: v["high"], windup: v["windup"],
 		cfg: cfg, services: fleets[loop]{},
 	}
 }
@@ -41,6 +43,7 @@ var pidParameters = []picker.Parameter{
 	{Name: "kp", Default: 0.2, Min: 0, Max: 2, Help: "proportional gain"},
 	{Name: "ki", Default: 0.01, Min: 0, Max: 0.5, Help: "integral gain, per window"},
 	{Name: "kd", Default: 0.05, Min: 0, Max: 1, Help: "derivative gain, in windows"},
+	{Name: "veto", Default: 2, Min: 1, Max: 20, Help: "times the average in flight that count as the average utilization"},
 	{Name: "step", Default: 0.25, Min: 0.01, Max: 1, Help: "most that one window changes a weight, relative to it"},
 	{Name: "low", Default: 0.05, Min: 0, Max: 1, Help: "least weight, relative to the mean"},
 	{Name: "high", Default: 10, Min: 1, Max: 100, Help: "greatest weight, relative to the mean"},
@@ -48,10 +51,10 @@ var pidParameters = []picker.Parameter{
 }
 
 type pid struct {
-	kp, ki, kd, step, low, high, windup float64
-	cfg                                 Config
-	services                            fleets[loop]
-	signals                             []float64
+	kp, ki, kd, veto, step, low, high, windup float64
+	cfg                                       Config
+	services                                  fleets[loop]
+	signals                                   []float64
 }
 
 // loop is the state of one endpoint's controller.
@@ -101,10 +104,14 @@ func (p *pid) observe(f *features.Frame) bool {
 		if isDown(f, i) {
 			continue
 		}
-		if u := counted(f.At(i, mesh.Utilization)); busy > 0 {
-			p.signals[i] = u / busy
+		if busy > 0 {
+			p.signals[i] = counted(f.At(i, mesh.Utilization)) / busy
 		}
-		if q := (counted(f.At(i, mesh.InFlight)) + 1) / (waiting + 1); q > p.signals[i] || math.IsNaN(p.signals[i]) {
+		q := (counted(f.At(i, mesh.InFlight)) + 1) / (waiting + 1)
+		if q/p.veto > p.signals[i] {
+			p.signals[i] = q / p.veto
+		}
+		if math.IsNaN(p.signals[i]) && !(busy > 0) {
 			p.signals[i] = q
 		}
 		told = told || !math.IsNaN(p.signals[i])

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/model"
 )
 
@@ -32,6 +33,9 @@ func TestNamed(t *testing.T) {
 		}
 		if p.Name() != name {
 			t.Errorf("%s calls itself %s", name, p.Name())
+		}
+		if _, says := p.(interface{ FeatureConfig() features.Config }); says != (name == "fairway" || name == "learned") {
+			t.Errorf("%s says how its frames are made: %v", name, says)
 		}
 		without, err := Named(name, nil, nil, DefaultConfig())
 		if err != nil {

@@ -65,6 +65,8 @@ func drop[V any](m *map[string]*V, whole func(*V) bool) {
 // memories points to the memory of each policy in p, outermost first.
 func memories(p Policy) []any {
 	switch p := p.(type) {
+	case trained:
+		return memories(p.Policy)
 	case named:
 		return memories(p.Policy)
 	case explore:

@@ -12,12 +12,27 @@ import (
 )
 
 func newImportCommand() *cobra.Command {
-	var schema, out string
+	var schema string
+	o := newRequestsOptions()
 	cmd := &cobra.Command{
-		Use:   "import FILE.csv…",
-		Short: "make OpenMetrics of CSV files, as the part `table` of a schema says",
-		Args:  arguments("at least one CSV"),
+		Use:   "import --schema FILE --out FILE FILE.csv… | import --requests LOG [LOG…] --out DIR",
+		Short: "make OpenMetrics of CSV files, or a recording of a proxy's access log",
+		Long: `With --schema: makes OpenMetrics of CSV files, as the part ` + "`table`" + ` of a schema
+says.
+
+With --requests: makes a recording of access logs, plain or packed: the requests,
+and metrics that are computed from them. docs/access-logs.md says for HAProxy,
+Envoy and Istio, nginx and Traefik what to switch on, and what the log tells.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(o.logs) > 0 { // what follows --requests are further logs
+				return nil
+			}
+			return arguments("at least one CSV, or --requests with an access log")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(o.logs) > 0 {
+				return importRequests(cmd, o, args)
+			}
 			if err := needed(cmd, "schema", "out"); err != nil {
 				return err
 			}
@@ -25,6 +40,7 @@ func newImportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			out := o.config.Out
 			if err := place(out); err != nil {
 				return err
 			}
@@ -38,6 +54,7 @@ func newImportCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&schema, "schema", "", "schema file with the part `table`")
-	cmd.Flags().StringVar(&out, "out", "", "file to write: OpenMetrics, gzipped when it ends in .gz")
+	cmd.Flags().StringVar(&o.config.Out, "out", "", "of CSV files, the file to write: OpenMetrics, gzipped when it ends in .gz; of logs, the recording's directory, which must not exist yet")
+	o.flags(cmd)
 	return cmd
 }

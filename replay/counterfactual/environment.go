@@ -133,15 +133,3 @@ func (env *environment) truth(t *trajectory) processing {
 		return m
 	}
 }
-
-// records are the logs of all trajectories that another policy than the left
-// out one ran.
-func (env *environment) records(leftOut int) []*record {
-	var out []*record
-	for i := range env.trajectories {
-		if t := &env.trajectories[i]; t.policy != leftOut {
-			out = append(out, &t.record)
-		}
-	}
-	return out
-}

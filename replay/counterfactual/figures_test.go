@@ -64,7 +64,7 @@ func BenchmarkSituations(b *testing.B) {
 func figures(b *testing.B, cfg Config, seeds int) {
 	var columns [6][]float64
 	refused, worst, reason := 0, 0.0, ""
-	perPolicy := map[string]*[6]float64{}
+	perPolicy := map[string]*[10]float64{}
 	for seed := range seeds {
 		cfg.Seed = uint64(seed + 1)
 		r, err := LeaveOneOut(context.Background(), cfg)
@@ -79,9 +79,10 @@ func figures(b *testing.B, cfg Config, seeds int) {
 			}
 			worst = max(worst, p.SlownessError)
 			if perPolicy[p.Policy] == nil {
-				perPolicy[p.Policy] = &[6]float64{}
+				perPolicy[p.Policy] = &[10]float64{}
 			}
-			for i, x := range []float64{p.Processing.Plain, p.Processing.Supervised, p.Processing.Ours, p.Latency.Plain, p.Latency.Supervised, p.Latency.Ours} {
+			for i, x := range []float64{p.Processing.Plain, p.Processing.Supervised, p.Processing.Ours, p.Latency.Plain, p.Latency.Supervised, p.Latency.Ours,
+				math.Abs(p.MeanLatency.Plain), math.Abs(p.MeanLatency.Supervised), math.Abs(p.MeanLatency.Ours), 100 * p.SameEndpoint} {
 				perPolicy[p.Policy][i] += x / float64(seeds)
 			}
 		}
@@ -102,7 +103,7 @@ func figures(b *testing.B, cfg Config, seeds int) {
 	}
 	for _, p := range cfg.Policies {
 		if row := perPolicy[p]; row != nil {
-			fmt.Printf("%-14s %7.1f %7.1f %7.2f   %8.1f %7.1f %7.2f\n", p, row[0], row[1], row[2], row[3], row[4], row[5])
+			fmt.Printf("%-14s %7.1f %7.1f %7.2f   %8.1f %7.1f %7.2f   mean off by %7.1f %7.1f %7.3f   same %6.2f\n", p, row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9])
 		}
 	}
 }

@@ -34,7 +34,8 @@ type Fitted struct {
 type EndpointFit struct {
 	Name string `json:"name"`
 	// Slowness multiplies the work of every request; the geometric mean over
-	// the endpoints is 1. StandardError is that of its natural logarithm.
+	// the endpoints is 1. StandardError is that of its natural logarithm. Both
+	// are 0 when the log does not tell.
 	Slowness      float64 `json:"slowness"`
 	StandardError float64 `json:"standard_error"`
 	Workers       int     `json:"workers"`

@@ -340,13 +340,20 @@ func TestFitReadsTheLab(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
+	var rows []datasets.Request
+	for row, err := range r.Requests() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, row)
+	}
 	for service, want := range map[string]shop{
 		"checkout": {slow: []float64{58, 58, 62, 40, 40, 82}, workers: []int{4, 4, 4, 3, 3, 5}},
 		"catalog":  {slow: []float64{75, 75, 80, 110, 110}, workers: []int{3, 3, 3, 4, 4}},
 	} {
 		cfg := DefaultLogConfig()
 		cfg.Service = service
-		f, err := Fit(r.Requests(), cfg)
+		f, err := Fit(each(rows), cfg)
 		if err != nil {
 			t.Fatal(err)
 		}

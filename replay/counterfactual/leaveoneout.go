@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"gonum.org/v1/gonum/floats"
 )
 
 // Errors are mean absolute percentage errors over jobs, as in the paper's
@@ -33,6 +35,11 @@ type PolicyReport struct {
 	Policy     string  `json:"policy"`
 	Processing *Errors `json:"processing,omitempty"`
 	Latency    *Errors `json:"latency,omitempty"`
+	// MeanLatency is by how many percent the mean of all simulated latencies
+	// is off, with its sign. Errors of single jobs largely cancel in it.
+	MeanLatency *Errors `json:"mean_latency,omitempty"`
+	// SameEndpoint is the part of the jobs that ours sends where they went.
+	SameEndpoint float64 `json:"same_endpoint"`
 	// Refused says why ours gave no answer; there are no errors then.
 	Refused   string    `json:"refused,omitempty"`
 	Diagnosis Diagnosis `json:"diagnosis"`
@@ -129,8 +136,8 @@ func (j *judge) leaveOut(ctx context.Context, policy int, instrumentOnly bool) (
 	if err != nil {
 		return out, err
 	}
-	out.Processing, out.Latency = &Errors{}, &Errors{}
-	n := 0.0
+	out.Processing, out.Latency, out.MeanLatency = &Errors{}, &Errors{}, &Errors{}
+	n, latency := 0.0, 0.0
 	for i := range j.env.trajectories {
 		t := &j.env.trajectories[i]
 		if t.policy == policy {
@@ -140,19 +147,36 @@ func (j *judge) leaveOut(ctx context.Context, policy int, instrumentOnly bool) (
 			return out, err
 		}
 		j.truth.trajectory(policy, t, j.env.truth(t))
-		sums := [3][2]float64{}
+		latency += floats.Sum(j.truth.latency)
+		sums := [3][3]float64{}
 		for k, takes := range []processing{plain(&t.record), rival.takes(&t.record), ours.takes(&t.record)} {
 			j.guess.trajectory(policy, t, takes)
-			sums[k] = [2]float64{distance(j.guess.processing, j.truth.processing), distance(j.guess.latency, j.truth.latency)}
+			sums[k] = [3]float64{distance(j.guess.processing, j.truth.processing), distance(j.guess.latency, j.truth.latency), floats.Sum(j.guess.latency)}
 		}
+		out.SameEndpoint += same(j.guess.endpoint, j.truth.endpoint) // the last guess is ours
 		out.Processing.add(Errors{sums[0][0], sums[1][0], sums[2][0]}, 100)
 		out.Latency.add(Errors{sums[0][1], sums[1][1], sums[2][1]}, 100)
+		out.MeanLatency.add(Errors{sums[0][2], sums[1][2], sums[2][2]}, 100)
 		n += float64(len(t.sizes))
 	}
+	out.SameEndpoint /= n
 	for _, e := range []*Errors{out.Processing, out.Latency} {
 		*e = Errors{e.Plain / n, e.Supervised / n, e.Ours / n}
 	}
+	m := out.MeanLatency
+	*m = Errors{m.Plain/latency - 100, m.Supervised/latency - 100, m.Ours/latency - 100}
 	return out, nil
+}
+
+// same counts the jobs that went to the same endpoint.
+func same(guess, truth []uint8) float64 {
+	n := 0.0
+	for i, e := range truth {
+		if guess[i] == e {
+			n++
+		}
+	}
+	return n
 }
 
 // distance is the sum of |guess − truth| / truth.

@@ -22,6 +22,11 @@ func TestLeaveOneOut(t *testing.T) {
 		if r.Refused > 0 || len(r.Policies) != 16 {
 			t.Errorf("%d of %d policies were refused; want 0 of 16", r.Refused, len(r.Policies))
 		}
+		for _, p := range r.Policies {
+			if m := p.MeanLatency; math.Abs(m.Ours) > 5 || math.Abs(m.Ours) > math.Abs(m.Plain)/2 || p.SameEndpoint < 0.3 || p.SameEndpoint > 1 {
+				t.Errorf("noise %v: %s: the mean latency is off by %.2f %%, plain by %.2f %%; %.2f of the jobs went where they went", noise, p.Policy, m.Ours, m.Plain, p.SameEndpoint)
+			}
+		}
 		for what, e := range map[string]Errors{"processing time": r.Processing, "latency": r.Latency} {
 			if e.Ours > e.Plain/2 || e.Ours >= e.Supervised || e.Ours <= 0 {
 				t.Errorf("noise %v: %s: ours %.2f %%, supervised %.2f %%, plain %.2f %%; want at most half of plain, and below supervised", noise, what, e.Ours, e.Supervised, e.Plain)

@@ -12,16 +12,17 @@ import (
 
 // build makes the scenario out of what was seen.
 func (f *Fit) build(h *history, l *requestLog, cfg Config) error {
-	usuals, states := make([]usual, len(h.endpoints)), make([][]state, len(h.endpoints))
+	queue := l.refusals(h)
+	usuals, found := make([]usual, len(h.endpoints)), make([]states, len(h.endpoints))
 	workers := make([]float64, len(h.endpoints))
 	for e := range h.endpoints {
 		var err error
-		if usuals[e], states[e], err = usualOf(h, e, cfg); err != nil {
+		if usuals[e], found[e], err = usualOf(h, e, cfg); err != nil {
 			return err
 		}
 		workers[e] = usuals[e].workers.Value
 	}
-	wrong := func(e, k int) bool { return states[e][k].kind != fine }
+	wrong := func(e, k int) bool { return found[e].wrong(k) }
 	networks := networksOf(h, l, wrong)
 	network := 0.0
 	for _, n := range networks {
@@ -44,13 +45,13 @@ func (f *Fit) build(h *history, l *requestLog, cfg Config) error {
 		s.Deadline = time.Second
 	}
 	for e, u := range usuals {
-		own := events(h, e, states[e], u.service.Value)
+		own := events(h, e, found[e], u.service.Value)
 		if u.errors.Value > 0 && u.errors.Value > 2*u.errors.Error {
 			own = append(own, sim.Event{Kind: sim.Errors, Ratio: min(u.errors.Value, 1), For: s.Duration, Select: sim.Select{Index: []int{e}}})
 		}
 		s.Events = append(s.Events, own...)
 		s.Groups = append(s.Groups, sim.Group{
-			Count: 1, Workers: math.Round(u.workers.Value), Speed: sim.Speed{Values: []float64{typical / u.service.Value}},
+			Count: 1, Workers: math.Round(u.workers.Value), Queue: queue, Speed: sim.Speed{Values: []float64{typical / u.service.Value}},
 			Subset: h.endpoints[e].Subset, Zone: h.endpoints[e].Zone,
 		})
 		samples := 0
@@ -66,7 +67,7 @@ func (f *Fit) build(h *history, l *requestLog, cfg Config) error {
 	}
 	s.Arrivals = arrivalsOf(h, l)
 	s.Complete()
-	f.Scenario, f.behaviour = s, sharesOf(h, l)
+	f.Queue, f.Scenario, f.behaviour = queue, s, sharesOf(h, l)
 	return s.Validate()
 }
 

@@ -25,37 +25,86 @@ type state struct {
 	amount float64
 }
 
-// statesOf judges every window. Slow and failing must last: one window alone
-// may be chance.
-func statesOf(h *history, e int, typical float64, cfg Config) []state {
-	states := make([]state, h.n)
-	for k := range states {
-		states[k] = stateOf(&h.seen[e][k], typical, h.window, cfg)
+// states are those of an endpoint, window by window: how fast it is, and how it
+// answers. It may be slow and failing at once.
+type states struct{ speed, answers []state }
+
+func (s *states) wrong(k int) bool { return s.speed[k].kind != fine || s.answers[k].kind != fine }
+
+// statesOf judges every window; typical is the usual service time, mean the
+// usual mean latency. Slow and failing must last: one window alone may be chance.
+func statesOf(h *history, e int, typical, mean float64, cfg Config) states {
+	s := states{make([]state, h.n), make([]state, h.n)}
+	for k := range h.n {
+		x := &h.seen[e][k]
+		s.speed[k], s.answers[k] = speedOf(x, typical, mean, h.window, cfg), answersOf(x, h.window, cfg)
 	}
-	for k := range states {
-		alone := (k == 0 || states[k-1].kind == fine) && (k+1 == len(states) || states[k+1].kind == fine)
-		if alone && (states[k].kind == slow || states[k].kind == failing) {
-			states[k] = state{}
-		}
-	}
-	return states
+	silent(h, e, s.answers)
+	lasting(s.speed, slow)
+	lasting(s.answers, failing)
+	return s
 }
 
-func stateOf(s *seen, typical float64, window time.Duration, cfg Config) state {
-	slower := s.service() / typical
+func lasting(states []state, k kind) {
+	for i := range states {
+		before := i > 0 && states[i-1].kind != fine
+		after := i+1 < len(states) && states[i+1].kind != fine
+		if states[i].kind == k && !before && !after {
+			states[i] = state{}
+		}
+	}
+}
+
+func enough(rate float64, window time.Duration) bool { return rate*window.Seconds() >= leastRequests }
+
+// speedOf says how much longer a request was served than usual. Workers that
+// are held by something else count as busy, which makes the service look longer
+// than it is; but no request takes less than its service.
+func speedOf(s *seen, typical, mean float64, window time.Duration, cfg Config) state {
+	quicker := s.service() / typical
+	slower := min(quicker, s.latency()/mean)
 	switch {
-	case s.up == 0 && s.requests > 0 && s.errors < 0.5: // it takes what it is sent, and is silent
-		return state{stalled, 1}
-	case s.up == 0:
-		return state{down, 1}
-	case s.requests*window.Seconds() >= leastRequests && s.answered == 0 && s.errors < 0.5:
-		return state{stalled, 1}
-	case s.requests*window.Seconds() >= leastRequests && s.errors >= cfg.ErrorsFrom:
-		return state{failing, s.errors}
-	case s.answered*window.Seconds() >= leastRequests && (slower >= cfg.SlowFrom || slower <= 1/cfg.SlowFrom) && !math.IsInf(slower, 0):
+	case s.up == 0 || !enough(s.answered-s.refused, window) || math.IsInf(quicker, 0):
+	case slower >= cfg.SlowFrom:
 		return state{slow, slower}
+	case quicker <= 1/cfg.SlowFrom && quicker > 0 && s.failed() < cfg.ErrorsFrom: // what fails at once is not served
+		return state{slow, quicker}
 	}
 	return state{}
+}
+
+func answersOf(s *seen, window time.Duration, cfg Config) state {
+	switch {
+	case s.up == 0:
+		return state{down, 1}
+	case enough(s.requests, window) && s.answered == 0 && s.errors < 0.5:
+		return state{stalled, 1}
+	case enough(s.requests, window) && s.failed() >= cfg.ErrorsFrom:
+		return state{failing, min(s.failed(), 1)}
+	}
+	return state{}
+}
+
+// silent tells the two reasons apart for which an endpoint does not answer its
+// scrapes: what is down refuses, what hangs takes what it is sent and says
+// nothing. At the ends of such a time both look alike.
+func silent(h *history, e int, states []state) {
+	for from := 0; from < len(states); from++ {
+		if states[from].kind != down {
+			continue
+		}
+		to, refused := from, false
+		for ; to < len(states) && states[to].kind == down; to++ {
+			refused = refused || h.seen[e][to].errors >= 0.5 || !(h.seen[e][to].requests > 0)
+		}
+		if to < len(states) {
+			refused = refused || h.seen[e][to].errors >= 0.5
+		}
+		for k := from; k < to && !refused; k++ {
+			states[k].kind = stalled
+		}
+		from = to
+	}
 }
 
 // fast reports whether errors come much faster than answers.
@@ -91,12 +140,14 @@ func alike(a, b state) bool {
 }
 
 // events are those of a scenario in which endpoint e fares as in the states.
-func events(h *history, e int, states []state, typical float64) []sim.Event {
+func events(h *history, e int, states states, typical float64) []sim.Event {
 	var all []sim.Event
-	for _, s := range spells(states) {
-		event := sim.Event{
-			At: time.Duration(s.from) * h.window, For: time.Duration(s.to-s.from) * h.window, Select: sim.Select{Index: []int{e}},
+	for _, s := range append(spells(states.speed), spells(states.answers)...) {
+		from, to := time.Duration(s.from)*h.window, time.Duration(s.to)*h.window
+		if s.kind == down || s.kind == stalled {
+			from, to = h.unanswered(e, from, to)
 		}
+		event := sim.Event{At: from, For: to - from, Select: sim.Select{Index: []int{e}}}
 		switch s.kind {
 		case slow:
 			event.Kind, event.Factor = sim.Slow, s.amount

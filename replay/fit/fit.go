@@ -13,6 +13,7 @@ import (
 	"github.com/fairway-mesh/fairway/datasets"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/replay/sim"
+	"github.com/fairway-mesh/fairway/router"
 )
 
 // Config says what is fitted, and when a fit is good enough.
@@ -93,11 +94,21 @@ type Fit struct {
 	// Endpoints are those of the scenario, in its order; there they have other
 	// names.
 	Endpoints []Endpoint
+	// Queue is how many requests may wait at an endpoint; 0: no bound was seen.
+	Queue     int
 	Report    Report
 	behaviour *behaviour // draws endpoints by the recorded shares
 }
 
-// New fits a mesh to the recording, and runs it once to see how well.
+// Strategy sends by the recorded shares, window by window: what the recording
+// itself did.
+func (f *Fit) Strategy() router.Strategy { return f.behaviour.strategy() }
+
+// New fits a mesh to the recording, and runs it some times to see how well. The
+// recording must name the workers of every endpoint and how busy they were, as
+// the lab's and the simulator's do; else, and where too little was seen, the
+// error says what cannot be told. That a mesh does not fit is no error: see
+// Report.Verdict. The fit is shown on what it was made from.
 func New(ctx context.Context, r *datasets.Recording, cfg Config) (*Fit, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err

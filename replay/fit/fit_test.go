@@ -63,7 +63,9 @@ func TestFindsTheTruth(t *testing.T) {
 	for name, withLog := range map[string]bool{"with a log": true, "metrics alone": false} {
 		t.Run(name, func(t *testing.T) {
 			s, r := recorded(t, withLog)
-			f, err := New(t.Context(), r, DefaultConfig())
+			cfg := DefaultConfig()
+			cfg.Runs = 3
+			f, err := New(t.Context(), r, cfg)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,6 +118,7 @@ func near(t *testing.T, what string, got, want, within float64) {
 func TestSaysWhenItDoesNotFit(t *testing.T) {
 	_, r := recorded(t, true)
 	cfg := DefaultConfig()
+	cfg.Runs = 2
 	h, err := look(t.Context(), r, cfg)
 	if err != nil {
 		t.Fatal(err)

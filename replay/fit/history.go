@@ -21,7 +21,8 @@ type history struct {
 	scrape    time.Duration // between two scrapes
 	n         int           // windows
 	endpoints []mesh.Endpoint
-	seen      [][]seen // by endpoint and window
+	seen      [][]seen    // by endpoint and window
+	ups       [][]float64 // by endpoint and scrape: whether it answered
 }
 
 // seen is what was seen of an endpoint in a window; NaN where nothing was.
@@ -33,10 +34,22 @@ type seen struct {
 	mean             float64 // seconds, at the endpoint
 	p50, p90, p99    float64
 	up               float64
+	refused          float64 // per second: answered at once because the queue was full; only the log tells
 }
 
 // service is the mean time that a request was served in the window.
-func (s *seen) service() float64 { return s.busy / s.answered }
+func (s *seen) service() float64 { return s.busy / (s.answered - s.refused) }
+
+// latency is the mean of the requests that were served.
+func (s *seen) latency() float64 { return s.mean * s.answered / (s.answered - s.refused) }
+
+// failed is the error ratio without what was refused.
+func (s *seen) failed() float64 {
+	if s.refused == 0 {
+		return s.errors
+	}
+	return max(s.errors-s.refused/s.requests, 0)
+}
 
 // windowOf is the length of the windows.
 func windowOf(r *datasets.Recording, cfg Config) time.Duration {
@@ -104,7 +117,7 @@ func (h *history) take(w *mesh.Window) {
 
 func unknown() seen {
 	nan := math.NaN()
-	return seen{nan, nan, nan, nan, nan, nan, nan, nan, nan, nan}
+	return seen{nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, 0}
 }
 
 // find returns the position of an endpoint, which may be new.
@@ -133,6 +146,7 @@ func (h *history) duration() time.Duration { return time.Duration(h.n) * h.windo
 // the lab's metrics.
 const (
 	workersQuery  = `avg by (service, endpoint) (avg_over_time(http_server_workers[%s]))`
+	upQuery       = `max by (service, endpoint) (up{endpoint!=""})`
 	answeredQuery = `sum by (service, endpoint) (rate(http_server_request_duration_seconds_count[%s]))`
 )
 
@@ -150,6 +164,16 @@ func (h *history) workers(ctx context.Context, r *datasets.Recording) error {
 		}
 		h.fill(rows, q.to)
 	}
+	h.ups = make([][]float64, len(h.endpoints))
+	rows, err := r.Dump.Range(ctx, upQuery, h.start, h.start.Add(h.duration()), h.scrape)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if e := h.place(row); e >= 0 {
+			h.ups[e] = row.Values
+		}
+	}
 	for e := range h.seen {
 		for k := range h.seen[e] {
 			if s := &h.seen[e][k]; !math.IsNaN(s.workers) {
@@ -162,10 +186,7 @@ func (h *history) workers(ctx context.Context, r *datasets.Recording) error {
 
 func (h *history) fill(rows prom.Matrix, to func(*seen) *float64) {
 	for _, row := range rows {
-		if row.Labels["service"] != h.service {
-			continue
-		}
-		e := slices.IndexFunc(h.endpoints, func(x mesh.Endpoint) bool { return x.Name == row.Labels["endpoint"] })
+		e := h.place(row)
 		if e < 0 {
 			continue
 		}
@@ -175,6 +196,34 @@ func (h *history) fill(rows prom.Matrix, to func(*seen) *float64) {
 			}
 		}
 	}
+}
+
+// place is the endpoint that a row speaks of, or -1.
+func (h *history) place(row prom.Row) int {
+	if row.Labels["service"] != h.service {
+		return -1
+	}
+	return slices.IndexFunc(h.endpoints, func(x mesh.Endpoint) bool { return x.Name == row.Labels["endpoint"] })
+}
+
+// unanswered narrows a time, which windows give, down to that in which no scrape
+// of the endpoint was answered. It may have begun a window earlier.
+func (h *history) unanswered(e int, from, to time.Duration) (time.Duration, time.Duration) {
+	first, last := -1, -1
+	for k := max(int((from-h.window)/h.scrape), 0); k < len(h.ups[e]) && time.Duration(k)*h.scrape <= to; k++ {
+		if h.ups[e][k] == 0 {
+			if first < 0 {
+				first = k
+			}
+			last = k
+		}
+	}
+	if first < 0 {
+		return from, to
+	}
+	// Each end lies between two scrapes.
+	begin := max(time.Duration(first)*h.scrape-h.scrape/2, 0)
+	return begin, min(time.Duration(last)*h.scrape+h.scrape/2, h.duration())
 }
 
 func promDuration(d time.Duration) string { return fmt.Sprintf("%dms", d.Milliseconds()) }

@@ -88,7 +88,7 @@ func (f *Fit) run(ctx context.Context, withLog bool, h *history, cfg Config, see
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	dir := filepath.Join(folder, "fitted")
-	if _, err := sim.Record(ctx, f.Scenario, seed, f.behaviour.strategy(), dir); err != nil {
+	if _, err := sim.Record(ctx, f.Scenario, seed, f.Strategy(), dir); err != nil {
 		return nil, err
 	}
 	fitted, err := datasets.Open(ctx, dir, "")
@@ -176,6 +176,9 @@ func (f *Fit) Write(w io.Writer) error {
 	fmt.Fprintln(out, "endpoint\tworkers\tservice (ms)\tcapacity (1/s)\terrors (%)\tnetwork (ms)\tsamples\tevents")
 	for _, e := range f.Endpoints {
 		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\n", e.Name, e.Workers.text(1), e.Service.text(1000), e.Capacity.text(1), e.Errors.text(100), e.Network.text(1000), e.Samples, e.Events)
+	}
+	if f.Queue > 0 {
+		fmt.Fprintf(out, "at most %d requests wait at an endpoint; more are refused\n", f.Queue)
 	}
 	fmt.Fprintln(out, "\nclass\tshare (%)\twork (ms)\tdistribution\tshape\tdistance")
 	for _, c := range f.Report.Classes {

@@ -57,6 +57,11 @@ func readLog(r *datasets.Recording, h *history) (*requestLog, error) {
 		l.deadline = max(l.deadline, q.Deadline)
 		l.requests = append(l.requests, request{q.Time.Sub(h.start), q.Latency.Seconds(), e, c, int32(q.Status), 0})
 	}
+	if l.deadline == 0 { // nobody set one: nothing took longer than this
+		for i := range l.requests {
+			l.deadline = max(l.deadline, time.Duration(l.requests[i].latency*float64(time.Second)))
+		}
+	}
 	slices.SortStableFunc(l.requests, func(a, b request) int { return cmp.Compare(a.at, b.at) })
 	l.count(len(h.endpoints))
 	return l, nil

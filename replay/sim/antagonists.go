@@ -51,7 +51,7 @@ func (a *Antagonist) defaults() {
 }
 
 func (a *Antagonist) check(p *problems, path string) {
-	p.check(a.Interval > 0, path+".interval", "is %v; want more than 0", a.Interval)
+	p.check(a.Interval >= minTime && a.Interval <= maxTime, path+".interval", "is %v; want %v to %v", a.Interval, minTime, maxTime)
 	switch a.Kind {
 	case Fluctuating:
 		p.check(a.Factor > 0 && !math.IsInf(a.Factor, 0), path+".factor", "is %v; want more than 0", a.Factor)

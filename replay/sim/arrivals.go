@@ -58,7 +58,7 @@ func (a *Arrivals) check(p *problems, path string, duration time.Duration) {
 		b := a.Burst
 		p.check(b.Factor > 1 && !math.IsInf(b.Factor, 0), path+".burst.factor", "is %v; want more than 1", b.Factor)
 		p.check(b.Share > 0 && b.Share < 1, path+".burst.share", "is %v; want between 0 and 1", b.Share)
-		p.check(b.Length > 0, path+".burst.length", "is %v; want more than 0", b.Length)
+		p.check(b.Length >= minTime, path+".burst.length", "is %v; want at least %v", b.Length, minTime)
 	default:
 		p.add(path+".process", "is %q; use one of poisson, uniform, bursty, log", a.Process)
 	}
@@ -148,6 +148,9 @@ func (p *pace) gap() float64 {
 func (p *pace) arrival() float64 {
 	gap := p.gap()
 	for {
+		if len(p.steps) == 1 && p.steps[0].rate == 0 {
+			return math.Inf(1)
+		}
 		end := p.burstUntil
 		if len(p.steps) > 1 {
 			end = min(end, p.steps[1].from)

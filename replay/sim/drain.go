@@ -10,11 +10,14 @@ type bins struct {
 	sent      []int32
 }
 
-const perBin = 20
+const (
+	perBin   = 20
+	maxCells = 4e6 // bins × endpoints
+)
 
 func newBins(s *Scenario, rate float64) bins {
 	n := s.Count()
-	width := max(int64(perBin*float64(n)/rate*1e9), int64(s.Duration)/10_000, 1)
+	width := max(int64(perBin*float64(n)/rate*1e9), int64(float64(s.Duration)*float64(n)/maxCells), 1)
 	return bins{width, n, make([]int32, (int64(s.Duration)/width+1)*int64(n))}
 }
 

@@ -94,15 +94,18 @@ func TestSteps(t *testing.T) {
 			t.Errorf("%d arrivals in part %d; want %d", counts[k], k, want)
 		}
 	}
-	p = (&Arrivals{Process: Poisson, Rate: 1, Steps: []Step{{At: time.Second}}}).pace(1, stream(1, arrivalStream))
-	for range 100 {
-		if at := p.arrival(); math.IsInf(at, 1) {
-			return
-		} else if at > 1 {
-			t.Fatalf("an arrival at %v; the rate is 0 from 1 s on", at)
+	for _, process := range []string{Poisson, Bursty} {
+		a := Arrivals{Process: process, Rate: 1, Steps: []Step{{At: time.Second}}, Burst: Burst{Factor: 2, Share: 0.5, Length: time.Second}}
+		p, last := a.pace(1, stream(1, arrivalStream)), 0.0
+		for range 100 {
+			if last = p.arrival(); last > 1 {
+				break
+			}
+		}
+		if !math.IsInf(last, 1) {
+			t.Errorf("%s: an arrival at %v; the rate is 0 from 1 s on", process, last)
 		}
 	}
-	t.Error("arrivals without end at a rate of 0")
 }
 
 func FuzzCompletions(f *testing.F) {
@@ -206,21 +209,21 @@ func TestHistogram(t *testing.T) {
 
 func TestMedianNearTheLevel(t *testing.T) {
 	s := newSignals(0, counts{})
-	if !math.IsNaN(s.latency(3)) {
+	if !math.IsNaN(s.latency(0, 3)) {
 		t.Error("a latency of nothing")
 	}
 	for k := range 200 {
 		level := int32(k % 20)
-		s.add(level, 0.01*float64(level)) // those of levels 2, 3 and 4 count for 3
+		s.add(0, level, 0.01*float64(level))
 	}
-	if got := s.latency(3); math.Abs(got-0.03) > 1e-6 {
+	if got := s.latency(0, 3); math.Abs(got-0.03) > 1e-6 {
 		t.Errorf("latency at level 3 is %v", got)
 	}
-	if got := s.latency(1000); math.Abs(got-0.19) > 1e-6 {
+	if got := s.latency(0, 1000); math.Abs(got-0.19) > 1e-6 {
 		t.Errorf("latency at a level not seen is %v; want that of the nearest", got)
 	}
-	s.add(3, 9)
-	if s.latency(3) == s.median && s.medianAt != s.n {
+	s.add(0, 3, 9)
+	if s.latency(0, 3) == s.median && s.medianAt != s.n {
 		t.Error("a new sample changed nothing")
 	}
 }

@@ -172,9 +172,14 @@ func newRun(s *Scenario, seed uint64, strategy router.Strategy, o *Observer) (*r
 		r.turn(int32(k))
 	}
 	r.antagonize(stream(seed, antagonistStream))
-	if err := r.startSlowLoop(strategy, seed); err != nil {
-		return nil, err
+	var slow slowLoop
+	if strategy.Policy != nil {
+		var err error
+		if slow, err = newSlowLoop(s, strategy.Policy); err != nil {
+			return nil, err
+		}
 	}
+	r.startSlowLoop(slow, seed)
 	seeds := stream(seed, pickerStream)
 	for range s.Proxies.Count {
 		x := newProxy(strategy.Picker(picker.Config{Endpoints: n, Proxies: s.Proxies.Count, Seed: seeds.Uint64(), Truth: r.truth}))

@@ -32,6 +32,7 @@ func runOne(t testing.TB, s *Scenario, seed uint64, strategy router.Strategy) *R
 
 func TestEqualSeedsEqualResults(t *testing.T) {
 	s := builtinScenario(t, "sink-hole")
+	s.Duration, s.Arrivals.Load = 50*time.Second, s.Arrivals.Load/slowdown
 	for _, name := range []string{"power_of_two", "prequal", "c3"} {
 		a, b := runOne(t, s, 3, named(t, name)), runOne(t, s, 3, named(t, name))
 		if !reflect.DeepEqual(a, b) {
@@ -53,6 +54,8 @@ func TestEveryRequestEndsOnce(t *testing.T) {
 				s.Duration, s.Arrivals.Steps = 3*time.Second, nil
 			}
 			s.WarmUp = 0
+			s.Arrivals.Load /= slowdown
+			s.Arrivals.Rate /= slowdown
 			ended := 0
 			res, err := Watch(t.Context(), s, 1, named(t, "power_of_two"), &Observer{Finished: func(f *Finished) {
 				ended++

@@ -88,8 +88,14 @@ func (e *Event) check(p *problems, path string, s *Scenario) {
 		p.add(path+".kind", "is %q; use one of slow, fixed, stall, crash, lost, errors, sink_hole, leak, saturation, restart", e.Kind)
 	}
 	p.check(e.At >= 0 && e.At < max(s.Duration, 1), path+".at", "is %v; want a time within the duration, %v", e.At, s.Duration)
-	p.check(e.For > 0, path+".for", "is %v; want more than 0", e.For)
-	p.check(e.Every >= 0, path+".every", "is %v; want 0 or more", e.Every)
+	p.check(e.For > 0 && e.For <= maxTime, path+".for", "is %v; want more than 0 and at most %v", e.For, maxTime)
+	p.check(e.Every >= 0 && e.Every <= s.Duration, path+".every", "is %v; want 0 to the duration, %v", e.Every, s.Duration)
+	for _, x := range []struct {
+		name  string
+		value time.Duration
+	}{{"lead", e.Lead}, {"latency", e.Latency}, {"down", e.Down}, {"warm", e.Warm}} {
+		p.check(x.value >= 0 && x.value <= maxTime, path+"."+x.name, "is %v; want 0 to %v", x.value, maxTime)
+	}
 	e.Select.check(p, path+".select", s)
 }
 
@@ -141,7 +147,6 @@ type fault struct {
 	down      bool
 	still     bool    // serves nothing
 	memory    float64 // bytes more
-	lastDown  bool
 	tickEvery int64
 }
 
@@ -158,7 +163,7 @@ func (s *Scenario) faults(r *rand.Rand) []*fault {
 		decoys := int(math.Round(e.Recovers * float64(len(selected))))
 		order := r.Perm(len(selected))
 		for n, i := range selected {
-			f := &fault{Event: e, endpoint: int32(i), from: int64(e.At) + int64(n)*int64(e.Every), slower: 1}
+			f := &fault{Event: e, endpoint: int32(i), from: begins(e, n), slower: 1}
 			f.fails = f.from + int64(e.Lead)
 			f.to = f.fails + int64(e.For)
 			if f.decoy = order[n] < decoys; f.decoy {
@@ -174,6 +179,12 @@ func (s *Scenario) faults(r *rand.Rand) []*fault {
 		}
 	}
 	return all
+}
+
+// begins is when the n-th of the selected is hit; beyond the time of any run
+// all is one.
+func begins(e *Event, n int) int64 {
+	return int64(e.At) + int64(min(float64(n)*float64(e.Every), float64(maxTime)))
 }
 
 // at sets what the fault does from now on, and says when that changes again.

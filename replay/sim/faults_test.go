@@ -12,8 +12,8 @@ import (
 
 const ms = time.Millisecond
 
-// told is a picker of two endpoints in turn that writes down what it hears.
-type told struct {
+// listener is a picker of two endpoints in turn that writes down what it hears.
+type listener struct {
 	n, next  int
 	picked   int
 	outcomes []outcome
@@ -25,18 +25,18 @@ type outcome struct {
 	mesh.Outcome
 }
 
-func (p *told) Pick(time.Duration, *mesh.Request) int {
+func (p *listener) Pick(time.Duration, *mesh.Request) int {
 	p.picked++
 	p.next = (p.next + 1) % p.n
 	return p.next
 }
-func (p *told) Done(now time.Duration, i int, o mesh.Outcome) {
+func (p *listener) Done(now time.Duration, i int, o mesh.Outcome) {
 	p.outcomes = append(p.outcomes, outcome{now, i, o})
 }
-func (p *told) Update(mesh.Weights) {}
+func (p *listener) Update(mesh.Weights) {}
 
 func listen(p picker.Picker) router.Strategy {
-	return router.Strategy{Name: "told", Picker: func(picker.Config) picker.Picker { return p }}
+	return router.Strategy{Name: "listener", Picker: func(picker.Config) picker.Picker { return p }}
 }
 
 // steady is a scenario of one request every 10 ms, each of 4 ms of work, to
@@ -75,7 +75,7 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.event.At, c.event.For, c.event.Select = 2*time.Second, 4*time.Second, Select{All: true}
-			p := &told{n: 1}
+			p := &listener{n: 1}
 			var arrived []Finished
 			res, err := Watch(t.Context(), steady(1, c.event), 1, listen(p), &Observer{Finished: func(f *Finished) { arrived = append(arrived, *f) }})
 			if err != nil {
@@ -128,7 +128,7 @@ func res0(t time.Duration) int { return int(t * slotCount / (10 * time.Second)) 
 func TestCrashLosesWhatIsThere(t *testing.T) {
 	s := steady(1, Event{Kind: Stall, At: 2 * time.Second, For: 100 * ms, Select: Select{All: true}},
 		Event{Kind: Crash, At: 2100 * ms, For: time.Second, Select: Select{All: true}})
-	p := &told{n: 1}
+	p := &listener{n: 1}
 	runOne(t, s, 1, listen(p))
 	lost := 0
 	for _, o := range p.outcomes {
@@ -252,7 +252,7 @@ func TestScrapes(t *testing.T) {
 	s := steady(1, Event{Kind: Crash, At: 4 * time.Second, For: 2 * time.Second, Select: Select{All: true}})
 	s.Metrics.Scrape = time.Second
 	var seen []Counters
-	_, err := Watch(t.Context(), s, 1, listen(&told{n: 1}), &Observer{Scraped: func(_ time.Duration, _ int, c *Counters) { seen = append(seen, *c) }})
+	_, err := Watch(t.Context(), s, 1, listen(&listener{n: 1}), &Observer{Scraped: func(_ time.Duration, _ int, c *Counters) { seen = append(seen, *c) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,28 +6,22 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
-	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/picker"
 )
 
 // startSlowLoop begins scrapes, where anybody looks at them, and decisions,
-// where a policy makes them.
-func (r *run) startSlowLoop(strategy router.Strategy, seed uint64) error {
-	if strategy.Policy != nil {
-		slow, err := newSlowLoop(r.scenario, strategy.Policy)
-		if err != nil {
-			return err
-		}
-		r.slow = slow
-	}
+// unless slow is nil.
+func (r *run) startSlowLoop(slow slowLoop, seed uint64) {
+	r.slow = slow
 	if r.slow == nil && r.observer.Scraped == nil {
-		return nil
+		return
 	}
 	random, m := stream(seed, metricsStream), r.scenario.Metrics
 	for i := range r.endpoints { // each has a time of its own in the interval, as with Prometheus
 		r.agenda.add(int64(random.Float64()*float64(m.Scrape)), r.scrape, int32(i))
 	}
 	if r.slow == nil {
-		return nil
+		return
 	}
 	n := len(r.endpoints)
 	r.inUse = make(mesh.Weights, n)
@@ -37,7 +31,6 @@ func (r *run) startSlowLoop(strategy router.Strategy, seed uint64) error {
 		end := min(int64(k+1)*r.measure.width, r.end)
 		r.agenda.add(end, func(k int32) { r.result.Slots[k].Weights = slices.Clone(r.inUse) }, int32(k))
 	}
-	return nil
 }
 
 func (r *run) scrape(i int32) {
@@ -56,7 +49,7 @@ func (r *run) decide(random *rand.Rand) {
 	if r.scenario.Decisions.Down.holds(r.now) {
 		return
 	}
-	weights, declined, err := r.slow.decide(time.Duration(r.now))
+	told, declined, err := r.slow.decide(time.Duration(r.now))
 	if err != nil {
 		r.err = err
 		return
@@ -67,17 +60,17 @@ func (r *run) decide(random *rand.Rand) {
 		}
 		r.result.Declined[declined]++
 	}
-	if weights == nil {
+	if told.weights == nil {
 		return
 	}
-	weights = slices.Clone(weights)
-	r.measure.publish(r.inUse, weights)
-	r.inUse = weights
+	told.weights, told.board = slices.Clone(told.weights), slices.Clone(told.board)
+	r.measure.publish(r.inUse, told.weights)
+	r.inUse = told.weights
 	for p := range r.proxies {
 		x := r.proxies[p]
 		late := int64(random.Float64() * float64(r.scenario.Metrics.Jitter))
 		x.newsAt = max(r.now+int64(r.scenario.Decisions.Delay)+late, x.newsAt)
-		x.news.push(weights)
+		x.news.push(told)
 		r.agenda.add(x.newsAt, r.doNews, int32(p))
 	}
 }
@@ -85,7 +78,11 @@ func (r *run) decide(random *rand.Rand) {
 // hear lets a proxy have the weights that have reached it.
 func (r *run) hear(p int32) {
 	x := r.proxies[p]
-	x.picker.Update(x.news.pop())
+	told := x.news.pop()
+	x.picker.Update(told.weights)
+	if b, reads := x.picker.(picker.BoardReader); reads {
+		b.Board(told.board)
+	}
 	if x.held.n > 0 {
 		r.offer(p)
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
@@ -38,10 +39,11 @@ type columns struct {
 }
 
 // labSchema is the schema that the metrics of the simulated mesh are made for.
-func labSchema() *mesh.Schema {
+// Nobody writes to it.
+var labSchema = sync.OnceValue(func() *mesh.Schema {
 	s, _ := prom.Builtin("lab")
 	return s
-}
+})
 
 // newMetrics keeps what the windows of the timing need. Times are whole
 // milliseconds, as in Prometheus.

@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/fairway-mesh/fairway/features"
@@ -21,6 +22,7 @@ type loop struct {
 	rows      []int           // the endpoint of each of its rows
 	decision  router.Decision
 	weights   mesh.Weights
+	board     []float64
 }
 
 // featured is a policy that knows how its frames were made when it was
@@ -56,31 +58,38 @@ func (l *loop) scrape(t time.Duration, i int, c *Counters) {
 
 // decide moves the time of the last frame on where there is no new one: its
 // metrics have aged, and a policy to which they are too old declines.
-func (l *loop) decide(t time.Duration) (mesh.Weights, string, error) {
+func (l *loop) decide(t time.Duration) (news, string, error) {
 	if l.decisions.Down.holds(int64(t)) || t < l.timing.Range+l.timing.Delay {
-		return nil, "", nil
+		return news{}, "", nil
 	}
 	if !l.decisions.Stale.holds(int64(t)) {
 		if err := l.look(t); err != nil {
-			return nil, "", err
+			return news{}, "", err
 		}
 	}
 	if l.frame == nil {
-		return nil, "", nil
+		return news{}, "", nil
 	}
 	l.frame.Time = instantOf(t)
 	if err := l.policy.Decide(&l.decision, l.frame); err != nil {
 		var reason router.Reason
 		if errors.As(err, &reason) {
-			return nil, string(reason), nil
+			return news{}, string(reason), nil
 		}
-		return nil, "", fmt.Errorf("sim: policy %s at %v: %w", l.policy.Name(), t, err)
+		return news{}, "", fmt.Errorf("sim: policy %s at %v: %w", l.policy.Name(), t, err)
 	}
 	clear(l.weights)
 	for k, w := range l.decision.Weights {
 		l.weights[l.rows[k]] = w
 	}
-	return l.weights, string(l.decision.Reason), nil
+	l.board = l.board[:0]
+	for k, x := range l.decision.Board {
+		for len(l.board) < len(l.weights) {
+			l.board = append(l.board, math.NaN())
+		}
+		l.board[l.rows[k]] = x
+	}
+	return news{l.weights, l.board}, string(l.decision.Reason), nil
 }
 
 // look makes the next frame, where something is to be seen.

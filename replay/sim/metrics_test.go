@@ -13,6 +13,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/datasets"
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router"
 )
 
 // life makes counters up: an endpoint that is busy, idle, slow, down and
@@ -192,5 +193,20 @@ func TestTimesAreReadBack(t *testing.T) {
 		if err != nil || int64(s*1000) != ms {
 			t.Fatalf("%d ms are written as %v and read back as %d (%v)", ms, s, int64(s*1000), err)
 		}
+	}
+}
+
+// TestEveryScenarioCanBeScraped: the times of the metrics of all scenarios that
+// come with fairway are such as Prometheus has.
+func TestEveryScenarioCanBeScraped(t *testing.T) {
+	for _, name := range Builtins() {
+		if _, err := newSlowLoop(builtinScenario(t, name), router.RoundRobin()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s := builtinScenario(t, "basic")
+	s.Metrics.Range = 1500 * time.Microsecond
+	if _, err := newSlowLoop(s, router.RoundRobin()); err == nil {
+		t.Error("a range of one and a half milliseconds is no error")
 	}
 }

@@ -201,10 +201,14 @@ func builtins() []*Scenario {
 // Load returns the scenario of a file, or the built-in one of that name. Of a
 // file with variants it wants one to be named: FILE#VARIANT.
 func Load(name string) (*Scenario, error) {
+	s, unknown := Builtin(name)
+	if unknown == nil {
+		return s, nil
+	}
 	path, variant, _ := strings.Cut(name, "#")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) && !strings.ContainsAny(name, `/\.#`) {
-		return Builtin(name)
+		return nil, unknown
 	}
 	if err != nil {
 		return nil, fmt.Errorf("sim: scenario: %w", err)

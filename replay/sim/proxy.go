@@ -3,7 +3,6 @@ package sim
 import (
 	"time"
 
-	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router/picker"
 )
 
@@ -19,8 +18,8 @@ type proxy struct {
 	// that is due later than wanted is replaced, one that is due earlier waits on.
 	probe, probeDue int64
 	retry, retryDue int64
-	news            ring[mesh.Weights] // weights on their way
-	newsAt          int64              // when the last of them arrives
+	news            ring[news] // weights on their way
+	newsAt          int64      // when the last of them arrives
 }
 
 // ticket is a request as long as its slot was not given to another.

@@ -13,10 +13,9 @@ import (
 // asking probes endpoint 0 every 100 ms, and with each request, and reads
 // loads.
 type asking struct {
-	told
+	listener
 	asked, probed []time.Duration
 	loads         []mesh.Load
-	calls         int
 }
 
 func (p *asking) ReadsLoad() {}
@@ -34,7 +33,7 @@ func (p *asking) Probed(now time.Duration, i int, l mesh.Load) {
 func TestProbes(t *testing.T) {
 	s := steady(1, Event{Kind: Stall, At: 3 * time.Second, For: time.Second, Select: Select{All: true}})
 	s.Arrivals.Rate = 2 // a request at 0.5 s, 1 s, …
-	p := &asking{told: told{n: 1}}
+	p := &asking{listener: listener{n: 1}}
 	res := runOne(t, s, 1, listen(p))
 	if res.Probes != len(p.asked) || len(p.asked) < 90 || len(p.asked) > 120 {
 		t.Errorf("%d probes were sent, %d times asked for", res.Probes, len(p.asked))
@@ -62,7 +61,7 @@ func TestProbes(t *testing.T) {
 func TestReadsLoad(t *testing.T) {
 	for _, reads := range []bool{true, false} {
 		heard := 0
-		p := &hearing{told: told{n: 1}, loads: &heard}
+		p := &hearing{listener: listener{n: 1}, loads: &heard}
 		strategy := listen(p)
 		if reads {
 			strategy = listen(&readingLoads{*p})
@@ -75,7 +74,7 @@ func TestReadsLoad(t *testing.T) {
 }
 
 type hearing struct {
-	told
+	listener
 	loads *int
 }
 
@@ -91,7 +90,7 @@ func (*readingLoads) ReadsLoad() {}
 
 // throttling lets one request be in flight, or none before a time.
 type throttling struct {
-	told
+	listener
 	inFlight int
 	opens    time.Duration
 	picks    []time.Duration
@@ -103,11 +102,11 @@ func (p *throttling) Pick(now time.Duration, r *mesh.Request) int {
 	}
 	p.inFlight++
 	p.picks = append(p.picks, now)
-	return p.told.Pick(now, r)
+	return p.listener.Pick(now, r)
 }
 func (p *throttling) Done(now time.Duration, i int, o mesh.Outcome) {
 	p.inFlight--
-	p.told.Done(now, i, o)
+	p.listener.Done(now, i, o)
 }
 func (p *throttling) Retry(now time.Duration) time.Duration {
 	if now < p.opens {
@@ -119,7 +118,7 @@ func (p *throttling) Retry(now time.Duration) time.Duration {
 func TestHeldRequests(t *testing.T) {
 	s := steady(1)
 	s.Arrivals.Rate = 120 // each takes 6 ms, so what was held back is sent by and by
-	p := &throttling{told: told{n: 1}, opens: time.Second}
+	p := &throttling{listener: listener{n: 1}, opens: time.Second}
 	var finished []Finished
 	res, err := Watch(t.Context(), s, 1, listen(p), &Observer{Finished: func(f *Finished) { finished = append(finished, *f) }})
 	if err != nil {

@@ -130,7 +130,7 @@ func (r *run) reach(slot int32) {
 	case q.luck < e.hole:
 		e.advance(r.now)
 		e.counts.answer(0, 0, true)
-		e.signals.add(int32(e.inFlight), 0)
+		e.signals.add(r.now, int32(e.inFlight), 0)
 		r.answer(slot, 500)
 		return
 	}
@@ -174,6 +174,7 @@ func (r *run) next(e *endpoint) {
 		if q.ended {
 			r.levelled(e)
 			e.inFlight--
+			e.signals.add(r.now, q.level, float64(r.now-q.reached)*1e-9)
 			r.free(slot)
 			continue
 		}
@@ -193,9 +194,9 @@ func (r *run) leave(e *endpoint, slot int32) {
 	r.levelled(e)
 	e.inFlight--
 	latency := float64(r.now-q.reached) * 1e-9
-	failed := q.luck < e.errors
+	failed := q.luck < e.errors || e.down
 	e.counts.answer(latency, float64(r.now-q.started)*1e-9, failed)
-	e.signals.add(q.level, latency)
+	e.signals.add(r.now, q.level, latency)
 	switch {
 	case q.ended:
 		r.free(slot)
@@ -296,6 +297,8 @@ func (r *run) cancel(slot int32) {
 	e.remove(e.find(slot))
 	r.levelled(e)
 	e.inFlight--
+	q := &r.requests[slot]
+	e.signals.add(r.now, q.level, float64(r.now-q.reached)*1e-9)
 	r.free(slot)
 	r.completions.set(i, e.pace())
 }

@@ -167,16 +167,24 @@ func (g *Group) defaults() {
 	}
 }
 
+// What a scenario may ask for: at most ten years, within which sums of a few
+// times are exact, and as many proxies and endpoints as fit into memory.
+const (
+	maxTime  = 10 * 365 * 24 * time.Hour
+	maxCount = 100_000
+	minTime  = time.Millisecond // between things that happen again and again
+)
+
 // Validate reports everything that is wrong.
 func (s *Scenario) Validate() error {
 	p := &problems{}
 	p.check(s.Name != "", "name", "is empty; give the scenario one")
 	p.check(s.Seeds > 0, "seeds", "is %d; want 1 or more", s.Seeds)
-	p.check(s.Duration > 0, "duration", "is %v; want more than 0", s.Duration)
+	p.check(s.Duration > 0 && s.Duration <= maxTime, "duration", "is %v; want more than 0 and at most %v", s.Duration, maxTime)
 	p.check(s.WarmUp >= 0 && s.WarmUp < max(s.Duration, 1), "warm_up", "is %v; want 0 or more, and less than the duration, %v", s.WarmUp, s.Duration)
-	p.check(s.Deadline > 0, "deadline", "is %v; want more than 0", s.Deadline)
+	p.check(s.Deadline > 0 && s.Deadline <= maxTime, "deadline", "is %v; want more than 0 and at most %v", s.Deadline, maxTime)
 	p.check(s.Network >= 0 && s.Network < max(s.Deadline/2, 1), "network", "is %v; want 0 or more, and less than half the deadline", s.Network)
-	p.check(s.Proxies.Count > 0, "proxies.count", "is %d; want 1 or more", s.Proxies.Count)
+	p.check(s.Proxies.Count > 0 && s.Proxies.Count <= maxCount, "proxies.count", "is %d; want 1 to %d", s.Proxies.Count, maxCount)
 	k := s.Proxies.Skew
 	p.check(k == Skew{} || k.Proxies > 0 && k.Proxies < 1 && k.Requests > 0 && k.Requests < 1,
 		"proxies.skew", "is {proxies: %v, requests: %v}; want two parts between 0 and 1", k.Proxies, k.Requests)
@@ -199,7 +207,10 @@ func (s *Scenario) Validate() error {
 	for i := range s.Groups {
 		s.Groups[i].check(p, fmt.Sprintf("endpoints.%d", i))
 	}
-	p.check(s.Count() > 0, "endpoints", "are none; name a group of them")
+	if n := s.Count(); n <= 0 || n > maxCount {
+		p.add("endpoints", "are %d; want 1 to %d, in one or more groups", n, maxCount)
+		return p.err() // what follows is about endpoints
+	}
 	for i := range s.Antagonists {
 		s.Antagonists[i].check(p, fmt.Sprintf("antagonists.%d", i))
 	}
@@ -212,7 +223,7 @@ func (s *Scenario) Validate() error {
 }
 
 func (g *Group) check(p *problems, path string) {
-	p.check(g.Count > 0, path+".count", "is %d; want 1 or more", g.Count)
+	p.check(g.Count > 0 && g.Count <= maxCount, path+".count", "is %d; want 1 to %d", g.Count, maxCount)
 	p.check(g.Workers > 0 && !math.IsInf(g.Workers, 0), path+".workers", "is %v; want more than 0", g.Workers)
 	switch g.Discipline {
 	case FIFO:
@@ -229,15 +240,17 @@ func (g *Group) check(p *problems, path string) {
 }
 
 func (m Metrics) check(p *problems, path string) {
-	p.check(m.Scrape > 0, path+".scrape", "is %v; want more than 0", m.Scrape)
-	p.check(m.Step > 0, path+".step", "is %v; want more than 0", m.Step)
-	p.check(m.Range > 0, path+".range", "is %v; want more than 0", m.Range)
-	p.check(m.Delay >= 0, path+".delay", "is %v; want 0 or more", m.Delay)
-	p.check(m.Jitter >= 0, path+".jitter", "is %v; want 0 or more", m.Jitter)
+	for _, x := range []struct {
+		name  string
+		value time.Duration
+		least time.Duration
+	}{{"scrape", m.Scrape, minTime}, {"step", m.Step, minTime}, {"range", m.Range, minTime}, {"delay", m.Delay, 0}, {"jitter", m.Jitter, 0}} {
+		p.check(x.value >= x.least && x.value <= maxTime, path+"."+x.name, "is %v; want %v to %v", x.value, x.least, maxTime)
+	}
 }
 
 func (d Decisions) check(p *problems, path string) {
-	p.check(d.Delay >= 0, path+".delay", "is %v; want 0 or more", d.Delay)
+	p.check(d.Delay >= 0 && d.Delay <= maxTime, path+".delay", "is %v; want 0 to %v", d.Delay, maxTime)
 	for _, s := range []struct {
 		name string
 		Span

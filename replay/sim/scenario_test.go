@@ -70,7 +70,7 @@ func TestWrongScenarios(t *testing.T) {
 		{"steps", replaced("{load: 0.5}", "{steps: [{at: 5s, load: 1}, {at: 2s, load: 1}]}"), "s.yaml:3: arrivals.steps.1.at is 2s; want the steps in order"},
 		{"work", replaced("{mean: 10ms}", "{distribution: gauss}"), `s.yaml:4: work.distribution`},
 		{"no mean", replaced("{mean: 10ms}", "{distribution: pareto}"), "s.yaml:4: work.mean is 0s"},
-		{"no endpoints", replaced("  - {count: 2}\n", "  []\n"), "s.yaml:6: endpoints are none"},
+		{"no endpoints", replaced("  - {count: 2}\n", "  []\n"), "s.yaml:6: endpoints are 0; want 1 to 100000"},
 		{"workers", replaced("{count: 2}", "{workers: 1.5}"), "s.yaml:6: endpoints.0.workers is 1.5; with fifo workers are whole"},
 		{"speeds", replaced("{count: 2}", "{count: 2, speed: [1, 2, 3]}"), "s.yaml:6: endpoints.0.speed lists 3 numbers for 2 endpoints"},
 		{"event", small + "events:\n  - {kind: exploded, select: {all: true}}\n", `s.yaml:8: events.0.kind is "exploded"`},
@@ -81,7 +81,9 @@ func TestWrongScenarios(t *testing.T) {
 		{"down", small + "decisions: {down: {from: 3s, to: 2s}}\n", "s.yaml:7: decisions.down is from 3s to 2s"},
 		{"in a variant", small + "variants:\n  a: {}\n  b: {duration: -1s}\n", "s.yaml:9: duration is -1s"},
 		{"all of it", "name: a\nwarm_up: -1s\n", "s.yaml:2: warm_up is -1s"},
-		{"all of it, too", "name: a\nwarm_up: -1s\n", "endpoints are none"},
+		{"all of it, too", "name: a\nwarm_up: -1s\n", "endpoints are 0"},
+		{"too many", replaced("{count: 2}", "{count: 1000000000}"), "s.yaml:6: endpoints.0.count is 1000000000; want 1 to 100000"},
+		{"too long", replaced("10s", "99999h"), "s.yaml:2: duration is 99999h0m0s; want more than 0 and at most 87600h0m0s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := Parse("s.yaml", []byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -185,10 +187,26 @@ func FuzzParse(f *testing.F) {
 		text, _ := builtin.ReadFile("scenarios/" + e.Name())
 		f.Add(text)
 	}
+	random := named(f, "random")
 	f.Fuzz(func(t *testing.T, text []byte) {
 		all, err := Parse("f.yaml", text)
 		if err == nil && len(all) == 0 && !strings.Contains(string(text), "variants") {
 			t.Error("nothing parsed, no error")
+		}
+		for _, s := range all {
+			if err != nil || s.Count() > 50 || s.Proxies.Count > 20 || s.Arrivals.File != "" {
+				continue
+			}
+			r, err := newRun(s, 1, random, &Observer{})
+			if err != nil {
+				t.Fatalf("a valid scenario cannot be run: %v", err)
+			}
+			for k := 0; k < 2000 && (r.arrival != never || r.live > 0); k++ {
+				before := r.now
+				if r.step(); r.now < before {
+					t.Fatalf("%v after %v", r.now, before)
+				}
+			}
 		}
 	})
 }

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math"
+	"slices"
 
 	"github.com/fairway-mesh/fairway/mesh"
 )
@@ -55,8 +56,8 @@ func (e *endpoint) scrape(now int64, dst *Counters) {
 
 // signals is what an endpoint remembers to say of itself.
 type signals struct {
-	samples [128]sample // a ring of the last answers
-	n       int         // answers ever
+	shelves [shelfCount]shelf
+	n       int // samples ever
 	// The median for a level, until there is another sample.
 	medianOf int32
 	medianAt int
@@ -68,55 +69,68 @@ type signals struct {
 	rates  mesh.Load
 }
 
-type sample struct {
-	level   int32 // in flight when the request came
-	latency float32
+// shelf holds the last latencies of requests that came at about one level: at
+// exactly so many in flight below exactLevels, within some 15 % above.
+type shelf struct {
+	newest    int64 // when the last of them ended
+	n         int   // ever
+	latencies [near]float32
 }
 
-func (s *signals) add(level int32, latency float64) {
-	s.samples[s.n%len(s.samples)] = sample{level, float32(latency)}
+const (
+	near        = 9 // samples that a median is taken of
+	exactLevels = 32
+	shelfCount  = exactLevels + 60
+	// keptFor is how long a shelf counts that nothing was added to.
+	keptFor = 10e9
+)
+
+func shelfOf(level int32) int {
+	if level < exactLevels {
+		return int(level)
+	}
+	return min(exactLevels+int(math.Log(float64(level)/exactLevels)/0.14), shelfCount-1)
+}
+
+func (s *signals) add(now int64, level int32, latency float64) {
+	x := &s.shelves[shelfOf(level)]
+	x.latencies[x.n%near] = float32(latency)
+	x.n++
+	x.newest = now
 	s.n++
 }
 
-// near is how many samples a median is taken of.
-const near = 9
-
-// latency is the median of what the last requests took that came at about this
-// level; of none such, what the last at the next level to it took. Prequal
-// tags each latency with the requests in flight at its arrival.
-func (s *signals) latency(level int32) float64 {
+// latency is the median of what the last requests took that came at this level,
+// and at the levels next to it where there were few. Prequal tags each latency
+// with the requests in flight at its arrival.
+func (s *signals) latency(now int64, level int32) float64 {
 	if s.n == 0 {
-		return math.NaN()
+		return nan
 	}
 	if s.medianAt == s.n && s.medianOf == level {
 		return s.median
 	}
-	slack := max(1, level/10)
-	var found [near]float32
-	k, closest, gap := 0, float32(0), int32(math.MaxInt32)
-	for i := s.n - 1; i >= max(0, s.n-len(s.samples)) && k < near; i-- {
-		x := s.samples[i%len(s.samples)]
-		d := x.level - level
-		if d < 0 {
-			d = -d
+	var found [3 * near]float32
+	k, center := 0, shelfOf(level)
+	for _, oldest := range [2]int64{now - keptFor, math.MinInt64} {
+		for away := 0; away < shelfCount && k < near; away++ {
+			for _, i := range [2]int{center - away, center + away} {
+				if i < 0 || i >= shelfCount || s.shelves[i].n == 0 || s.shelves[i].newest < oldest || away == 0 && i != center {
+					continue
+				}
+				x := &s.shelves[i]
+				k += copy(found[k:], x.latencies[:min(x.n, near)])
+				if away == 0 {
+					break
+				}
+			}
 		}
-		if d < gap {
-			gap, closest = d, x.latency
+		if k > 0 {
+			break
 		}
-		if d > slack {
-			continue
-		}
-		j := k
-		for ; j > 0 && found[j-1] > x.latency; j-- {
-			found[j] = found[j-1]
-		}
-		found[j] = x.latency
-		k++
 	}
-	s.medianOf, s.medianAt, s.median = level, s.n, float64(closest)
-	if k > 0 {
-		s.median = float64(found[k/2])
-	}
+	slices.Sort(found[:k])
+	s.medianOf, s.medianAt, s.median = level, s.n, float64(found[k/2])
 	return s.median
 }
 
@@ -144,5 +158,5 @@ func (e *endpoint) load(now int64, dst *mesh.Load) {
 	}
 	*dst = s.rates
 	dst.InFlight = float64(e.inFlight)
-	dst.Latency = s.latency(int32(e.inFlight))
+	dst.Latency = s.latency(now, int32(e.inFlight))
 }

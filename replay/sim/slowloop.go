@@ -12,11 +12,18 @@ type slowLoop interface {
 	// scrape brings what was found at endpoint i at t. c is valid during the
 	// call only.
 	scrape(t time.Duration, i int, c *Counters)
-	// decide returns the weights from now on, one per endpoint, or nil when
-	// those in force stay, and the reason when the decision fell back, else "".
-	// The weights are valid until the next call. The engine keeps them until
-	// they have reached the proxies, counts the reasons and the churn.
-	decide(t time.Duration) (weights mesh.Weights, declined string, err error)
+	// decide returns what pickers are told from now on, no weights when those in
+	// force stay, and the reason when the decision fell back, else "". It is
+	// valid until the next call. The engine keeps a copy until it has reached the
+	// proxies, and counts the reasons and the churn.
+	decide(t time.Duration) (n news, declined string, err error)
+}
+
+// news is what the slow loop tells pickers, one value per endpoint. The board
+// is empty where the policy has none.
+type news struct {
+	weights mesh.Weights
+	board   []float64
 }
 
 // Observer is told of a run while it goes on, in order of the time. Any of its
@@ -47,6 +54,6 @@ type Finished struct {
 	Status     int // 200; 500 an error; 503 refused, or no endpoint; 504 no answer before the deadline
 }
 
-// Propensity is implemented by pickers that know the probability with which
+// propensity is implemented by pickers that know the probability with which
 // the last pick was made.
 type propensity interface{ Propensity() float64 }
