@@ -5,15 +5,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/replay/contest"
 	"github.com/fairway-mesh/fairway/replay/counterfactual"
 	"github.com/fairway-mesh/fairway/replay/sim"
 	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/picker"
 )
 
 // replayFigures is the last line of `fairway bench replay`.
@@ -76,10 +79,19 @@ on two cores.`,
 }
 
 func (b *benchReplay) run(ctx context.Context) (f replayFigures, err error) {
-	if f.MM1, _, err = b.queue(ctx, "random"); err != nil {
-		return f, err
+	for _, q := range []struct {
+		strategy    string
+		mean, speed *float64
+	}{{"random", &f.MM1, new(float64)}, {"power_of_two", new(float64), &f.Requests}} {
+		s, err := router.StrategyNamed(q.strategy, nil, nil, router.DefaultConfig())
+		if err != nil {
+			return f, err
+		}
+		if *q.mean, *q.speed, err = b.queue(ctx, s); err != nil {
+			return f, err
+		}
 	}
-	if f.P2C, f.Requests, err = b.queue(ctx, "power_of_two"); err != nil {
+	if f.P2C, _, err = b.queue(ctx, twoDistinct()); err != nil {
 		return f, err
 	}
 	if f.NineRules, err = b.nine(ctx); err != nil {
@@ -95,7 +107,7 @@ func (b *benchReplay) run(ctx context.Context) (f replayFigures, err error) {
 
 // queue is the mean response of a hundred queues of service time 1 s at a load
 // of 0.9, and how many requests were simulated in a second of one core.
-func (b *benchReplay) queue(ctx context.Context, strategy string) (mean, speed float64, err error) {
+func (b *benchReplay) queue(ctx context.Context, s router.Strategy) (mean, speed float64, err error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	seconds := b.scale * theoryRequests / 90
 	all, err := sim.Parse("queue", fmt.Appendf(nil, `{name: queue, deadline: 10000h, duration: %.0fs, warm_up: %.0fs,
@@ -103,11 +115,7 @@ arrivals: {load: 0.9}, work: {distribution: exponential, mean: 1s}, endpoints: [
 	if err != nil {
 		return 0, 0, err
 	}
-	fmt.Fprintf(b.log, "%s over 100 queues, %.0f requests\n", strategy, 90*seconds)
-	s, err := router.StrategyNamed(strategy, nil, nil, router.DefaultConfig())
-	if err != nil {
-		return 0, 0, err
-	}
+	fmt.Fprintf(b.log, "%s over 100 queues, %.0f requests\n", s.Name, 90*seconds)
 	start := time.Now()
 	r, err := sim.Run(ctx, all[0], b.seed, s)
 	if err != nil {
@@ -115,6 +123,35 @@ arrivals: {load: 0.9}, work: {distribution: exponential, mean: 1s}, endpoints: [
 	}
 	return r.Mean, 90 * seconds / time.Since(start).Seconds(), nil
 }
+
+// twoDistinct is the power of two choices as theory has it: the two differ.
+// What is served (power_of_two) may draw one endpoint twice, by weight.
+func twoDistinct() router.Strategy {
+	return router.Strategy{Name: "two distinct choices", Picker: func(c picker.Config) picker.Picker {
+		return &distinct{make([]int, c.Endpoints), rand.New(rand.NewPCG(c.Seed, 2))}
+	}}
+}
+
+type distinct struct {
+	inFlight []int
+	random   *rand.Rand
+}
+
+func (p *distinct) Pick(time.Duration, *mesh.Request) int {
+	i, j := p.random.IntN(len(p.inFlight)), p.random.IntN(len(p.inFlight)-1)
+	if j >= i {
+		j++
+	}
+	if p.inFlight[j] < p.inFlight[i] {
+		i = j
+	}
+	p.inFlight[i]++
+	return i
+}
+
+func (p *distinct) Done(_ time.Duration, i int, _ mesh.Outcome) { p.inFlight[i]-- }
+
+func (p *distinct) Update(mesh.Weights) {}
 
 // nine is the p99 of each of the nine rules.
 func (b *benchReplay) nine(ctx context.Context) (map[string]float64, error) {
