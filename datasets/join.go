@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"math"
+	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
 )
@@ -60,7 +61,7 @@ func (r *Recording) JoinRequests(ctx context.Context, log iter.Seq2[Request, err
 func (r *Recording) endpoints(ctx context.Context) (map[string]map[string]mesh.Endpoint, error) {
 	start, end := r.Dump.Span()
 	known := map[string]map[string]mesh.Endpoint{}
-	for w, err := range r.Windows(ctx, r.Timing(max(end.Sub(start)/joinLooks, r.Schema.Step), 0)) {
+	for w, err := range r.Windows(ctx, r.Timing(max((end.Sub(start)/joinLooks).Truncate(time.Millisecond), r.Schema.Step), 0)) {
 		if err != nil {
 			return nil, err
 		}

@@ -24,13 +24,7 @@ func (f *Fit) build(h *history, l *requestLog, cfg Config) error {
 	}
 	wrong := func(e, k int) bool { return found[e].wrong(k) }
 	networks := networksOf(h, l, wrong)
-	network := 0.0
-	for _, n := range networks {
-		network += max(n.Value, 0) / float64(len(networks))
-	}
-	if math.IsNaN(network) {
-		network = 0
-	}
+	network := together(networks)
 	served := l.served(h, workers, wrong)
 	typical := 0.0
 	for _, u := range usuals {
@@ -108,6 +102,21 @@ func networksOf(h *history, l *requestLog, wrong func(e, k int) bool) []Estimate
 		networks[e] = meanOf(ways)
 	}
 	return networks
+}
+
+// together is the mean of some estimates, each of which counts the more the
+// surer it is; none of them and less than nothing is 0.
+func together(estimates []Estimate) float64 {
+	sum, weights := 0.0, 0.0
+	for _, e := range estimates {
+		if w := 1 / (e.Error * e.Error); w > 0 && !math.IsInf(w, 0) && !math.IsNaN(e.Value) {
+			sum, weights = sum+w*e.Value, weights+w
+		}
+	}
+	if weights == 0 {
+		return 0
+	}
+	return max(sum/weights, 0)
 }
 
 // workOfLog gives each class the distribution that its requests show which did
