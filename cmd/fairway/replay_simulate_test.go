@@ -127,7 +127,7 @@ func requestsOfAnotherLog(t *testing.T, model string) {
 			t.Errorf("stderr lacks %q:\n%s", want, log)
 		}
 	}
-	for _, want := range []string{"no value: no request with a propensity", "simulated with those of the request log, of the judged part", "1 seeds are too few"} {
+	for _, want := range []string{"no value: no request with a propensity", "simulated with those of the request log, of the judged part", "1 seeds: too few"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the replay lacks %q:\n%s", want, out)
 		}
