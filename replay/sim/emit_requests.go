@@ -2,12 +2,13 @@ package sim
 
 import (
 	"bufio"
-	"compress/gzip"
 	"errors"
 	"math"
 	"os"
 	"slices"
 	"time"
+
+	"github.com/klauspost/compress/gzip"
 
 	"github.com/fairway-mesh/fairway/datasets"
 	"github.com/fairway-mesh/fairway/mesh"
