@@ -75,7 +75,7 @@ func erlang(c int, load float64) float64 {
 // pollaczek is the mean response of an M/G/1 queue of mean service time 1.
 func pollaczek(load, secondMoment float64) float64 { return 1 + load*secondMoment/(2*(1-load)) }
 
-// TestTheory holds the engine to what queueing theory says, within 2 %, where
+// TestTheory holds a run to what queueing theory says, within 2 %, where
 // there are requests enough to tell; with fewer (-short, or the race detector)
 // within three standard errors of the means of the slots.
 func TestTheory(t *testing.T) {
