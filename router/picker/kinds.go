@@ -154,7 +154,7 @@ var kinds = []kind{
 		name: "c3", make: newC3, lives: beside,
 		mechanism: "The least (R − 1/μ) + q̂³/μ of those endpoints that a cubic rate control lets it send to; else the request waits.",
 		source:    "C3 (NSDI 2015); lalithsuresh/absim client.py",
-		fails:     "As c3_score; knows only whom it sent to lately; cuts its rate where it sends each endpoint little.",
+		fails:     "As c3_score; knows only whom it sent to lately; starves where answers come well within an interval: the cuts outrun the answers (cubic.go has a trace), and what is held meets its deadline.",
 		parameters: append([]Parameter{
 			{"c", 4e-6, 1e-9, 1, Number, "C, growth of the rate in requests per interval and ms³"},
 			{"beta", 0.2, 0.01, 0.99, Number, "β, what a cut leaves of the rate"},
