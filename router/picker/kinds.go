@@ -84,7 +84,7 @@ var kinds = []kind{
 	},
 	{
 		name: "power_of_two", weighs: true, lives: own,
-		mechanism: "Draws two endpoints by weight and picks the one with fewer requests of this proxy in flight.",
+		mechanism: "Draws two distinct endpoints by weight and picks the one with fewer requests of this proxy in flight.",
 		source:    "Mitzenmacher, TPDS 2001; Prequal's LL-Po2C",
 		fails:     "As least_loaded.",
 		make:      func(c Config, _ settings) Picker { return NewPowerOfTwo(len(c.Weights), c.Weights, c.Seed) },
