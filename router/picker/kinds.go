@@ -78,9 +78,12 @@ var kinds = []kind{
 	},
 	{
 		name: "least_loaded", make: newLeastLoaded, lives: own,
-		mechanism: "Picks the endpoint with the fewest requests of this proxy in flight, a random one of several.",
-		source:    "Prequal §5.2",
+		mechanism: "Picks the endpoint with the fewest requests of this proxy in flight, the next in turn of several.",
+		source:    "Prequal §5.2; ties in turn: NGINX least_conn",
 		fails:     "Sees its own requests only: with many proxies it tends to random (Detti & Funari).",
+		parameters: []Parameter{
+			{"ties", 0, 0, 1, Count, "of several endpoints 0: the next in turn; 1: a random one"},
+		},
 	},
 	{
 		name: "power_of_two", weighs: true, lives: own,
