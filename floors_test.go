@@ -31,7 +31,8 @@ var floors = map[string]int{
 // stand on one floor: a room and what nests in it.
 var inside = [][2]string{
 	{"api/client", "api"}, {"api", "api/fairwayv1"}, {"datasets/accesslog", "datasets"},
-	{"replay", "replay/ope"}, {"replay", "replay/finding"}, {"replay/contest", "replay/sim"}, {"replay/fit", "replay/sim"}, {"replay/report", "replay"},
+	{"replay", "replay/ope"}, {"replay", "replay/finding"}, {"replay", "replay/fitted"}, {"replay/contest", "replay/sim"}, {"replay/fit", "replay/sim"},
+	{"replay/fitted", "replay/fit"}, {"replay/fitted", "replay/contest"}, {"replay/fitted", "replay/sim"}, {"replay/report", "replay"},
 }
 
 // owners are the only rooms that may import a large dependency.
@@ -40,6 +41,7 @@ var owners = map[string][]string{
 	"gorgonia.org/tensor":                              {"train"},
 	"github.com/jackc/pgx":                             {"postgres"},
 	"github.com/parquet-go/parquet-go":                 {"datasets/sheet"},
+	"gonum.org/v1/plot":                                {"replay/report"},
 	"github.com/prometheus/prometheus":                 {"prom"},
 	"google.golang.org/grpc":                           {"api", "router/health", "cmd"},
 	"github.com/prometheus/client_golang/api":          {"prom", "datasets/lab"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"math"
+	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
 )
@@ -11,18 +12,29 @@ import (
 // joinLooks is at how many instants a recording is looked at for its endpoints.
 const joinLooks = 24
 
+// Joined counts what became of the requests of a log that was joined.
+type Joined struct {
+	Requests  int
+	Strangers map[string]int // by SERVICE/ENDPOINT: requests of whom the recording does not know
+}
+
 // JoinRequests streams a request log of the same mesh, such as a proxy's access
 // log, with every endpoint under the name by which the recording's windows know
 // it: its own name, the one that Identify gives it (the rules know addresses),
 // or that of the endpoint whose address it is. Who the recording does not know
-// passes as it is. The services must have the same names.
-func (r *Recording) JoinRequests(ctx context.Context, log iter.Seq2[Request, error]) iter.Seq2[Request, error] {
+// passes as it is. The services must have the same names. Joined, unless nil, is
+// complete when the stream has ended.
+func (r *Recording) JoinRequests(ctx context.Context, log iter.Seq2[Request, error], joined *Joined) iter.Seq2[Request, error] {
 	return func(yield func(Request, error) bool) {
 		known, err := r.endpoints(ctx)
 		if err != nil {
 			yield(Request{}, err)
 			return
 		}
+		if joined == nil {
+			joined = &Joined{}
+		}
+		joined.Strangers = map[string]int{}
 		names := map[[2]string]string{}
 		for q, err := range log {
 			if err == nil {
@@ -33,6 +45,10 @@ func (r *Recording) JoinRequests(ctx context.Context, log iter.Seq2[Request, err
 					names[key] = name
 				}
 				q.Endpoint = name
+				joined.Requests++
+				if _, ok := known[q.Service][name]; !ok {
+					joined.Strangers[q.Service+"/"+name]++
+				}
 			}
 			if !yield(q, err) || err != nil {
 				return
@@ -45,7 +61,7 @@ func (r *Recording) JoinRequests(ctx context.Context, log iter.Seq2[Request, err
 func (r *Recording) endpoints(ctx context.Context) (map[string]map[string]mesh.Endpoint, error) {
 	start, end := r.Dump.Span()
 	known := map[string]map[string]mesh.Endpoint{}
-	for w, err := range r.Windows(ctx, r.Timing(max(end.Sub(start)/joinLooks, r.Schema.Step), 0)) {
+	for w, err := range r.Windows(ctx, r.Timing(max((end.Sub(start)/joinLooks).Truncate(time.Millisecond), r.Schema.Step), 0)) {
 		if err != nil {
 			return nil, err
 		}

@@ -60,9 +60,10 @@ series: [{name: request_rate, query: 'sum by (service, pod, address) (rate(reque
 		}
 	}
 	want := []string{"a", "a", "b", "c", "c", "10.0.0.9:80", "10.0.0.1:80"}
+	var joined Joined
 	i := 0
 	for q, err := range r.JoinRequests(t.Context(), log([2]string{"shop", "a"}, [2]string{"shop", "10.0.0.1:80"}, [2]string{"shop", "10.0.0.2:80"},
-		[2]string{"shop", "c"}, [2]string{"shop", "10.0.0.3:80"}, [2]string{"shop", "10.0.0.9:80"}, [2]string{"other", "10.0.0.1:80"})) {
+		[2]string{"shop", "c"}, [2]string{"shop", "10.0.0.3:80"}, [2]string{"shop", "10.0.0.9:80"}, [2]string{"other", "10.0.0.1:80"}), &joined) {
 		if err != nil {
 			if !errors.Is(err, bad) {
 				t.Error(err)
@@ -76,5 +77,8 @@ series: [{name: request_rate, query: 'sum by (service, pod, address) (rate(reque
 	}
 	if i != len(want) {
 		t.Errorf("%d requests; want %d", i, len(want))
+	}
+	if joined.Requests != len(want) || len(joined.Strangers) != 2 || joined.Strangers["shop/10.0.0.9:80"] != 1 || joined.Strangers["other/10.0.0.1:80"] != 1 {
+		t.Errorf("joined %+v; want one stranger of shop and one of other", joined)
 	}
 }

@@ -33,6 +33,10 @@ type Recording struct {
 	// the first walk.
 	Identify func(*mesh.Window)
 
+	// Log, where it is set, is the request log in place of the one that lies beside
+	// the metrics. It is read more than once.
+	Log iter.Seq2[Request, error]
+
 	// Cache keeps the windows of walks; nil keeps none. Set it before the first.
 	Cache *Cache
 

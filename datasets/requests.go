@@ -33,12 +33,17 @@ var (
 	optionalRequestColumns = []string{"class", "method", "path", "propensity", "deadline_seconds"}
 )
 
-// HasRequests reports whether the recording keeps a request log.
-func (r *Recording) HasRequests() bool { return r.requests != "" }
+// HasRequests reports whether the recording keeps a request log, or was given
+// one.
+func (r *Recording) HasRequests() bool { return r.requests != "" || r.Log != nil }
 
 // Requests streams the request log in the order of the file. The first line
-// that cannot be read ends the stream with an error that names it.
+// that cannot be read ends the stream with an error that names it. Log, if any,
+// takes its place.
 func (r *Recording) Requests() iter.Seq2[Request, error] {
+	if r.Log != nil {
+		return r.Log
+	}
 	return func(yield func(Request, error) bool) {
 		if r.requests == "" {
 			yield(Request{}, fmt.Errorf("%s: the recording has no request log (requests.csv.gz)", r.Path))

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/replay/finding"
+	"github.com/fairway-mesh/fairway/replay/fitted"
 	"github.com/fairway-mesh/fairway/replay/ope"
 )
 
@@ -26,6 +27,9 @@ type Table struct {
 	// there are several. Requests is the same from the request log, if any.
 	Sections []Section        `json:"sections"`
 	Requests []RequestSection `json:"request_sections,omitempty"`
+	// Simulated is what the policies did in a mesh that was fitted to the
+	// recording, if that was asked for.
+	Simulated *fitted.Result `json:"simulated,omitempty"`
 	// Verdicts has one for each policy but the reference.
 	Verdicts []finding.Verdict `json:"verdicts,omitempty"`
 	Warnings []string          `json:"warnings,omitempty"`
@@ -85,6 +89,7 @@ func (t *Trace) Table() *Table {
 			table.Requests = append(table.Requests, t.log.section(service, t))
 		}
 	}
+	table.Simulated = t.simulated
 	table.Verdicts = t.verdicts(table)
 	table.Warnings = t.warnings(table)
 	return table

@@ -33,6 +33,11 @@ func (t *Table) write(w io.Writer, sections []Section, requests []RequestSection
 	for i := range requests {
 		requests[i].writeText(out, t.Reference)
 	}
+	if t.Simulated != nil && verdicts != nil {
+		if err := t.Simulated.WriteText(out); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintf(out, "\n~  no significant difference from %s\n", t.Reference)
 	fmt.Fprintf(out, "%s  not achievable: all on the endpoint that turned out cheapest in each window\n", HindsightBest)
 	if len(requests) > 0 {
@@ -40,7 +45,11 @@ func (t *Table) write(w io.Writer, sections []Section, requests []RequestSection
 	}
 	finding.WriteVerdicts(out, verdicts)
 	if len(verdicts) > 0 {
-		fmt.Fprintf(out, "verdicts of a recording ignore load feedback; their intervals are not corrected for how many there are\n")
+		feedback := ""
+		if t.Simulated != nil {
+			feedback = " but for what was simulated"
+		}
+		fmt.Fprintf(out, "verdicts of a recording ignore load feedback%s; their intervals are not corrected for how many there are\n", feedback)
 	}
 	for _, warning := range t.Warnings {
 		fmt.Fprintf(out, "warning: %s\n", warning)

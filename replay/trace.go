@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/replay/fitted"
 )
 
 var nan = math.NaN()
@@ -26,6 +27,8 @@ type Trace struct {
 	cfg     Config
 	missing []string // series that the schema has no query for
 	log     *log     // the requests' say; nil when there is no request log
+
+	simulated *fitted.Result // nil when nothing was simulated
 }
 
 // Window is one judged decision of every row.

@@ -6,11 +6,19 @@ import (
 	"slices"
 
 	"github.com/fairway-mesh/fairway/replay/finding"
+	"github.com/fairway-mesh/fairway/replay/fitted"
 	"github.com/fairway-mesh/fairway/replay/ope"
 )
 
+// Simulate adds what the policies did in a mesh that was fitted to the
+// recording, with the same reference. To the verdicts a service of it is a place
+// like any other, unless the mesh does not fit: then it says so and decides
+// nothing.
+func (t *Trace) Simulate(r *fitted.Result) { t.simulated = r }
+
 // verdicts judges every policy against the reference, service by service, by
-// the metrics and, where there is one with propensities, by the request log.
+// the metrics and, where there are any, by the request log with propensities
+// and by the simulation.
 func (t *Trace) verdicts(table *Table) []finding.Verdict {
 	var candidates []string
 	for _, name := range t.Rows {
@@ -30,6 +38,9 @@ func (t *Trace) verdicts(table *Table) []finding.Verdict {
 			if s := &table.Requests[i]; s.Requests > 0 && (s.Service != "" || len(table.Requests) == 1) {
 				places = append(places, s.place(candidate, t))
 			}
+		}
+		if t.simulated != nil {
+			places = append(places, t.simulated.Places(candidate)...)
 		}
 		return places
 	}, t.cfg.Margins)

@@ -35,6 +35,9 @@ func (t *Trace) warnings(table *Table) []string {
 		}
 	}
 	warnings = append(warnings, table.fewBlocks()...)
+	if t.simulated != nil {
+		warnings = append(warnings, t.simulated.Warnings...)
+	}
 	for i := range table.Sections {
 		s := &table.Sections[i]
 		if s.Service == "" {

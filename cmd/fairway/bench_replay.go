@@ -137,7 +137,7 @@ func (b *benchReplay) nine(ctx context.Context) (map[string]float64, error) {
 		return nil, err
 	}
 	cfg := contest.DefaultConfig()
-	cfg.FirstSeed, cfg.Seeds, cfg.Progress = b.seed, nineSeeds, competing(b.log)
+	cfg.FirstSeed, cfg.Seeds, cfg.Progress = b.seed, nineSeeds, counting(b.log, "simulating")
 	if b.scale < 1 {
 		cfg.Seeds = 1
 		s.Duration = max(2*time.Second, time.Duration(b.scale*float64(s.Duration))).Truncate(time.Millisecond)

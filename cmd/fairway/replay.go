@@ -29,23 +29,35 @@ type replayOptions struct {
 	seed                            uint64
 	seeds                           int
 	json, all                       bool
+	simulate                        bool
+	proxies                         int
+	requests                        *requestsOptions
 	report                          string // file
 	cache                           string // as of cacheFlag
 }
 
 func newReplayCommand() *cobra.Command {
-	var o replayOptions
+	o := replayOptions{requests: newRequestsOptions()}
 	var list bool
 	cmd := &cobra.Command{
 		Use:   "replay",
 		Short: "compare policies on recorded history, or strategies in the simulated mesh",
 		Long: `With --recording, says what policies would have been worth on the held-back
-last part of a recording. With --scenario, lets strategies (a policy that sets
+last part of a recording. --simulate adds what they do in a mesh that is fitted
+to it, where an endpoint that is sent more becomes slower; --requests FILE… takes
+a proxy's access log in place of the recording's own request log. With
+--scenario, lets strategies (a policy that sets
 weights, if any, and a picker that uses them) compete in the simulated mesh, each
 with the same seeds. Either way a verdict says whether to promote, and by which
 rule. --list names what there is.`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(o.requests.logs) > 0 { // what follows --requests are further logs
+				return nil
+			}
+			return noArguments(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.requests.logs = append(o.requests.logs, args...)
 			if list {
 				return listReplay(cmd.OutOrStdout())
 			}
@@ -78,8 +90,11 @@ rule. --list names what there is.`,
 	flags.StringSliceVar(&o.policies, "policies", nil, "policies or, in a scenario, strategies to compare (default "+strings.Join(defaultPolicies, ",")+"; in a scenario "+strings.Join(defaultStrategies, ",")+")")
 	flags.StringVar(&o.reference, "reference", "", "policy that the others are compared with (default the first)")
 	flags.Uint64Var(&o.seed, "seed", 1, "seed of the intervals; in a scenario the first of the seeds")
-	flags.IntVar(&o.seeds, "seeds", 0, "runs of each strategy in a scenario (default as the scenario says)")
+	flags.IntVar(&o.seeds, "seeds", 0, "runs of each strategy in a scenario (default as the scenario says), or of each policy with --simulate (default 10)")
 	flags.BoolVar(&o.all, "all", false, "judge the whole recording, not only what the model has not seen: for a recording it was not trained on")
+	flags.BoolVar(&o.simulate, "simulate", false, "fit a simulated mesh to the recording, and let the policies compete in it too")
+	flags.IntVar(&o.proxies, "proxies", 1, "proxies of the mesh that --simulate fits, each with a picker of its own; no recording tells")
+	o.requests.readFlags(cmd)
 	flags.BoolVar(&o.json, "json", false, "print JSON")
 	flags.StringVar(&o.report, "report", "", "file for the report, one page of HTML")
 	flags.BoolVar(&list, "list", false, "name the policies, the strategies and the scenarios")
@@ -89,27 +104,34 @@ rule. --list names what there is.`,
 
 // contradictions refuses flags of which one would have no say.
 func (o *replayOptions) contradictions(cmd *cobra.Command) error {
-	if given := cmd.Flag("scenario").Changed; given && len(o.scenarios) == 0 {
+	given := cmd.Flag("scenario").Changed
+	switch {
+	case given && len(o.scenarios) == 0:
 		return usagef("--scenario names none; want a file, or one of %q", sim.Builtins())
-	} else if !given {
-		if cmd.Flag("seeds").Changed {
-			return usagef("--seeds is for --scenario: a recording happened once, and its intervals are of resampled blocks; leave it out, or choose what is drawn with --seed")
-		}
-		if !cmd.Flag("policies").Changed {
-			o.policies = defaultPolicies
-		}
-		if !cmd.Flag("recording").Changed {
-			return usagef("fairway replay needs --recording (and --model), or --scenario: %s", cmd.Flag("scenario").Usage)
-		}
-		return nil
+	case cmd.Flag("seeds").Changed && o.seeds < 1:
+		return usagef("--seeds is %d; want 1 or more, 10 for intervals that can be relied on", o.seeds)
+	case given:
+		return o.contradictScenario(cmd)
+	case cmd.Flag("seeds").Changed && !o.simulate:
+		return usagef("--seeds is for --scenario and --simulate: a recording happened once, and its intervals are of resampled blocks; leave it out, or choose what is drawn with --seed")
+	case cmd.Flag("proxies").Changed && !o.simulate:
+		return usagef("--proxies is for --simulate: no proxy is simulated without it")
+	case o.proxies < 1:
+		return usagef("--proxies is %d; want 1 or more", o.proxies)
+	case !cmd.Flag("recording").Changed:
+		return usagef("fairway replay needs --recording (and --model), or --scenario: %s", cmd.Flag("scenario").Usage)
 	}
-	for _, name := range []string{"recording", "schema", "all", "cache"} {
+	if !cmd.Flag("policies").Changed {
+		o.policies = defaultPolicies
+	}
+	return o.requests.contradictions(cmd)
+}
+
+func (o *replayOptions) contradictScenario(cmd *cobra.Command) error {
+	for _, name := range slices.Concat([]string{"recording", "schema", "all", "cache", "simulate", "proxies", "requests"}, readFlagNames) {
 		if cmd.Flag(name).Changed {
 			return usagef("--%s is for recorded history and --scenario for the simulated mesh; leave one of them out", name)
 		}
-	}
-	if cmd.Flag("seeds").Changed && o.seeds < 1 {
-		return usagef("--seeds is %d; want 1 or more, 10 for intervals that can be relied on", o.seeds)
 	}
 	if !cmd.Flag("policies").Changed {
 		o.policies = defaultStrategies
@@ -127,6 +149,8 @@ func (o *replayOptions) validate() error {
 		return usagef("--policies names a policy twice: %q", o.policies)
 	case o.reference != "" && !slices.Contains(rows, o.reference):
 		return usagef("--reference is %q; want one of %q", o.reference, rows)
+	case o.simulate && o.reference != "" && !slices.Contains(o.policies, o.reference):
+		return usagef("--reference is %q, which is no policy and cannot be simulated; want one of %q, or no --simulate", o.reference, o.policies)
 	}
 	return nil
 }
@@ -141,7 +165,7 @@ func replayAll(ctx context.Context, out, stderr io.Writer, o replayOptions) erro
 	}
 	defer recording.Close()
 	recording.Cache = openCache(stderr, o.cache)
-	table, err := judge(ctx, recording, m, o)
+	table, err := judge(ctx, stderr, recording, m, o)
 	if err != nil {
 		return err
 	}
@@ -156,7 +180,7 @@ func replayAll(ctx context.Context, out, stderr io.Writer, o replayOptions) erro
 	return table.WriteText(out)
 }
 
-func judge(ctx context.Context, recording *datasets.Recording, m *model.Model, o replayOptions) (*replay.Table, error) {
+func judge(ctx context.Context, stderr io.Writer, recording *datasets.Recording, m *model.Model, o replayOptions) (*replay.Table, error) {
 	file := &rules.File{}
 	var err error
 	if o.rules != "" {
@@ -173,6 +197,11 @@ func judge(ctx context.Context, recording *datasets.Recording, m *model.Model, o
 		return nil, err
 	}
 	recording.Identify = set.Identify
+	if o.requests != nil && len(o.requests.logs) > 0 {
+		if err := o.requests.join(ctx, stderr, recording); err != nil {
+			return nil, err
+		}
+	}
 	config := replay.DefaultConfig()
 	config.Recording, config.Reference, config.Seed = o.recording, o.reference, o.seed
 	config.Timing, config.Objective, config.Unidentified = m.Timing, m.Objective, m.Card.Unidentified
@@ -198,6 +227,13 @@ func judge(ctx context.Context, recording *datasets.Recording, m *model.Model, o
 		if err := trace.Weigh(recording.Requests()); err != nil {
 			return nil, err
 		}
+	}
+	if o.simulate {
+		simulated, err := simulateFitted(ctx, stderr, recording, m, set, config, trace.Services(), o)
+		if err != nil {
+			return nil, err
+		}
+		trace.Simulate(simulated)
 	}
 	return trace.Table(), nil
 }

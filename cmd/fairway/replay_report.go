@@ -42,6 +42,13 @@ func reportRecording(ctx context.Context, recording *datasets.Recording, t *repl
 		Title: "Replay of " + filepath.Base(o.recording), Command: o.command(), Table: t, Faults: recording.Faults,
 		Inputs: []report.Input{{Name: o.recording, SHA256: digest}},
 	}
+	for _, path := range o.requests.logs {
+		input, err := fileInput(path)
+		if err != nil {
+			return err
+		}
+		page.Inputs = append(page.Inputs, input)
+	}
 	return o.write(&page)
 }
 
@@ -78,6 +85,13 @@ func (o *replayOptions) command() string {
 	add("seed", fmt.Sprint(o.seed))
 	if o.seeds > 0 {
 		add("seeds", fmt.Sprint(o.seeds))
+	}
+	if o.simulate {
+		parts = append(parts, "--simulate")
+		add("proxies", fmt.Sprint(o.proxies))
+	}
+	if o.requests != nil {
+		parts = append(parts, o.requests.command()...)
 	}
 	if o.all {
 		parts = append(parts, "--all")

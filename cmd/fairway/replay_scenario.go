@@ -16,6 +16,7 @@ import (
 	"github.com/fairway-mesh/fairway/replay/contest"
 	"github.com/fairway-mesh/fairway/replay/sim"
 	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/rules"
 )
 
 // defaultStrategies are what people run, the best that is published, and what
@@ -57,16 +58,16 @@ func compete(ctx context.Context, stderr io.Writer, o replayOptions) (*contest.F
 	if cfg.Reference == "" {
 		cfg.Reference = o.policies[0]
 	}
-	cfg.Progress = competing(stderr)
+	cfg.Progress = counting(stderr, "simulating")
 	return contest.Run(ctx, scenarios, entries, cfg)
 }
 
-// competing draws a bar of the runs.
-func competing(stderr io.Writer) func(done, all int) {
+// counting draws a bar of what is done.
+func counting(stderr io.Writer, what string) func(done, all int) {
 	var bar *progressbar.ProgressBar
 	return func(done, all int) {
 		if bar == nil {
-			bar = newProgress(stderr, "simulating", all)
+			bar = newProgress(stderr, what, all)
 		}
 		_ = bar.Set(done) // a bar that cannot be drawn stops nothing
 	}
@@ -107,8 +108,12 @@ func entriesNamed(o replayOptions) ([]contest.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	return entriesFor(o.policies, m, set)
+}
+
+func entriesFor(names []string, m *model.Model, set *rules.Set) ([]contest.Entry, error) {
 	var entries []contest.Entry
-	for _, name := range o.policies {
+	for _, name := range names {
 		build := func() (router.Strategy, error) { return router.StrategyNamed(name, m, set, router.DefaultConfig()) }
 		if _, err := build(); err != nil {
 			return nil, usageError{fmt.Errorf("%w (fairway replay --list says what each is)", err)}

@@ -9,16 +9,18 @@ import (
 	"github.com/fairway-mesh/fairway/router"
 )
 
-// place is the scenario as a verdict over the candidate sees it.
-func (c *Comparison) place(candidate string, level float64) finding.Place {
+// Place is the scenario as a verdict over the candidate sees it.
+func (c *Comparison) Place(candidate string, level float64) finding.Place {
 	p := finding.Place{Name: c.Scenario}
 	if !conclusive(c.Seeds, level) {
 		p.Doubts = append(p.Doubts, fmt.Sprintf("%d seeds are too few to call any difference significant", c.Seeds))
 	}
 	for i := range c.Rows {
 		if r := &c.Rows[i]; r.Strategy == candidate {
-			if r.Declined[string(router.NoModel)] > 0 {
-				p.Doubts = append(p.Doubts, "it had no model, and this is what it falls back to")
+			for _, o := range outside {
+				if r.Declined[string(o.reason)] > 0 {
+					p.Doubts = append(p.Doubts, "it "+o.text+", and this is what it falls back to")
+				}
 			}
 			for _, m := range Metrics {
 				p.Facts = append(p.Facts, finding.Fact{Metric: m.Name, Kind: m.Kind, Estimate: *m.In(r)})
@@ -94,12 +96,24 @@ func (c *contest) warnings(f *Findings) []string {
 			if r.Requests == 0 {
 				out = append(out, fmt.Sprintf("%s: no request arrived after the warm-up with %s", t.Scenario, r.Strategy))
 			}
-			if n := r.Declined[string(router.NoModel)]; n > 0 {
-				out = append(out, fmt.Sprintf("%s: %s had no model and fell back %d times: this is not what it does with one", t.Scenario, r.Strategy, n))
+			for _, o := range outside {
+				if n := r.Declined[string(o.reason)]; n > 0 {
+					out = append(out, fmt.Sprintf("%s: %s %s and fell back %d times: this is not what it does with one", t.Scenario, r.Strategy, o.text, n))
+				}
 			}
 		}
 	}
 	return out
+}
+
+// outside are the reasons for which a strategy falls back that lie in how it was
+// asked, not in what it saw.
+var outside = []struct {
+	reason router.Reason
+	text   string
+}{
+	{router.NoModel, "had no model"},
+	{router.SchemaMismatch, "had no model for the simulated metrics, which are the lab's,"},
 }
 
 // fewSeeds is the number below which intervals are rough.

@@ -109,7 +109,7 @@ func (c *contest) findings() *Findings {
 	out.Verdicts = finding.JudgeAll(names, c.cfg.Reference, func(candidate string) []finding.Place {
 		var places []finding.Place
 		for i := range out.Comparisons {
-			places = append(places, out.Comparisons[i].place(candidate, c.cfg.Level))
+			places = append(places, out.Comparisons[i].Place(candidate, c.cfg.Level))
 		}
 		return places
 	}, c.cfg.Margins)

@@ -18,7 +18,7 @@ func (f *Findings) WriteText(w io.Writer) error {
 	fmt.Fprintf(out, "test      %s\n", f.Test)
 	fmt.Fprintf(out, "corrected %s\n", f.Correction)
 	for i := range f.Comparisons {
-		f.Comparisons[i].writeText(out, f.Reference)
+		f.Comparisons[i].WriteText(out, f.Reference)
 	}
 	fmt.Fprintf(out, "\n~  no significant difference from %s\n", f.Reference)
 	finding.WriteVerdicts(out, f.Verdicts)
@@ -28,7 +28,8 @@ func (f *Findings) WriteText(w io.Writer) error {
 	return out.Flush()
 }
 
-func (c *Comparison) writeText(w io.Writer, reference string) {
+// WriteText writes the table for people, under a head.
+func (c *Comparison) WriteText(w io.Writer, reference string) {
 	fmt.Fprintf(w, "\n%s: %s, deadline %gs, %gs after a warm-up of %gs\n", c.Scenario, c.seedText(), c.Deadline, c.Duration, c.WarmUp)
 	for i, columns := range [][]Metric{Metrics[:5], Metrics[5:9], Metrics[9:]} {
 		g := finding.NewGrid(c.names(reference))

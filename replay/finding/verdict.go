@@ -62,6 +62,8 @@ type Place struct {
 	Facts []Fact
 	// Doubts are reasons why nothing here can be held for or against anyone.
 	Doubts []string
+	// Remarks are said among the reasons, whatever the answer, and decide nothing.
+	Remarks []string
 }
 
 // Loss is a figure in which the candidate is significantly worse.
@@ -95,11 +97,19 @@ type Verdict struct {
 //  4. promote: a latency is significantly better somewhere.
 //  5. cannot tell: no figure is worse, and no latency better.
 //
-// Latencies are the mean (or the cost) and the p99, of every place.
+// Latencies are the mean (or the cost) and the p99, of every place. A place that
+// has nothing but remarks does not count.
 func Judge(candidate, reference string, places []Place, m Margins) Verdict {
 	v := Verdict{Candidate: candidate, Reference: reference, Margins: m}
-	var worse, doubts, open, better []string
+	var worse, doubts, open, better, remarks []string
+	told := 0
 	for _, p := range places {
+		for _, r := range p.Remarks {
+			remarks = append(remarks, p.Name+": "+r)
+		}
+		if len(p.Facts) > 0 || len(p.Doubts) > 0 || len(p.Remarks) == 0 {
+			told++
+		}
 		for _, d := range p.Doubts {
 			doubts = append(doubts, p.Name+": "+d)
 		}
@@ -125,7 +135,7 @@ func Judge(candidate, reference string, places []Place, m Margins) Verdict {
 	case len(worse) > 0:
 		v.Answer, v.Because = DoNotPromote, worse
 		v.Rule = "somewhere the mean or p99 latency is significantly worse, or more requests fail, by more than " + margin
-	case len(places) == 0:
+	case told == 0:
 		v.Answer, v.Rule = CannotTell, "there is nothing that both were tried on"
 	case len(doubts) > 0:
 		v.Answer, v.Because = CannotTell, doubts
@@ -140,6 +150,7 @@ func Judge(candidate, reference string, places []Place, m Margins) Verdict {
 		v.Answer = CannotTell
 		v.Rule = "no figure is worse by more than " + margin + ", but neither is mean or p99 significantly better anywhere: there is nothing to gain that could be seen"
 	}
+	v.Because = append(v.Because, remarks...)
 	return v
 }
 

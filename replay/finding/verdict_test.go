@@ -34,7 +34,8 @@ var (
 
 func TestJudge(t *testing.T) {
 	place := func(facts ...Fact) Place { return Place{Name: "ramp", Facts: facts} }
-	doubted := func(facts ...Fact) Place { return Place{"stall", facts, []string{"4 seeds"}} }
+	doubted := func(facts ...Fact) Place { return Place{Name: "stall", Facts: facts, Doubts: []string{"4 seeds"}} }
+	remark := Place{Name: "fit", Remarks: []string{"poor"}}
 	for name, c := range map[string]struct {
 		places  []Place
 		want    Answer
@@ -56,6 +57,10 @@ func TestJudge(t *testing.T) {
 		"a doubt over what is better":     {[]Place{doubted(better, nothing)}, CannotTell, "stall: 4 seeds", 0},
 		"a doubt over what is worse":      {[]Place{doubted(worse, nothing)}, CannotTell, "stall: 4 seeds", 1},
 		"worse where there is no doubt":   {[]Place{doubted(better), place(worse)}, DoNotPromote, "p99", 1},
+		"a remark turns nothing over":     {[]Place{place(better, nothing), remark}, Promote, "fit: poor", 0},
+		"nor saves anyone":                {[]Place{place(worse, nothing), remark}, DoNotPromote, "fit: poor", 1},
+		"nor lifts a doubt":               {[]Place{doubted(better), remark}, CannotTell, "fit: poor", 0},
+		"remarks alone are nothing":       {[]Place{remark}, CannotTell, "fit: poor", 0},
 		"what does not decide is listed":  {[]Place{place(better, nothing, churned)}, Promote, "mean", 1},
 		"only what does not decide loses": {[]Place{place(churned)}, CannotTell, "", 1},
 	} {

@@ -24,13 +24,7 @@ func (f *Fit) build(h *history, l *requestLog, cfg Config) error {
 	}
 	wrong := func(e, k int) bool { return found[e].wrong(k) }
 	networks := networksOf(h, l, wrong)
-	network := 0.0
-	for _, n := range networks {
-		network += max(n.Value, 0) / float64(len(networks))
-	}
-	if math.IsNaN(network) {
-		network = 0
-	}
+	network := together(networks)
 	served := l.served(h, workers, wrong)
 	typical := 0.0
 	for _, u := range usuals {
@@ -39,7 +33,7 @@ func (f *Fit) build(h *history, l *requestLog, cfg Config) error {
 	s := &sim.Scenario{
 		Name: "fit", About: fmt.Sprintf("service %s of %s, fitted", h.service, filepath.Base(f.Recording)), Seeds: 10,
 		Duration: h.duration(), Deadline: l.deadline, Network: time.Duration(network * float64(time.Second)),
-		Proxies: sim.Proxies{Count: 1}, Metrics: sim.Metrics{Scrape: h.scrape, Step: behaviourStep, Delay: h.scrape},
+		Proxies: sim.Proxies{Count: cfg.Proxies}, Metrics: sim.Metrics{Scrape: h.scrape, Step: behaviourStep, Delay: h.scrape},
 	}
 	if s.Deadline == 0 {
 		s.Deadline = time.Second
@@ -68,7 +62,10 @@ func (f *Fit) build(h *history, l *requestLog, cfg Config) error {
 	s.Arrivals = arrivalsOf(h, l)
 	s.Complete()
 	f.Queue, f.Scenario, f.behaviour = queue, s, sharesOf(h, l)
-	return s.Validate()
+	if err := s.Validate(); err != nil {
+		return fmt.Errorf("%w what the mesh is: %w", ErrTooLittle, err)
+	}
+	return nil
 }
 
 // networksOf is half of what requests took longer at the proxy than at the
@@ -105,6 +102,21 @@ func networksOf(h *history, l *requestLog, wrong func(e, k int) bool) []Estimate
 		networks[e] = meanOf(ways)
 	}
 	return networks
+}
+
+// together is the mean of some estimates, each of which counts the more the
+// surer it is; none of them and less than nothing is 0.
+func together(estimates []Estimate) float64 {
+	sum, weights := 0.0, 0.0
+	for _, e := range estimates {
+		if w := 1 / (e.Error * e.Error); w > 0 && !math.IsInf(w, 0) && !math.IsNaN(e.Value) {
+			sum, weights = sum+w*e.Value, weights+w
+		}
+	}
+	if weights == 0 {
+		return 0
+	}
+	return max(sum/weights, 0)
 }
 
 // workOfLog gives each class the distribution that its requests show which did
@@ -161,11 +173,7 @@ func workOfMetrics(h *history, wrong func(e, k int) bool, typical float64) sim.W
 // times within their windows.
 func arrivalsOf(h *history, l *requestLog) sim.Arrivals {
 	if len(l.requests) > 1 {
-		times := make([]time.Duration, len(l.requests))
-		for i := range times {
-			times[i] = l.requests[i].at
-		}
-		if a, ok := sim.ArrivalsAt(times); ok {
+		if a, ok := sim.ArrivalsAt(l.times()); ok {
 			return a
 		}
 	}

@@ -19,8 +19,9 @@ const (
 	leastWindows  = 5
 )
 
-// errTooLittle is what keeps a mesh from being fitted.
-var errTooLittle = errors.New("cannot tell")
+// ErrTooLittle is what keeps a mesh from being fitted: the recording does not
+// show enough of it.
+var ErrTooLittle = errors.New("cannot tell")
 
 // usualOf estimates an endpoint: first by medians, which faults do not move
 // much, then by means over the windows in which nothing was wrong.
@@ -34,7 +35,7 @@ func usualOf(h *history, e int, cfg Config) (usual, states, error) {
 	typical := medianOf(services)
 	if !(typical > 0) || len(services) < leastWindows {
 		return usual{}, states{}, fmt.Errorf("%w the service time of endpoint %s: %d windows of %v have both its utilization and %d answers or more; %d are needed",
-			errTooLittle, h.endpoints[e].Name, len(services), h.window, leastRequests, leastWindows)
+			ErrTooLittle, h.endpoints[e].Name, len(services), h.window, leastRequests, leastWindows)
 	}
 	found := statesOf(h, e, typical, medianOf(means), cfg)
 	var busy, answered, workers, failed, requests []float64
@@ -54,7 +55,7 @@ func usualOf(h *history, e int, cfg Config) (usual, states, error) {
 	}
 	u := usual{service: ratioOf(busy, answered), errors: ratioOf(failed, requests), workers: meanOf(workers)}
 	if len(workers) == 0 {
-		return usual{}, states{}, fmt.Errorf("%w the workers of endpoint %s: no metric http_server_workers names them", errTooLittle, h.endpoints[e].Name)
+		return usual{}, states{}, fmt.Errorf("%w the workers of endpoint %s: no metric http_server_workers names them", ErrTooLittle, h.endpoints[e].Name)
 	}
 	if math.IsNaN(u.service.Value) {
 		u.service = Estimate{typical, math.NaN()}

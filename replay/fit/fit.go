@@ -27,6 +27,9 @@ type Config struct {
 	// endpoint to count as slowed down, and ErrorsFrom the error ratio from which
 	// it counts as failing, in two windows in a row.
 	SlowFrom, ErrorsFrom float64
+	// Proxies is how many send the requests, each with a picker of its own. No
+	// recording tells; the more there are, the less each knows.
+	Proxies int
 	// Runs of the fitted mesh show how well it fits, with seeds from Seed on.
 	Runs   int
 	Seed   uint64
@@ -47,7 +50,7 @@ type Limits struct {
 // the tail, and 2 points in the error ratio, at four endpoints of five.
 func DefaultConfig() Config {
 	return Config{
-		SlowFrom: 1.5, ErrorsFrom: 0.05, Runs: 5, Seed: 1,
+		SlowFrom: 1.5, ErrorsFrom: 0.05, Proxies: 1, Runs: 5, Seed: 1,
 		Limits: Limits{Mean: 0.15, P50: 0.15, P90: 0.2, P99: 0.3, Utilization: 0.15, ErrorRatio: 0.02, Endpoints: 0.8},
 	}
 }
@@ -63,6 +66,7 @@ func (c Config) Validate() error {
 	check(c.Window >= 0, "window is %v; want 0 or more", c.Window)
 	check(c.SlowFrom > 1, "slow from is %v; want more than 1", c.SlowFrom)
 	check(c.ErrorsFrom > 0 && c.ErrorsFrom < 1, "errors from is %v; want between 0 and 1", c.ErrorsFrom)
+	check(c.Proxies >= 1, "proxies are %d; want 1 or more", c.Proxies)
 	check(c.Runs >= 2, "runs are %d; want 2 or more, to see what they differ by", c.Runs)
 	l := c.Limits
 	check(min(l.Mean, l.P50, l.P90, l.P99, l.Utilization, l.ErrorRatio) > 0, "limits are %+v; want more than 0", l)
@@ -97,7 +101,9 @@ type Fit struct {
 	// Queue is how many requests may wait at an endpoint; 0: no bound was seen.
 	Queue     int
 	Report    Report
-	behaviour *behaviour // draws endpoints by the recorded shares
+	behaviour *behaviour      // draws endpoints by the recorded shares
+	start     time.Time       // of what was fitted
+	times     []time.Duration // since then, at which requests of the log came
 }
 
 // Strategy sends by the recorded shares, window by window: what the recording
@@ -121,7 +127,7 @@ func New(ctx context.Context, r *datasets.Recording, cfg Config) (*Fit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fit: %w", err)
 	}
-	f := &Fit{Recording: r.Path, Service: h.service}
+	f := &Fit{Recording: r.Path, Service: h.service, start: h.start, times: l.times()}
 	if err := f.build(h, l, cfg); err != nil {
 		return nil, fmt.Errorf("fit: %s: %w", r.Path, err)
 	}

@@ -64,7 +64,7 @@ func look(ctx context.Context, r *datasets.Recording, cfg Config) (*history, err
 	h := &history{service: cfg.Service, window: windowOf(r, cfg), scrape: r.Manifest.ScrapeInterval()}
 	if h.service == "" {
 		if len(r.Manifest.Services) == 0 {
-			return nil, fmt.Errorf("the manifest names no service; name the one to fit")
+			return nil, fmt.Errorf("%w anything: the manifest names no service; name the one to fit", ErrTooLittle)
 		}
 		h.service = r.Manifest.Services[0]
 	}
@@ -83,7 +83,7 @@ func look(ctx context.Context, r *datasets.Recording, cfg Config) (*history, err
 		h.take(&w)
 	}
 	if !found {
-		return nil, fmt.Errorf("the metrics know no service %q; the manifest names %q", h.service, r.Manifest.Services)
+		return nil, fmt.Errorf("%w anything: the metrics know no service %q; the manifest names %q", ErrTooLittle, h.service, r.Manifest.Services)
 	}
 	return h, h.workers(ctx, r)
 }

@@ -59,7 +59,7 @@ func (f *Fit) show(ctx context.Context, r *datasets.Recording, h *history, l *re
 			return fmt.Errorf("fit: run the fitted mesh: %w", err)
 		}
 		if len(run) != len(recorded) {
-			return fmt.Errorf("fit: the fitted mesh has %d endpoints in its metrics, the recording %d", len(run)-1, len(recorded)-1)
+			return fmt.Errorf("fit: %w how well it fits: the fitted mesh has %d endpoints in its metrics, the recording %d", ErrTooLittle, len(run)-1, len(recorded)-1)
 		}
 		runs = append(runs, run)
 	}
@@ -175,7 +175,7 @@ func (f *Fit) Write(w io.Writer) error {
 	fmt.Fprintf(out, "%s, service %s, fitted over %v: %s\n\n", f.Recording, f.Service, f.Scenario.Duration, cmp.Or(f.Report.Verdict, "not run"))
 	fmt.Fprintln(out, "endpoint\tworkers\tservice (ms)\tcapacity (1/s)\terrors (%)\tnetwork (ms)\tsamples\tevents")
 	for _, e := range f.Endpoints {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\n", e.Name, e.Workers.text(1), e.Service.text(1000), e.Capacity.text(1), e.Errors.text(100), e.Network.text(1000), e.Samples, e.Events)
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\n", e.Name, e.Workers.Text(1), e.Service.Text(1000), e.Capacity.Text(1), e.Errors.Text(100), e.Network.Text(1000), e.Samples, e.Events)
 	}
 	if f.Queue > 0 {
 		fmt.Fprintf(out, "at most %d requests wait at an endpoint; more are refused\n", f.Queue)
@@ -198,7 +198,8 @@ func (f *Fit) Write(w io.Writer) error {
 	return out.Flush()
 }
 
-func (e Estimate) text(scale float64) string {
+// Text is the number with its error, scaled.
+func (e Estimate) Text(scale float64) string {
 	if math.IsNaN(e.Value) {
 		return "?"
 	}

@@ -67,6 +67,14 @@ func readLog(r *datasets.Recording, h *history) (*requestLog, error) {
 	return l, nil
 }
 
+func (l *requestLog) times() []time.Duration {
+	times := make([]time.Duration, len(l.requests))
+	for i := range times {
+		times[i] = l.requests[i].at
+	}
+	return times
+}
+
 // count finds how many requests each one met at its endpoint. One that the
 // proxy gave up may still be there; it counts until twice its deadline.
 func (l *requestLog) count(endpoints int) {

@@ -42,6 +42,9 @@ func (v *view) recorded(r *Report, p *painter) {
 	for i := range t.Requests {
 		v.Sections = append(v.Sections, requestSection(t, &t.Requests[i]))
 	}
+	if t.Simulated != nil {
+		v.fitted(t.Simulated, p)
+	}
 }
 
 func clockText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }

@@ -136,7 +136,7 @@ func (r *run) noteFaults() {
 			continue
 		}
 		r.result.Faults = append(r.result.Faults, datasets.Fault{
-			Service: Service, Endpoint: r.result.Endpoints[f.endpoint], Kind: f.name(),
+			Service: r.scenario.service(), Endpoint: r.result.Endpoints[f.endpoint], Kind: f.name(),
 			Start: epoch(f.from), End: epoch(min(f.to, r.end)), Severity: f.severity(),
 		})
 	}

@@ -31,7 +31,7 @@ type featured interface{ FeatureConfig() features.Config }
 
 // newSlowLoop makes the slow loop of a run.
 func newSlowLoop(s *Scenario, p router.Policy) (slowLoop, error) {
-	m, err := newMetrics(Service, s.Endpoints(), s.Metrics.Scrape, s.Metrics.timing())
+	m, err := newMetrics(s.service(), s.Endpoints(), s.Metrics.Scrape, s.Metrics.timing())
 	if err != nil {
 		return nil, fmt.Errorf("sim: metrics: %w", err)
 	}

@@ -17,7 +17,7 @@ import (
 // with the run.
 func Record(ctx context.Context, s *Scenario, seed uint64, strategy router.Strategy, dir string) (*Result, error) {
 	most := int((s.Duration+s.Deadline)/s.Metrics.Scrape) + 2
-	e, err := newEmission(dir, Service, s.Endpoints(), most, s.Deadline)
+	e, err := newEmission(dir, s.service(), s.Endpoints(), most, s.Deadline)
 	if err != nil {
 		return nil, fmt.Errorf("sim: %w", err)
 	}
@@ -36,7 +36,7 @@ func Record(ctx context.Context, s *Scenario, seed uint64, strategy router.Strat
 		return nil, errors.Join(err, e.discard())
 	}
 	m := &datasets.Manifest{
-		Format: datasets.Format, Schema: "lab", Services: []string{Service}, Start: instantOf(0), End: instantOf(s.Duration),
+		Format: datasets.Format, Schema: "lab", Services: []string{s.service()}, Start: instantOf(0), End: instantOf(s.Duration),
 		ScrapeIntervalS: s.Metrics.Scrape.Seconds(), Seed: seed,
 		MadeBy: fmt.Sprintf("fairway lab simulate --scenario %s --duration %v --seed %d", s.Name, s.Duration.Round(time.Millisecond), seed),
 		Notes: datasets.Notes{

@@ -157,7 +157,7 @@ func newRun(s *Scenario, seed uint64, strategy router.Strategy, o *Observer) (*r
 	r := &run{
 		scenario: s, observer: o, result: res, measure: newMeasure(res, s),
 		delay: int64(s.Network), deadline: int64(s.Deadline), end: int64(s.Duration),
-		completions: newCompletions(n), request: mesh.Request{Service: Service},
+		completions: newCompletions(n), request: mesh.Request{Service: s.service()},
 	}
 	r.doRetry, r.doProbe, r.doNews, r.doFixed = r.retryNow, r.probeNow, r.hear, r.endFixed
 	r.draws = newDraws(s, seed)

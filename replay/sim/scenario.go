@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"time"
@@ -8,7 +9,8 @@ import (
 	"github.com/fairway-mesh/fairway/mesh"
 )
 
-// Service is the name of the one service of a simulated mesh.
+// Service is the name of the one service of a simulated mesh, unless it has
+// its own.
 const Service = "simulated"
 
 // Scenario describes a simulated mesh, its load and its faults. Times of
@@ -17,6 +19,9 @@ type Scenario struct {
 	Name   string `yaml:"name"`
 	About  string `yaml:"about"`
 	Source string `yaml:"source"` // whose experiment this is, and what was changed
+	// Service is what the one service is called, for scenarios that are made of
+	// something that has a name; empty: Service.
+	Service string `yaml:"-"`
 	// Seeds is how many runs a comparison makes, of seeds 1, 2, ….
 	Seeds int `yaml:"seeds"`
 	// WarmUp is not judged; Duration is the time in which requests arrive.
@@ -65,6 +70,8 @@ const (
 // Group is a number of equal endpoints.
 type Group struct {
 	Count int `yaml:"count"`
+	// Name is that of an endpoint that is alone in its group, as Scenario.Service.
+	Name string `yaml:"-"`
 	// Workers is the number of workers (fifo) or cores (sharing, where it need
 	// not be whole): the nominal capacity together with the speed.
 	Workers    float64 `yaml:"workers"`
@@ -234,6 +241,7 @@ func (g *Group) check(p *problems, path string) {
 	default:
 		p.add(path+".discipline", "is %q; use fifo or sharing", g.Discipline)
 	}
+	p.check(g.Name == "" || g.Count == 1, path+".count", "is %d; a name is that of one endpoint", g.Count)
 	p.check(g.Queue >= 0, path+".queue", "is %d; want 0 (any number) or more", g.Queue)
 	p.check(g.Memory > 0 && !math.IsInf(g.Memory, 0), path+".memory", "is %v; want more than 0", g.Memory)
 	g.Speed.check(p, path+".speed", g.Count)
@@ -278,6 +286,8 @@ func (s *Scenario) Capacities(seed uint64) []float64 {
 	return out
 }
 
+func (s *Scenario) service() string { return cmp.Or(s.Service, Service) }
+
 // Count is the number of endpoints of all groups.
 func (s *Scenario) Count() int {
 	n := 0
@@ -288,12 +298,12 @@ func (s *Scenario) Count() int {
 }
 
 // Endpoints are those of all groups in their order, which is also that of
-// their names.
+// their names unless groups give them.
 func (s *Scenario) Endpoints() []mesh.Endpoint {
 	var out []mesh.Endpoint
 	for _, g := range s.Groups {
 		for range g.Count {
-			out = append(out, mesh.Endpoint{Name: fmt.Sprintf("e%03d", len(out)), Subset: g.Subset, Zone: g.Zone})
+			out = append(out, mesh.Endpoint{Name: cmp.Or(g.Name, fmt.Sprintf("e%03d", len(out))), Subset: g.Subset, Zone: g.Zone})
 		}
 	}
 	return out
