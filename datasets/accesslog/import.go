@@ -86,13 +86,13 @@ func write(ctx context.Context, cfg *ImportConfig, tally *Tally, dir string, pat
 		files = append(files, f)
 	}
 	s := newSampler(cfg.Scrape, files[1].Writer, files[2].Writer, files[3].Writer)
-	log := newRequestWriter(files[0].Writer)
+	log := datasets.NewRequestWriter(files[0].Writer)
 	services := map[string]bool{}
 	var failed error
 	for r, err := range Read(ctx, cfg.Config, tally, paths...) {
 		if failed = err; failed == nil {
 			services[r.Service] = true
-			if failed = log.write(&r); failed == nil {
+			if failed = log.Write(&r); failed == nil {
 				failed = s.add(&r)
 			}
 		}
@@ -102,7 +102,6 @@ func write(ctx context.Context, cfg *ImportConfig, tally *Tally, dir string, pat
 	}
 	if failed == nil {
 		s.end()
-		failed = log.flush()
 		files[3].WriteString("# EOF\n")
 	}
 	if err := errors.Join(failed, closeAll(files)); err != nil {

@@ -148,23 +148,23 @@ func (c *contest) compare(f *field) Comparison {
 func (c *contest) test(f *field, out *Comparison, reference int) {
 	var changes []*finding.Change
 	var ps []float64
+	var enough []bool // of the seeds in which both are known: not every seed has a drain
 	for i := range out.Rows {
 		for m := range Metrics {
 			if i == reference {
 				continue
 			}
-			change, p := paired(column(f.runs[i], m), column(f.runs[reference], m), Metrics[m].Ratio, c.cfg.Level)
+			change, p, pairs := paired(column(f.runs[i], m), column(f.runs[reference], m), Metrics[m].Ratio, c.cfg.Level)
 			Metrics[m].In(&out.Rows[i]).Change = &change
-			changes, ps = append(changes, &change), append(ps, p)
+			changes, ps, enough = append(changes, &change), append(ps, p), append(enough, conclusive(pairs, c.cfg.Level))
 		}
 	}
-	enough := conclusive(out.Seeds, c.cfg.Level)
 	for i, p := range holm(ps) {
 		if math.IsNaN(p) {
 			continue
 		}
 		number := finding.Number(p)
-		changes[i].P, changes[i].Significant = &number, enough && p < 1-c.cfg.Level
+		changes[i].P, changes[i].Significant = &number, enough[i] && p < 1-c.cfg.Level
 	}
 }
 

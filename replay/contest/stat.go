@@ -50,8 +50,9 @@ func moments(x []float64) (mean, sd float64) {
 func notFinite(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) }
 
 // paired tests the differences, seed by seed, of an entry from the reference.
-// p is 1 where both are the same, and NaN where nothing is known.
-func paired(own, reference []float64, ratio bool, level float64) (c finding.Change, p float64) {
+// p is 1 where both are the same, and NaN where nothing is known; pairs is in
+// how many seeds both are known.
+func paired(own, reference []float64, ratio bool, level float64) (c finding.Change, p float64, pairs int) {
 	d := make([]float64, len(own))
 	for i := range own {
 		if d[i] = own[i] - reference[i]; ratio {
@@ -67,7 +68,7 @@ func paired(own, reference []float64, ratio bool, level float64) (c finding.Chan
 	if ratio {
 		mean, low, high = math.Expm1(mean), math.Expm1(low), math.Expm1(high)
 	}
-	return finding.Change{Value: finding.Number(mean), Low: finding.Number(low), High: finding.Number(high), Relative: ratio}, p
+	return finding.Change{Value: finding.Number(mean), Low: finding.Number(low), High: finding.Number(high), Relative: ratio}, p, len(known)
 }
 
 // same is how close two figures are one, as parts of a latency or otherwise.

@@ -12,7 +12,7 @@ import (
 func TestPairedOnSleep(t *testing.T) {
 	one := []float64{0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0}
 	two := []float64{1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4}
-	c, p := paired(two, one, false, 0.95)
+	c, p, _ := paired(two, one, false, 0.95)
 	for what, x := range map[string][2]float64{
 		"p": {p, 0.002833}, "mean": {float64(c.Value), 1.58}, "low": {float64(c.Low), 0.7001142}, "high": {float64(c.High), 2.4598858},
 	} {
@@ -35,7 +35,7 @@ func TestPairedAtTheEdges(t *testing.T) {
 		"one known":        {[]float64{2, nan}, []float64{1, 2}, false, 1, nan},
 		"ratio to nothing": {[]float64{1, 1}, []float64{0, 0}, true, nan, nan},
 	} {
-		change, p := paired(c.own, c.reference, c.ratio, 0.95)
+		change, p, _ := paired(c.own, c.reference, c.ratio, 0.95)
 		if !(math.Abs(float64(change.Value)-c.value) < 1e-12 || math.IsNaN(c.value) && math.IsNaN(float64(change.Value))) || p != c.p && !(math.IsNaN(p) && math.IsNaN(c.p)) {
 			t.Errorf("%s: %v, p %v; want %v, p %v", name, change.Value, p, c.value, c.p)
 		}
@@ -65,7 +65,7 @@ func TestHolmKeepsItsLevel(t *testing.T) {
 			for i := range own {
 				own[i], reference[i] = math.Exp(random.NormFloat64()), math.Exp(random.NormFloat64())
 			}
-			_, p := paired(own, reference, true, 0.95)
+			_, p, _ := paired(own, reference, true, 0.95)
 			ps = append(ps, p)
 		}
 		for _, p := range holm(ps) {
@@ -95,5 +95,39 @@ func TestIntervalCovers(t *testing.T) {
 	}
 	if held < 930 || held > 970 {
 		t.Errorf("%d of 1000 intervals hold the mean; want 950", held)
+	}
+}
+
+// A figure that few of the seeds know is not significant, however many seeds
+// there are: two equal differences are no evidence.
+func TestFewKnownSeedsShowNothing(t *testing.T) {
+	nan := math.NaN()
+	_, p, pairs := paired([]float64{3, 3, nan, nan, nan, nan, nan, nan, nan, nan}, make([]float64, 10), false, 0.95)
+	if p != 0 || pairs != 2 {
+		t.Fatalf("p %v of %d pairs, want 0 of 2", p, pairs)
+	}
+	f := field{scenario: stall(), runs: make([][]*reduced, 2)}
+	drain := 9
+	for _, known := range []int{2, 10} {
+		for i := range f.runs {
+			f.runs[i] = nil
+			for seed := range 10 {
+				r := &reduced{requests: 1, trail: &trail{}}
+				for m := range r.figures {
+					r.figures[m] = 1
+				}
+				if r.figures[drain] = nan; seed < known {
+					r.figures[drain] = float64(1 + 3*i)
+				}
+				f.runs[i] = append(f.runs[i], r)
+			}
+		}
+		c := contest{cfg: DefaultConfig(), entries: []Entry{{Name: "a"}, {Name: "b"}}}
+		c.cfg.Reference = "a"
+		out := Comparison{Rows: make([]Row, 2), Seeds: 10}
+		c.test(&f, &out, 0)
+		if got := Metrics[drain].In(&out.Rows[1]).Change.Significant; got != (known == 10) {
+			t.Errorf("with %d of 10 seeds known, %s is significant: %v", known, Metrics[drain].Name, got)
+		}
 	}
 }

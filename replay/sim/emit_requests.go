@@ -2,15 +2,15 @@ package sim
 
 import (
 	"bufio"
-	"compress/gzip"
 	"errors"
 	"math"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/fairway-mesh/fairway/datasets"
 	"github.com/fairway-mesh/fairway/mesh"
 )
 
@@ -18,15 +18,15 @@ import (
 // order in which they end, and none ends more than a deadline after it arrived:
 // so many are held back.
 type requestLog struct {
-	file     *os.File
-	packed   *gzip.Writer
-	out      *bufio.Writer
-	service  string
-	names    []string
-	deadline time.Duration
-	waiting  []Finished // in order of arrival, from head on
-	head     int
-	line     []byte
+	file      *os.File
+	packed    *gzip.Writer
+	out       *bufio.Writer
+	rows      *datasets.RequestWriter
+	service   string
+	endpoints []mesh.Endpoint
+	deadline  time.Duration
+	waiting   []Finished // in order of arrival, from head on
+	head      int
 }
 
 func newRequestLog(path, service string, endpoints []mesh.Endpoint, deadline time.Duration) (*requestLog, error) {
@@ -34,21 +34,10 @@ func newRequestLog(path, service string, endpoints []mesh.Endpoint, deadline tim
 	if err != nil {
 		return nil, err
 	}
-	l := &requestLog{file: file, packed: gzip.NewWriter(file), service: field(service), deadline: deadline}
+	l := &requestLog{file: file, packed: gzip.NewWriter(file), service: service, endpoints: endpoints, deadline: deadline}
 	l.out = bufio.NewWriterSize(l.packed, 1<<16)
-	for _, e := range endpoints {
-		l.names = append(l.names, field(e.Name))
-	}
-	l.out.WriteString("time,service,class,method,path,endpoint,propensity,latency_seconds,status,deadline_seconds\n")
+	l.rows = datasets.NewRequestWriter(l.out)
 	return l, nil
-}
-
-// field quotes what CSV does not take as it is.
-func field(text string) string {
-	if !strings.ContainsAny(text, "\",\r\n") {
-		return text
-	}
-	return `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
 }
 
 // add takes a request that is over.
@@ -70,26 +59,20 @@ func (l *requestLog) add(f *Finished) {
 
 // write leaves errors in out until it is flushed.
 func (l *requestLog) write(f *Finished) {
-	b := strconv.AppendFloat(l.line[:0], f.Arrived.Seconds(), 'f', 6, 64)
-	b = append(append(b, ','), l.service...)
-	b = append(append(b, ','), field(f.Class)...)
-	b = append(b, ",GET,/,"...)
+	r := datasets.Request{
+		Time: instantOf(f.Arrived), Service: l.service, Class: f.Class, Method: "GET", Path: "/",
+		Propensity: math.NaN(), Latency: f.Latency, Status: f.Status, Deadline: l.deadline,
+	}
 	if f.Endpoint >= 0 {
-		b = append(b, l.names[f.Endpoint]...)
+		r.Endpoint = l.endpoints[f.Endpoint].Name
 	}
-	b = append(b, ',')
 	if f.Propensity > 0 { // NaN: not known
-		b = strconv.AppendFloat(b, math.Min(f.Propensity, 1), 'g', -1, 64)
+		r.Propensity = min(f.Propensity, 1)
 	}
-	b = strconv.AppendFloat(append(b, ','), f.Latency.Seconds(), 'f', 6, 64)
-	status := f.Status
-	if status == 504 { // the proxy gave up: nobody answered
-		status = 0
+	if f.Status == 504 { // the proxy gave up: nobody answered
+		r.Status = 0
 	}
-	b = strconv.AppendInt(append(b, ','), int64(status), 10)
-	b = strconv.AppendFloat(append(b, ','), l.deadline.Seconds(), 'f', -1, 64)
-	l.line = append(b, '\n')
-	l.out.Write(l.line)
+	_ = l.rows.Write(&r)
 }
 
 // close writes what was held back. It may be called twice.

@@ -53,7 +53,7 @@ func (r *run) choose(p int32, slot int32) bool {
 		r.fail(slot)
 		return true
 	}
-	q.endpoint, q.state, q.propensity = int32(i), travelling, nan
+	q.endpoint, q.state, q.propensity, q.sent = int32(i), travelling, nan, r.now
 	if x.tells != nil {
 		q.propensity = x.tells.Propensity()
 	}

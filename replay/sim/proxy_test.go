@@ -150,6 +150,31 @@ func TestHeldRequests(t *testing.T) {
 	}
 }
 
+// TestHeldTimeIsNotTheEndpoints: the user's latency counts from the arrival, what
+// the picker hears from when it sent the request: an endpoint is no slower for a
+// proxy that held a request back.
+func TestHeldTimeIsNotTheEndpoints(t *testing.T) {
+	s := steady(1)
+	p := &throttling{listener: listener{n: 1}, opens: 400 * ms}
+	longest := time.Duration(0)
+	_, err := Watch(t.Context(), s, 1, listen(p), &Observer{Finished: func(f *Finished) {
+		if f.Endpoint == 0 {
+			longest = max(longest, f.Latency)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if longest < 300*ms {
+		t.Fatalf("the longest wait was %v; none was held back for long", longest)
+	}
+	for _, o := range p.outcomes {
+		if o.Latency > 6*ms || !o.Failed && o.Latency != 6*ms {
+			t.Fatalf("the picker heard %+v; an endpoint answers in 6 ms", o)
+		}
+	}
+}
+
 func TestNothingToPick(t *testing.T) {
 	res := runOne(t, steady(1), 1, listen(&nowhere{}))
 	if res.Failed != res.Requests || res.Expired != 0 || math.Abs(res.Mean-0.5) > 1e-9 {

@@ -166,7 +166,8 @@ func (r *run) answer(slot int32, status int16) {
 }
 
 // deliver brings an answer to the proxy. What failed counts as the deadline,
-// but the picker sees the time that it took.
+// but the picker sees the time that it took. It hears the time since the request
+// was sent: how long it held it back before is nothing of the endpoint's.
 func (r *run) deliver(slot int32) {
 	q := &r.requests[slot]
 	if q.ended {
@@ -174,7 +175,7 @@ func (r *run) deliver(slot int32) {
 		return
 	}
 	i, p := q.endpoint, q.proxy
-	out := mesh.Outcome{Latency: time.Duration(r.now - q.arrived), Failed: q.status != 200}
+	out := mesh.Outcome{Latency: time.Duration(r.now - q.sent), Failed: q.status != 200}
 	if out.Failed {
 		r.endpoints[i].counts.failed++
 	}
@@ -220,7 +221,7 @@ func (r *run) expire(t ticket) {
 	}
 	x := r.proxies[p]
 	if i >= 0 {
-		x.picker.Done(time.Duration(r.now), int(i), mesh.Outcome{Latency: time.Duration(r.deadline), Failed: true})
+		x.picker.Done(time.Duration(r.now), int(i), mesh.Outcome{Latency: time.Duration(r.now - q.sent), Failed: true})
 	}
 	if x.held.n > 0 {
 		r.offer(p)

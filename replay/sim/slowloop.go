@@ -14,7 +14,7 @@ type slowLoop interface {
 	scrape(t time.Duration, i int, c *Counters)
 	// decide returns what pickers are told from now on, no weights when those in
 	// force stay, and the reason when the decision fell back, else "". It is
-	// valid until the next call. The engine keeps a copy until it has reached the
+	// valid until the next call. The run keeps a copy until it has reached the
 	// proxies, and counts the reasons and the churn.
 	decide(t time.Duration) (n news, declined string, err error)
 }

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/picker"
 )
@@ -21,32 +20,6 @@ func named(t testing.TB, name string) router.Strategy {
 		return p
 	}}
 }
-
-// twoDistinct is power of two choices as theory has it: the two differ.
-func twoDistinct() router.Strategy {
-	return router.Strategy{Name: "two distinct", Picker: func(c picker.Config) picker.Picker {
-		return &distinct{inFlight: make([]int, c.Endpoints), draw: stream(c.Seed, 0).IntN}
-	}}
-}
-
-type distinct struct {
-	inFlight []int
-	draw     func(int) int
-}
-
-func (p *distinct) Pick(time.Duration, *mesh.Request) int {
-	i, j := p.draw(len(p.inFlight)), p.draw(len(p.inFlight)-1)
-	if j >= i {
-		j++
-	}
-	if p.inFlight[j] < p.inFlight[i] {
-		i = j
-	}
-	p.inFlight[i]++
-	return i
-}
-func (p *distinct) Done(_ time.Duration, i int, _ mesh.Outcome) { p.inFlight[i]-- }
-func (p *distinct) Update(mesh.Weights)                         {}
 
 // queue is a scenario of n equal endpoints whose mean work is 1 s, in which
 // about so many requests arrive.
@@ -75,7 +48,7 @@ func erlang(c int, load float64) float64 {
 // pollaczek is the mean response of an M/G/1 queue of mean service time 1.
 func pollaczek(load, secondMoment float64) float64 { return 1 + load*secondMoment/(2*(1-load)) }
 
-// TestTheory holds the engine to what queueing theory says, within 2 %, where
+// TestTheory holds a run to what queueing theory says, within 2 %, where
 // there are requests enough to tell; with fewer (-short, or the race detector)
 // within three standard errors of the means of the slots.
 func TestTheory(t *testing.T) {
@@ -96,7 +69,7 @@ func TestTheory(t *testing.T) {
 		want     float64
 	}{
 		{"M/M/1", 100, Group{}, exponential, 0.9, 8e6, "random", 10},
-		{"two choices", 100, Group{}, exponential, 0.9, 2e6, "", 2.61},
+		{"two choices", 100, Group{}, exponential, 0.9, 2e6, "power_of_two", 2.61},
 		{"M/D/1", 20, Group{}, constant, 0.8, 5e5, "random", pollaczek(0.8, 1)},
 		{"M/G/1", 20, Group{}, normal, 0.7, 5e5, "random", pollaczek(0.7, normalSquare)},
 		{"M/G/1-PS, exponential", 20, sharing, exponential, 0.7, 5e5, "random", 1 / 0.3},
@@ -112,11 +85,7 @@ func TestTheory(t *testing.T) {
 			if !enough {
 				c.requests /= 10
 			}
-			strategy := twoDistinct()
-			if c.strategy != "" {
-				strategy = named(t, c.strategy)
-			}
-			res := runOne(t, queue(c.n, c.group, c.load, c.work, c.requests), 2, strategy)
+			res := runOne(t, queue(c.n, c.group, c.load, c.work, c.requests), 2, named(t, c.strategy))
 			slack := 0.02 * c.want
 			if !enough {
 				slack = max(slack, 3*standardError(res))

@@ -20,9 +20,12 @@ import (
 // of 10 ms (absim), a bucket of 10.
 //
 // Our reading: the published replica set is of 3 endpoints and here it is all
-// of them; an answer that tells no load counts as one of an empty endpoint that
-// took its time to serve. Left out: the shadow reads, a tenth of the reads sent
-// to all replicas, which a picker cannot send.
+// of them, and a request that waits is offered at every answer, not only when
+// the next token is due. An answer that tells no load counts as one of an empty
+// endpoint that took its time to serve. A failure that tells none is no answer,
+// as neither code knows one: it counts in R, which this proxy sees itself, but
+// not in 1/μ, q̄ and the rate. Left out: the shadow reads, a tenth of the reads
+// sent to all replicas, which a picker cannot send.
 type c3 struct {
 	open
 	random                    *rand.Rand
@@ -54,8 +57,8 @@ func (p *c3) Pick(now time.Duration, _ *mesh.Request) int {
 	wait := time.Duration(math.MaxInt64)
 	for _, i := range p.list {
 		k := &p.known[i]
-		if k.limit.available(now, &p.limit) < 1-1e-9 {
-			wait = min(wait, k.limit.wait(&p.limit))
+		if tokens := k.limit.available(now, &p.limit); tokens < 1-1e-9 {
+			wait = min(wait, k.limit.wait(tokens, &p.limit))
 			continue
 		}
 		switch score := p.score(k); {
@@ -74,7 +77,7 @@ func (p *c3) Pick(now time.Duration, _ *mesh.Request) int {
 		p.retry = now + min(wait, Never-now)
 		return Held
 	}
-	p.known[best].limit.tokens--
+	p.known[best].limit.take(now, &p.limit)
 	p.known[best].inFlight++
 	return best
 }
@@ -101,6 +104,10 @@ func (p *c3) Done(now time.Duration, i int, o mesh.Outcome) {
 		k.inFlight--
 	}
 	latency := max(o.Latency, 0).Seconds()
+	k.response.add(latency, p.newest)
+	if o.Failed && o.Load == nil {
+		return
+	}
 	service, queue := latency, 0.0
 	if o.Load != nil {
 		if o.Load.Service > 0 {
@@ -111,7 +118,6 @@ func (p *c3) Done(now time.Duration, i int, o mesh.Outcome) {
 			queue = 0
 		}
 	}
-	k.response.add(latency, p.newest)
 	k.service.add(service, p.newest)
 	k.queue.add(queue, p.newest)
 	k.limit.answered(now, &p.limit)

@@ -78,13 +78,16 @@ var kinds = []kind{
 	},
 	{
 		name: "least_loaded", make: newLeastLoaded, lives: own,
-		mechanism: "Picks the endpoint with the fewest requests of this proxy in flight, a random one of several.",
-		source:    "Prequal §5.2",
+		mechanism: "Picks the endpoint with the fewest requests of this proxy in flight, the next in turn of several.",
+		source:    "Prequal §5.2; ties in turn: NGINX least_conn",
 		fails:     "Sees its own requests only: with many proxies it tends to random (Detti & Funari).",
+		parameters: []Parameter{
+			{"ties", 0, 0, 1, Count, "of several endpoints 0: the next in turn; 1: a random one"},
+		},
 	},
 	{
 		name: "power_of_two", weighs: true, lives: own,
-		mechanism: "Draws two endpoints by weight and picks the one with fewer requests of this proxy in flight.",
+		mechanism: "Draws two distinct endpoints by weight and picks the one with fewer requests of this proxy in flight.",
 		source:    "Mitzenmacher, TPDS 2001; Prequal's LL-Po2C",
 		fails:     "As least_loaded.",
 		make:      func(c Config, _ settings) Picker { return NewPowerOfTwo(len(c.Weights), c.Weights, c.Seed) },
@@ -154,7 +157,7 @@ var kinds = []kind{
 		name: "c3", make: newC3, lives: beside,
 		mechanism: "The least (R − 1/μ) + q̂³/μ of those endpoints that a cubic rate control lets it send to; else the request waits.",
 		source:    "C3 (NSDI 2015); lalithsuresh/absim client.py",
-		fails:     "As c3_score; knows only whom it sent to lately; cuts its rate where it sends each endpoint little.",
+		fails:     "As c3_score; knows only whom it sent to lately; starves where answers come well within an interval: the cuts outrun the answers (cubic.go has a trace), and what is held meets its deadline.",
 		parameters: append([]Parameter{
 			{"c", 4e-6, 1e-9, 1, Number, "C, growth of the rate in requests per interval and ms³"},
 			{"beta", 0.2, 0.01, 0.99, Number, "β, what a cut leaves of the rate"},

@@ -58,6 +58,54 @@ func TestPowerOfTwoEvensOut(t *testing.T) {
 	}
 }
 
+// TestPowerOfTwoDrawsDistinctOnes: of three endpoints two of which are free, a
+// busy one is never picked; alone with a weight it is.
+func TestPowerOfTwoDrawsDistinctOnes(t *testing.T) {
+	p := NewPowerOfTwo(3, mesh.Weights{0.8, 0.1, 0.1}, 4)
+	busy := p.Pick(0, nil)
+	for range 10_000 {
+		i := p.Pick(0, nil)
+		if i == busy {
+			t.Fatalf("endpoint %d was drawn twice", busy)
+		}
+		p.Done(0, i, mesh.Outcome{})
+	}
+	p.Update(mesh.Weights{0, 1, 0})
+	for range 3 {
+		if i := p.Pick(0, nil); i != 1 {
+			t.Fatalf("picked %d; want 1, which is alone", i)
+		}
+	}
+}
+
+// TestPowerOfTwoByWeight: the pair that is drawn has the probabilities that the
+// comment of NewPowerOfTwo tells. Where endpoint 0 is always busy it is picked
+// never, and the other two share what there is as first or second.
+func TestPowerOfTwoByWeight(t *testing.T) {
+	w := mesh.Weights{0.5, 0.3, 0.2}
+	p := NewPowerOfTwo(3, w, 5)
+	p.Update(mesh.Weights{1, 0, 0})
+	for range 3 {
+		p.Pick(0, nil)
+	}
+	p.Update(w)
+	const n = 200_000
+	ones := 0
+	for range n {
+		i := p.Pick(0, nil)
+		if i == 0 {
+			t.Fatal("the busy endpoint was picked")
+		}
+		ones += i % 2
+		p.Done(0, i, mesh.Outcome{})
+	}
+	// 1 is picked as the first, or as the second after 0.
+	want := 0.3 + 0.5*0.3/0.5
+	if got := float64(ones) / n; math.Abs(got-want) > 0.005 {
+		t.Errorf("endpoint 1 was picked %v of the time; want %v", got, want)
+	}
+}
+
 func FuzzDraw(f *testing.F) {
 	f.Add(uint64(0), 0.5, 0.25, 0.25)
 	f.Add(^uint64(0), 1e-300, 0.0, 1e300)

@@ -7,11 +7,18 @@ import (
 	"github.com/fairway-mesh/fairway/mesh"
 )
 
-// NewPowerOfTwo draws two of n endpoints by weight (nil: equal weights) and
-// picks the one with fewer requests of this proxy in flight, the first on a
-// tie (Mitzenmacher, "The power of two choices", TPDS 2001). The counts are
-// not divided by the weights: drawing by capacity and scoring by it too would
-// count it twice.
+// NewPowerOfTwo draws two distinct ones of n endpoints by weight (nil: equal
+// weights) and picks the one with fewer requests of this proxy in flight, the
+// first on a tie (Mitzenmacher, "The power of two choices", TPDS 2001; distinct
+// as in Finagle's P2C). The counts are not divided by the weights: drawing by
+// capacity and scoring by it too would count it twice.
+//
+// With weights that sum to 1, endpoint i is the first of the two with
+// probability w_i, and the second with that of being drawn of those that the
+// first left, Σ_{j≠i} w_j·w_i/(1−w_j): equal for equal weights, and nearer to
+// equal than the weights are else. On ties the first counts, so that with
+// nothing in flight the picks are by weight exactly. Where one endpoint alone
+// has a weight, it is both.
 func NewPowerOfTwo(n int, w mesh.Weights, seed uint64) Picker {
 	p := &powerOfTwo{random: rand.New(rand.NewPCG(seed, 2))}
 	if w == nil {
@@ -29,11 +36,11 @@ type powerOfTwo struct {
 }
 
 func (p *powerOfTwo) Pick(time.Duration, *mesh.Request) int {
-	i, j := p.draw.Pick(p.random.Uint64()), p.draw.Pick(p.random.Uint64())
+	i := p.draw.Pick(p.random.Uint64())
 	if i < 0 {
 		return -1
 	}
-	if p.inFlight[j] < p.inFlight[i] {
+	if j := p.draw.PickOther(p.random.Uint64(), i); p.inFlight[j] < p.inFlight[i] {
 		i = j
 	}
 	p.inFlight[i]++

@@ -95,15 +95,15 @@ const (
 )
 
 type request struct {
-	arrived, reached, started int64
-	work, luck                float64
-	propensity                float64
-	proxy, endpoint           int32
-	class, level              int32
-	generation                uint32
-	status                    int16
-	state                     uint8
-	ended                     bool // the proxy does not wait for it any more
+	arrived, sent, reached, started int64
+	work, luck                      float64
+	propensity                      float64
+	proxy, endpoint                 int32
+	class, level                    int32
+	generation                      uint32
+	status                          int16
+	state                           uint8
+	ended                           bool // the proxy does not wait for it any more
 }
 
 // Run runs a strategy through a scenario with a seed. Arrivals, work, faults
