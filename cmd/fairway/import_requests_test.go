@@ -267,6 +267,7 @@ func TestImportRequestsIsRefused(t *testing.T) {
 		{2, "samples", []string{"--requests", log, "--out", out, "--scrape", "-5s"}},
 		{2, "at least one CSV", nil},
 		{1, "no format is recognised", []string{"--requests", log, "--out", out}},
+		{1, "is a directory", []string{"--requests", dir, "--out", out}},
 		{1, "no such file", []string{"--requests", log + "x", "--out", out}},
 	} {
 		_, _, err := call(t, append([]string{"import"}, c.args...)...)

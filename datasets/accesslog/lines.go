@@ -45,6 +45,12 @@ func openLines(path string) (*lines, error) {
 	if err != nil {
 		return nil, err
 	}
+	if info, err := file.Stat(); err != nil || info.IsDir() {
+		if err == nil {
+			err = fmt.Errorf("%s: is a directory; name the log files in it", path)
+		}
+		return nil, errors.Join(err, file.Close())
+	}
 	unpacked, done, err := prom.Unpack(bufio.NewReaderSize(file, 1<<16))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
