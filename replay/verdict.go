@@ -12,8 +12,8 @@ import (
 
 // Simulate adds what the policies did in a mesh that was fitted to the
 // recording, with the same reference. To the verdicts a service of it is a place
-// like any other, unless the mesh does not fit: then it says so and decides
-// nothing.
+// like any other, and settles the doubt about load feedback, unless the mesh does
+// not fit: then it says so and decides nothing.
 func (t *Trace) Simulate(r *fitted.Result) { t.simulated = r }
 
 // verdicts judges every policy against the reference, service by service, by
@@ -56,8 +56,13 @@ func (s *Section) place(candidate string, t *Trace) finding.Place {
 			continue
 		}
 		p.Facts = facts(r.Cost, r.P99, r.Errors)
-		if r.far() {
-			p.Doubts = append(p.Doubts, fmt.Sprintf("no overlap: %.0f %% of the requests would move from where they were recorded, the effective sample is %.0f %%", 100*r.Moved, 100*r.SampleRatio))
+		if far := fmt.Sprintf("load feedback: %.0f %% of the requests would move from where they were recorded, and meet %.1f times the recorded load of their endpoint", 100*r.Moved, 1/r.SampleRatio); r.far() {
+			// What the load would do is what a mesh that fits was simulated for.
+			if t.simulated.Fits(s.Service) {
+				p.Remarks = append(p.Remarks, far+": see the simulation")
+			} else {
+				p.Doubts = append(p.Doubts, far)
+			}
 		}
 		if r.Unseen > farUnseen {
 			p.Doubts = append(p.Doubts, fmt.Sprintf("no overlap: %.0f %% of the weight is on endpoints that showed nothing", 100*r.Unseen))

@@ -30,7 +30,7 @@ func TestVerdicts(t *testing.T) {
 		"better":               {testConfig(), 120, two, finding.Promote, "shop: cost -", 0},
 		"worse":                {testConfig(), 120, third, finding.DoNotPromote, "shop: errors +", 3},
 		"worse, within margin": {lenient, 120, mild, finding.CannotTell, "", 3},
-		"no overlap":           {testConfig(), 120, lone, finding.CannotTell, "no overlap: 6", 0},
+		"load feedback":        {testConfig(), 120, lone, finding.CannotTell, "load feedback: 6", 0},
 		"few blocks":           {testConfig(), 30, two, finding.CannotTell, "blocks are too few", 0},
 		"load never varied":    {unidentified, 120, two, finding.CannotTell, "load effect not identifiable", 0},
 	} {

@@ -34,7 +34,7 @@ func TestReadmeShowsTheReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer recording.Close()
-	table, err := judge(ctx, io.Discard, recording, m, replayOptions{recording: bundled[len(bundled)-1], policies: defaultPolicies, seed: 1})
+	table, err := judge(ctx, io.Discard, recording, m, replayOptions{recording: bundled[len(bundled)-1], policies: defaultPolicies, seed: 1}, &calibration{})
 	if err != nil {
 		t.Fatal(err)
 	}

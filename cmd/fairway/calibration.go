@@ -29,14 +29,14 @@ type calibration struct {
 // foretold is one endpoint in one window.
 type foretold struct{ predicted, came, requests float64 }
 
-func newCalibration(m *model.Model, from time.Time, horizon time.Duration) (*calibration, error) {
-	c := &calibration{from: from, horizon: horizon}
-	if m.Routing == nil || m.Routing.Kind != model.Outcome {
-		return c, nil
+// begin compares from a time on, over a horizon; nothing where the model has no
+// network that predicts latencies.
+func (c *calibration) begin(m *model.Model, from time.Time, horizon time.Duration) (err error) {
+	*c = calibration{from: from, horizon: horizon}
+	if m.Routing != nil && m.Routing.Kind == model.Outcome {
+		c.predictor, err = predict.Compile(m)
 	}
-	var err error
-	c.predictor, err = predict.Compile(m)
-	return c, err
+	return err
 }
 
 // watch passes the pairs on, and takes note of those that are judged.

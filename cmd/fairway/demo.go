@@ -111,7 +111,7 @@ func demoReplay(ctx context.Context, stdout io.Writer, o demoOptions, modelPath 
 		return err
 	}
 	defer recording.Close()
-	table, err := judge(ctx, io.Discard, recording, m, replayOptions{recording: o.judged(), policies: defaultPolicies, seed: 1})
+	table, err := judge(ctx, io.Discard, recording, m, replayOptions{recording: o.judged(), policies: defaultPolicies, seed: 1}, &calibration{})
 	if err != nil {
 		return err
 	}

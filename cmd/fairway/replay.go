@@ -165,12 +165,13 @@ func replayAll(ctx context.Context, out, stderr io.Writer, o replayOptions) erro
 	}
 	defer recording.Close()
 	recording.Cache = openCache(stderr, o.cache)
-	table, err := judge(ctx, stderr, recording, m, o)
+	foretold := &calibration{}
+	table, err := judge(ctx, stderr, recording, m, o, foretold)
 	if err != nil {
 		return err
 	}
 	if o.report != "" {
-		if err := reportRecording(ctx, recording, table, o); err != nil {
+		if err := reportRecording(ctx, recording, table, foretold.points(), o); err != nil {
 			return err
 		}
 	}
@@ -180,7 +181,9 @@ func replayAll(ctx context.Context, out, stderr io.Writer, o replayOptions) erro
 	return table.WriteText(out)
 }
 
-func judge(ctx context.Context, stderr io.Writer, recording *datasets.Recording, m *model.Model, o replayOptions) (*replay.Table, error) {
+// judge walks the policies through a recording; foretold takes note of what the
+// model predicts beside it.
+func judge(ctx context.Context, stderr io.Writer, recording *datasets.Recording, m *model.Model, o replayOptions, foretold *calibration) (*replay.Table, error) {
 	file := &rules.File{}
 	var err error
 	if o.rules != "" {
@@ -219,7 +222,11 @@ func judge(ctx context.Context, stderr io.Writer, recording *datasets.Recording,
 				o.recording, config.From.Format(time.RFC3339), m.Timing.Horizon)
 		}
 	}
-	trace, err := replay.Run(recording.Pairs(ctx, config.Timing, features.New(m.FeatureConfig())), policies, config)
+	if err := foretold.begin(m, config.From, config.Timing.Horizon); err != nil {
+		return nil, err
+	}
+	pairs := recording.Pairs(ctx, config.Timing, features.New(m.FeatureConfig()))
+	trace, err := replay.Run(foretold.watch(pairs), policies, config)
 	if err != nil {
 		return nil, err
 	}

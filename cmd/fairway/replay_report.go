@@ -33,13 +33,13 @@ func reportFindings(f *contest.Findings, o replayOptions) error {
 }
 
 // reportRecording writes the page of a recording.
-func reportRecording(ctx context.Context, recording *datasets.Recording, t *replay.Table, o replayOptions) error {
+func reportRecording(ctx context.Context, recording *datasets.Recording, t *replay.Table, foretold []report.CalibrationPoint, o replayOptions) error {
 	digest, err := recording.Digest(ctx)
 	if err != nil {
 		return err
 	}
 	page := report.Report{
-		Title: "Replay of " + filepath.Base(o.recording), Command: o.command(), Table: t, Faults: recording.Faults,
+		Title: "Replay of " + filepath.Base(o.recording), Command: o.command(), Table: t, Faults: recording.Faults, Calibration: foretold,
 		Inputs: []report.Input{{Name: o.recording, SHA256: digest}},
 	}
 	for _, path := range o.requests.logs {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fairway-mesh/fairway/datasets"
@@ -98,6 +99,17 @@ func one(ctx context.Context, r *datasets.Recording, name string, cfg Config) (S
 	scenario.WarmUp = min(cfg.WarmUp, scenario.Duration/4)
 	scenario.Metrics = sim.Metrics{Scrape: r.Manifest.ScrapeInterval(), Delay: cfg.Timing.Delay, Step: cfg.Timing.Step, Range: cfg.Timing.Range}
 	return Service{Service: name, Arrivals: f.Arrivals(), Fit: f}, scenario, nil
+}
+
+// Fits reports whether a mesh was fitted to the service and is like what was
+// recorded. No result fits nothing.
+func (r *Result) Fits(service string) bool {
+	if r == nil {
+		return false
+	}
+	return slices.ContainsFunc(r.Services, func(s Service) bool {
+		return s.Service == service && s.Comparison != nil && s.Fit.Report.Verdict == fit.Fits
+	})
 }
 
 // Places are the services as a verdict over the candidate sees them: one whose

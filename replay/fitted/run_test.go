@@ -24,5 +24,8 @@ func TestOnlyAFitCounts(t *testing.T) {
 		if v.Answer != want || !strings.Contains(because, "till, simulated: cannot tell the workers") || strings.Contains(because, "p99 is off") == (verdict == fit.Fits) {
 			t.Errorf("%s: %s because %q; want %s", verdict, v.Answer, because, want)
 		}
+		if r.Fits("shop") != (verdict == fit.Fits) || r.Fits("till") || (*Result)(nil).Fits("shop") {
+			t.Errorf("%s: fits shop %v, till %v", verdict, r.Fits("shop"), r.Fits("till"))
+		}
 	}
 }
