@@ -33,6 +33,10 @@ func TestLabSimulate(t *testing.T) {
 			t.Errorf("%s of two seeds are equal", name)
 		}
 	}
+	made := "fairway lab simulate --scenario basic --duration 12m0s --scale 0.3 --seed 1"
+	if manifest, err := os.ReadFile(filepath.Join(a, "manifest.json")); err != nil || !bytes.Contains(manifest, []byte(made)) {
+		t.Errorf("the manifest does not say %q: %v", made, err)
+	}
 	text := mustCall(t, "inspect", a)
 	for _, want := range []string{"12 of 12 series", "10 endpoints", "shares vary", "with the probability of their endpoint"} {
 		if !strings.Contains(text, want) {

@@ -113,7 +113,11 @@ func text(n Number, scale float64, decimals int) string {
 	if math.IsNaN(float64(n)) {
 		return "?"
 	}
-	return fmt.Sprintf("%.*f", decimals, scale*float64(n))
+	s := fmt.Sprintf("%.*f", decimals, scale*float64(n))
+	if strings.Trim(s, "-0.") == "" {
+		return strings.TrimPrefix(s, "-") // what rounds to nothing has no sign
+	}
+	return s
 }
 
 // decimals leaves about three digits to the largest of the values.

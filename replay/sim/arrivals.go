@@ -32,8 +32,9 @@ type Arrivals struct {
 	// rate, and begun again when it ends.
 	File string `yaml:"file"`
 
-	gaps []float64 // of the file, mean 1
-	own  float64   // rate of the file itself, 1/s
+	gaps  []float64 // of the file, mean 1
+	own   float64   // rate of the file itself, 1/s
+	scale float64   // by which Scale has changed it; 0: it has not
 }
 
 // Step is the load or rate from a time on.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -32,6 +33,7 @@ func ArrivalsAt(times []time.Duration) (Arrivals, bool) {
 // Scale multiplies the arrivals by x, which is above 0.
 func (a *Arrivals) Scale(x float64) {
 	a.Load, a.Rate, a.own = a.Load*x, a.Rate*x, a.own*x
+	a.scale = cmp.Or(a.scale, 1) * x
 	a.Steps = slices.Clone(a.Steps)
 	for i := range a.Steps {
 		a.Steps[i].Load, a.Steps[i].Rate = a.Steps[i].Load*x, a.Steps[i].Rate*x

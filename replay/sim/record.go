@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ func Record(ctx context.Context, s *Scenario, seed uint64, strategy router.Strat
 	m := &datasets.Manifest{
 		Format: datasets.Format, Schema: "lab", Services: []string{s.service()}, Start: instantOf(0), End: instantOf(s.Duration),
 		ScrapeIntervalS: s.Metrics.Scrape.Seconds(), Seed: seed,
-		MadeBy: fmt.Sprintf("fairway lab simulate --scenario %s --duration %v --seed %d", s.Name, s.Duration.Round(time.Millisecond), seed),
+		MadeBy: fmt.Sprintf("fairway lab simulate --scenario %s --duration %v --scale %g --seed %d", s.Name, s.Duration.Round(time.Millisecond), cmp.Or(s.Arrivals.scale, 1), seed),
 		Notes: datasets.Notes{
 			"simulated: no real mesh was there; times count from 1970",
 			fmt.Sprintf("scenario %s, strategy %s; the propensity is exact where the strategy draws by known weights, else empty", s.Name, strategy.Name),
