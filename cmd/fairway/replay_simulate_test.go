@@ -40,6 +40,9 @@ type simulatedReplay struct {
 // flattered by a plain replay, where the endpoint stays quick; the fitted mesh
 // says what the scenario itself says.
 func TestSimulateIsNearerToTheTruth(t *testing.T) {
+	if underRace {
+		t.Skip("compares figures; runs without the race detector")
+	}
 	folder := t.TempDir()
 	recording, model, page := filepath.Join(folder, "basic"), filepath.Join(folder, "model"), filepath.Join(folder, "page.html")
 	mustCall(t, "lab", "simulate", "--scenario", "basic", "--scale", "0.5", "--duration", "12m", "--seed", "1", "--out", recording)
