@@ -2,9 +2,11 @@ package sim
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/picker"
 )
@@ -172,4 +174,22 @@ func BenchmarkPowerOfTwo(b *testing.B) {
 	b.ResetTimer()
 	runOne(b, s, 1, strategy)
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
+}
+
+// TestCapacityWeights: drawn by capacity, each of several unequal endpoints is
+// an M/M/1 of its own at the load of all: the mean is n/(Σ speeds · (1−load)).
+func TestCapacityWeights(t *testing.T) {
+	speeds := []float64{0.5, 1, 2, 4}
+	s := queue(4, Group{Workers: 1, Speed: Speed{Values: speeds}}, 0.8, Work{Distribution: Exponential}, 2_000_000/slowdown)
+	weights := mesh.Weights(slices.Clone(speeds))
+	weights.Normalize()
+	res := runOne(t, s, 1, router.Strategy{Name: "by capacity", Picker: func(c picker.Config) picker.Picker {
+		return picker.NewWeighted(weights, c.Seed)
+	}})
+	want := 4 / (7.5 * (1 - 0.8))
+	slack := max(0.02*want, 3*standardError(res))
+	t.Logf("mean response %.4f, theory %.4f", res.Mean, want)
+	if math.Abs(res.Mean-want) > slack {
+		t.Errorf("mean response is %v; want %v ± %v", res.Mean, want, slack)
+	}
 }
