@@ -2,16 +2,45 @@ package features
 
 import "math"
 
+// tally is what an endpoint did and how busy it was with it.
+type tally struct {
+	Good     float64 // requests answered well
+	Busy     float64 // seconds, of all of its capacity
+	Requests float64 // that this rests on
+}
+
+// add discounts the past by keep and adds a window's part.
+func (t *tally) add(keep float64, w tally) {
+	t.Good, t.Busy, t.Requests = keep*t.Good+w.Good, keep*t.Busy+w.Busy, keep*t.Requests+w.Requests
+}
+
+// log is the logarithm of the load at which the endpoint would be busy all the
+// time, in requests/s; NaN while it was not seen at work.
+func (t *tally) log() float64 {
+	if !(t.Good > 0 && t.Busy > 0 && t.Requests > 0) {
+		return math.NaN()
+	}
+	return math.Log(t.Good / t.Busy)
+}
+
 const (
-	// leastBusy is the summed utilization from which on it says something about
-	// the capacity: below, it is mostly the noise of a gauge read once a scrape.
-	leastBusy = 0.05
-	// busyWindows is the time constant of the capacity: a slow-down has to
-	// show within a few windows, the noise of a gauge has to average out.
-	busyWindows = 4
-	// busyPrior is how much utilization the past capacity counts for: nearly
-	// all while the endpoint is idle, little while it works.
-	busyPrior = 0.2
+	// A tally of late forgets within shortWindows, one of the past within
+	// longWindows, but neither before it has seen as many requests: on metrics
+	// that come faster than requests a window alone says nothing.
+	shortWindows, shortRequests = 3, 40
+	longWindows, longRequests   = 60, 4000
+	// changed is how many standard deviations apart the two have to be for the
+	// past to be over, and changedLeast how far at least: the capacity of a real
+	// endpoint is never quite the same.
+	changed, changedLeast = 4, 0.15
+	// noiseFirst is the variance of the log capacity of one request where
+	// nothing is known of it, that of exponential service; noiseClip bounds what
+	// one window adds to it, in multiples; noiseWindows is its time constant.
+	noiseFirst, noiseClip, noiseWindows = 1, 9, 200
+	noiseLeast                          = 0.1
+	// wander is the variance of the log capacity that no number of requests
+	// takes away.
+	wander = 1e-4
 	// headroom is how far above its highest load an endpoint is trusted.
 	headroom = 1.25
 	// peakPasts is how many times more slowly than the past a peak fades.
@@ -20,32 +49,112 @@ const (
 	overload = 3
 )
 
-// advanceCapacity estimates the load at which the endpoint saturates. Best is
-// a known utilization: the requests answered well over it, as a ratio of sums
-// (a mean of ratios would be at the mercy of the idle windows; failures often
-// cost an endpoint nothing). Otherwise, by Little's law, the most requests that
-// were ever in flight over the time that each takes; a slow-down lowers it.
-// Otherwise the highest load ever. Both peaks fade slowly.
-func (m *memory) advanceCapacity(r *reading, c *clock) {
+// forgets is the discount of a window with n requests.
+func forgets(n, windows, requests float64) float64 {
+	return math.Exp(-min(1/windows, n/requests))
+}
+
+// advanceCapacity takes in what the window says of the load at which the
+// endpoint saturates. Best is a known utilization: the requests answered well
+// over it, as a ratio of sums (a mean of ratios would be at the mercy of the
+// idle windows; failures often cost an endpoint nothing). It returns by how
+// much the window differs from the past, squared, in variances of one request;
+// NaN when it does not tell.
+func (m *memory) advanceCapacity(r *reading, c *clock) (surprise float64) {
 	m.PeakRate = max(c.peak*m.PeakRate, first(r.rate, 0))
 	m.PeakInFlight = max(c.peak*m.PeakInFlight, first(r.inFlight, 0))
-	if r.utilization >= 0 && r.rate >= 0 {
-		good := r.rate * (1 - first(r.errors, 0))
-		m.Busy.ratio(keeps(busyWindows), good, r.utilization)
-		m.BusyPast.ratio(c.past, good, r.utilization)
+	if !(r.utilization >= 0 && r.rate >= 0) {
+		return math.NaN()
 	}
-	capacity := max(m.estimate(), first(r.rate, 0)/overload)
-	if capacity > 0 && capacity <= huge {
-		m.Capacity.see(c.past, math.Log(capacity))
+	good, span := r.rate*(1-first(r.errors, 0)), c.fresh
+	w := tally{Good: good * span, Busy: r.utilization * span, Requests: r.rate * span}
+	surprise = math.NaN()
+	if past, now := m.Long.log(), w.log(); m.Long.Requests > shortRequests && w.Requests >= 5 {
+		surprise = (now - past) * (now - past) * w.Requests * c.new
+	}
+	m.Short.add(forgets(w.Requests, shortWindows, shortRequests), w)
+	m.Long.add(forgets(w.Requests, longWindows, longRequests), w)
+	m.renew(c.noise)
+	return surprise
+}
+
+// renew begins the past anew where what was seen of late has left it.
+func (m *memory) renew(noise float64) {
+	apart := m.Short.log() - m.Long.log()
+	spread := math.Sqrt(noise / m.Short.Requests)
+	if math.Abs(apart) > max(changed*spread, changedLeast) && m.Short.Requests >= 10 {
+		m.Long = m.Short
 	}
 }
 
-func (m *memory) estimate() float64 {
-	if m.BusyPast.Weight > leastBusy {
-		return m.Busy.towards(m.BusyPast.value(), busyPrior)
+// pool estimates the capacities of all endpoints of a service together. What
+// the windows say of each is uncertain, the more so the fewer requests; so it is
+// drawn to the mean of the service, and all the way where the endpoints do not
+// differ by more than chance: weights made of noise are worse than equal ones.
+// How much they differ is estimated by moments (DerSimonian and Laird,
+// Controlled Clinical Trials 7, 1986), the rest is empirical Bayes (Efron and
+// Morris, JASA 1973). An endpoint that was not seen at work yet gets the mean.
+//
+// Where nothing tells the utilization it is, by Little's law, the most requests
+// ever in flight over the time that each takes, else the highest load ever, both
+// times headroom; these are not drawn to anything.
+func (s *service) pool(c *clock) {
+	middle, between := s.differ()
+	for _, m := range s.order {
+		x, known := m.Long.log(), middle
+		if !isNaN(x) {
+			own := s.noise.value()/m.Long.Requests + wander
+			known = (x*between + middle*own) / (between + own)
+		}
+		if isNaN(known) {
+			known = m.peak()
+		}
+		if least := math.Log(math.Expm1(m.Rate.Last) / overload); !(known >= least) && least > -huge {
+			known = least
+		}
+		if known <= math.Log(huge) && known >= -math.Log(huge) {
+			m.Capacity.see(c.past, known)
+		}
 	}
+}
+
+// differ returns the mean of the log capacities, NaN when none is known, and
+// the variance between endpoints.
+func (s *service) differ() (middle, between float64) {
+	var weight, squares, sum, q, n float64
+	for _, m := range s.order {
+		if x := m.Long.log(); !isNaN(x) {
+			w := 1 / (s.noise.value()/m.Long.Requests + wander)
+			weight, squares, sum, n = weight+w, squares+w*w, sum+w*x, n+1
+		}
+	}
+	if n == 0 {
+		return math.NaN(), 0
+	}
+	middle = sum / weight
+	for _, m := range s.order {
+		if x := m.Long.log(); !isNaN(x) {
+			q += (x - middle) * (x - middle) / (s.noise.value()/m.Long.Requests + wander)
+		}
+	}
+	if n > 1 {
+		between = max(q-(n-1), 0) / (weight - squares/weight)
+	}
+	// Between endpoints that differ widely the mean of all counts for each alike.
+	sum, weight = 0, 0
+	for _, m := range s.order {
+		if x := m.Long.log(); !isNaN(x) {
+			w := 1 / (s.noise.value()/m.Long.Requests + wander + between)
+			sum, weight = sum+w*x, weight+w
+		}
+	}
+	return sum / weight, between
+}
+
+// peak is the log capacity where no utilization is known.
+func (m *memory) peak() float64 {
 	if latency := m.reference(); m.PeakInFlight > 0 && latency > 0 {
-		return headroom * m.PeakInFlight / latency
+		return math.Log(headroom * m.PeakInFlight / latency)
 	}
-	return headroom * m.PeakRate
+	return math.Log(headroom * m.PeakRate)
 }

@@ -27,7 +27,9 @@ type service struct {
 	step     float64   // seconds between the last two windows; 0 before the second
 	halfLife float64   // of trends, seconds; 0 before the second window
 	schema   *mesh.Schema
-	series   []string // of the schema, which the trackers follow
+	series   []string  // of the schema, which the trackers follow
+	noise    mean      // variance of the log capacity that one request tells
+	readings []reading // of the newest window; scratch
 	place    place
 	memories map[string]*memory
 	order    []*memory // of the newest window's endpoints
@@ -58,7 +60,7 @@ func (x *Extractor) Push(w mesh.Window) (*Frame, error) {
 	}
 	s := x.services[w.Service]
 	if s == nil {
-		s = &service{memories: map[string]*memory{}}
+		s = &service{memories: map[string]*memory{}, noise: mean{noiseFirst, 1}}
 		x.services[w.Service] = s
 	} else if !w.Time.After(s.time) {
 		return nil, fmt.Errorf("features: window of service %q at %s is not after the one before, %s: push windows once, in time order",
@@ -98,8 +100,9 @@ func (s *service) tick(w *mesh.Window, cfg Config) clock {
 		recent: keeps(cfg.Recent), past: keeps(cfg.Past), peak: keeps(peakPasts * cfg.Past),
 		gap: cfg.Gap, quantile: cfg.Objective.Percentile, excused: cfg.Objective.MaxErrorRatio / 2,
 	}
+	span := w.End.Sub(w.Start).Seconds()
+	c.fresh, c.noise = span, s.noise.value()
 	if !s.time.IsZero() {
-		span := w.End.Sub(w.Start).Seconds()
 		c.dt = w.Time.Sub(s.time).Seconds()
 		if s.halfLife == 0 {
 			// Half of what is looked ahead, so that a fault that is over is
@@ -115,6 +118,10 @@ func (s *service) tick(w *mesh.Window, cfg Config) clock {
 		}
 		s.step = c.dt
 	}
+	if c.dt > 0 {
+		c.fresh = min(c.dt, span)
+	}
+	c.new = c.fresh / span
 	c.halfLife, s.time = s.halfLife, w.Time
 	return c
 }
@@ -145,23 +152,33 @@ func (s *service) gather(w *mesh.Window, c *clock, cfg Config) {
 // does not name stay as they are.
 func (x *Extractor) advance(s *service, w *mesh.Window, c *clock) {
 	x.stable = slices.Grow(x.stable[:0], len(s.series))[:len(s.series)]
+	s.readings = slices.Grow(s.readings[:0], len(s.order))[:len(s.order)]
 	for i, m := range s.order {
 		r := s.place.read(w, i)
+		s.readings[i] = r
 		m.stable(x.stable, w, i, &s.place, &r)
 		m.score = m.tracker.Push(m.surprise, x.stable)
 		copy(m.Scores[1:], m.Scores[:])
 		m.Scores[0] = m.score.Value
 		m.advance(&r, c)
+		if e := m.advanceCapacity(&r, c); !isNaN(e) {
+			e = min(e, noiseClip*s.noise.value())
+			s.noise.add(keeps(noiseWindows*float64(len(s.order))), max(e, noiseLeast), 1)
+		}
+	}
+	s.pool(c)
+	for i, m := range s.order {
+		m.advanceService(&s.readings[i], c)
 	}
 }
 
 // fill writes the frame.
 func (x *Extractor) fill(s *service, w *mesh.Window, c *clock) {
 	f, n := &s.frame, len(s.order)
-	f.Window, f.Names = *w, columnNames
+	f.Window, f.Names, f.Objective = *w, columnNames, x.cfg.Objective
 	f.X = slices.Grow(f.X[:0], n*len(columns))[:n*len(columns)]
 	f.Anomalies = slices.Grow(f.Anomalies[:0], n)[:n]
-	x.view.now = c.now
+	x.view.now, x.view.span = c.now, w.End.Sub(w.Start).Seconds()
 	x.view.survey(s.order)
 	for i, m := range s.order {
 		x.view.m = m

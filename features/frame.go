@@ -14,6 +14,8 @@ type Frame struct {
 	X []float32
 	// Names are the names of Columns, in order. It is shared: do not write.
 	Names []string
+	// Objective is what the frame was made for.
+	Objective mesh.Objective
 	// Anomalies says, per endpoint, how strange it behaves and why.
 	Anomalies []Anomaly
 }

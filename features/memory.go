@@ -35,7 +35,8 @@ type state struct {
 	LatencyPast                           mean
 	ErrorsRecent                          mean // error ratio, weighted by requests
 	ErrorsPast                            mean
-	Busy, BusyPast                        mean // good requests per second over utilization, of late and in the past
+	Short, Long                           tally // of late, and since the capacity last changed
+	Concurrency                           mean  // log of the requests served at once
 	PeakRate, PeakInFlight                float64
 	Scores                                [5]float64 // of the last windows, the newest first
 }
@@ -117,6 +118,9 @@ type clock struct {
 	peak         float64 // discount of peaks per window
 	excused      float64 // highest past error ratio that is held against an endpoint
 	gap          float64 // windows after which a missing rate is none
+	fresh        float64 // seconds of the window's span that no window had before
+	new          float64 // part of the span that is fresh
+	noise        float64 // variance of the log capacity that one request tells
 	quantile     float64 // that is watched
 }
 
@@ -136,7 +140,6 @@ func (m *memory) advance(r *reading, c *clock) {
 	m.Utilization.see(c.past, r.utilization)
 	m.Memory.see(c.past, math.Log1p(r.memory))
 	m.CPU.see(c.past, perRequest(r))
-	m.advanceCapacity(r, c)
 	if c.halfLife > 0 {
 		m.advanceTrends(r, c)
 	}

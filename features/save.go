@@ -15,9 +15,9 @@ import (
 
 // magic begins the saved form; its last byte is the version. Then come the
 // Config as JSON and the services, in the order of their names: each its name,
-// time, step, half-life, series, and endpoints, in the order of their names.
+// time, step, half-life, noise of the capacity, series, and endpoints, in the order of their names.
 // Texts and parts are preceded by their length.
-var magic = []byte("fwfeatures\x01")
+var magic = []byte("fwfeatures\x02")
 
 // MarshalBinary saves the memory. The same memory gives the same bytes.
 func (x *Extractor) MarshalBinary() ([]byte, error) {
@@ -64,7 +64,7 @@ func (w *writer) saved(v interface{ MarshalBinary() ([]byte, error) }) {
 
 func (w *writer) service(s *service) {
 	w.saved(s.time)
-	w.number([]float64{s.step, s.halfLife})
+	w.number([]float64{s.step, s.halfLife, s.noise.Sum, s.noise.Weight})
 	w.count(len(s.series))
 	for _, name := range s.series {
 		w.part([]byte(name))
@@ -173,11 +173,11 @@ func (r *reader) service(cfg Config) *service {
 	s := &service{memories: map[string]*memory{}}
 	var at time.Time
 	r.saved(&at)
-	var pace [2]float64
+	var pace [4]float64
 	r.number(&pace)
-	s.time, s.step, s.halfLife = at, pace[0], pace[1]
-	if !(s.step >= 0 && s.step <= huge && s.halfLife >= 0 && s.halfLife <= huge) {
-		r.fail("step %v and half-life %v", s.step, s.halfLife)
+	s.time, s.step, s.halfLife, s.noise = at, pace[0], pace[1], mean{pace[2], pace[3]}
+	if !(s.step >= 0 && s.step <= huge && s.halfLife >= 0 && s.halfLife <= huge && s.noise.value() > 0 && s.noise.value() <= huge) {
+		r.fail("step %v, half-life %v and noise %v", s.step, s.halfLife, s.noise.value())
 	}
 	for range r.count() {
 		s.series = append(s.series, string(r.part()))

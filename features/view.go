@@ -17,6 +17,8 @@ type view struct {
 	latencies, errors, inFlights peers
 	latencyLimit, errorLimit     float64 // ln(s), ratio
 	horizon                      float64 // seconds
+	span                         float64 // seconds of the window
+	concurrency                  float64 // log of the requests that an endpoint of the service serves at once
 }
 
 // survey looks over all endpoints of a window.
@@ -33,6 +35,13 @@ func (v *view) survey(all []*memory) {
 			v.total = first(v.total, 0) + math.Expm1(m.Rate.Last)
 		}
 	}
+	served := mean{}
+	for _, m := range all {
+		if x := m.Concurrency.value(); !isNaN(x) {
+			served.Sum, served.Weight = served.Sum+x, served.Weight+1
+		}
+	}
+	v.concurrency = served.value()
 	v.latencies.gather(all, func(m *memory) float64 { return m.Latency.Last })
 	v.errors.gather(all, func(m *memory) float64 { return m.Errors.Last })
 	v.inFlights.gather(all, func(m *memory) float64 { return m.InFlight.Last })

@@ -46,15 +46,17 @@ type Network struct {
 	Bounds Bounds   `json:"bounds,omitzero"`
 }
 
-// Bounds (Outcome only) limits the predicted mean latency to a multiple of
-// latency_ref_seconds. The zero value stands for DefaultBounds.
+// Bounds (Outcome only) are the factors by which the network may correct what
+// is known without it, either way. The zero value stands for DefaultBounds.
 type Bounds struct {
-	Low  float64 `json:"low"`
-	High float64 `json:"high"`
+	Capacity float64 `json:"capacity"` // of an endpoint
+	Stretch  float64 `json:"stretch"`  // of waiting
+	Level    float64 `json:"level"`    // of the mean latency
 }
 
-// DefaultBounds lets the mean be a twentieth to the fiftyfold.
-func DefaultBounds() Bounds { return Bounds{Low: 1.0 / 20, High: 50} }
+// DefaultBounds lets a capacity be off by a factor of 4, waiting by 8 and the
+// mean by 4.
+func DefaultBounds() Bounds { return Bounds{Capacity: 4, Stretch: 8, Level: 4} }
 
 // Hazard is a discrete-time survival network (Gensheimer and Narasimhan,
 // "A scalable discrete-time survival model for neural networks", PeerJ 2019):

@@ -47,7 +47,7 @@ func (n *Network) validate() error {
 	case Outcome:
 		out = OutcomeOutputs
 		b := n.Bounds
-		errs.add(b == Bounds{} || b.Low > 0 && b.Low < b.High && finite(b.High), "bounds are %v to %v; want 0 < low < high", b.Low, b.High)
+		errs.add(b == Bounds{} || b.Capacity > 1 && b.Stretch > 1 && b.Level > 1 && finite(b.Capacity+b.Stretch+b.Level), "bounds are %+v; want factors above 1", b)
 	case Softmax:
 		out = 1
 	case Fixed5:

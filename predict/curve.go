@@ -4,54 +4,133 @@ import (
 	"math"
 
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/model"
 )
 
-// maxLoad bounds the load, in capacities, that a curve is evaluated at: what
-// lies further out was never seen, and grows with its eighth power.
-const maxLoad = 3
-
-// Curve is one endpoint's answer to load while a decision is in force. With ρ the load
-// divided by the capacity, clipped to [0, 3]:
+// Curve is one endpoint's answer to load while a decision is in force:
 //
-//	mean   = Ref · (Coef₀ + Coef₁ρ + Coef₂ρ² + Coef₃ρ⁴ + Coef₄ρ⁸), within Low·Ref and High·Ref
-//	errors = sigmoid(Err0 + Err1·(ρ − Now))
+//	mean   = Level · Queue.Mean(load)
+//	errors = sigmoid(Err0 + Err1·(load − Now)/Capacity)
 //
-// Mean, errors and cost never decrease in the load, since no coefficient is
-// negative. A Curve is not changed by its methods.
+// Mean, errors and cost never decrease in the load: Level and Err1 are not
+// negative and the queue's mean does not. A Curve is not changed by its methods.
 type Curve struct {
-	// Known is false when the frame lacks what the curve is relative to: the
-	// latency, the capacity or the load. Everything asked of it is then NaN.
-	Known          bool
-	Ref            float64    // latency_ref_seconds
-	Capacity       float64    // capacity_rps
-	Now            float64    // load_now: load of the frame's window ÷ capacity
-	Coef           [5]float64 // ≥ 0: of 1, ρ, ρ², ρ⁴, ρ⁸
-	Low, High      float64    // bounds of the mean, multiples of Ref
-	Err0, Err1     float64    // logit of the error ratio at Now; its slope per ρ, ≥ 0
-	Mid            float64    // P50 ÷ mean
-	Tail90, Tail99 float64    // P90 ÷ P50 and P99 ÷ P90, both ≥ 1
+	// Known is false when the frame lacks what the curve is made of. Everything
+	// asked of it is then NaN.
+	Known bool
+	Queue
+	Now            float64 // load of the frame's window, requests/s
+	Level          float64 // of the mean
+	Err0, Err1     float64 // logit of the error ratio at Now; its slope per capacity, ≥ 0
+	Mid            float64 // P50 ÷ mean
+	Tail90, Tail99 float64 // P90 ÷ P50 and P99 ÷ P90, both ≥ 1
 }
 
-// rho returns the load in capacities, NaN when the curve is not known.
-func (c *Curve) rho(load float64) float64 {
-	if !c.Known {
-		return math.NaN()
+// Anchors are what a frame says of one endpoint that its curve is made of.
+type Anchors struct {
+	Reference   float64 // seconds: latency_ref_seconds
+	Capacity    float64 // requests/s: capacity_rps
+	Concurrency float64 // service_seconds · capacity_rps
+	Load        float64 // requests/s, of the window
+	Waiting     float64 // requests; 0 where unknown
+	Horizon     float64 // seconds: the window's span and the metrics' age
+	ErrorRatio  float64 // error_recent; 0 where unknown
+}
+
+// anchorColumns are those of a frame that Anchors are made of, in the order in
+// which anchorsIn takes them.
+var anchorColumns = []string{"latency_ref_seconds", "capacity_rps", "service_seconds", "load_now", "waiting", "log_span", "metrics_age", "error_recent"}
+
+// AnchorColumns names the columns that AnchorsOf takes, in order.
+func AnchorColumns() []string { return append([]string(nil), anchorColumns...) }
+
+// AnchorsOf reads the values of AnchorColumns in a row; known is false when what
+// a curve needs is not there.
+func AnchorsOf(row []float32, at []int) (a Anchors, known bool) {
+	v := func(k int) float64 { return float64(row[at[k]]) }
+	or := func(x, otherwise float64) float64 {
+		if math.IsNaN(x) {
+			return otherwise
+		}
+		return x
 	}
-	return min(max(load/c.Capacity, 0), maxLoad)
+	a = Anchors{
+		Reference: v(0), Capacity: v(1), Concurrency: max(v(2)*v(1), 1), Load: v(3) * v(1), Waiting: or(v(4), 0),
+		Horizon: math.Exp(v(5))*v(2) + max(or(v(6), 0), 0), ErrorRatio: or(v(7), 0),
+	}
+	known = a.Reference > 0 && a.Capacity > 0 && a.Load >= 0 && a.Horizon > 0 && a.Concurrency < math.Inf(1)
+	return a, known
+}
+
+// Finite reports whether none of the anchors is infinite.
+func (a *Anchors) Finite() bool {
+	return !math.IsInf(a.Reference+a.Capacity+a.Concurrency+a.Load+a.Waiting+a.Horizon+a.ErrorRatio, 0)
+}
+
+// leastErrors keeps a logit finite: an endpoint without failures is one that
+// fails so often.
+const leastErrors = 1e-4
+
+// Logit is the logarithm of the odds of the error ratio, kept finite.
+func (a *Anchors) Logit() float64 {
+	e := min(max(a.ErrorRatio, leastErrors), 1-leastErrors)
+	return math.Log(e / (1 - e))
+}
+
+// Outcome network outputs, in order. All zero is what is known without a
+// network: the queue by its formula, half drawn to the latency that was seen.
+const (
+	outPersist  = iota // how much the level follows the latency that was seen
+	outCapacity        // correction of the capacity
+	outStretch         // of waiting
+	outWaiting         // of what waits now
+	outLevel           // of the mean
+	outErrors          // of the error ratio
+	outErrorRise
+	outMid
+	outTail90
+	outTail99
+)
+
+// Correct is the curve of an endpoint with the corrections that the outputs o
+// of an outcome network stand for, within the bounds.
+func Correct(a *Anchors, o []float32, bounds model.Bounds) Curve {
+	c := Curve{
+		Known: true, Now: a.Load,
+		Queue: Queue{
+			Capacity: a.Capacity * math.Exp(Bounded(float64(o[outCapacity]), bounds.Capacity)), Concurrency: a.Concurrency,
+			Waiting: a.Waiting * 2 * sigmoid(float64(o[outWaiting])), Horizon: a.Horizon,
+			Stretch: math.Exp(Bounded(float64(o[outStretch]), bounds.Stretch)),
+		},
+		Err0: a.Logit() + float64(o[outErrors]), Err1: softplus(float64(o[outErrorRise])),
+		Mid: math.Exp(2 * math.Tanh(float64(o[outMid])/2)), Tail90: 1 + softplus(float64(o[outTail90])), Tail99: 1 + softplus(float64(o[outTail99])),
+	}
+	persist := sigmoid(float64(o[outPersist]))
+	c.Level = math.Exp(persist*math.Log(a.Reference/c.Queue.Mean(a.Load)) + Bounded(float64(o[outLevel]), bounds.Level))
+	return c
+}
+
+// Bounded keeps x within ± the logarithm of a factor, and leaves it as it is
+// near 0.
+func Bounded(x, factor float64) float64 {
+	most := math.Log(factor)
+	return most * math.Tanh(x/most)
 }
 
 // Mean returns the mean latency in seconds at load requests/s.
 func (c *Curve) Mean(load float64) float64 {
-	p := c.rho(load)
-	p2 := p * p
-	p4 := p2 * p2
-	ratio := c.Coef[0] + c.Coef[1]*p + c.Coef[2]*p2 + c.Coef[3]*p4 + c.Coef[4]*(p4*p4)
-	return c.Ref * min(max(ratio, c.Low), c.High)
+	if !c.Known {
+		return math.NaN()
+	}
+	return c.Level * c.Queue.Mean(load)
 }
 
 // Errors returns the error ratio at load requests/s.
 func (c *Curve) Errors(load float64) float64 {
-	return sigmoid(c.Err0 + c.Err1*(c.rho(load)-c.Now))
+	if !c.Known {
+		return math.NaN()
+	}
+	return sigmoid(c.Err0 + c.Err1*(load-c.Now)/c.Capacity)
 }
 
 // Cost returns the expected cost, in seconds, of a request at load requests/s.

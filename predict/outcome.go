@@ -41,30 +41,31 @@ func (p *Predictor) Curves(dst []Curve, f *features.Frame) error {
 		bounds = model.DefaultBounds()
 	}
 	for i := range dst {
-		row := f.Row(i)
-		ref, capacity, now := float64(row[at[0]]), float64(row[at[1]]), float64(row[at[2]])
-		if math.IsInf(ref, 0) || math.IsInf(capacity, 0) || math.IsInf(now, 0) {
-			return fmt.Errorf("%w: %s/%s has latency_ref_seconds %v, capacity_rps %v, load_now %v", ErrNotFinite, f.Service, f.Endpoints[i].Name, ref, capacity, now)
+		a, known := AnchorsOf(f.Row(i), at)
+		if !a.Finite() {
+			return fmt.Errorf("%w: what the curve of %s/%s is made of: %+v", ErrNotFinite, f.Service, f.Endpoints[i].Name, a)
 		}
 		dst[i] = Curve{}
-		if ref > 0 && capacity > 0 && now >= 0 { // false for NaN
-			dst[i] = curve(out[i*model.OutcomeOutputs:][:model.OutcomeOutputs], bounds)
-			dst[i].Known, dst[i].Ref, dst[i].Capacity, dst[i].Now = true, ref, capacity, now
+		if known {
+			dst[i] = Correct(&a, out[i*model.OutcomeOutputs:][:model.OutcomeOutputs], bounds)
 		}
 	}
 	return nil
 }
 
-// curve gives the outputs of the outcome network their meaning.
-func curve(o []float32, bounds model.Bounds) Curve {
-	c := Curve{Low: bounds.Low, High: bounds.High}
-	for k := range c.Coef {
-		c.Coef[k] = softplus(float64(o[k]))
+// plain is the output of a network that corrects nothing.
+var plain [model.OutcomeOutputs]float32
+
+// Queues writes the curves of the endpoints of f by the formula alone, as if a
+// network had nothing to correct; at are the positions of AnchorColumns.
+func Queues(dst []Curve, f *features.Frame, at []int, persist float64) {
+	for i := range dst {
+		dst[i] = Curve{}
+		if a, known := AnchorsOf(f.Row(i), at); known && a.Finite() {
+			dst[i] = Correct(&a, plain[:], model.DefaultBounds())
+			dst[i].Level = math.Pow(a.Reference/dst[i].Queue.Mean(a.Load), persist)
+		}
 	}
-	c.Err0, c.Err1 = float64(o[5]), softplus(float64(o[6]))
-	c.Mid = math.Exp(2 * math.Tanh(float64(o[7])/2))
-	c.Tail90, c.Tail99 = 1+softplus(float64(o[8])), 1+softplus(float64(o[9]))
-	return c
 }
 
 func (p *Predictor) outcomes(dst []Prediction, f *features.Frame, load []float64) error {
@@ -79,7 +80,7 @@ func (p *Predictor) outcomes(dst []Prediction, f *features.Frame, load []float64
 	}
 	for i := range dst {
 		c := &p.curves[i]
-		at := c.Now * c.Capacity
+		at := c.Now
 		if load != nil {
 			at = load[i]
 		}

@@ -32,7 +32,7 @@ func Compile(m *model.Model) (*Predictor, error) {
 		return nil, err
 	}
 	p := &Predictor{model: m, hash: m.Schema.Hash()}
-	p.physics.want = []string{"latency_ref_seconds", "capacity_rps", "load_now"}
+	p.physics.want = anchorColumns
 	p.missing.want = []string{"missing_ratio"}
 	if n := m.Routing; n != nil {
 		network, err := Bare(n.Layers)

@@ -17,15 +17,12 @@ import (
 
 // learned sets weights by what a model predicts.
 type learned struct {
+	splitter
 	model   *model.Model
 	predict *predict.Predictor
 	cfg     Config
 	name    string
 	seen    map[string]*progress
-	solver  solver
-	curves  []predict.Curve
-	known   []int // positions of the endpoints with a curve
-	loads   []float64
 }
 
 // progress is how far the windows of a service have come.
@@ -69,7 +66,7 @@ func measured(f *features.Frame) bool {
 // It declines with NoModel (m or p is nil, or there is no routing network),
 // NotIdentifiable, WarmUp, Stale, SchemaMismatch, NotFinite or Unfamiliar.
 func Learned(m *model.Model, p *predict.Predictor, cfg Config) Policy {
-	l := &learned{model: m, predict: p, cfg: cfg, seen: map[string]*progress{}}
+	l := &learned{splitter: splitter{minLoad: cfg.MinLoad}, model: m, predict: p, cfg: cfg, seen: map[string]*progress{}}
 	if m != nil {
 		l.name = m.Name
 		if m.Version != 0 {
@@ -167,7 +164,7 @@ func (l *learned) weigh(dst *Decision, f *features.Frame, service *rules.Service
 	if objective == (mesh.Objective{}) {
 		objective = l.model.Objective
 	}
-	rate, err := l.split(dst, f, objective, floor)
+	rate, err := l.split(dst, f, objective, floor, l.shrink(dst.Age, f))
 	if err != nil {
 		return err
 	}
@@ -175,59 +172,6 @@ func (l *learned) weigh(dst *Decision, f *features.Frame, service *rules.Service
 		dst.Predictions[i] = l.curves[i].Predict(rate * dst.Weights[i])
 	}
 	return nil
-}
-
-// split solves the weights of the endpoints that have a curve. Those of which
-// nothing is known yet get the mean of their peers (gRFC A58). Those that are
-// down get none while others are up: what is remembered of one looks idle, and
-// would draw traffic.
-func (l *learned) split(dst *Decision, f *features.Frame, o mesh.Objective, floor float64) (rate float64, err error) {
-	l.known = l.known[:0]
-	capacity, open := 0.0, 0
-	bridged := allDown(f) // then memory is all there is, until it is stale
-	for i := range l.curves {
-		if isDown(f, i) && !bridged {
-			continue
-		}
-		open++
-		if l.curves[i].Known {
-			l.known = append(l.known, i)
-			capacity += l.curves[i].Capacity
-		}
-	}
-	if len(l.known) == 0 {
-		return 0, fmt.Errorf("%w: no endpoint has a latency and a capacity yet", WarmUp)
-	}
-	n, k := float64(open), float64(len(l.known))
-	rate = serviceRate(f)
-	total := max(rate*k/n, l.cfg.MinLoad*capacity, 1e-6)
-	l.loads = sized(l.loads, len(l.known))
-	// floor is a part of the traffic of all n that are up, n/k of that of the k.
-	solved := l.solver.solve(l.loads, total, floor*n/k*total, func(i int, load float64) float64 {
-		return l.curves[l.known[i]].Cost(load, o)
-	})
-	if !solved {
-		return 0, fmt.Errorf("%w: a predicted cost", NotFinite)
-	}
-	shrink := l.shrink(dst.Age, f)
-	for i := range dst.Weights {
-		dst.Weights[i] = 1 / n
-		if isDown(f, i) && !bridged {
-			dst.Weights[i] = 0
-		}
-	}
-	for j, i := range l.known {
-		prior := 1 / k
-		if capacity > 0 {
-			prior = l.curves[i].Capacity / capacity
-		}
-		dst.Weights[i] = ((1-shrink)*l.loads[j]/total + shrink*prior) * k / n
-	}
-	if !finite(dst.Weights) {
-		return 0, fmt.Errorf("%w: a weight", NotFinite)
-	}
-	dst.Weights.Normalize()
-	return rate, nil
 }
 
 // isDown reports whether the metrics say that endpoint i is down.

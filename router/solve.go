@@ -24,7 +24,7 @@ type solver struct {
 
 // gridSize is the number of loads at which a marginal cost is tabulated. They
 // stand closer at small loads, where most endpoints of a large service are.
-const gridSize = 257
+const gridSize = 96
 
 // solve writes the loads, which sum to total > 0 and are at least floor each
 // (floor × endpoints ≤ total). It returns false if a cost is not finite.
@@ -64,20 +64,24 @@ func (s *solver) solve(loads []float64, total, floor float64, cost func(i int, l
 	return true
 }
 
-// tabulate fills the marginal costs of n endpoints at loads from 0 to total.
+// tabulate fills the marginal costs of n endpoints at loads from 0 to total:
+// the slopes of λ·cost between the edges of a grid, at the middles.
 func (s *solver) tabulate(n int, total float64, cost func(i int, load float64) float64) bool {
 	s.grid, s.marginal = sized(s.grid, gridSize), sized(s.marginal, n*gridSize)
+	edge := func(k int) float64 {
+		part := float64(k) / gridSize
+		return total * part * part
+	}
 	for k := range s.grid {
-		part := float64(k) / (gridSize - 1)
-		s.grid[k] = total * part * part
+		s.grid[k] = (edge(k) + edge(k+1)) / 2
 	}
 	for i := range n {
-		row := s.row(i)
-		for k, load := range s.grid {
-			step := max(load, total*1e-3) * 1e-4
-			a, b := max(load-step, 0), load+step
-			row[k] = (b*cost(i, b) - a*cost(i, a)) / (b - a)
-			if math.IsNaN(row[k]) || math.IsInf(row[k], 0) {
+		row, spent := s.row(i), 0.0
+		for k := range row {
+			load := edge(k + 1)
+			now := load * cost(i, load)
+			row[k] = (now - spent) / (load - edge(k))
+			if spent = now; math.IsNaN(row[k]) || math.IsInf(row[k], 0) {
 				return false
 			}
 			if k > 0 {

@@ -36,10 +36,10 @@ func newSlowLoop(s *Scenario, p router.Policy) (slowLoop, error) {
 		return nil, fmt.Errorf("sim: metrics: %w", err)
 	}
 	cfg := features.DefaultConfig()
-	cfg.Objective.Deadline = s.Deadline
 	if f, ok := p.(featured); ok {
 		cfg = f.FeatureConfig()
 	}
+	cfg.Objective.Deadline = s.Deadline
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("sim: %w", err)
 	}

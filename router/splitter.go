@@ -1,0 +1,70 @@
+package router
+
+import (
+	"fmt"
+
+	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/predict"
+)
+
+// splitter makes weights of curves.
+type splitter struct {
+	solver  solver
+	curves  []predict.Curve // of the endpoints of the frame
+	known   []int           // positions of those with a curve
+	loads   []float64
+	minLoad float64 // see Config
+}
+
+// split solves the weights of the endpoints that have a curve. Those of which
+// nothing is known yet get the mean of their peers (gRFC A58). Those that are
+// down get none while others are up: what is remembered of one looks idle, and
+// would draw traffic.
+func (l *splitter) split(dst *Decision, f *features.Frame, o mesh.Objective, floor, shrink float64) (rate float64, err error) {
+	l.known = l.known[:0]
+	capacity, open := 0.0, 0
+	bridged := allDown(f) // then memory is all there is, until it is stale
+	for i := range l.curves {
+		if isDown(f, i) && !bridged {
+			continue
+		}
+		open++
+		if l.curves[i].Known {
+			l.known = append(l.known, i)
+			capacity += l.curves[i].Capacity
+		}
+	}
+	if len(l.known) == 0 {
+		return 0, fmt.Errorf("%w: no endpoint has a latency and a capacity yet", WarmUp)
+	}
+	n, k := float64(open), float64(len(l.known))
+	rate = serviceRate(f)
+	total := max(rate*k/n, l.minLoad*capacity, 1e-6)
+	l.loads = sized(l.loads, len(l.known))
+	// floor is a part of the traffic of all n that are up, n/k of that of the k.
+	solved := l.solver.solve(l.loads, total, floor*n/k*total, func(i int, load float64) float64 {
+		return l.curves[l.known[i]].Cost(load, o)
+	})
+	if !solved {
+		return 0, fmt.Errorf("%w: a predicted cost", NotFinite)
+	}
+	for i := range dst.Weights {
+		dst.Weights[i] = 1 / n
+		if isDown(f, i) && !bridged {
+			dst.Weights[i] = 0
+		}
+	}
+	for j, i := range l.known {
+		prior := 1 / k
+		if capacity > 0 {
+			prior = l.curves[i].Capacity / capacity
+		}
+		dst.Weights[i] = ((1-shrink)*l.loads[j]/total + shrink*prior) * k / n
+	}
+	if !finite(dst.Weights) {
+		return 0, fmt.Errorf("%w: a weight", NotFinite)
+	}
+	dst.Weights.Normalize()
+	return rate, nil
+}
