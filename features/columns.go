@@ -70,6 +70,12 @@ var columns = []column{
 		func(v *view) float64 { return v.service() }},
 	{Column{"waiting", "requests", "Requests in flight beyond those that are served."},
 		func(v *view) float64 { return v.waiting() }},
+	{Column{"latency_vs_queue", "ln", "Log mean latency of the reference minus what the formula of the queue says of the load: above 0 the endpoint is slower than its capacity and its queue explain."},
+		func(v *view) float64 { return v.versusQueue() }},
+	{Column{"waiting_ratio", "ratio", "Requests that wait over those that the endpoint can do in the window's span."},
+		func(v *view) float64 { return v.waiting() / (v.capacity() * v.span) }},
+	{Column{"log_concurrency", "ln", "Log of the requests that the endpoint serves at once."},
+		func(v *view) float64 { return math.Log(v.service() * v.capacity()) }},
 	{Column{"log_requests", "ln(1+n)", "Requests of the window: how much it can tell."},
 		func(v *view) float64 { return math.Log1p(v.rate() * v.span) }},
 	{Column{"log_span", "ln", "Span of the window over the service time: how far back its averages reach."},
@@ -149,6 +155,7 @@ func Outcome() []string {
 		"anomaly_score", "latency_vs_peers", "error_vs_peers", "in_flight_vs_peers", "latency_vs_past", "metrics_age",
 		"latency_vs_ref", "load_now", "load_vs_past", "error_recent", "in_flight_vs_past", "utilization_vs_past",
 		"capacity_vs_past", "tail_ratio", "queue_ratio", "up", "missing_ratio", "peers_failing",
+		"latency_vs_queue", "log_requests", "log_span", "log_concurrency", "waiting_ratio",
 	}
 }
 

@@ -64,3 +64,10 @@ func (v *view) waiting() float64 {
 	inFlight := math.Expm1(v.m.InFlight.Last)
 	return max(inFlight-min(v.rate()*v.service(), v.service()*v.capacity()), 0)
 }
+
+// versusQueue is the log of the reference latency minus that of the formula of
+// the queue at the window's load.
+func (v *view) versusQueue() float64 {
+	q := Queue{Capacity: v.capacity(), Concurrency: max(v.service()*v.capacity(), 1), Waiting: first(v.waiting(), 0), Horizon: v.span, Stretch: 1}
+	return math.Log(v.m.reference() / q.Mean(v.rate()))
+}

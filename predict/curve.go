@@ -3,6 +3,7 @@ package predict
 import (
 	"math"
 
+	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
 )
@@ -18,7 +19,7 @@ type Curve struct {
 	// Known is false when the frame lacks what the curve is made of. Everything
 	// asked of it is then NaN.
 	Known bool
-	Queue
+	features.Queue
 	Now            float64 // load of the frame's window, requests/s
 	Level          float64 // of the mean
 	Err0, Err1     float64 // logit of the error ratio at Now; its slope per capacity, ≥ 0
@@ -80,16 +81,16 @@ func (a *Anchors) Logit() float64 {
 // Outcome network outputs, in order. All zero is what is known without a
 // network: the queue by its formula, half drawn to the latency that was seen.
 const (
-	outPersist  = iota // how much the level follows the latency that was seen
-	outCapacity        // correction of the capacity
-	outStretch         // of waiting
-	outWaiting         // of what waits now
-	outLevel           // of the mean
-	outErrors          // of the error ratio
-	outErrorRise
-	outMid
-	outTail90
-	outTail99
+	OutPersist  = iota // how much the level follows the latency that was seen
+	OutCapacity        // correction of the capacity
+	OutStretch         // of waiting
+	OutWaiting         // of what waits now
+	OutLevel           // of the mean
+	OutErrors          // of the error ratio
+	OutErrorRise
+	OutMid
+	OutTail90
+	OutTail99
 )
 
 // Correct is the curve of an endpoint with the corrections that the outputs o
@@ -97,16 +98,16 @@ const (
 func Correct(a *Anchors, o []float32, bounds model.Bounds) Curve {
 	c := Curve{
 		Known: true, Now: a.Load,
-		Queue: Queue{
-			Capacity: a.Capacity * math.Exp(Bounded(float64(o[outCapacity]), bounds.Capacity)), Concurrency: a.Concurrency,
-			Waiting: a.Waiting * 2 * sigmoid(float64(o[outWaiting])), Horizon: a.Horizon,
-			Stretch: math.Exp(Bounded(float64(o[outStretch]), bounds.Stretch)),
+		Queue: features.Queue{
+			Capacity: a.Capacity * math.Exp(Bounded(float64(o[OutCapacity]), bounds.Capacity)), Concurrency: a.Concurrency,
+			Waiting: a.Waiting * 2 * sigmoid(float64(o[OutWaiting])), Horizon: a.Horizon,
+			Stretch: math.Exp(Bounded(float64(o[OutStretch]), bounds.Stretch)),
 		},
-		Err0: a.Logit() + float64(o[outErrors]), Err1: softplus(float64(o[outErrorRise])),
-		Mid: math.Exp(2 * math.Tanh(float64(o[outMid])/2)), Tail90: 1 + softplus(float64(o[outTail90])), Tail99: 1 + softplus(float64(o[outTail99])),
+		Err0: a.Logit() + float64(o[OutErrors]), Err1: softplus(float64(o[OutErrorRise])),
+		Mid: math.Exp(2 * math.Tanh(float64(o[OutMid])/2)), Tail90: 1 + softplus(float64(o[OutTail90])), Tail99: 1 + softplus(float64(o[OutTail99])),
 	}
-	persist := sigmoid(float64(o[outPersist]))
-	c.Level = math.Exp(persist*math.Log(a.Reference/c.Queue.Mean(a.Load)) + Bounded(float64(o[outLevel]), bounds.Level))
+	persist := sigmoid(float64(o[OutPersist]))
+	c.Level = math.Exp(persist*math.Log(a.Reference/c.Queue.Mean(a.Load)) + Bounded(float64(o[OutLevel]), bounds.Level))
 	return c
 }
 

@@ -8,13 +8,17 @@ import (
 	"github.com/fairway-mesh/fairway/datasets"
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/model"
+	"github.com/fairway-mesh/fairway/predict"
 )
 
 // mostRequests is the count beyond which an average deserves no more weight.
 const mostRequests = 400
 
 // anchors are the columns that an outcome is relative to.
-type anchors struct{ reference, capacity, load int }
+type anchors struct {
+	at                        []int // of predict.AnchorColumns
+	reference, capacity, load int
+}
 
 func anchorsOf(set *Set) (a anchors, err error) {
 	for name, at := range map[string]*int{"latency_ref_seconds": &a.reference, "capacity_rps": &a.capacity, "load_now": &a.load} {
@@ -22,30 +26,39 @@ func anchorsOf(set *Set) (a anchors, err error) {
 			return a, err
 		}
 	}
+	for _, name := range predict.AnchorColumns() {
+		at, err := set.column(name)
+		if err != nil {
+			return a, err
+		}
+		a.at = append(a.at, at)
+	}
 	return a, nil
 }
 
 // target is what the horizon says of endpoint i; false when it says nothing
-// or the endpoint has no reference.
+// or the endpoint has no curve.
 func (a *anchors) target(m *Moment, i, columns int) ([outcomeTargets]float32, bool) {
 	var t [outcomeTargets]float32
-	row, after := m.row(i, columns), &m.After[i]
-	reference, capacity := float64(row[a.reference]), float64(row[a.capacity])
-	if !(reference > 0 && capacity > 0 && after.Requests > 0 && after.Rate >= 0) || row[a.load] != row[a.load] {
+	after := &m.After[i]
+	known, ok := predict.AnchorsOf(m.row(i, columns), a.at)
+	if !ok || !known.Finite() || !(after.Requests > 0 && after.Rate >= 0) {
 		return t, false
 	}
-	t[targetLoad] = float32(after.Rate / capacity)
-	t[targetNow] = row[a.load]
+	t = [outcomeTargets]float32{
+		targetLoad: float32(after.Rate), targetNow: float32(known.Load), targetReference: float32(math.Log(known.Reference)),
+		targetCapacity: float32(known.Capacity), targetConcurrency: float32(known.Concurrency), targetWaiting: float32(known.Waiting),
+		targetHorizon: float32(known.Horizon), targetOdds: float32(known.Logit()),
+	}
 	for k, latency := range [4]float64{after.Mean, after.P50, after.P90, after.P99} {
 		t[targetMean+k] = float32(math.NaN())
 		if latency > 0 {
-			t[targetMean+k] = float32(math.Log(latency / reference))
+			t[targetMean+k] = float32(math.Log(latency))
 		}
 	}
 	t[targetErrors] = float32(after.ErrorRatio)
 	t[targetWeight] = float32(math.Sqrt(math.Min(after.Requests, mostRequests)))
-	known := t[targetMean] == t[targetMean] || t[targetErrors] == t[targetErrors]
-	return t, known
+	return t, t[targetMean] == t[targetMean] || t[targetErrors] == t[targetErrors]
 }
 
 // outcomeRows are the rows of one part, of the services that can be learned
@@ -85,16 +98,14 @@ func outcomeTask(set *Set, columns []column, skip map[string]bool, random *rand.
 	if err != nil {
 		return task{}, nil, err
 	}
-	t := task{stage: "routing", loss: curve{}, dropped: droppedLayers}
+	t := task{stage: "routing", loss: curve{model.DefaultBounds()}, dropped: droppedLayers}
 	var scale float64
 	t.train, scale = outcomeRows(set, &in, &a, datasets.Train, skip, 0)
 	t.validation, _ = outcomeRows(set, &in, &a, datasets.Validation, skip, scale)
 	t.layers = initial(random, len(in.names), trunk[0], trunk[1], trunk[2], model.OutcomeOutputs)
-	usual := func(name string) float64 { return columns[slices.Index(set.Columns, name)].center }
-	t.spared = carry(t.layers, &in.scaler, persistence(&in, usual))
 	last := &t.layers[len(t.layers)-1]
-	last.B[6] = float32(softplusInverse(errorSlope))
-	usualTails(last.B[7:10], &t.train)
+	last.B[predict.OutErrorRise] = float32(softplusInverse(errorSlope))
+	usualTails(last.B[predict.OutMid:], &t.train)
 	n := &model.Network{Kind: model.Outcome, Columns: in.names, Scaler: in.scaler, Bounds: model.DefaultBounds()}
 	return t, n, nil
 }

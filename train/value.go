@@ -165,7 +165,7 @@ func (j *judge) measure(m *Moment, came []predict.Prediction, mean, meanNow, cos
 			continue
 		}
 		weight, reference := float64(t[targetWeight]), float64(m.row(i, columns)[j.anchors.reference])
-		if want := float64(t[targetMean]); !math.IsNaN(want) {
+		if want := float64(t[targetMean]) - math.Log(reference); !math.IsNaN(want) {
 			d := math.Log(came[i].Mean/reference) - want
 			mean.add(d*d, weight)
 			meanNow.add(want*want, weight)
