@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/fairway-mesh/fairway/mesh"
 )
 
 // Format names the layout of a recording that this version reads and writes.
@@ -27,6 +29,12 @@ type Manifest struct {
 	ScrapeIntervalS float64   `json:"scrape_interval_s"`
 	MadeBy          string    `json:"made_by"`
 	Seed            uint64    `json:"seed"`
+	// StepS, RangeS and DelayS say when and at what whoever decides there looks,
+	// and DeadlineS what a failed request costs, in seconds; 0: it is not said.
+	StepS     float64 `json:"step_s,omitempty"`
+	RangeS    float64 `json:"range_s,omitempty"`
+	DelayS    float64 `json:"delay_s,omitempty"`
+	DeadlineS float64 `json:"deadline_s,omitempty"`
 	// Part says that all of the recording is for learning, for choosing and
 	// calibrating, or for judging. Without it, the recording is cut by time.
 	Part  Part  `json:"part,omitempty"`
@@ -57,8 +65,17 @@ func (n *Notes) UnmarshalJSON(text []byte) error {
 }
 
 // ScrapeInterval is the time between two samples of a series.
-func (m *Manifest) ScrapeInterval() time.Duration {
-	return time.Duration(m.ScrapeIntervalS * float64(time.Second))
+func (m *Manifest) ScrapeInterval() time.Duration { return seconds(m.ScrapeIntervalS) }
+
+// timing is how the mesh is looked at, without a horizon; zero where the
+// manifest does not say it.
+func (m *Manifest) timing() mesh.Timing {
+	return mesh.Timing{Step: seconds(m.StepS), Range: seconds(m.RangeS), Delay: seconds(m.DelayS)}
+}
+
+// seconds are whole microseconds: those of a decimal fraction are not exact.
+func seconds(x float64) time.Duration {
+	return time.Duration(x * float64(time.Second)).Round(time.Microsecond)
 }
 
 func readManifest(directory string) (Manifest, error) {
@@ -79,6 +96,14 @@ func readManifest(directory string) (Manifest, error) {
 	}
 	if m.ScrapeIntervalS <= 0 || m.ScrapeIntervalS > 86400 {
 		return m, fmt.Errorf("%s: scrape_interval_s is %v; want the seconds between two scrapes", path, m.ScrapeIntervalS)
+	}
+	for _, x := range []struct {
+		name  string
+		value float64
+	}{{"step_s", m.StepS}, {"range_s", m.RangeS}, {"delay_s", m.DelayS}, {"deadline_s", m.DeadlineS}} {
+		if x.value < 0 || x.value > 86400 {
+			return m, fmt.Errorf("%s: %s is %v; want seconds, 0 to 86400", path, x.name, x.value)
+		}
 	}
 	if !m.End.After(m.Start) {
 		return m, fmt.Errorf("%s: end %s is not after start %s", path, m.End.Format(time.RFC3339), m.Start.Format(time.RFC3339))

@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -183,8 +184,16 @@ const DefaultHorizon = time.Minute
 // never below the scrape interval, and a horizon of a minute or three steps,
 // whichever is longer. The delay is one scrape: that late a sample can be.
 // The range is as RangeFor has it.
+//
+// Where the manifest says how the mesh is looked at, and no step is asked for,
+// that is taken, with a horizon of twelve steps: the minute of a step of 5 s.
 func (r *Recording) Timing(step, horizon time.Duration) mesh.Timing {
-	t := mesh.Timing{Step: step, Range: r.Schema.Range, Delay: r.Manifest.ScrapeInterval(), Horizon: horizon}
+	scrape := r.Manifest.ScrapeInterval()
+	if own := r.Manifest.timing(); own.Step >= scrape && step == 0 {
+		own.Horizon = cmp.Or(horizon, 12*own.Step)
+		return own
+	}
+	t := mesh.Timing{Step: step, Range: r.Schema.Range, Delay: scrape, Horizon: horizon}
 	if t.Step == 0 {
 		t.Step = r.Schema.Step
 	}

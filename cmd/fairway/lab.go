@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"strings"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/fairway-mesh/fairway/datasets/lab"
-	"github.com/fairway-mesh/fairway/replay/sim"
 )
 
 // newLabCommand is `fairway lab`: a mesh on this machine, real or simulated.
@@ -56,57 +54,6 @@ Interrupted after two minutes or more, it keeps what it has.`,
 	flags.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed of shares, arrivals and faults")
 	flags.TextVar(&cfg.Part, "part", cfg.Part, "what all of it is for: train, validation or test; without it, it is cut by time")
 	flags.IntVar(&cfg.Faults, "faults", cfg.Faults, "how many to inject; negative: as many as suit the duration")
-	return cmd
-}
-
-func newLabSimulateCommand() *cobra.Command {
-	var scenario, out string
-	var duration time.Duration
-	var seed uint64
-	var scale float64
-	cmd := &cobra.Command{
-		Use:   "simulate --scenario FILE|NAME --out DIR",
-		Short: "record a simulated mesh under random shares",
-		Long: `Runs a scenario in virtual time, with shares that are drawn at random, and
-writes what was to be seen as a recording: metrics as the lab's, the requests
-with their exact propensities, and the faults. Equal seeds give equal
-recordings. The names of the scenarios: fairway replay --list.
-
-A share can be many times the fair one. A scenario that is busy under equal
-shares is overloaded under these; --scale 0.5 halves what arrives.`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := needed(cmd, "scenario", "out"); err != nil {
-				return err
-			}
-			s, err := sim.Load(scenario)
-			if err != nil {
-				return usageError{err}
-			}
-			if duration != 0 {
-				s.Duration = duration
-			}
-			if !(scale > 0) || math.IsInf(scale, 0) {
-				return usagef("--scale is %v; want a number above 0", scale)
-			}
-			s.Arrivals.Scale(scale)
-			if err := s.Validate(); err != nil {
-				return usageError{err}
-			}
-			result, err := sim.Record(cmd.Context(), s, seed, sim.Shares(seed), out)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v of scenario %s, %d faults, %d events\n", out, s.Duration, s.Name, len(result.Faults), result.Events)
-			return nil
-		},
-	}
-	flags := cmd.Flags()
-	flags.StringVar(&scenario, "scenario", "", "a scenario's file, FILE#VARIANT, or the name of a built-in one")
-	flags.StringVar(&out, "out", "", "directory of the recording; must not exist yet")
-	flags.DurationVar(&duration, "duration", 0, "how long the requests come, in virtual time; 0: as the scenario says")
-	flags.Float64Var(&scale, "scale", 1, "what arrives, as a part of what the scenario says")
-	flags.Uint64Var(&seed, "seed", 1, "seed of shares, arrivals, work and faults")
 	return cmd
 }
 

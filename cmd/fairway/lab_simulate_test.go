@@ -54,6 +54,9 @@ func TestLabSimulateRefuses(t *testing.T) {
 		args   []string
 	}{
 		{"--scenario", 2, []string{"--out", "x"}},
+		{"one of", 2, []string{"--scenario", "basic", "--random", "1", "--out", "x"}},
+		{"--meshes", 2, []string{"--meshes", "0", "--out", "x"}},
+		{"exists already", 1, []string{"--meshes", "1", "--out", exists}},
 		{"--out", 2, []string{"--scenario", "basic"}},
 		{"use one of", 2, []string{"--scenario", "nothing", "--out", "x"}},
 		{"--scale", 2, []string{"--scenario", "basic", "--scale", "0", "--out", "x"}},
@@ -64,5 +67,31 @@ func TestLabSimulateRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || exitStatus(err) != c.status {
 			t.Errorf("%q: %v (status %d); want %q, status %d", c.args, err, exitStatus(err), c.want, c.status)
 		}
+	}
+}
+
+// TestLabSimulateMeshes: many meshes are those of their seeds, one by one.
+func TestLabSimulateMeshes(t *testing.T) {
+	folder := t.TempDir()
+	mustCall(t, "lab", "simulate", "--meshes", "3", "--seed", "2000000", "--out", filepath.Join(folder, "all"))
+	mustCall(t, "lab", "simulate", "--random", "2000001", "--out", filepath.Join(folder, "one"))
+	for _, name := range []string{"manifest.json", "metrics.om.gz", "faults.csv"} {
+		a, err := os.ReadFile(filepath.Join(folder, "all", "mesh-2000001", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(folder, "one", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(a, b) {
+			t.Errorf("%s differs", name)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(folder, "all", "mesh-2000001", "requests.csv.gz")); err == nil {
+		t.Error("requests were written down")
+	}
+	if text := mustCall(t, "inspect", filepath.Join(folder, "all", "mesh-2000000")); !strings.Contains(text, "shares vary") {
+		t.Errorf("inspect does not say that shares vary:\n%s", text)
 	}
 }

@@ -20,6 +20,16 @@ type Entry struct {
 	// New makes it for one run: strategies have memory. It is called from
 	// several goroutines at once.
 	New func() (router.Strategy, error)
+	// For, where it is set, makes it instead of New: for one that knows in which
+	// scenario and with which seed it is run.
+	For func(s *sim.Scenario, seed uint64) (router.Strategy, error)
+}
+
+func (e *Entry) strategy(s *sim.Scenario, seed uint64) (router.Strategy, error) {
+	if e.For != nil {
+		return e.For(s, seed)
+	}
+	return e.New()
 }
 
 // Config says how the entries are compared.

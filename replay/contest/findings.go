@@ -78,7 +78,9 @@ type Row struct {
 	Declined map[string]int `json:"declined,omitempty"`
 	Probes   finding.Number `json:"probes_per_request"`
 
-	Curves Curves `json:"-"`
+	// BySeed has the figures of each metric by its name, seed by seed.
+	BySeed map[string][]float64 `json:"-"`
+	Curves Curves               `json:"-"`
 }
 
 // Curves are what a row's pictures show.
@@ -126,7 +128,10 @@ func (c *contest) compare(f *field) Comparison {
 	reference := slices.IndexFunc(c.entries, func(e Entry) bool { return e.Name == c.cfg.Reference })
 	for i, e := range c.entries {
 		row := sum(f.runs[i])
-		row.Strategy, row.Curves = e.Name, curves(f.runs[i])
+		row.Strategy, row.Curves, row.BySeed = e.Name, curves(f.runs[i]), map[string][]float64{}
+		for m := range Metrics {
+			row.BySeed[Metrics[m].Name] = column(f.runs[i], m)
+		}
 		out.Rows = append(out.Rows, row)
 	}
 	for m := range Metrics {

@@ -63,7 +63,7 @@ func (f fake) run(_ context.Context, s *sim.Scenario, seed uint64, strategy rout
 func (f fake) entries(names ...string) []Entry {
 	var out []Entry
 	for _, name := range names {
-		out = append(out, Entry{name, func() (router.Strategy, error) { return router.Strategy{Name: name}, nil }})
+		out = append(out, Entry{Name: name, New: func() (router.Strategy, error) { return router.Strategy{Name: name}, nil }})
 	}
 	return out
 }

@@ -90,7 +90,7 @@ func (c *contest) run(outer context.Context) error {
 
 // one makes one run. Each writes to a place of its own.
 func (c *contest) one(ctx context.Context, f *field, entry, seed int) error {
-	strategy, err := c.entries[entry].New()
+	strategy, err := c.entries[entry].strategy(f.scenario, c.cfg.FirstSeed+uint64(seed))
 	if err != nil {
 		return fmt.Errorf("contest: strategy %s: %w", c.entries[entry].Name, err)
 	}

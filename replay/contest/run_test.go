@@ -172,7 +172,7 @@ func TestFailureEndsTheContest(t *testing.T) {
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "scenario ramp, strategy ") {
 		t.Errorf("error is %v; want the cause, the scenario and the strategy", err)
 	}
-	entry := Entry{"odd", func() (router.Strategy, error) { return router.Strategy{}, broken }}
+	entry := Entry{Name: "odd", New: func() (router.Strategy, error) { return router.Strategy{}, broken }}
 	if _, err := run(t.Context(), []*sim.Scenario{ramp()}, []Entry{entry}, DefaultConfig(), fakes.run); !errors.Is(err, broken) || !strings.Contains(err.Error(), "odd") {
 		t.Errorf("error is %v; want the cause and the strategy", err)
 	}

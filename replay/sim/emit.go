@@ -27,13 +27,14 @@ type emission struct {
 	endpoints    []mesh.Endpoint
 	rings        []scrapes // of the two newest scrapes of each endpoint
 	spool        *spool
-	requests     *requestLog
+	requests     *requestLog // nil: none is written
 	err          error
 }
 
 // newEmission begins a recording that will be in dir, which must not exist
-// yet. No endpoint may be scraped more than most times.
-func newEmission(dir, service string, endpoints []mesh.Endpoint, most int, deadline time.Duration) (*emission, error) {
+// yet, with a request log or without. No endpoint may be scraped more than most
+// times.
+func newEmission(dir, service string, endpoints []mesh.Endpoint, most int, deadline time.Duration, requests bool) (*emission, error) {
 	if _, err := os.Stat(dir); err == nil {
 		return nil, fmt.Errorf("%s exists already: name another directory for the recording", dir)
 	} else if !errors.Is(err, os.ErrNotExist) {
@@ -51,7 +52,7 @@ func newEmission(dir, service string, endpoints []mesh.Endpoint, most int, deadl
 	for i := range e.rings {
 		e.rings[i].kept = make([]scrape, 2)
 	}
-	if e.spool, err = newSpool(filepath.Join(partial, "spool"), len(endpoints), most); err == nil {
+	if e.spool, err = newSpool(filepath.Join(partial, "spool"), len(endpoints), most); err == nil && requests {
 		e.requests, err = newRequestLog(filepath.Join(partial, "requests.csv.gz"), service, endpoints, deadline)
 	}
 	if err != nil {
@@ -70,7 +71,10 @@ func (e *emission) scraped(t time.Duration, i int, c *Counters) {
 // finish writes what is left to write and makes the recording appear, or
 // leaves nothing.
 func (e *emission) finish(m *datasets.Manifest, faults []datasets.Fault) error {
-	err := errors.Join(e.err, e.requests.close())
+	err := e.err
+	if e.requests != nil {
+		err = errors.Join(err, e.requests.close())
+	}
 	if err == nil {
 		err = e.write("metrics.om.gz", zipped(func(w *bufio.Writer) error { return writeMetrics(w, e.spool, e.service, e.endpoints) }))
 	}

@@ -17,7 +17,7 @@ import (
 // their arrival, as they were.
 func TestRequestsAreInOrder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "recording")
-	e, err := newEmission(dir, "shop", []mesh.Endpoint{{Name: "a"}, {Name: `b,"c"`}}, 10, time.Second)
+	e, err := newEmission(dir, "shop", []mesh.Endpoint{{Name: "a"}, {Name: `b,"c"`}}, 10, time.Second, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestEmissionIsWholeOrNothing(t *testing.T) {
 	folder := t.TempDir()
 	dir := filepath.Join(folder, "recording")
 	begin := func() *emission {
-		e, err := newEmission(dir, "shop", []mesh.Endpoint{{Name: "a"}}, 1, time.Second)
+		e, err := newEmission(dir, "shop", []mesh.Endpoint{{Name: "a"}}, 1, time.Second, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +110,7 @@ func TestEmissionIsWholeOrNothing(t *testing.T) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := newEmission(dir, "shop", nil, 1, time.Second); err == nil {
+	if _, err := newEmission(dir, "shop", nil, 1, time.Second, true); err == nil {
 		t.Error("what exists would be written over")
 	}
 }

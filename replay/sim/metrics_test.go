@@ -97,7 +97,7 @@ func lives(t *testing.T, endpoints []mesh.Endpoint, interval time.Duration, timi
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "recording")
-	e, err := newEmission(dir, "shop", endpoints, int(duration/interval)+1, time.Second)
+	e, err := newEmission(dir, "shop", endpoints, int(duration/interval)+1, time.Second, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -104,7 +104,7 @@ func drawShares(random *rand.Rand, n int) []int {
 	weights := make([]float64, n)
 	sum := 0.0
 	for i := range weights {
-		weights[i] = gamma(random, concentration)
+		weights[i] = Gamma(random, concentration)
 		sum += weights[i]
 	}
 	units, rest := make([]int, n), shareUnit
@@ -127,11 +127,11 @@ func drawShares(random *rand.Rand, n int) []int {
 	return units
 }
 
-// gamma draws from the gamma distribution with the given shape and scale 1
+// Gamma draws from the gamma distribution with the given shape and scale 1
 // (Marsaglia and Tsang, A simple method for generating gamma variables, 2000).
-func gamma(random *rand.Rand, shape float64) float64 {
+func Gamma(random *rand.Rand, shape float64) float64 {
 	if shape < 1 {
-		return gamma(random, shape+1) * math.Pow(random.Float64(), 1/shape)
+		return Gamma(random, shape+1) * math.Pow(random.Float64(), 1/shape)
 	}
 	d := shape - 1.0/3
 	c := 1 / math.Sqrt(9*d)
