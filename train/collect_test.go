@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
 )
 
@@ -144,18 +145,50 @@ func collect(t *testing.T) *Set {
 	return set
 }
 
-func TestMerge(t *testing.T) {
-	one, two := collect(t), collect(t)
-	all, err := Merge(one, two)
-	if err != nil || len(all.Histories) != 2 || len(one.Histories) != 1 {
-		t.Fatalf("%v, %d histories", err, len(all.Histories))
+// toy is a Source of the recording of record, with a step and a horizon.
+func toy(t *testing.T, step, horizon time.Duration) Source {
+	t.Helper()
+	dump, schema, err := record(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
-	two.Timing.Horizon *= 2
-	if _, err := Merge(one, two); err == nil || !strings.Contains(err.Error(), "timing") {
-		t.Errorf("error %v; want one about the timing", err)
+	return func(ctx context.Context, use func(*datasets.Recording, mesh.Timing) error) error {
+		rec, err := datasets.Open(ctx, dump, schema)
+		if err != nil {
+			return err
+		}
+		return errors.Join(use(rec, rec.Timing(step, horizon)), rec.Close())
 	}
-	if _, err := Merge(); err == nil {
-		t.Error("nothing was merged without an error")
+}
+
+// TestTimingsOfTheirOwn: recordings that are looked at with different steps
+// make one set, and each is split and labelled by its own.
+func TestTimingsOfTheirOwn(t *testing.T) {
+	const horizon = 30 * time.Second
+	set, err := CollectAll(t.Context(), DefaultConfig(), toy(t, 10*time.Second, horizon), toy(t, 5*time.Second, horizon))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := set.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	slow, fast := &set.Histories[0], &set.Histories[1]
+	if set.Timing != slow.Timing || slow.Timing.Step != 10*time.Second || fast.Timing.Step != 5*time.Second {
+		t.Errorf("the set has timing %+v, its histories %+v and %+v", set.Timing, slow.Timing, fast.Timing)
+	}
+	if n, m := len(slow.Moments), len(fast.Moments); m < 2*n-10 {
+		t.Errorf("%d moments every 10 s, %d every 5 s", n, m)
+	}
+	cfg := quick()
+	cfg.Epochs = 2
+	if m, _ := fit(t, set, cfg); m.Timing != slow.Timing {
+		t.Errorf("the model has timing %+v; want the first recording's", m.Timing)
+	}
+	if _, err := CollectAll(t.Context(), DefaultConfig(), toy(t, 5*time.Second, horizon), toy(t, 5*time.Second, 2*horizon)); err == nil || !strings.Contains(err.Error(), "--horizon") {
+		t.Errorf("error %v; want one about the horizons", err)
+	}
+	if _, err := CollectAll(t.Context(), DefaultConfig()); err == nil {
+		t.Error("a set of nothing")
 	}
 }
 
