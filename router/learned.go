@@ -113,17 +113,10 @@ func (l *learned) ready(dst *Decision, f *features.Frame) error {
 		return NotIdentifiable
 	case state.Windows < l.cfg.WarmUp:
 		return declinef(WarmUp, "%d of %d windows", state.Windows, l.cfg.WarmUp)
-	case dst.Age > l.staleAfter(f):
-		return declinef(Stale, "metrics are %v old, more than %v", dst.Age, l.staleAfter(f))
+	case dst.Age > l.cfg.staleAfter(f):
+		return declinef(Stale, "metrics are %v old, more than %v", dst.Age, l.cfg.staleAfter(f))
 	}
 	return decline(l.predict.Familiar(f))
-}
-
-func (l *learned) staleAfter(f *features.Frame) time.Duration {
-	if l.cfg.StaleAfter <= 0 && l.model.Timing.Step > 0 {
-		return l.model.Timing.Delay + 3*l.model.Timing.Step
-	}
-	return l.cfg.staleAfter(f)
 }
 
 // staleAfter is the age beyond which metrics say nothing any more, where no
@@ -133,7 +126,7 @@ func (c Config) staleAfter(f *features.Frame) time.Duration {
 	case c.StaleAfter > 0:
 		return c.StaleAfter
 	case f.Schema != nil && f.Schema.Step > 0:
-		return 3 * f.Schema.Step
+		return max(3*f.Schema.Step, f.End.Sub(f.Start)*3/2)
 	}
 	return 45 * time.Second
 }
@@ -162,7 +155,7 @@ func (l *learned) weigh(dst *Decision, f *features.Frame, service *rules.Service
 	}
 	objective := service.Objective
 	if objective == (mesh.Objective{}) {
-		objective = l.model.Objective
+		objective = f.Objective
 	}
 	rate, err := l.split(dst, f, objective, floor, l.shrink(dst.Age, f))
 	if err != nil {
@@ -189,7 +182,7 @@ func allDown(f *features.Frame) bool {
 // shrink is 0 up to a third of the age at which the metrics are stale and 1
 // there: what is known of load wears off (load interpretation, Dahlin 2000).
 func (l *learned) shrink(age time.Duration, f *features.Frame) float64 {
-	stale := l.staleAfter(f).Seconds()
+	stale := l.cfg.staleAfter(f).Seconds()
 	return min(max((age.Seconds()-stale/3)/(stale*2/3), 0), 1)
 }
 

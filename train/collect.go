@@ -125,11 +125,8 @@ func (g *gathering) admit(rec *datasets.Recording, t mesh.Timing) error {
 		return nil
 	}
 	first := g.set.Histories[0].Provenance.Path
-	switch {
-	case rec.Schema.Hash() != g.set.Schema.Hash():
+	if rec.Schema.Hash() != g.set.Schema.Hash() {
 		return fmt.Errorf("train: %s has schema %s, %s has %s; one model learns from one schema", first, g.set.Schema.Name, rec.Path, rec.Schema.Name)
-	case t.Horizon != g.set.Timing.Horizon:
-		return fmt.Errorf("train: %s looks %v ahead, %s %v; one model has one horizon: give --horizon", first, g.set.Timing.Horizon, rec.Path, t.Horizon)
 	}
 	return nil
 }

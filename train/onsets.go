@@ -138,6 +138,9 @@ type onset struct {
 func survivals(set *Set, found map[string]limits, minRequests float64) (examples []example, onsets []onset) {
 	for h := range set.Histories {
 		history := &set.Histories[h]
+		if set.timing(h).Horizon != set.Timing.Horizon {
+			continue // it looks less far ahead than the forecast does
+		}
 		if history.Drawn != nil {
 			examples = append(examples, fated(history, h)...)
 			continue

@@ -132,8 +132,8 @@ func (s *Set) Validate() error {
 
 func (s *Set) validateHistory(n int) error {
 	h, t := &s.Histories[n], s.timing(n)
-	if t.Step <= 0 || t.Horizon != s.Timing.Horizon {
-		return fmt.Errorf("train: %s: a step of %v and a horizon of %v; want a step above 0 and the set's horizon, %v", h.Provenance.Path, t.Step, t.Horizon, s.Timing.Horizon)
+	if t.Step <= 0 || t.Horizon <= 0 {
+		return fmt.Errorf("train: %s: a step of %v and a horizon of %v; want both above 0", h.Provenance.Path, t.Step, t.Horizon)
 	}
 	if err := apart(&h.Split, t.Purge()); err != nil {
 		return fmt.Errorf("train: %s: %w", h.Provenance.Path, err)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -207,13 +206,12 @@ func collect(ctx context.Context, stderr io.Writer, o trainOptions) (*train.Set,
 
 // sources opens recordings one at a time.
 type sources struct {
-	o       trainOptions
-	stderr  io.Writer
-	cache   *datasets.Cache
-	schema  *mesh.Schema // of the first, as is the horizon
-	horizon time.Duration
-	told    map[string]bool // of these it was told how they are read
-	bar     *progressbar.ProgressBar
+	o      trainOptions
+	stderr io.Writer
+	cache  *datasets.Cache
+	schema *mesh.Schema    // of the first
+	told   map[string]bool // of these it was told how they are read
+	bar    *progressbar.ProgressBar
 }
 
 func (s *sources) open(ctx context.Context, path string, use func(*datasets.Recording, mesh.Timing) error) error {
@@ -222,8 +220,8 @@ func (s *sources) open(ctx context.Context, path string, use func(*datasets.Reco
 		return err
 	}
 	recording.Cache = s.cache
-	timing := recording.Timing(s.o.window, cmp.Or(s.o.horizon, s.horizon))
-	s.schema, s.horizon = recording.Schema, timing.Horizon
+	timing := recording.Timing(s.o.window, s.o.horizon)
+	s.schema = recording.Schema
 	if !s.told[path] {
 		s.told[path] = true
 		tellChoice(s.stderr, recording)
