@@ -99,12 +99,12 @@ func (m *memory) renew(noise float64) {
 // ever in flight over the time that each takes, else the highest load ever, both
 // times headroom; these are not drawn to anything.
 func (s *service) pool(c *clock) {
-	middle, between := s.differ()
+	noise := s.noise.value()
+	middle, between := spread(s.order, func(m *memory) (float64, float64) { return m.Long.log(), noise/m.Long.Requests + wander })
 	for _, m := range s.order {
-		x, known := m.Long.log(), middle
-		if !isNaN(x) {
-			own := s.noise.value()/m.Long.Requests + wander
-			known = (x*between + middle*own) / (between + own)
+		known := middle
+		if x := m.Long.log(); !isNaN(x) {
+			known = towards(x, noise/m.Long.Requests+wander, middle, between)
 		}
 		if isNaN(known) {
 			known = m.peak()
@@ -116,39 +116,6 @@ func (s *service) pool(c *clock) {
 			m.Capacity.see(c.past, known)
 		}
 	}
-}
-
-// differ returns the mean of the log capacities, NaN when none is known, and
-// the variance between endpoints.
-func (s *service) differ() (middle, between float64) {
-	var weight, squares, sum, q, n float64
-	for _, m := range s.order {
-		if x := m.Long.log(); !isNaN(x) {
-			w := 1 / (s.noise.value()/m.Long.Requests + wander)
-			weight, squares, sum, n = weight+w, squares+w*w, sum+w*x, n+1
-		}
-	}
-	if n == 0 {
-		return math.NaN(), 0
-	}
-	middle = sum / weight
-	for _, m := range s.order {
-		if x := m.Long.log(); !isNaN(x) {
-			q += (x - middle) * (x - middle) / (s.noise.value()/m.Long.Requests + wander)
-		}
-	}
-	if n > 1 {
-		between = max(q-(n-1), 0) / (weight - squares/weight)
-	}
-	// Between endpoints that differ widely the mean of all counts for each alike.
-	sum, weight = 0, 0
-	for _, m := range s.order {
-		if x := m.Long.log(); !isNaN(x) {
-			w := 1 / (s.noise.value()/m.Long.Requests + wander + between)
-			sum, weight = sum+w*x, weight+w
-		}
-	}
-	return sum / weight, between
 }
 
 // peak is the log capacity where no utilization is known.

@@ -28,6 +28,8 @@ type service struct {
 	halfLife float64   // of trends, seconds; 0 before the second window
 	schema   *mesh.Schema
 	series   []string  // of the schema, which the trackers follow
+	unrest   mean      // variance of one window's excess
+	served   float64   // log of the requests that an endpoint serves at once; NaN unknown
 	noise    mean      // variance of the log capacity that one request tells
 	readings []reading // of the newest window; scratch
 	place    place
@@ -60,7 +62,7 @@ func (x *Extractor) Push(w mesh.Window) (*Frame, error) {
 	}
 	s := x.services[w.Service]
 	if s == nil {
-		s = &service{memories: map[string]*memory{}, noise: mean{noiseFirst, 1}}
+		s = &service{memories: map[string]*memory{}, noise: mean{noiseFirst, 1}, unrest: mean{excessFirst, 1}}
 		x.services[w.Service] = s
 	} else if !w.Time.After(s.time) {
 		return nil, fmt.Errorf("features: window of service %q at %s is not after the one before, %s: push windows once, in time order",
@@ -101,7 +103,7 @@ func (s *service) tick(w *mesh.Window, cfg Config) clock {
 		gap: cfg.Gap, quantile: cfg.Objective.Percentile, excused: cfg.Objective.MaxErrorRatio / 2,
 	}
 	span := w.End.Sub(w.Start).Seconds()
-	c.fresh, c.noise = span, s.noise.value()
+	c.span, c.fresh, c.noise = span, span, s.noise.value()
 	if !s.time.IsZero() {
 		c.dt = w.Time.Sub(s.time).Seconds()
 		if s.halfLife == 0 {
@@ -170,6 +172,8 @@ func (x *Extractor) advance(s *service, w *mesh.Window, c *clock) {
 	for i, m := range s.order {
 		m.advanceService(&s.readings[i], c)
 	}
+	s.serve()
+	s.settle(c)
 }
 
 // fill writes the frame.
@@ -178,7 +182,7 @@ func (x *Extractor) fill(s *service, w *mesh.Window, c *clock) {
 	f.Window, f.Names, f.Objective = *w, columnNames, x.cfg.Objective
 	f.X = slices.Grow(f.X[:0], n*len(columns))[:n*len(columns)]
 	f.Anomalies = slices.Grow(f.Anomalies[:0], n)[:n]
-	x.view.now, x.view.span = c.now, w.End.Sub(w.Start).Seconds()
+	x.view.service, x.view.now, x.view.span = s, c.now, w.End.Sub(w.Start).Seconds()
 	x.view.survey(s.order)
 	for i, m := range s.order {
 		x.view.m = m

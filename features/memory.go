@@ -14,7 +14,8 @@ type memory struct {
 	tracker  *anomaly.Tracker
 	surprise []float64 // of the newest push, per series of the schema
 	score    anomaly.Score
-	alive    bool // not known to be down, nor absent for long
+	alive    bool    // not known to be down, nor absent for long
+	excess   float64 // log: how far the latency is off the queue's, for long enough
 }
 
 // state is the part of a memory that is numbers alone: its fields are float64
@@ -37,6 +38,7 @@ type state struct {
 	ErrorsPast                            mean
 	Short, Long                           tally // of late, and since the capacity last changed
 	Concurrency                           mean  // log of the requests served at once
+	Excess                                excess
 	PeakRate, PeakInFlight                float64
 	Scores                                [5]float64 // of the last windows, the newest first
 }
@@ -119,6 +121,7 @@ type clock struct {
 	excused      float64 // highest past error ratio that is held against an endpoint
 	gap          float64 // windows after which a missing rate is none
 	fresh        float64 // seconds of the window's span that no window had before
+	span         float64 // seconds of the window
 	new          float64 // part of the span that is fresh
 	noise        float64 // variance of the log capacity that one request tells
 	quantile     float64 // that is watched

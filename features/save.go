@@ -15,7 +15,7 @@ import (
 
 // magic begins the saved form; its last byte is the version. Then come the
 // Config as JSON and the services, in the order of their names: each its name,
-// time, step, half-life, noise of the capacity, series, and endpoints, in the order of their names.
+// time, step, half-life, noise of capacity and excess, series, and endpoints, in the order of their names.
 // Texts and parts are preceded by their length.
 var magic = []byte("fwfeatures\x02")
 
@@ -64,7 +64,7 @@ func (w *writer) saved(v interface{ MarshalBinary() ([]byte, error) }) {
 
 func (w *writer) service(s *service) {
 	w.saved(s.time)
-	w.number([]float64{s.step, s.halfLife, s.noise.Sum, s.noise.Weight})
+	w.number([]float64{s.step, s.halfLife, s.noise.Sum, s.noise.Weight, s.unrest.Sum, s.unrest.Weight})
 	w.count(len(s.series))
 	for _, name := range s.series {
 		w.part([]byte(name))
@@ -173,11 +173,11 @@ func (r *reader) service(cfg Config) *service {
 	s := &service{memories: map[string]*memory{}}
 	var at time.Time
 	r.saved(&at)
-	var pace [4]float64
+	var pace [6]float64
 	r.number(&pace)
-	s.time, s.step, s.halfLife, s.noise = at, pace[0], pace[1], mean{pace[2], pace[3]}
-	if !(s.step >= 0 && s.step <= huge && s.halfLife >= 0 && s.halfLife <= huge && s.noise.value() > 0 && s.noise.value() <= huge) {
-		r.fail("step %v, half-life %v and noise %v", s.step, s.halfLife, s.noise.value())
+	s.time, s.step, s.halfLife, s.noise, s.unrest = at, pace[0], pace[1], mean{pace[2], pace[3]}, mean{pace[4], pace[5]}
+	if !(s.step >= 0 && s.step <= huge && s.halfLife >= 0 && s.halfLife <= huge && s.noise.value() > 0 && s.noise.value() <= huge && s.unrest.value() > 0 && s.unrest.value() <= huge) {
+		r.fail("step %v, half-life %v, noise %v and unrest %v", s.step, s.halfLife, s.noise.value(), s.unrest.value())
 	}
 	for range r.count() {
 		s.series = append(s.series, string(r.part()))

@@ -10,6 +10,7 @@ import (
 // midst of its service.
 type view struct {
 	m                            *memory
+	service                      *service
 	now                          float64 // unix seconds
 	total                        float64 // load of the service
 	endpoints                    int     // of the window
@@ -18,7 +19,6 @@ type view struct {
 	latencyLimit, errorLimit     float64 // ln(s), ratio
 	horizon                      float64 // seconds
 	span                         float64 // seconds of the window
-	concurrency                  float64 // log of the requests that an endpoint of the service serves at once
 }
 
 // survey looks over all endpoints of a window.
@@ -35,13 +35,6 @@ func (v *view) survey(all []*memory) {
 			v.total = first(v.total, 0) + math.Expm1(m.Rate.Last)
 		}
 	}
-	served := mean{}
-	for _, m := range all {
-		if x := m.Concurrency.value(); !isNaN(x) {
-			served.Sum, served.Weight = served.Sum+x, served.Weight+1
-		}
-	}
-	v.concurrency = served.value()
 	v.latencies.gather(all, func(m *memory) float64 { return m.Latency.Last })
 	v.errors.gather(all, func(m *memory) float64 { return m.Errors.Last })
 	v.inFlights.gather(all, func(m *memory) float64 { return m.InFlight.Last })
@@ -106,4 +99,18 @@ func slope(t *anomaly.Trend, last float64) float64 {
 		return math.NaN()
 	}
 	return t.Slope() * 60
+}
+
+// queueing is the endpoint's queue, for a decision in force for a window's span.
+func (v *view) queueing() *Queue {
+	q := v.service.queue(v.m, v.span)
+	return &q
+}
+
+// unserved are the requests in flight that wait; NaN where those are unknown.
+func (v *view) unserved() float64 {
+	if isNaN(v.m.InFlight.Last) {
+		return math.NaN()
+	}
+	return v.queueing().Waiting
 }

@@ -47,27 +47,21 @@ func Wait(load, capacity, concurrency float64) float64 {
 	return math.Pow(load, math.Sqrt(2*(concurrency+1))-1) / (capacity * (1 - load))
 }
 
-// service is the time in seconds that a request takes without waiting.
-func (v *view) service() float64 {
-	served := math.Exp(v.m.Concurrency.value())
-	if isNaN(served) {
-		served = math.Exp(v.concurrency)
+// serve averages over the endpoints how many requests one serves at once.
+func (s *service) serve() {
+	var served mean
+	for _, m := range s.order {
+		if x := m.Concurrency.value(); !isNaN(x) {
+			served.add(1, x, 1)
+		}
 	}
-	if isNaN(served) {
-		served = 1
-	}
-	return max(served, 1) / v.capacity()
+	s.served = served.value()
 }
 
-// waiting are the requests in flight that are not being served.
-func (v *view) waiting() float64 {
-	inFlight := math.Expm1(v.m.InFlight.Last)
-	return max(inFlight-min(v.rate()*v.service(), v.service()*v.capacity()), 0)
-}
-
-// versusQueue is the log of the reference latency minus that of the formula of
-// the queue at the window's load.
-func (v *view) versusQueue() float64 {
-	q := Queue{Capacity: v.capacity(), Concurrency: max(v.service()*v.capacity(), 1), Waiting: first(v.waiting(), 0), Horizon: v.span, Stretch: 1}
-	return math.Log(v.m.reference() / q.Mean(v.rate()))
+// queue is the endpoint's, for a decision that is in force for a span.
+func (s *service) queue(m *memory, span float64) Queue {
+	capacity := math.Exp(m.Capacity.Last)
+	served := max(math.Exp(first(m.Concurrency.value(), s.served, 0)), 1)
+	busy := min(math.Expm1(m.Rate.Last)*served/capacity, served)
+	return Queue{Capacity: capacity, Concurrency: served, Horizon: span, Stretch: 1, Waiting: max(first(math.Expm1(m.InFlight.Last)-busy, 0), 0)}
 }

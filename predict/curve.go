@@ -36,11 +36,12 @@ type Anchors struct {
 	Waiting     float64 // requests; 0 where unknown
 	Horizon     float64 // seconds: the window's span and the metrics' age
 	ErrorRatio  float64 // error_recent; 0 where unknown
+	Excess      float64 // log_excess; 0 where unknown
 }
 
 // anchorColumns are those of a frame that Anchors are made of, in the order in
 // which anchorsIn takes them.
-var anchorColumns = []string{"latency_ref_seconds", "capacity_rps", "service_seconds", "load_now", "waiting", "log_span", "metrics_age", "error_recent"}
+var anchorColumns = []string{"latency_ref_seconds", "capacity_rps", "service_seconds", "load_now", "waiting", "log_span", "metrics_age", "error_recent", "log_excess"}
 
 // AnchorColumns names the columns that AnchorsOf takes, in order.
 func AnchorColumns() []string { return append([]string(nil), anchorColumns...) }
@@ -57,7 +58,7 @@ func AnchorsOf(row []float32, at []int) (a Anchors, known bool) {
 	}
 	a = Anchors{
 		Reference: v(0), Capacity: v(1), Concurrency: max(v(2)*v(1), 1), Load: v(3) * v(1), Waiting: or(v(4), 0),
-		Horizon: math.Exp(v(5))*v(2) + max(or(v(6), 0), 0), ErrorRatio: or(v(7), 0),
+		Horizon: math.Exp(v(5))*v(2) + max(or(v(6), 0), 0), ErrorRatio: or(v(7), 0), Excess: or(v(8), 0),
 	}
 	known = a.Reference > 0 && a.Capacity > 0 && a.Load >= 0 && a.Horizon > 0 && a.Concurrency < math.Inf(1)
 	return a, known
@@ -65,7 +66,7 @@ func AnchorsOf(row []float32, at []int) (a Anchors, known bool) {
 
 // Finite reports whether none of the anchors is infinite.
 func (a *Anchors) Finite() bool {
-	return !math.IsInf(a.Reference+a.Capacity+a.Concurrency+a.Load+a.Waiting+a.Horizon+a.ErrorRatio, 0)
+	return !math.IsInf(a.Reference+a.Capacity+a.Concurrency+a.Load+a.Waiting+a.Horizon+a.ErrorRatio+a.Excess, 0)
 }
 
 // leastErrors keeps a logit finite: an endpoint without failures is one that
@@ -78,10 +79,14 @@ func (a *Anchors) Logit() float64 {
 	return math.Log(e / (1 - e))
 }
 
+// PersistBias makes an output of 0 mean that the level hardly follows the latest
+// latency, but what was seen for long enough.
+const PersistBias = 3
+
 // Outcome network outputs, in order. All zero is what is known without a
-// network: the queue by its formula, half drawn to the latency that was seen.
+// network: the formula of the queue, on the level that was seen for long enough.
 const (
-	OutPersist  = iota // how much the level follows the latency that was seen
+	OutPersist  = iota // how much the level follows the latest latency
 	OutCapacity        // correction of the capacity
 	OutStretch         // of waiting
 	OutWaiting         // of what waits now
@@ -106,8 +111,8 @@ func Correct(a *Anchors, o []float32, bounds model.Bounds) Curve {
 		Err0: a.Logit() + float64(o[OutErrors]), Err1: softplus(float64(o[OutErrorRise])),
 		Mid: math.Exp(2 * math.Tanh(float64(o[OutMid])/2)), Tail90: 1 + softplus(float64(o[OutTail90])), Tail99: 1 + softplus(float64(o[OutTail99])),
 	}
-	persist := sigmoid(float64(o[OutPersist]))
-	c.Level = math.Exp(persist*math.Log(a.Reference/c.Queue.Mean(a.Load)) + Bounded(float64(o[OutLevel]), bounds.Level))
+	persist := sigmoid(float64(o[OutPersist]) - PersistBias)
+	c.Level = math.Exp((1-persist)*a.Excess + persist*math.Log(a.Reference/c.Queue.Mean(a.Load)) + Bounded(float64(o[OutLevel]), bounds.Level))
 	return c
 }
 

@@ -12,7 +12,7 @@ import (
 // per endpoint. Only Outcome networks have curves. An endpoint whose latency,
 // capacity or load is not in the frame gets one that is not Known. Errors:
 // ErrNoNetwork, ErrSchema, ErrNotFinite.
-func (p *Predictor) Curves(dst []Curve, f *features.Frame) error {
+func (p *Predictor) Curves(dst []Curve, f *features.Frame, trust float64) error {
 	switch {
 	case p.routing == nil:
 		return fmt.Errorf("%w: it was trained without a routing network", ErrNoNetwork)
@@ -47,7 +47,11 @@ func (p *Predictor) Curves(dst []Curve, f *features.Frame) error {
 		}
 		dst[i] = Curve{}
 		if known {
-			dst[i] = Correct(&a, out[i*model.OutcomeOutputs:][:model.OutcomeOutputs], bounds)
+			o := out[i*model.OutcomeOutputs:][:model.OutcomeOutputs]
+			for k := range OutErrors {
+				o[k] *= float32(trust)
+			}
+			dst[i] = Correct(&a, o, bounds)
 		}
 	}
 	return nil
@@ -58,12 +62,11 @@ var plain [model.OutcomeOutputs]float32
 
 // Queues writes the curves of the endpoints of f by the formula alone, as if a
 // network had nothing to correct; at are the positions of AnchorColumns.
-func Queues(dst []Curve, f *features.Frame, at []int, persist float64) {
+func Queues(dst []Curve, f *features.Frame, at []int) {
 	for i := range dst {
 		dst[i] = Curve{}
 		if a, known := AnchorsOf(f.Row(i), at); known && a.Finite() {
 			dst[i] = Correct(&a, plain[:], model.DefaultBounds())
-			dst[i].Level = math.Pow(a.Reference/dst[i].Queue.Mean(a.Load), persist)
 		}
 	}
 }
@@ -75,7 +78,7 @@ func (p *Predictor) outcomes(dst []Prediction, f *features.Frame, load []float64
 		}
 	}
 	p.curves = resize(p.curves, len(dst))
-	if err := p.Curves(p.curves, f); err != nil {
+	if err := p.Curves(p.curves, f, 1); err != nil {
 		return err
 	}
 	for i := range dst {

@@ -97,11 +97,10 @@ var kinds = []kind{
 	}, "board_power_of_two", []option{staleOption}, func(b build) Policy { return Board(b.values, b.cfg) }},
 	{picker.Description{
 		Name: "queueing", Lives: livesOnAll,
-		Mechanism:  "Solves for the weights of least mean cost on the formula of the queue, at the capacities that were seen.",
-		Source:     "fairway; learned without its network",
-		Fails:      "Where endpoints do not queue as the formula has it.",
-		Parameters: []picker.Parameter{{Name: "persist", Default: 0, Min: 0, Max: 1, Help: "how much the level follows the latency that was seen"}},
-	}, "weighted_round_robin", []option{staleOption}, func(b build) Policy { return b.ruled(Queueing(b.values, b.cfg)) }},
+		Mechanism: "Solves for the weights of least mean cost on the formula of the queue, at the capacities that were seen.",
+		Source:    "fairway; learned without its network",
+		Fails:     "Where endpoints do not queue as the formula has it.",
+	}, "weighted_round_robin", []option{staleOption}, func(b build) Policy { return b.ruled(Queueing(b.cfg)) }},
 	{picker.Description{
 		Name: "learned", Lives: livesOnModel,
 		Mechanism: "Solves for the weights of least predicted cost.",

@@ -21,6 +21,8 @@ type Config struct {
 	// MinLoad is the least load that weights are solved for, as a part of the
 	// service's capacity: an idle service should not be sent to one endpoint.
 	MinLoad float64
+	// Trust is how much of what the network corrects is taken over.
+	Trust float64
 	// FailureThreshold is the forecast probability, at its lower bound, from
 	// which an endpoint is ejected, and ErrorThreshold the error ratio. At half,
 	// and not at the 0.85 of gRFC A50: errors under high load can be the load's
@@ -49,6 +51,7 @@ func DefaultConfig() Config {
 	return Config{
 		WarmUp:           6,
 		MinLoad:          0.1,
+		Trust:            1,
 		FailureThreshold: 0.7,
 		ErrorThreshold:   0.5,
 		PanicThreshold:   0.5,

@@ -88,6 +88,7 @@ var learnedOptions = []option{
 		func(c *Config) float64 { return float64(c.WarmUp) },
 		func(c *Config, x float64) { c.WarmUp = int(x) },
 	},
+	number("trust", "how much of the network's corrections is taken over", 0, 1, func(c *Config) *float64 { return &c.Trust }),
 	number("min_load", "least load that weights are solved for, as a part of the capacity", 0, 1, func(c *Config) *float64 { return &c.MinLoad }),
 }
 

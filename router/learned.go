@@ -150,7 +150,7 @@ func (l *learned) weigh(dst *Decision, f *features.Frame, service *rules.Service
 		return nil
 	}
 	l.curves = sized(l.curves, n)
-	if err := l.predict.Curves(l.curves, f); err != nil {
+	if err := l.predict.Curves(l.curves, f, l.cfg.Trust); err != nil {
 		return err
 	}
 	objective := service.Objective

@@ -14,16 +14,15 @@ import (
 // training has to beat.
 //
 // It declines with WarmUp before any endpoint has a curve, and with Stale.
-func Queueing(v Values, cfg Config) Policy {
-	return &queueingPolicy{splitter: splitter{minLoad: cfg.MinLoad}, cfg: cfg, persist: v["persist"]}
+func Queueing(cfg Config) Policy {
+	return &queueingPolicy{splitter: splitter{minLoad: cfg.MinLoad}, cfg: cfg}
 }
 
 type queueingPolicy struct {
 	splitter
-	cfg     Config
-	persist float64
-	names   []string
-	at      []int
+	cfg   Config
+	names []string
+	at    []int
 }
 
 func (p *queueingPolicy) Name() string { return "queueing" }
@@ -47,7 +46,7 @@ func (p *queueingPolicy) Decide(dst *Decision, f *features.Frame) error {
 		return declinef(SchemaMismatch, "the frame lacks a column of %v", predict.AnchorColumns())
 	}
 	p.curves = sized(p.curves, len(f.Endpoints))
-	predict.Queues(p.curves, f, p.at, p.persist)
+	predict.Queues(p.curves, f, p.at)
 	service := p.cfg.Rules.Service(f.Service).Service
 	objective := service.Objective
 	if objective == (mesh.Objective{}) {

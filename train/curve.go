@@ -19,6 +19,7 @@ const (
 	targetWaiting            // requests
 	targetHorizon            // s
 	targetOdds               // logit of the error ratio
+	targetExcess             // ln
 	targetMean               // ln(mean latency in s); NaN = unknown, as below
 	targetP50                // ln(p50)
 	targetP90                //
@@ -73,8 +74,9 @@ func (l curve) row(o, t []float32, g *[model.OutcomeOutputs]float64) float64 {
 	}
 	then, thenCapacity, thenStretch, thenWaiting := q.Slopes(at(targetLoad))
 	now, nowCapacity, nowStretch, nowWaiting := q.Slopes(at(targetNow))
-	persist := sigmoid(float64(o[predict.OutPersist]))
-	logMean := then + persist*(at(targetReference)-now) + level
+	persist := sigmoid(float64(o[predict.OutPersist]) - predict.PersistBias)
+	latest := at(targetReference) - now - at(targetExcess)
+	logMean := then + at(targetExcess) + persist*latest + level
 
 	half := math.Tanh(float64(o[predict.OutMid]) / 2)
 	tail90, tail99 := softplus(float64(o[predict.OutTail90])), softplus(float64(o[predict.OutTail99]))
@@ -96,7 +98,7 @@ func (l curve) row(o, t []float32, g *[model.OutcomeOutputs]float64) float64 {
 	s90 := s99 + slope[2]
 	s50 := s90 + slope[1]
 	byMean := s50 + slope[0]
-	g[predict.OutPersist] = byMean * persist * (1 - persist) * (at(targetReference) - now)
+	g[predict.OutPersist] = byMean * persist * (1 - persist) * latest
 	g[predict.OutCapacity] = byMean * (thenCapacity - persist*nowCapacity) * byCapacity
 	g[predict.OutStretch] = byMean * (thenStretch - persist*nowStretch) * byStretch
 	g[predict.OutWaiting] = byMean * (thenWaiting - persist*nowWaiting) * (1 - drain)

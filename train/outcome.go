@@ -48,7 +48,7 @@ func (a *anchors) target(m *Moment, i, columns int) ([outcomeTargets]float32, bo
 	t = [outcomeTargets]float32{
 		targetLoad: float32(after.Rate), targetNow: float32(known.Load), targetReference: float32(math.Log(known.Reference)),
 		targetCapacity: float32(known.Capacity), targetConcurrency: float32(known.Concurrency), targetWaiting: float32(known.Waiting),
-		targetHorizon: float32(known.Horizon), targetOdds: float32(known.Logit()),
+		targetHorizon: float32(known.Horizon), targetOdds: float32(known.Logit()), targetExcess: float32(known.Excess),
 	}
 	for k, latency := range [4]float64{after.Mean, after.P50, after.P90, after.P99} {
 		t[targetMean+k] = float32(math.NaN())

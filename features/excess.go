@@ -1,0 +1,65 @@
+package features
+
+import "math"
+
+// excess is what is known, window by window, of how far an endpoint is off its
+// curve: logarithms of ratios, of which a window says one with much noise. The
+// optimum of noisy costs goes where the noise is favourable (Smith and Winkler,
+// "The Optimizer's Curse", Management Science 52, 2006), and weights that follow
+// noise are worse than none. So the mean since the last change is drawn to that
+// of the peers, the more the less they differ beyond chance.
+type excess struct {
+	Short, Long mean // of the last windows, and since the last change
+}
+
+const (
+	excessShort, excessLong = 2, 30 // time constants in windows
+	excessChanged           = 3.5   // standard deviations between the two from which on the past is over
+	excessLeast             = 0.3   // and how far apart they are at least
+	excessFirst             = 0.1   // variance of a window's where nothing is known of it
+	excessMemory            = 300   // windows that the variance is a mean of
+)
+
+// see takes in a window's value; weight is the part of its span that is new.
+// It returns how far it was off the mean, squared, NaN at first.
+func (e *excess) see(x, weight, noise float64) (surprise float64) {
+	surprise = math.NaN()
+	if isNaN(x) || math.IsInf(x, 0) {
+		return surprise
+	}
+	if e.Long.Weight > 2 {
+		d := x - e.Long.value()
+		surprise = d * d
+	}
+	e.Short.add(math.Exp(-weight/excessShort), x, weight)
+	e.Long.add(math.Exp(-weight/excessLong), x, weight)
+	apart := math.Abs(e.Short.value() - e.Long.value())
+	if apart > max(excessLeast, excessChanged*math.Sqrt(noise/max(e.Short.Weight, 1))) {
+		e.Long = e.Short
+	}
+	return surprise
+}
+
+// settle estimates how far all endpoints of a service are off their curves, the
+// logarithm of a ratio: empirical Bayes, as for the capacities. Endpoints of
+// which nothing is known get the mean.
+func (s *service) settle(c *clock) {
+	for i, m := range s.order {
+		r := &s.readings[i]
+		if !(r.rate > 0) {
+			continue
+		}
+		q := s.queue(m, c.span)
+		if e := m.Excess.see(math.Log(r.typical()/q.Mean(r.rate)), c.new, s.unrest.value()); !isNaN(e) {
+			s.unrest.add(keeps(excessMemory*float64(len(s.order))), min(e, noiseClip*s.unrest.value()), 1)
+		}
+	}
+	noise := s.unrest.value()
+	middle, between := spread(s.order, func(m *memory) (float64, float64) { return m.Excess.Long.value(), noise / m.Excess.Long.Weight })
+	for _, m := range s.order {
+		m.excess = first(middle, 0)
+		if x := m.Excess.Long.value(); !isNaN(x) {
+			m.excess = towards(x, noise/m.Excess.Long.Weight, middle, between)
+		}
+	}
+}
