@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
@@ -23,7 +24,7 @@ func (p capacity) Decide(dst *Decision, f *features.Frame) error {
 	if err := begin(dst, f, p.Name()); err != nil {
 		return err
 	}
-	if !p.ruled(dst, f) {
+	if !ruledWeights(dst.Weights, p.set, f) {
 		for i := range dst.Weights {
 			dst.Weights[i] = capacityOf(f, i)
 		}
@@ -32,15 +33,15 @@ func (p capacity) Decide(dst *Decision, f *features.Frame) error {
 	return nil
 }
 
-// ruled writes the weights of the rules, NaN where there is none, and reports
-// whether they tell one endpoint from another.
-func (p capacity) ruled(dst *Decision, f *features.Frame) bool {
-	list := p.set.Service(f.Service).Service.Endpoints
+// ruledWeights writes the weights of the rules, NaN where there is none, and
+// reports whether they tell one endpoint from another.
+func ruledWeights(dst mesh.Weights, set *rules.Set, f *features.Frame) bool {
+	list := set.Service(f.Service).Service.Endpoints
 	differ, first := false, math.NaN()
 	for i, e := range f.Endpoints {
-		dst.Weights[i] = math.NaN()
+		dst[i] = math.NaN()
 		if ruled := find(list, e.Name); ruled != nil {
-			dst.Weights[i] = ruled.Weight
+			dst[i] = ruled.Weight
 			if math.IsNaN(first) {
 				first = ruled.Weight
 			}

@@ -106,13 +106,13 @@ var kinds = []kind{
 		Mechanism: "Solves for the weights of least predicted cost.",
 		Source:    "fairway",
 		Fails:     "Away from what it was trained on it declines, and the rules answer.",
-	}, "weighted", learnedOptions, func(b build) Policy { return b.ruled(Learned(b.model, b.predict, b.cfg)) }},
+	}, "weighted", learnedOptions, func(b build) Policy { return Practised(Learned(b.model, b.predict, b.cfg), b.cfg) }},
 	{picker.Description{ // what fairwayd serves
 		Name: "fairway", Lives: livesOnModel,
 		Mechanism: "learned, without endpoints that fail or are forecast to, in bounded steps.",
 		Source:    "fairway",
 		Fails:     "As learned; its steps take windows.",
 	}, "weighted", fairwayOptions, func(b build) Policy {
-		return Limit(Eject(b.ruled(Learned(b.model, b.predict, b.cfg)), b.predict, b.cfg), b.cfg)
+		return Limit(Eject(Practised(Learned(b.model, b.predict, b.cfg), b.cfg), b.predict, b.cfg), b.cfg)
 	}},
 }

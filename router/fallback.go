@@ -23,8 +23,14 @@ func (p fallback) Decide(dst *Decision, f *features.Frame) error {
 			return nil
 		}
 	}
+	return instead(dst, f, err, p.then)
+}
+
+// instead lets another policy decide after one has failed with an error, which
+// dst still shows.
+func instead(dst *Decision, f *features.Frame, err error, then Policy) error {
 	reason, asked, age := reasonOf(err), dst.Model, dst.Age
-	if err := p.then.Decide(dst, f); err != nil {
+	if err := then.Decide(dst, f); err != nil {
 		return err
 	}
 	dst.Reason, dst.Age = reason, max(dst.Age, age)

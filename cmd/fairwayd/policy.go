@@ -8,10 +8,10 @@ import (
 
 // policy is the whole behaviour of the daemon. m and p are nil without a model.
 func policy(m *model.Model, p *predict.Predictor, cfg router.Config, o *options) router.Policy {
-	learned, rule := router.Learned(m, p, cfg), router.Static(cfg.Rules)
-	choose := router.Fallback(learned, rule)
+	learned := router.Learned(m, p, cfg)
+	choose := router.Practised(learned, cfg)
 	if o.shadow {
-		choose = router.Shadow(learned, rule)
+		choose = router.Shadow(learned, router.Static(cfg.Rules))
 	}
 	return router.Explore(router.Limit(router.Eject(choose, p, cfg), cfg), o.explore)
 }
