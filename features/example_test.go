@@ -29,7 +29,7 @@ func Example() {
 	}
 	// Output:
 	// share             fast   0.75  slow   0.25
-	// capacity_rps      fast 120.00  slow  20.00
+	// capacity_rps      fast 119.77  slow  20.11
 	// latency_vs_peers  fast  -1.39  slow   1.39
 	// error_ratio       fast    NaN  slow    NaN
 }

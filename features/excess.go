@@ -14,10 +14,11 @@ type excess struct {
 
 const (
 	excessShort, excessLong = 2, 30 // time constants in windows
-	excessChanged           = 3.5   // standard deviations between the two from which on the past is over
-	excessLeast             = 0.3   // and how far apart they are at least
-	excessFirst             = 0.1   // variance of a window's where nothing is known of it
-	excessMemory            = 300   // windows that the variance is a mean of
+	excessChanged           = 3.5     // standard deviations between the two from which on the past is over
+	excessLeast             = 0.3     // and how far apart they are at least
+	excessFirst             = 0.1     // variance of a window's where nothing is known of it
+	excessMemory            = 50      // windows that the variance is a mean of
+	unrestLeast             = 1e-6
 )
 
 // see takes in a window's value; weight is the part of its span that is new.
@@ -44,17 +45,22 @@ func (e *excess) see(x, weight, noise float64) (surprise float64) {
 // logarithm of a ratio: empirical Bayes, as for the capacities. Endpoints of
 // which nothing is known get the mean.
 func (s *service) settle(c *clock) {
+	var surprise mean
+	noise := s.unrest.value()
 	for i, m := range s.order {
 		r := &s.readings[i]
 		if !(r.rate > 0) {
 			continue
 		}
 		q := s.queue(m, c.span)
-		if e := m.Excess.see(math.Log(r.typical()/q.Mean(r.rate)), c.new, s.unrest.value()); !isNaN(e) {
-			s.unrest.add(keeps(excessMemory*float64(len(s.order))), min(e, noiseClip*s.unrest.value()), 1)
+		if e := m.Excess.see(math.Log(r.typical()/q.Mean(r.rate)), c.new, noise); !isNaN(e) {
+			surprise.add(1, min(e, noiseClip*noise), 1)
 		}
 	}
-	noise := s.unrest.value()
+	if surprise.Weight > 0 {
+		s.unrest.add(keeps(excessMemory), max(surprise.value(), unrestLeast), 1-keeps(excessMemory))
+		noise = s.unrest.value()
+	}
 	middle, between := spread(s.order, func(m *memory) (float64, float64) { return m.Excess.Long.value(), noise / m.Excess.Long.Weight })
 	for _, m := range s.order {
 		m.excess = first(middle, 0)

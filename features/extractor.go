@@ -154,6 +154,7 @@ func (s *service) gather(w *mesh.Window, c *clock, cfg Config) {
 // does not name stay as they are.
 func (x *Extractor) advance(s *service, w *mesh.Window, c *clock) {
 	x.stable = slices.Grow(x.stable[:0], len(s.series))[:len(s.series)]
+	var surprise mean
 	s.readings = slices.Grow(s.readings[:0], len(s.order))[:len(s.order)]
 	for i, m := range s.order {
 		r := s.place.read(w, i)
@@ -164,9 +165,11 @@ func (x *Extractor) advance(s *service, w *mesh.Window, c *clock) {
 		m.Scores[0] = m.score.Value
 		m.advance(&r, c)
 		if e := m.advanceCapacity(&r, c); !isNaN(e) {
-			e = min(e, noiseClip*s.noise.value())
-			s.noise.add(keeps(noiseWindows*float64(len(s.order))), max(e, noiseLeast), 1)
+			surprise.add(1, max(min(e, noiseClip*c.noise), noiseLeast), 1)
 		}
+	}
+	if surprise.Weight > 0 {
+		s.noise.add(keeps(noiseWindows), surprise.value(), 1-keeps(noiseWindows))
 	}
 	s.pool(c)
 	for i, m := range s.order {

@@ -38,12 +38,17 @@ func TestSteady(t *testing.T) {
 	for k := range 60 {
 		f = push(t, x, window(everything, k, healthy(50), healthy(50)))
 	}
+	q := features.Queue{Capacity: 100, Concurrency: 1, Waiting: 0.5, Horizon: 10, Stretch: 1}
+	waited := q.Mean(50)
 	want := map[string]float64{
 		"log_request_rate": math.Log(51), "log_service_rate": math.Log(101), "share": 0.5, "candidate_load": 0.5,
 		"error_ratio": 0, "error_trend": 0, "log_latency_mean": math.Log(0.020), "log_latency_p50": math.Log(0.018),
 		"log_latency_p90": math.Log(0.035), "log_latency_p99": math.Log(0.060), "latency_trend": 0,
 		"log_in_flight": math.Log(2), "utilization": 0.5, "utilization_trend": 0, "anomaly_score": 0,
 		"latency_vs_peers": 0, "error_vs_peers": 0, "in_flight_vs_peers": 0, "latency_vs_past": 0, "metrics_age": 3,
+		// A queue of 2 in flight at half the load, with half a request waiting.
+		"service_seconds": 0.010, "waiting": 0.5, "waiting_ratio": 0.0005, "log_concurrency": 0,
+		"latency_vs_queue": math.Log(0.020 / waited), "log_excess": math.Log(0.020 / waited), "log_requests": math.Log(501), "log_span": math.Log(1000),
 		"latency_ref_seconds": 0.020, "latency_vs_ref": 0, "capacity_rps": 100, "load_now": 0.5, "load_vs_past": 0, "error_recent": 0,
 		"error_vs_past": 0, "in_flight_vs_past": 0, "utilization_vs_past": 0, "capacity_vs_past": 0,
 		"tail_ratio": math.Log(0.060 / 0.018), "queue_ratio": 0, "crossing_latency": 0, "crossing_error": 0,
@@ -130,15 +135,15 @@ func TestSchemas(t *testing.T) {
 		{"quantiles without a mean, nothing in flight, no errors",
 			schema(mesh.RequestRate, mesh.LatencyP90, mesh.LatencyP99),
 			[]string{"error_ratio", "error_trend", "error_recent", "error_vs_past", "error_vs_peers", "crossing_error", "error_to_limit",
-				"log_in_flight", "in_flight_vs_peers", "in_flight_vs_past", "queue_ratio",
+				"log_in_flight", "in_flight_vs_peers", "in_flight_vs_past", "queue_ratio", "waiting", "waiting_ratio",
 				"utilization", "utilization_trend", "utilization_vs_past", "tail_ratio", "memory_trend", "memory_vs_past", "cpu_per_request", "up"},
 			map[string]float64{"log_latency_mean": math.Log(0.035), "log_latency_p50": math.Log(0.035), "log_latency_p99": math.Log(0.060),
 				"latency_ref_seconds": 0.035, "capacity_rps": 1.25 * 50}},
 		{"a request rate only", schema(mesh.RequestRate),
 			[]string{"error_ratio", "error_trend", "error_recent", "error_vs_past", "error_vs_peers", "crossing_error", "error_to_limit",
 				"log_latency_mean", "log_latency_p50", "log_latency_p90", "log_latency_p99", "latency_trend", "latency_vs_peers", "latency_vs_past",
-				"latency_ref_seconds", "latency_vs_ref", "crossing_latency", "latency_to_limit",
-				"log_in_flight", "in_flight_vs_peers", "in_flight_vs_past", "queue_ratio",
+				"latency_ref_seconds", "latency_vs_ref", "latency_vs_queue", "crossing_latency", "latency_to_limit",
+				"log_in_flight", "in_flight_vs_peers", "in_flight_vs_past", "queue_ratio", "waiting", "waiting_ratio",
 				"utilization", "utilization_trend", "utilization_vs_past", "tail_ratio", "memory_trend", "memory_vs_past", "cpu_per_request", "up"},
 			map[string]float64{"share": 0.5, "load_now": 0.8}},
 	}
