@@ -30,7 +30,7 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		{func(m *Model) { m.Routing.Routes = []string{"a"} }, "routes belong to fixed5"},
 		{func(m *Model) { m.Routing.Kind, m.Routing.Routes = Fixed5, []string{"a", "a"} }, "2 routes; a fixed5"},
 		{func(m *Model) { m.Routing.Kind, m.Routing.Routes = Fixed5, []string{"a", "b", "a", "", ""} }, `route "a" occurs twice`},
-		{func(m *Model) { m.Routing.Bounds = Bounds{Low: 2, High: 1} }, "bounds are 2 to 1"},
+		{func(m *Model) { m.Routing.Bounds = Bounds{Capacity: 0.5, Stretch: 2, Level: 2} }, "want factors above 1"},
 		{func(m *Model) { m.Routing.Layers = nil }, "0 layers"},
 		{func(m *Model) { m.Routing.Kind = Softmax }, "10 outputs (ReLU false); want 1"},
 		{func(m *Model) { m.Routing.Layers[1].ReLU = true }, "ReLU true"},

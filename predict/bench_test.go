@@ -17,7 +17,7 @@ func BenchmarkPredict(b *testing.B) {
 	predictions, curves, failures := make([]Prediction, n), make([]Curve, n), make([]Failure, n)
 	for name, call := range map[string]func() error{
 		"predict":  func() error { return p.Predict(predictions, f, nil) },
-		"curves":   func() error { return p.Curves(curves, f) },
+		"curves":   func() error { return p.Curves(curves, f, 1) },
 		"forecast": func() error { return p.Forecast(failures, f) },
 		"familiar": func() error { return p.Familiar(f) },
 	} {

@@ -20,7 +20,7 @@ func Example() {
 		Routing: &model.Network{
 			Kind: model.Outcome, Columns: []string{"utilization"},
 			Scaler: model.Scaler{Center: []float32{0}, Scale: []float32{1}, Impute: []float32{0}, Low: []float32{0}, High: []float32{1}},
-			Layers: []model.Layer{{In: 1, Out: 10, W: make([]float32, 10), B: []float32{0.5, -9, -1, -9, 0, -5, 1, 0, 0, 0}}},
+			Layers: []model.Layer{{In: 1, Out: 10, W: make([]float32, 10), B: []float32{0, 0, 0.5, 0, 0, 0, 1, 0, 0, 0}}},
 		},
 	}
 	predictor, err := predict.Compile(m)
@@ -30,11 +30,13 @@ func Example() {
 	}
 	frame := &features.Frame{
 		Window: mesh.Window{Service: "checkout", Schema: &schema, Endpoints: []mesh.Endpoint{{Name: "checkout-1"}}},
-		Names:  []string{"utilization", "latency_ref_seconds", "capacity_rps", "load_now"},
-		X:      []float32{0.5, 0.02, 100, 0.5},
+		Names:  append([]string{"utilization"}, predict.AnchorColumns()...),
+		// A mean of 20 ms at half of 100 requests/s, 10 ms of service, nothing that
+		// waits, a span of 1000 services that ended a second ago, 1 % errors.
+		X: []float32{0.5, 0.02, 100, 0.01, 0.5, 0, 6.9, 1, 0.01, 0},
 	}
 	curves := make([]predict.Curve, 1)
-	if err := predictor.Curves(curves, frame); err != nil {
+	if err := predictor.Curves(curves, frame, 1); err != nil {
 		fmt.Println(err)
 		return
 	}
@@ -42,8 +44,8 @@ func Example() {
 		fmt.Printf("%3.0f rps: %3.0f ms, %4.1f %% errors\n", load, 1e3*curves[0].Mean(load), 100*curves[0].Errors(load))
 	}
 	// Output:
-	//  10 rps:  20 ms,  0.4 % errors
-	//  50 rps:  21 ms,  0.7 % errors
-	// 100 rps:  40 ms,  1.3 % errors
-	// 150 rps: 389 ms,  2.4 % errors
+	//  10 rps:  12 ms,  0.6 % errors
+	//  50 rps:  26 ms,  1.0 % errors
+	// 100 rps: 305 ms,  1.9 % errors
+	// 150 rps: 2753 ms,  3.6 % errors
 }
