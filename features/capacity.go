@@ -36,7 +36,7 @@ const (
 	// noiseFirst is the variance of the log capacity of one request where
 	// nothing is known of it, that of exponential service; noiseClip bounds what
 	// one window adds to it, in multiples; noiseWindows is its time constant.
-	noiseFirst, noiseClip, noiseWindows = 1, 9, 200
+	noiseFirst, noiseClip, noiseWindows = 1, 25, 50
 	noiseLeast                          = 0.1
 	// wander is the variance of the log capacity that no number of requests
 	// takes away.

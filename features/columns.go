@@ -68,7 +68,7 @@ var columns = []column{
 		func(v *view) float64 { return v.capacity() }},
 	{Column{"service_seconds", "s", "Time that a request takes without waiting, from latency, load and capacity."},
 		func(v *view) float64 { return v.queueing().Concurrency / v.capacity() }},
-	{Column{"waiting", "requests", "Requests in flight beyond those that are served."},
+	{Column{"waiting", "requests", "Requests in flight beyond those that are served, carried on to the decision at the load and the capacity."},
 		func(v *view) float64 { return v.unserved() }},
 	{Column{"latency_vs_queue", "ln", "Log mean latency of the reference minus what the formula of the queue says of the load: above 0 the endpoint is slower than its capacity and its queue explain."},
 		func(v *view) float64 { return math.Log(v.m.reference() / v.queueing().Mean(v.rate())) }},

@@ -14,10 +14,10 @@ type excess struct {
 
 const (
 	excessShort, excessLong = 2, 30 // time constants in windows
-	excessChanged           = 3.5     // standard deviations between the two from which on the past is over
-	excessLeast             = 0.3     // and how far apart they are at least
-	excessFirst             = 0.1     // variance of a window's where nothing is known of it
-	excessMemory            = 50      // windows that the variance is a mean of
+	excessChanged           = 3.5   // standard deviations between the two from which on the past is over
+	excessLeast             = 0.3   // and how far apart they are at least
+	excessFirst             = 0.1   // variance of a window's where nothing is known of it
+	excessMemory            = 50    // windows that the variance is a mean of
 	unrestLeast             = 1e-6
 )
 

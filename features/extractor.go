@@ -27,7 +27,8 @@ type service struct {
 	step     float64   // seconds between the last two windows; 0 before the second
 	halfLife float64   // of trends, seconds; 0 before the second window
 	schema   *mesh.Schema
-	series   []string  // of the schema, which the trackers follow
+	series   []string // of the schema, which the trackers follow
+	demand   demand
 	unrest   mean      // variance of one window's excess
 	served   float64   // log of the requests that an endpoint serves at once; NaN unknown
 	noise    mean      // variance of the log capacity that one request tells
@@ -62,7 +63,7 @@ func (x *Extractor) Push(w mesh.Window) (*Frame, error) {
 	}
 	s := x.services[w.Service]
 	if s == nil {
-		s = &service{memories: map[string]*memory{}, noise: mean{noiseFirst, 1}, unrest: mean{excessFirst, 1}}
+		s = &service{memories: map[string]*memory{}, noise: guess(noiseFirst, noiseWindows), unrest: guess(excessFirst, excessMemory)}
 		x.services[w.Service] = s
 	} else if !w.Time.After(s.time) {
 		return nil, fmt.Errorf("features: window of service %q at %s is not after the one before, %s: push windows once, in time order",
@@ -187,6 +188,11 @@ func (x *Extractor) fill(s *service, w *mesh.Window, c *clock) {
 	f.Anomalies = slices.Grow(f.Anomalies[:0], n)[:n]
 	x.view.service, x.view.now, x.view.span = s, c.now, w.End.Sub(w.Start).Seconds()
 	x.view.survey(s.order)
+	f.Step = c.fresh
+	if c.dt > 0 {
+		f.Step = c.dt
+	}
+	f.Demand = s.demand.ready(x.view.total)
 	for i, m := range s.order {
 		x.view.m = m
 		row := f.Row(i)

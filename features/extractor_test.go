@@ -46,8 +46,8 @@ func TestSteady(t *testing.T) {
 		"log_latency_p90": math.Log(0.035), "log_latency_p99": math.Log(0.060), "latency_trend": 0,
 		"log_in_flight": math.Log(2), "utilization": 0.5, "utilization_trend": 0, "anomaly_score": 0,
 		"latency_vs_peers": 0, "error_vs_peers": 0, "in_flight_vs_peers": 0, "latency_vs_past": 0, "metrics_age": 3,
-		// A queue of 2 in flight at half the load, with half a request waiting.
-		"service_seconds": 0.010, "waiting": 0.5, "waiting_ratio": 0.0005, "log_concurrency": 0,
+		// One of the two in flight waits in the window, and is served until the decision.
+		"service_seconds": 0.010, "waiting": 0, "waiting_ratio": 0, "log_concurrency": 0,
 		"latency_vs_queue": math.Log(0.020 / waited), "log_excess": math.Log(0.020 / waited), "log_requests": math.Log(501), "log_span": math.Log(1000),
 		"latency_ref_seconds": 0.020, "latency_vs_ref": 0, "capacity_rps": 100, "load_now": 0.5, "load_vs_past": 0, "error_recent": 0,
 		"error_vs_past": 0, "in_flight_vs_past": 0, "utilization_vs_past": 0, "capacity_vs_past": 0,

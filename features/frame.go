@@ -14,6 +14,14 @@ type Frame struct {
 	X []float32
 	// Names are the names of Columns, in order. It is shared: do not write.
 	Names []string
+	// Step is the time in seconds between the last two windows, of the first
+	// the window's span: a decision is in force until the next one.
+	Step float64
+	// Demand is the load of the whole service to be ready for, in requests/s:
+	// that of the last windows and two standard deviations of it, and no less than
+	// the newest one's. What is right for little load drowns the best endpoints
+	// when more comes, and the reverse costs little.
+	Demand float64
 	// Objective is what the frame was made for.
 	Objective mesh.Objective
 	// Anomalies says, per endpoint, how strange it behaves and why.

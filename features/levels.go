@@ -76,3 +76,9 @@ func first(values ...float64) float64 {
 	}
 	return math.NaN()
 }
+
+// guess is a discounted mean that counts as a few windows of its time constant.
+func guess(value, windows float64) mean {
+	const few = 5
+	return mean{few * value * (1 - keeps(windows)), few * (1 - keeps(windows))}
+}

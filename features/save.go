@@ -65,6 +65,7 @@ func (w *writer) saved(v interface{ MarshalBinary() ([]byte, error) }) {
 func (w *writer) service(s *service) {
 	w.saved(s.time)
 	w.number([]float64{s.step, s.halfLife, s.noise.Sum, s.noise.Weight, s.unrest.Sum, s.unrest.Weight})
+	w.number(s.demand)
 	w.count(len(s.series))
 	for _, name := range s.series {
 		w.part([]byte(name))
@@ -175,6 +176,8 @@ func (r *reader) service(cfg Config) *service {
 	r.saved(&at)
 	var pace [6]float64
 	r.number(&pace)
+	r.plausible(binary.Size(s.demand))
+	r.number(&s.demand)
 	s.time, s.step, s.halfLife, s.noise, s.unrest = at, pace[0], pace[1], mean{pace[2], pace[3]}, mean{pace[4], pace[5]}
 	if !(s.step >= 0 && s.step <= huge && s.halfLife >= 0 && s.halfLife <= huge && s.noise.value() > 0 && s.noise.value() <= huge && s.unrest.value() > 0 && s.unrest.value() <= huge) {
 		r.fail("step %v, half-life %v, noise %v and unrest %v", s.step, s.halfLife, s.noise.value(), s.unrest.value())

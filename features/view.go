@@ -107,10 +107,14 @@ func (v *view) queueing() *Queue {
 	return &q
 }
 
-// unserved are the requests in flight that wait; NaN where those are unknown.
+// unserved are the requests in flight that wait, carried on from the middle of
+// the window, of which they are the mean, to the decision; NaN where those in
+// flight are unknown.
 func (v *view) unserved() float64 {
 	if isNaN(v.m.InFlight.Last) {
 		return math.NaN()
 	}
-	return v.queueing().Waiting
+	q := v.queueing()
+	lag := first(v.now-v.m.Sample, 0) + v.span/2
+	return max(q.Waiting+(v.rate()-q.Capacity)*lag, 0)
 }

@@ -57,20 +57,6 @@ func (p *Predictor) Curves(dst []Curve, f *features.Frame, trust float64) error 
 	return nil
 }
 
-// plain is the output of a network that corrects nothing.
-var plain [model.OutcomeOutputs]float32
-
-// Queues writes the curves of the endpoints of f by the formula alone, as if a
-// network had nothing to correct; at are the positions of AnchorColumns.
-func Queues(dst []Curve, f *features.Frame, at []int) {
-	for i := range dst {
-		dst[i] = Curve{}
-		if a, known := AnchorsOf(f.Row(i), at); known && a.Finite() {
-			dst[i] = Correct(&a, plain[:], model.DefaultBounds())
-		}
-	}
-}
-
 func (p *Predictor) outcomes(dst []Prediction, f *features.Frame, load []float64) error {
 	for i, l := range load {
 		if math.IsNaN(l) || math.IsInf(l, 0) || l < 0 {

@@ -48,14 +48,20 @@ var epoch = time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)
 func frame(k int, endpoints ...seen) *features.Frame {
 	at := epoch.Add(time.Duration(k) * 5 * time.Second)
 	f := &features.Frame{
-		Window: mesh.Window{Service: "checkout", Schema: schema, Time: at, Start: at.Add(-12 * time.Second), End: at.Add(-2 * time.Second)},
-		Names:  []string{"latency_ref_seconds", "capacity_rps", "load_now", "missing_ratio", "error_ratio"},
+		Window:    mesh.Window{Service: "checkout", Schema: schema, Time: at, Start: at.Add(-12 * time.Second), End: at.Add(-2 * time.Second)},
+		Names:     append([]string{"missing_ratio", "error_ratio"}, predict.AnchorColumns()...),
+		Objective: mesh.DefaultObjective(),
 	}
 	for _, e := range endpoints {
 		f.Endpoints = append(f.Endpoints, mesh.Endpoint{Name: e.name, Subset: e.subset})
 		f.Values = append(f.Values, e.rate, e.errors, e.mean, e.inFlight, e.mean*3, e.up)
 		f.Requests = append(f.Requests, e.rate*10)
-		f.X = append(f.X, float32(e.mean), float32(e.capacity), float32(e.rate/e.capacity), 0, float32(e.errors))
+		f.X = append(f.X, 0, float32(e.errors))
+		// As predict.AnchorColumns has them: one request at a time, nothing waits,
+		// and what is above a queue's latency is its level.
+		q := features.Queue{Capacity: e.capacity, Concurrency: 1, Horizon: 10, Stretch: 1}
+		f.X = append(f.X, float32(e.mean), float32(e.capacity), float32(1/e.capacity), float32(e.rate/e.capacity), 0,
+			float32(math.Log(10*e.capacity)), 2, float32(e.errors), float32(math.Log(e.mean/q.Mean(e.rate))))
 	}
 	f.Anomalies = make([]features.Anomaly, len(endpoints))
 	return f
@@ -69,16 +75,14 @@ func six() []seen {
 	return list
 }
 
-// queueing is a model whose curves are Ref·(0.8 + 0.2ρ + ρ⁴) wherever it is
-// asked, and whose forecast is the error ratio itself, steeply: below 0.3 no
+// uncorrected is a model that corrects nothing of the queue's formula, and whose forecast is the error ratio itself, steeply: below 0.3 no
 // failure is likely, above it is all but certain.
-func queueing(t testing.TB) *model.Model {
+func uncorrected(t testing.TB) *model.Model {
 	t.Helper()
-	inverse := func(y float64) float32 { return float32(math.Log(math.Expm1(y))) } // of softplus
 	scaler := model.Scaler{Center: []float32{0}, Scale: []float32{1}, Impute: []float32{0}, Low: []float32{0}, High: []float32{1}}
-	bias := []float32{inverse(0.8), inverse(0.2), -30, inverse(1), -30, -9, inverse(2), 0, inverse(0.5), inverse(0.5)}
+	bias := make([]float32, model.OutcomeOutputs)
 	return &model.Model{
-		Format: model.Format, Name: "queueing", Version: 3, Schema: *schema, Objective: mesh.DefaultObjective(),
+		Format: model.Format, Name: "formula", Version: 3, Schema: *schema, Objective: mesh.DefaultObjective(),
 		Timing: mesh.Timing{Step: 5 * time.Second, Range: 10 * time.Second, Delay: 2 * time.Second, Horizon: 30 * time.Second},
 		Routing: &model.Network{
 			Kind: model.Outcome, Columns: []string{"error_ratio"}, Scaler: scaler,
@@ -100,12 +104,12 @@ func compiledModel(t testing.TB, m *model.Model) *predict.Predictor {
 	return p
 }
 
-// learnt is Learned with the queueing model, already warm.
+// learnt is Learned with that model, already warm.
 func learnt(t testing.TB) Policy {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.WarmUp = 0
-	m := queueing(t)
+	m := uncorrected(t)
 	return Learned(m, compiledModel(t, m), cfg)
 }
 

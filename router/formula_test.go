@@ -92,7 +92,7 @@ func TestShadowListensOnly(t *testing.T) {
 	list := six()
 	list[0] = list[0].slow(5)
 	d := decide(t, Shadow(learnt(t), RoundRobin()), frame(0, list...))
-	if d.Reason != ShadowOnly || d.Model != "queueing@3" || len(d.Predictions) != 6 || d.Source != SourceRules {
+	if d.Reason != ShadowOnly || d.Model != "formula@3" || len(d.Predictions) != 6 || d.Source != SourceRules {
 		t.Errorf("%+v", d)
 	}
 	near(t, "weight", d.Weights[0], 1.0/6, 1e-12)

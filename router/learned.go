@@ -153,18 +153,7 @@ func (l *learned) weigh(dst *Decision, f *features.Frame, service *rules.Service
 	if err := l.predict.Curves(l.curves, f, l.cfg.Trust); err != nil {
 		return err
 	}
-	objective := service.Objective
-	if objective == (mesh.Objective{}) {
-		objective = f.Objective
-	}
-	rate, err := l.split(dst, f, objective, floor, l.shrink(dst.Age, f))
-	if err != nil {
-		return err
-	}
-	for i := range l.curves {
-		dst.Predictions[i] = l.curves[i].Predict(rate * dst.Weights[i])
-	}
-	return nil
+	return l.splitter.weigh(dst, f, service, l.shrink(dst.Age, f))
 }
 
 // isDown reports whether the metrics say that endpoint i is down.

@@ -22,7 +22,7 @@ func TestLearnedSplitsByPredictedCost(t *testing.T) {
 	list[1].capacity = 300
 	f := frame(0, list...)
 	d := decide(t, learnt(t), f)
-	if d.Source != SourceModel || d.Policy != "learned" || d.Model != "queueing@3" || d.Reason != "" {
+	if d.Source != SourceModel || d.Policy != "learned" || d.Model != "formula@3" || d.Reason != "" {
 		t.Errorf("source %v, policy %q, model %q, reason %q", d.Source, d.Policy, d.Model, d.Reason)
 	}
 	if !(d.Weights[0] < d.Weights[2] && d.Weights[2] < d.Weights[1]) {
@@ -34,9 +34,9 @@ func TestLearnedSplitsByPredictedCost(t *testing.T) {
 	near(t, "weight of like endpoints", d.Weights[3], d.Weights[2], 1e-6)
 	near(t, "age", d.Age.Seconds(), 2, 0)
 	// The predictions are at the load that the weights cause.
-	p := compiledModel(t, queueing(t))
+	p := compiledModel(t, uncorrected(t))
 	curves := make([]predict.Curve, 6)
-	if err := p.Curves(curves, f); err != nil {
+	if err := p.Curves(curves, f, 1); err != nil {
 		t.Fatal(err)
 	}
 	near(t, "predicted mean", d.Predictions[1].Mean, curves[1].Mean(420*d.Weights[1]), 1e-9)
@@ -66,7 +66,7 @@ func TestLearnedSpreadsWhileIdle(t *testing.T) {
 }
 
 func TestLearnedTakesPreferences(t *testing.T) {
-	m := queueing(t)
+	m := uncorrected(t)
 	m.Routing.Kind = model.Softmax
 	m.Routing.Layers = []model.Layer{{In: 1, Out: 1, W: []float32{-50}, B: []float32{0}}}
 	cfg := DefaultConfig()
@@ -92,7 +92,7 @@ func TestLearnedShrinksWithAge(t *testing.T) {
 }
 
 func TestLearnedDeclines(t *testing.T) {
-	m := queueing(t)
+	m := uncorrected(t)
 	cfg := DefaultConfig()
 	cfg.WarmUp = 2
 	fresh := func() Policy { return Learned(m, compiledModel(t, m), cfg) }
@@ -131,15 +131,15 @@ func TestLearnedDeclines(t *testing.T) {
 		}, Stale},
 		{"another schema", warm(fresh()), func(f *features.Frame) { s := *schema; s.Series = s.Series[:5]; f.Schema = &s }, SchemaMismatch},
 		{"missing columns", warm(fresh()), func(f *features.Frame) { f.Names = []string{"a", "b", "c", "d", "e"} }, SchemaMismatch},
-		{"infinite input", warm(fresh()), func(f *features.Frame) { f.X[4] = float32(math.Inf(1)) }, NotFinite},
+		{"infinite input", warm(fresh()), func(f *features.Frame) { f.Row(0)[f.Column("error_ratio")] = float32(math.Inf(1)) }, NotFinite},
 		{"unfamiliar", warm(fresh()), func(f *features.Frame) {
 			for i := range f.Endpoints {
-				f.X[i*5+4] = 99
+				f.Row(i)[f.Column("error_ratio")] = 99
 			}
 		}, Unfamiliar},
 		{"nothing known", warm(fresh()), func(f *features.Frame) {
 			for i := range f.Endpoints {
-				f.X[i*5] = float32(nan)
+				f.Row(i)[f.Column("capacity_rps")] = float32(nan)
 			}
 		}, WarmUp},
 		{"no endpoints", warm(fresh()), func(f *features.Frame) { f.Endpoints, f.Values, f.X = nil, nil, nil }, NoEndpoints},
@@ -178,7 +178,7 @@ func TestLearnedDeclines(t *testing.T) {
 func TestMetricsAgeWhileTheServerAnswers(t *testing.T) {
 	s := *schema
 	s.Series = append(slices.Clone(s.Series), mesh.Series{Name: mesh.Age, Query: "a"})
-	m := queueing(t)
+	m := uncorrected(t)
 	m.Schema = s
 	window := func(k int, age float64, list ...seen) *features.Frame {
 		f := frame(k, list...)
@@ -211,7 +211,7 @@ func TestMetricsAgeWhileTheServerAnswers(t *testing.T) {
 					t.Fatal(err)
 				}
 				near(t, "age", d.Age.Seconds(), want, 1e-9)
-				if stale := want > 17; (d.Reason == Stale) != stale {
+				if stale := want > 15; (d.Reason == Stale) != stale {
 					t.Errorf("window %d: reason %q at an age of %v", k, d.Reason, d.Age)
 				}
 				table := NewTable(nil, DefaultConfig())
@@ -224,7 +224,7 @@ func TestMetricsAgeWhileTheServerAnswers(t *testing.T) {
 }
 
 func TestWarmUpCountsWindowsNotCalls(t *testing.T) {
-	m := queueing(t)
+	m := uncorrected(t)
 	cfg := DefaultConfig()
 	p := Learned(m, compiledModel(t, m), cfg)
 	var d Decision
@@ -292,7 +292,7 @@ func blinded(t *testing.T, p Policy) Policy {
 // TestLearnedSendsNothingDown holds that what is remembered of endpoints that
 // are down draws no traffic, however many they are.
 func TestLearnedSendsNothingDown(t *testing.T) {
-	m := queueing(t)
+	m := uncorrected(t)
 	cfg := DefaultConfig()
 	cfg.WarmUp = 0
 	p := Learned(m, compiledModel(t, m), cfg)

@@ -21,13 +21,13 @@ var approx = cmpopts.EquateApprox(0, 1e-9)
 func TestNamed(t *testing.T) {
 	want := []string{
 		"adaptive", "board", "capacity", "curve_solver", "ewma_weights", "fairway", "learned", "least_latency",
-		"load_interpretation", "performance_aware", "pid", "round_robin", "static", "wrr_metrics",
+		"load_interpretation", "performance_aware", "pid", "queueing", "round_robin", "static", "wrr_metrics",
 	}
 	if diff := cmp.Diff(want, Names()); diff != "" {
 		t.Error(diff)
 	}
 	for _, name := range Names() {
-		p, err := Named(name, queueing(t), nil, DefaultConfig())
+		p, err := Named(name, uncorrected(t), nil, DefaultConfig())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,11 +92,11 @@ func TestPromises(t *testing.T) {
 			r := rand.New(rand.NewPCG(7, uint64(len(name))))
 			for _, n := range []int{1, 2, 3, 6, 25} {
 				cfg := DefaultConfig()
-				p, err := Named(name, queueing(t), nil, cfg)
+				p, err := Named(name, uncorrected(t), nil, cfg)
 				if err != nil {
 					t.Fatal(err)
 				}
-				other, _ := Named(name, queueing(t), nil, cfg)
+				other, _ := Named(name, uncorrected(t), nil, cfg)
 				for k, list := range story(r, n, 80) {
 					d := decide(t, p, frame(k, list...))
 					ejected := 0
@@ -203,7 +203,7 @@ func TestEjectionsGrow(t *testing.T) {
 }
 
 func TestEjectWhatIsForecastToFail(t *testing.T) {
-	m := queueing(t)
+	m := uncorrected(t)
 	cfg := DefaultConfig()
 	cfg.ErrorThreshold = 0.9 // so that half of the requests failing is no reason by itself
 	half := func() *frameOf { return frame(0, with(4, func(s seen) seen { return s.failing(0.5) })...) }

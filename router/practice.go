@@ -8,8 +8,8 @@ import (
 )
 
 // Practised is Fallback for a learned policy. Where that declines for want of
-// practice only, in warm-up or because it does not know the like, the formula
-// of the queue decides, which needs none: Queueing. The rules answer where they
+// practice or of news only, in warm-up, because it does not know the like or on
+// stale metrics, the formula of the queue decides, which asks for less: Queueing. The rules answer where they
 // name weights of the endpoints themselves, where the formula declines too, and
 // to every other reason: it says that metrics or model are not to be trusted.
 func Practised(learned Policy, cfg Config) Policy {
@@ -41,5 +41,5 @@ func (p *practised) Decide(dst *Decision, f *features.Frame) error {
 // wantsPractice reports whether a policy that declined might have decided,
 // had it seen more.
 func wantsPractice(err error) bool {
-	return slices.ContainsFunc([]Reason{WarmUp, Unfamiliar}, func(r Reason) bool { return errors.Is(err, r) })
+	return slices.ContainsFunc([]Reason{WarmUp, Unfamiliar, Stale}, func(r Reason) bool { return errors.Is(err, r) })
 }

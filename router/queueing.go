@@ -1,28 +1,30 @@
 package router
 
 import (
-	"slices"
-
 	"github.com/fairway-mesh/fairway/features"
-	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/predict"
 )
 
 // Queueing is Learned without a network: the weights are those of least total
-// cost by the formula of the queue alone (predict.Queue), at the capacities,
+// cost by the formula of the queue alone (features.Queue), at the capacities,
 // service times and waiting requests that the features' memory has. It is what
 // training has to beat.
 //
-// It declines with WarmUp before any endpoint has a curve, and with Stale.
+// On stale metrics the weights are the capacities, which do not age as load does,
+// until they are staleTimes as old. It declines with Stale then, and with WarmUp
+// before any endpoint has a curve.
 func Queueing(cfg Config) Policy {
-	return &queueingPolicy{splitter: splitter{minLoad: cfg.MinLoad}, cfg: cfg}
+	return &queueingPolicy{splitter: splitter{minLoad: cfg.MinLoad}, cfg: cfg, formula: predict.NewFormula()}
 }
+
+// staleTimes makes of the 15 s of three windows the 3 min after which gRFC A58
+// forgets a weight.
+const staleTimes = 12
 
 type queueingPolicy struct {
 	splitter
-	cfg   Config
-	names []string
-	at    []int
+	cfg     Config
+	formula *predict.Formula
 }
 
 func (p *queueingPolicy) Name() string { return "queueing" }
@@ -33,32 +35,16 @@ func (p *queueingPolicy) Decide(dst *Decision, f *features.Frame) error {
 	if len(f.Endpoints) == 0 {
 		return NoEndpoints
 	}
-	if stale := p.cfg.staleAfter(f); dst.Age > stale {
-		return declinef(Stale, "metrics are %v old, more than %v", dst.Age, stale)
-	}
-	if !slices.Equal(p.names, f.Names) {
-		p.names, p.at = f.Names, p.at[:0]
-		for _, name := range predict.AnchorColumns() {
-			p.at = append(p.at, f.Column(name))
-		}
-	}
-	if slices.Contains(p.at, -1) {
-		return declinef(SchemaMismatch, "the frame lacks a column of %v", predict.AnchorColumns())
+	shrink := 0.0
+	switch stale := p.cfg.staleAfter(f); {
+	case dst.Age > staleTimes*stale:
+		return declinef(Stale, "metrics are %v old, more than %v", dst.Age, staleTimes*stale)
+	case dst.Age > stale:
+		shrink = 1
 	}
 	p.curves = sized(p.curves, len(f.Endpoints))
-	predict.Queues(p.curves, f, p.at)
-	service := p.cfg.Rules.Service(f.Service).Service
-	objective := service.Objective
-	if objective == (mesh.Objective{}) {
-		objective = f.Objective
+	if err := p.formula.Curves(p.curves, f); err != nil {
+		return decline(err)
 	}
-	dst.Predictions = sized(dst.Predictions, len(f.Endpoints))
-	rate, err := p.split(dst, f, objective, floorWeight(service.Limits, len(f.Endpoints)), 0)
-	if err != nil {
-		return err
-	}
-	for i := range p.curves {
-		dst.Predictions[i] = p.curves[i].Predict(rate * dst.Weights[i])
-	}
-	return nil
+	return p.weigh(dst, f, p.cfg.Rules.Service(f.Service).Service, shrink)
 }

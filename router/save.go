@@ -73,6 +73,8 @@ func memories(p Policy) []any {
 		return memories(p.Policy)
 	case fallback:
 		return append(memories(p.first), memories(p.then)...)
+	case *practised:
+		return append(memories(p.learned), memories(p.formula)...)
 	case *shadow:
 		return append(memories(p.listened), memories(p.served)...)
 	case *learned:

@@ -11,7 +11,7 @@ import (
 // as if it had been there from the start.
 func TestSaveAndRestore(t *testing.T) {
 	fresh := func() Policy {
-		p, err := Named("fairway", queueing(t), nil, DefaultConfig())
+		p, err := Named("fairway", uncorrected(t), nil, DefaultConfig())
 		if err != nil {
 			t.Fatal(err)
 		}

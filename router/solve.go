@@ -20,11 +20,12 @@ type solver struct {
 	grid     []float64 // loads
 	marginal []float64 // endpoints × grid, row by row
 	low      []float64
+	most     float64 // total
 }
 
 // gridSize is the number of loads at which a marginal cost is tabulated. They
 // stand closer at small loads, where most endpoints of a large service are.
-const gridSize = 96
+const gridSize = 128
 
 // solve writes the loads, which sum to total > 0 and are at least floor each
 // (floor × endpoints ≤ total). It returns false if a cost is not finite.
@@ -67,10 +68,10 @@ func (s *solver) solve(loads []float64, total, floor float64, cost func(i int, l
 // tabulate fills the marginal costs of n endpoints at loads from 0 to total:
 // the slopes of λ·cost between the edges of a grid, at the middles.
 func (s *solver) tabulate(n int, total float64, cost func(i int, load float64) float64) bool {
-	s.grid, s.marginal = sized(s.grid, gridSize), sized(s.marginal, n*gridSize)
+	s.most, s.grid, s.marginal = total, sized(s.grid, gridSize), sized(s.marginal, n*gridSize)
 	edge := func(k int) float64 {
 		part := float64(k) / gridSize
-		return total * part * part
+		return total * part * part * part
 	}
 	for k := range s.grid {
 		s.grid[k] = (edge(k) + edge(k+1)) / 2
@@ -117,7 +118,7 @@ func (s *solver) taken(row []float64, price float64) float64 {
 	case 0:
 		return 0
 	case len(row):
-		return s.grid[k-1]
+		return s.most
 	}
 	part := (price - row[k-1]) / (row[k] - row[k-1])
 	return s.grid[k-1] + part*(s.grid[k]-s.grid[k-1])

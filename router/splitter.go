@@ -6,6 +6,7 @@ import (
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/predict"
+	"github.com/fairway-mesh/fairway/router/rules"
 )
 
 // splitter makes weights of curves.
@@ -15,6 +16,24 @@ type splitter struct {
 	known   []int           // positions of those with a curve
 	loads   []float64
 	minLoad float64 // see Config
+}
+
+// weigh sets the weights of least total cost on the curves, and predicts what
+// they cause. With shrink they go towards the capacities, at 1 all the way.
+func (l *splitter) weigh(dst *Decision, f *features.Frame, service *rules.Service, shrink float64) error {
+	objective := service.Objective
+	if objective == (mesh.Objective{}) {
+		objective = f.Objective
+	}
+	rate, err := l.split(dst, f, objective, floorWeight(service.Limits, len(f.Endpoints)), shrink)
+	if err != nil {
+		return err
+	}
+	dst.Predictions = sized(dst.Predictions, len(f.Endpoints))
+	for i := range l.curves {
+		dst.Predictions[i] = l.curves[i].Predict(rate * dst.Weights[i])
+	}
+	return nil
 }
 
 // split solves the weights of the endpoints that have a curve. Those of which
@@ -30,6 +49,9 @@ func (l *splitter) split(dst *Decision, f *features.Frame, o mesh.Objective, flo
 			continue
 		}
 		open++
+		if f.Step > 0 {
+			l.curves[i].Horizon = f.Step
+		}
 		if l.curves[i].Known {
 			l.known = append(l.known, i)
 			capacity += l.curves[i].Capacity
@@ -40,7 +62,7 @@ func (l *splitter) split(dst *Decision, f *features.Frame, o mesh.Objective, flo
 	}
 	n, k := float64(open), float64(len(l.known))
 	rate = serviceRate(f)
-	total := max(rate*k/n, l.minLoad*capacity, 1e-6)
+	total := max(max(rate, f.Demand)*k/n, l.minLoad*capacity, 1e-6)
 	l.loads = sized(l.loads, len(l.known))
 	// floor is a part of the traffic of all n that are up, n/k of that of the k.
 	solved := l.solver.solve(l.loads, total, floor*n/k*total, func(i int, load float64) float64 {

@@ -81,7 +81,7 @@ func TestDecideRequests(t *testing.T) {
 				near(t, "propensity", got.Propensity, test.want.Propensity, 1e-12)
 			}
 			test.want.Propensity, test.want.Weights = got.Propensity, got.Weights
-			test.want.Policy, test.want.Model, test.want.RulesVersion, test.want.TableVersion = "learned", "queueing@3", "1.2.3", 2
+			test.want.Policy, test.want.Model, test.want.RulesVersion, test.want.TableVersion = "learned", "formula@3", "1.2.3", 2
 			test.want.MetricsTime, test.want.Decided, test.want.TTL = epoch.Add(-2*time.Second), epoch, 10*time.Second
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
