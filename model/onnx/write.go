@@ -42,10 +42,10 @@ func Write(w io.Writer, m *model.Model) error {
 	}
 	f := &file{irVersion: irVersion, producer: "fairway", opsets: []opset{{version: operators}}, graph: graph{name: name(m), doc: doc}}
 	if n := m.Routing; n != nil {
-		f.graph.network(routing, routingOutputs, len(n.Routes), &n.Scaler, n.Layers)
+		f.graph.network(f.graph.scaled(routing, len(n.Routes), &n.Scaler), routingOutputs, n.Layers)
 	}
 	if h := m.Failure; h != nil {
-		f.graph.network(failure, failureOutputs, 0, &h.Scaler, h.Layers)
+		f.graph.network(f.graph.scaled(failure, 0, &h.Scaler), failureOutputs, h.Layers)
 	}
 	if err := f.describe(m); err != nil {
 		return err
@@ -66,17 +66,16 @@ func name(m *model.Model) string {
 	return m.Name
 }
 
-// network appends the nodes of one network. With routes, each row has one more
-// axis: the routes, each with all columns.
-func (g *graph) network(in, out string, routes int, s *model.Scaler, layers []model.Layer) {
+// scaled appends an input and what scales it, and returns the scaled rows. With
+// routes, each row of the input has one more axis: the routes, each with all
+// columns; they are joined.
+func (g *graph) scaled(in string, routes int, s *model.Scaler) string {
 	columns := int64(len(s.Center))
 	shape := []dim{{name: "batch"}}
 	if routes > 0 {
 		shape = append(shape, dim{size: int64(routes)})
 	}
 	g.inputs = append(g.inputs, value{name: in, kind: float32Kind, dims: append(shape, dim{size: columns})})
-	g.outputs = append(g.outputs, value{name: out, kind: float32Kind, dims: []dim{{name: "batch"}, {size: int64(layers[len(layers)-1].Out)}}})
-
 	constant := func(part string, values []float32, dims ...int64) string {
 		return g.constant(in+"/"+part, values, dims...)
 	}
@@ -88,19 +87,26 @@ func (g *graph) network(in, out string, routes int, s *model.Scaler, layers []mo
 	if routes > 0 {
 		x = g.node("Flatten", in+"/flat", []string{x}, attribute{name: "axis", kind: intAttribute, i: 1})
 	}
+	return x
+}
+
+// network appends layers after x, and the output that they end in. The last
+// layer has no ReLU.
+func (g *graph) network(x, out string, layers []model.Layer) {
 	for i := range layers {
 		l := &layers[i]
-		layer := fmt.Sprintf("layer%d", i+1)
-		made := in + "/" + layer
+		made := fmt.Sprintf("%s/layer%d", out, i+1)
+		weight := g.constant(made+"/weight", l.W, int64(l.Out), int64(l.In))
+		bias := g.constant(made+"/bias", l.B, int64(l.Out))
 		if i == len(layers)-1 {
-			made = out // which Validate makes sure has no ReLU
+			made = out
 		}
-		weights := constant(layer+"/weight", l.W, int64(l.Out), int64(l.In))
-		x = g.node("Gemm", made, []string{x, weights, constant(layer+"/bias", l.B, int64(l.Out))}, attribute{name: "transB", kind: intAttribute, i: 1})
+		x = g.node("Gemm", made, []string{x, weight, bias}, attribute{name: "transB", kind: intAttribute, i: 1})
 		if l.ReLU {
-			x = g.node("Relu", in+"/"+layer+"/relu", []string{x})
+			x = g.node("Relu", made+"/relu", []string{x})
 		}
 	}
+	g.outputs = append(g.outputs, value{name: out, kind: float32Kind, dims: []dim{{name: "batch"}, {size: int64(layers[len(layers)-1].Out)}}})
 }
 
 // node appends one that makes the value of its own name.
