@@ -18,6 +18,10 @@ import (
 // onnxRuntimeVersion is of npm's onnxruntime-node.
 const onnxRuntimeVersion = "1.30.0"
 
+// userCache is asked before TestMain puts the program's own cache elsewhere:
+// what npm brings is to outlast the tests.
+var userCache, errUserCache = os.UserCacheDir()
+
 // onnxRuntime returns the folder of ONNX Runtime's package for Node.js, which
 // npm installs into the user's cache the first time. Without npm the test is
 // skipped, except in CI, where nothing may be.
@@ -25,8 +29,8 @@ func onnxRuntime(t *testing.T) string {
 	t.Helper()
 	npm := tool(t, "npm")
 	tool(t, "node")
-	cache, err := os.UserCacheDir()
-	if err != nil {
+	cache := userCache
+	if errUserCache != nil {
 		cache = os.TempDir()
 	}
 	parent := filepath.Join(cache, "fairway-test")
