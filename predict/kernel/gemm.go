@@ -178,6 +178,10 @@ func (g *gemm) merge(c []float32, rows, columns int) {
 
 // gemmPanel computes c = alpha·a·b + beta·c for rows of one panel b.
 func gemmPanel(a []float32, aRow, aInner int, b, c []float32, cRow, rows int, alpha, beta float32) {
+	if vector && wide {
+		gemmWide(&a[0], aRow*4, aInner*4, &b[0], len(b)/width, &c[0], cRow*4, rows, alpha, beta)
+		return
+	}
 	if vector {
 		gemmVector(&a[0], aRow*4, aInner*4, &b[0], len(b)/width, &c[0], cRow*4, rows, alpha, beta)
 		return
