@@ -116,7 +116,11 @@ func (g *gemm) block(m, column, columns, from, inner int) {
 	for row := 0; row < m; row += rowBlock {
 		rows := min(rowBlock, m-row)
 		a := g.a[row*g.aRow:]
-		for j := 0; j < columns; j += width {
+		j := 0
+		for ; wide && columns-j >= 2*width; j += 2 * width {
+			gemmWide(&a[0], g.aRow*4, g.aInner*4, &g.panel(j, inner)[0], inner, &g.c[row*g.ldc+column+j], g.ldc*4, rows, g.alpha, g.beta)
+		}
+		for ; j < columns; j += width {
 			c := g.c[row*g.ldc+column+j:]
 			if columns-j >= width {
 				gemmPanel(a, g.aRow, g.aInner, g.panel(j, inner), c, g.ldc, rows, g.alpha, g.beta)
@@ -178,10 +182,6 @@ func (g *gemm) merge(c []float32, rows, columns int) {
 
 // gemmPanel computes c = alpha·a·b + beta·c for rows of one panel b.
 func gemmPanel(a []float32, aRow, aInner int, b, c []float32, cRow, rows int, alpha, beta float32) {
-	if vector && wide {
-		gemmWide(&a[0], aRow*4, aInner*4, &b[0], len(b)/width, &c[0], cRow*4, rows, alpha, beta)
-		return
-	}
 	if vector {
 		gemmVector(&a[0], aRow*4, aInner*4, &b[0], len(b)/width, &c[0], cRow*4, rows, alpha, beta)
 		return

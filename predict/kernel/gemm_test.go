@@ -13,16 +13,21 @@ import (
 	"gonum.org/v1/gonum/blas/gonum"
 )
 
-// onEveryPath runs a test with the vector kernels, where there are some, and
-// with those in Go.
+// onEveryPath runs a test with the kernels for AVX-512, with those for AVX2 and
+// with those in Go, as far as there are some for this processor.
 func onEveryPath(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
-	if vector {
-		t.Run("vector", test)
-		vector = false
-		defer func() { vector = true }()
+	v, w := vector, wide
+	defer func() { vector, wide = v, w }()
+	if wide {
+		t.Run("AVX-512", test)
+		wide = false
 	}
-	t.Run("portable", test)
+	if vector {
+		t.Run("AVX2", test)
+		vector = false
+	}
+	t.Run("Go", test)
 }
 
 // product is the operands of a matrix product.
@@ -218,6 +223,27 @@ func TestGemmIsTheSame(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestGemmIsTheSameWithAVX512 as with AVX2, to the bit: a model that was trained
+// on one machine is the same on another.
+func TestGemmIsTheSameWithAVX512(t *testing.T) {
+	if !wide {
+		t.Skip("this processor has no AVX-512")
+	}
+	defer func() { wide = true }()
+	rng := rand.New(rand.NewPCG(6, 6))
+	for transposed := range 4 {
+		p := newProduct(rng, transposed&1 > 0, transposed&2 > 0, 1+rng.IntN(99), 1+rng.IntN(200), 1+rng.IntN(600), 0.7, 0.3, 1)
+		with, without := slices.Clone(p.c), slices.Clone(p.c)
+		p.run(with)
+		wide = false
+		p.run(without)
+		wide = true
+		if !slices.Equal(with, without) {
+			t.Errorf("%s: another result", &p)
+		}
+	}
 }
 
 func TestGemmRefuses(t *testing.T) {

@@ -571,6 +571,8 @@ TEXT ·gemmWide(SB), NOSPLIT, $0-72
 	MOVQ   cRow+48(FP), SI
 	MOVQ   rows+56(FP), DI
 	VPXORD Z0, Z0, Z0
+	MOVQ   inner+32(FP), R8
+	SHLQ   $0x06, R8
 
 gemmWide:
 	CMPQ DI, $0x01
@@ -597,8 +599,8 @@ gemmWide:
 	JE   gemmWide11
 	CMPQ DI, $0x0c
 	JE   gemmWide12
-	CMPQ DI, $0x14
-	JL   gemmWide8
+	CMPQ DI, $0x10
+	JL   gemmWide4
 
 gemmWide12:
 	VMOVAPS Z0, Z1
@@ -613,168 +615,241 @@ gemmWide12:
 	VMOVAPS Z0, Z10
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
-	MOVQ    CX, R8
-	LEAQ    (R8)(DX*2), R9
-	ADDQ    DX, R9
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z17
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z19
+	VMOVAPS Z0, Z20
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	VMOVAPS Z0, Z24
+	MOVQ    CX, R9
 	LEAQ    (R9)(DX*2), R10
 	ADDQ    DX, R10
 	LEAQ    (R10)(DX*2), R11
 	ADDQ    DX, R11
-	MOVQ    b+24(FP), R12
-	MOVQ    inner+32(FP), R13
+	LEAQ    (R11)(DX*2), R12
+	ADDQ    DX, R12
+	MOVQ    b+24(FP), R13
+	MOVQ    inner+32(FP), R14
 
 gemmWide12inner:
-	VMOVUPS          (R12), Z13
-	VFMADD231PS.BCST (R8), Z13, Z1
-	VFMADD231PS.BCST (R8)(DX*1), Z13, Z2
-	VFMADD231PS.BCST (R8)(DX*2), Z13, Z3
-	VFMADD231PS.BCST (R9), Z13, Z4
-	VFMADD231PS.BCST (R9)(DX*1), Z13, Z5
-	VFMADD231PS.BCST (R9)(DX*2), Z13, Z6
-	VFMADD231PS.BCST (R10), Z13, Z7
-	VFMADD231PS.BCST (R10)(DX*1), Z13, Z8
-	VFMADD231PS.BCST (R10)(DX*2), Z13, Z9
-	VFMADD231PS.BCST (R11), Z13, Z10
-	VFMADD231PS.BCST (R11)(DX*1), Z13, Z11
-	VFMADD231PS.BCST (R11)(DX*2), Z13, Z12
-	ADDQ             $0x40, R12
-	ADDQ             AX, R8
-	ADDQ             AX, R9
-	ADDQ             AX, R10
-	ADDQ             AX, R11
-	DECQ             R13
-	JNZ              gemmWide12inner
-	VBROADCASTSS     alpha+64(FP), Z13
-	VMULPS           Z1, Z13, Z1
-	MOVL             beta+68(FP), R8
-	ADDL             R8, R8
-	JZ               gemmWidestore1
-	VBROADCASTSS     beta+68(FP), Z13
-	VFMADD231PS      (BX), Z13, Z1
+	VMOVUPS      (R13), Z25
+	VMOVUPS      (R13)(R8*1), Z26
+	VBROADCASTSS (R9), Z27
+	VFMADD231PS  Z25, Z27, Z1
+	VFMADD231PS  Z26, Z27, Z2
+	VBROADCASTSS (R9)(DX*1), Z27
+	VFMADD231PS  Z25, Z27, Z3
+	VFMADD231PS  Z26, Z27, Z4
+	VBROADCASTSS (R9)(DX*2), Z27
+	VFMADD231PS  Z25, Z27, Z5
+	VFMADD231PS  Z26, Z27, Z6
+	VBROADCASTSS (R10), Z27
+	VFMADD231PS  Z25, Z27, Z7
+	VFMADD231PS  Z26, Z27, Z8
+	VBROADCASTSS (R10)(DX*1), Z27
+	VFMADD231PS  Z25, Z27, Z9
+	VFMADD231PS  Z26, Z27, Z10
+	VBROADCASTSS (R10)(DX*2), Z27
+	VFMADD231PS  Z25, Z27, Z11
+	VFMADD231PS  Z26, Z27, Z12
+	VBROADCASTSS (R11), Z27
+	VFMADD231PS  Z25, Z27, Z13
+	VFMADD231PS  Z26, Z27, Z14
+	VBROADCASTSS (R11)(DX*1), Z27
+	VFMADD231PS  Z25, Z27, Z15
+	VFMADD231PS  Z26, Z27, Z16
+	VBROADCASTSS (R11)(DX*2), Z27
+	VFMADD231PS  Z25, Z27, Z17
+	VFMADD231PS  Z26, Z27, Z18
+	VBROADCASTSS (R12), Z27
+	VFMADD231PS  Z25, Z27, Z19
+	VFMADD231PS  Z26, Z27, Z20
+	VBROADCASTSS (R12)(DX*1), Z27
+	VFMADD231PS  Z25, Z27, Z21
+	VFMADD231PS  Z26, Z27, Z22
+	VBROADCASTSS (R12)(DX*2), Z27
+	VFMADD231PS  Z25, Z27, Z23
+	VFMADD231PS  Z26, Z27, Z24
+	ADDQ         $0x40, R13
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	ADDQ         AX, R11
+	ADDQ         AX, R12
+	DECQ         R14
+	JNZ          gemmWide12inner
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z1, Z27, Z1
+	VMULPS       Z2, Z27, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore1
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z1
+	VFMADD231PS  64(BX), Z27, Z2
 
 gemmWidestore1:
 	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z13
-	VMULPS       Z2, Z13, Z2
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z3, Z27, Z3
+	VMULPS       Z4, Z27, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore2
-	VBROADCASTSS beta+68(FP), Z13
-	VFMADD231PS  (BX), Z13, Z2
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z3
+	VFMADD231PS  64(BX), Z27, Z4
 
 gemmWidestore2:
-	VMOVUPS      Z2, (BX)
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z13
-	VMULPS       Z3, Z13, Z3
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z5, Z27, Z5
+	VMULPS       Z6, Z27, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore3
-	VBROADCASTSS beta+68(FP), Z13
-	VFMADD231PS  (BX), Z13, Z3
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z5
+	VFMADD231PS  64(BX), Z27, Z6
 
 gemmWidestore3:
-	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z13
-	VMULPS       Z4, Z13, Z4
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z7, Z27, Z7
+	VMULPS       Z8, Z27, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore4
-	VBROADCASTSS beta+68(FP), Z13
-	VFMADD231PS  (BX), Z13, Z4
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z7
+	VFMADD231PS  64(BX), Z27, Z8
 
 gemmWidestore4:
-	VMOVUPS      Z4, (BX)
+	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z8, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z13
-	VMULPS       Z5, Z13, Z5
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z9, Z27, Z9
+	VMULPS       Z10, Z27, Z10
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore5
-	VBROADCASTSS beta+68(FP), Z13
-	VFMADD231PS  (BX), Z13, Z5
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z9
+	VFMADD231PS  64(BX), Z27, Z10
 
 gemmWidestore5:
-	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z9, (BX)
+	VMOVUPS      Z10, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z13
-	VMULPS       Z6, Z13, Z6
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z11, Z27, Z11
+	VMULPS       Z12, Z27, Z12
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore6
-	VBROADCASTSS beta+68(FP), Z13
-	VFMADD231PS  (BX), Z13, Z6
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z11
+	VFMADD231PS  64(BX), Z27, Z12
 
 gemmWidestore6:
-	VMOVUPS      Z6, (BX)
+	VMOVUPS      Z11, (BX)
+	VMOVUPS      Z12, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z13
-	VMULPS       Z7, Z13, Z7
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z13, Z27, Z13
+	VMULPS       Z14, Z27, Z14
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore7
-	VBROADCASTSS beta+68(FP), Z13
-	VFMADD231PS  (BX), Z13, Z7
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z13
+	VFMADD231PS  64(BX), Z27, Z14
 
 gemmWidestore7:
-	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z13, (BX)
+	VMOVUPS      Z14, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z13
-	VMULPS       Z8, Z13, Z8
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z15, Z27, Z15
+	VMULPS       Z16, Z27, Z16
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore8
-	VBROADCASTSS beta+68(FP), Z13
-	VFMADD231PS  (BX), Z13, Z8
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z15
+	VFMADD231PS  64(BX), Z27, Z16
 
 gemmWidestore8:
-	VMOVUPS      Z8, (BX)
+	VMOVUPS      Z15, (BX)
+	VMOVUPS      Z16, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z13
-	VMULPS       Z9, Z13, Z9
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z17, Z27, Z17
+	VMULPS       Z18, Z27, Z18
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore9
-	VBROADCASTSS beta+68(FP), Z13
-	VFMADD231PS  (BX), Z13, Z9
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z17
+	VFMADD231PS  64(BX), Z27, Z18
 
 gemmWidestore9:
-	VMOVUPS      Z9, (BX)
+	VMOVUPS      Z17, (BX)
+	VMOVUPS      Z18, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z13
-	VMULPS       Z10, Z13, Z10
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z19, Z27, Z19
+	VMULPS       Z20, Z27, Z20
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore10
-	VBROADCASTSS beta+68(FP), Z13
-	VFMADD231PS  (BX), Z13, Z10
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z19
+	VFMADD231PS  64(BX), Z27, Z20
 
 gemmWidestore10:
-	VMOVUPS      Z10, (BX)
+	VMOVUPS      Z19, (BX)
+	VMOVUPS      Z20, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z13
-	VMULPS       Z11, Z13, Z11
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z21, Z27, Z21
+	VMULPS       Z22, Z27, Z22
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore11
-	VBROADCASTSS beta+68(FP), Z13
-	VFMADD231PS  (BX), Z13, Z11
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z21
+	VFMADD231PS  64(BX), Z27, Z22
 
 gemmWidestore11:
-	VMOVUPS      Z11, (BX)
+	VMOVUPS      Z21, (BX)
+	VMOVUPS      Z22, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z13
-	VMULPS       Z12, Z13, Z12
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z23, Z27, Z23
+	VMULPS       Z24, Z27, Z24
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore12
-	VBROADCASTSS beta+68(FP), Z13
-	VFMADD231PS  (BX), Z13, Z12
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z23
+	VFMADD231PS  64(BX), Z27, Z24
 
 gemmWidestore12:
-	VMOVUPS Z12, (BX)
+	VMOVUPS Z23, (BX)
+	VMOVUPS Z24, 64(BX)
 	ADDQ    SI, BX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -805,156 +880,223 @@ gemmWide11:
 	VMOVAPS Z0, Z9
 	VMOVAPS Z0, Z10
 	VMOVAPS Z0, Z11
-	MOVQ    CX, R8
-	LEAQ    (R8)(DX*2), R9
-	ADDQ    DX, R9
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z17
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z19
+	VMOVAPS Z0, Z20
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	MOVQ    CX, R9
 	LEAQ    (R9)(DX*2), R10
 	ADDQ    DX, R10
 	LEAQ    (R10)(DX*2), R11
 	ADDQ    DX, R11
-	MOVQ    b+24(FP), R12
-	MOVQ    inner+32(FP), R13
+	LEAQ    (R11)(DX*2), R12
+	ADDQ    DX, R12
+	MOVQ    b+24(FP), R13
+	MOVQ    inner+32(FP), R14
 
 gemmWide11inner:
-	VMOVUPS          (R12), Z12
-	VFMADD231PS.BCST (R8), Z12, Z1
-	VFMADD231PS.BCST (R8)(DX*1), Z12, Z2
-	VFMADD231PS.BCST (R8)(DX*2), Z12, Z3
-	VFMADD231PS.BCST (R9), Z12, Z4
-	VFMADD231PS.BCST (R9)(DX*1), Z12, Z5
-	VFMADD231PS.BCST (R9)(DX*2), Z12, Z6
-	VFMADD231PS.BCST (R10), Z12, Z7
-	VFMADD231PS.BCST (R10)(DX*1), Z12, Z8
-	VFMADD231PS.BCST (R10)(DX*2), Z12, Z9
-	VFMADD231PS.BCST (R11), Z12, Z10
-	VFMADD231PS.BCST (R11)(DX*1), Z12, Z11
-	ADDQ             $0x40, R12
-	ADDQ             AX, R8
-	ADDQ             AX, R9
-	ADDQ             AX, R10
-	ADDQ             AX, R11
-	DECQ             R13
-	JNZ              gemmWide11inner
-	VBROADCASTSS     alpha+64(FP), Z12
-	VMULPS           Z1, Z12, Z1
-	MOVL             beta+68(FP), R8
-	ADDL             R8, R8
-	JZ               gemmWidestore13
-	VBROADCASTSS     beta+68(FP), Z12
-	VFMADD231PS      (BX), Z12, Z1
+	VMOVUPS      (R13), Z23
+	VMOVUPS      (R13)(R8*1), Z24
+	VBROADCASTSS (R9), Z25
+	VFMADD231PS  Z23, Z25, Z1
+	VFMADD231PS  Z24, Z25, Z2
+	VBROADCASTSS (R9)(DX*1), Z25
+	VFMADD231PS  Z23, Z25, Z3
+	VFMADD231PS  Z24, Z25, Z4
+	VBROADCASTSS (R9)(DX*2), Z25
+	VFMADD231PS  Z23, Z25, Z5
+	VFMADD231PS  Z24, Z25, Z6
+	VBROADCASTSS (R10), Z25
+	VFMADD231PS  Z23, Z25, Z7
+	VFMADD231PS  Z24, Z25, Z8
+	VBROADCASTSS (R10)(DX*1), Z25
+	VFMADD231PS  Z23, Z25, Z9
+	VFMADD231PS  Z24, Z25, Z10
+	VBROADCASTSS (R10)(DX*2), Z25
+	VFMADD231PS  Z23, Z25, Z11
+	VFMADD231PS  Z24, Z25, Z12
+	VBROADCASTSS (R11), Z25
+	VFMADD231PS  Z23, Z25, Z13
+	VFMADD231PS  Z24, Z25, Z14
+	VBROADCASTSS (R11)(DX*1), Z25
+	VFMADD231PS  Z23, Z25, Z15
+	VFMADD231PS  Z24, Z25, Z16
+	VBROADCASTSS (R11)(DX*2), Z25
+	VFMADD231PS  Z23, Z25, Z17
+	VFMADD231PS  Z24, Z25, Z18
+	VBROADCASTSS (R12), Z25
+	VFMADD231PS  Z23, Z25, Z19
+	VFMADD231PS  Z24, Z25, Z20
+	VBROADCASTSS (R12)(DX*1), Z25
+	VFMADD231PS  Z23, Z25, Z21
+	VFMADD231PS  Z24, Z25, Z22
+	ADDQ         $0x40, R13
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	ADDQ         AX, R11
+	ADDQ         AX, R12
+	DECQ         R14
+	JNZ          gemmWide11inner
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z1, Z25, Z1
+	VMULPS       Z2, Z25, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore13
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z1
+	VFMADD231PS  64(BX), Z25, Z2
 
 gemmWidestore13:
 	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z12
-	VMULPS       Z2, Z12, Z2
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z3, Z25, Z3
+	VMULPS       Z4, Z25, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore14
-	VBROADCASTSS beta+68(FP), Z12
-	VFMADD231PS  (BX), Z12, Z2
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z3
+	VFMADD231PS  64(BX), Z25, Z4
 
 gemmWidestore14:
-	VMOVUPS      Z2, (BX)
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z12
-	VMULPS       Z3, Z12, Z3
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z5, Z25, Z5
+	VMULPS       Z6, Z25, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore15
-	VBROADCASTSS beta+68(FP), Z12
-	VFMADD231PS  (BX), Z12, Z3
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z5
+	VFMADD231PS  64(BX), Z25, Z6
 
 gemmWidestore15:
-	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z12
-	VMULPS       Z4, Z12, Z4
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z7, Z25, Z7
+	VMULPS       Z8, Z25, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore16
-	VBROADCASTSS beta+68(FP), Z12
-	VFMADD231PS  (BX), Z12, Z4
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z7
+	VFMADD231PS  64(BX), Z25, Z8
 
 gemmWidestore16:
-	VMOVUPS      Z4, (BX)
+	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z8, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z12
-	VMULPS       Z5, Z12, Z5
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z9, Z25, Z9
+	VMULPS       Z10, Z25, Z10
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore17
-	VBROADCASTSS beta+68(FP), Z12
-	VFMADD231PS  (BX), Z12, Z5
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z9
+	VFMADD231PS  64(BX), Z25, Z10
 
 gemmWidestore17:
-	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z9, (BX)
+	VMOVUPS      Z10, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z12
-	VMULPS       Z6, Z12, Z6
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z11, Z25, Z11
+	VMULPS       Z12, Z25, Z12
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore18
-	VBROADCASTSS beta+68(FP), Z12
-	VFMADD231PS  (BX), Z12, Z6
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z11
+	VFMADD231PS  64(BX), Z25, Z12
 
 gemmWidestore18:
-	VMOVUPS      Z6, (BX)
+	VMOVUPS      Z11, (BX)
+	VMOVUPS      Z12, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z12
-	VMULPS       Z7, Z12, Z7
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z13, Z25, Z13
+	VMULPS       Z14, Z25, Z14
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore19
-	VBROADCASTSS beta+68(FP), Z12
-	VFMADD231PS  (BX), Z12, Z7
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z13
+	VFMADD231PS  64(BX), Z25, Z14
 
 gemmWidestore19:
-	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z13, (BX)
+	VMOVUPS      Z14, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z12
-	VMULPS       Z8, Z12, Z8
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z15, Z25, Z15
+	VMULPS       Z16, Z25, Z16
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore20
-	VBROADCASTSS beta+68(FP), Z12
-	VFMADD231PS  (BX), Z12, Z8
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z15
+	VFMADD231PS  64(BX), Z25, Z16
 
 gemmWidestore20:
-	VMOVUPS      Z8, (BX)
+	VMOVUPS      Z15, (BX)
+	VMOVUPS      Z16, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z12
-	VMULPS       Z9, Z12, Z9
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z17, Z25, Z17
+	VMULPS       Z18, Z25, Z18
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore21
-	VBROADCASTSS beta+68(FP), Z12
-	VFMADD231PS  (BX), Z12, Z9
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z17
+	VFMADD231PS  64(BX), Z25, Z18
 
 gemmWidestore21:
-	VMOVUPS      Z9, (BX)
+	VMOVUPS      Z17, (BX)
+	VMOVUPS      Z18, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z12
-	VMULPS       Z10, Z12, Z10
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z19, Z25, Z19
+	VMULPS       Z20, Z25, Z20
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore22
-	VBROADCASTSS beta+68(FP), Z12
-	VFMADD231PS  (BX), Z12, Z10
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z19
+	VFMADD231PS  64(BX), Z25, Z20
 
 gemmWidestore22:
-	VMOVUPS      Z10, (BX)
+	VMOVUPS      Z19, (BX)
+	VMOVUPS      Z20, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z12
-	VMULPS       Z11, Z12, Z11
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z21, Z25, Z21
+	VMULPS       Z22, Z25, Z22
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore23
-	VBROADCASTSS beta+68(FP), Z12
-	VFMADD231PS  (BX), Z12, Z11
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z21
+	VFMADD231PS  64(BX), Z25, Z22
 
 gemmWidestore23:
-	VMOVUPS Z11, (BX)
+	VMOVUPS Z21, (BX)
+	VMOVUPS Z22, 64(BX)
 	ADDQ    SI, BX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -983,144 +1125,205 @@ gemmWide10:
 	VMOVAPS Z0, Z8
 	VMOVAPS Z0, Z9
 	VMOVAPS Z0, Z10
-	MOVQ    CX, R8
-	LEAQ    (R8)(DX*2), R9
-	ADDQ    DX, R9
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z17
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z19
+	VMOVAPS Z0, Z20
+	MOVQ    CX, R9
 	LEAQ    (R9)(DX*2), R10
 	ADDQ    DX, R10
 	LEAQ    (R10)(DX*2), R11
 	ADDQ    DX, R11
-	MOVQ    b+24(FP), R12
-	MOVQ    inner+32(FP), R13
+	LEAQ    (R11)(DX*2), R12
+	ADDQ    DX, R12
+	MOVQ    b+24(FP), R13
+	MOVQ    inner+32(FP), R14
 
 gemmWide10inner:
-	VMOVUPS          (R12), Z11
-	VFMADD231PS.BCST (R8), Z11, Z1
-	VFMADD231PS.BCST (R8)(DX*1), Z11, Z2
-	VFMADD231PS.BCST (R8)(DX*2), Z11, Z3
-	VFMADD231PS.BCST (R9), Z11, Z4
-	VFMADD231PS.BCST (R9)(DX*1), Z11, Z5
-	VFMADD231PS.BCST (R9)(DX*2), Z11, Z6
-	VFMADD231PS.BCST (R10), Z11, Z7
-	VFMADD231PS.BCST (R10)(DX*1), Z11, Z8
-	VFMADD231PS.BCST (R10)(DX*2), Z11, Z9
-	VFMADD231PS.BCST (R11), Z11, Z10
-	ADDQ             $0x40, R12
-	ADDQ             AX, R8
-	ADDQ             AX, R9
-	ADDQ             AX, R10
-	ADDQ             AX, R11
-	DECQ             R13
-	JNZ              gemmWide10inner
-	VBROADCASTSS     alpha+64(FP), Z11
-	VMULPS           Z1, Z11, Z1
-	MOVL             beta+68(FP), R8
-	ADDL             R8, R8
-	JZ               gemmWidestore24
-	VBROADCASTSS     beta+68(FP), Z11
-	VFMADD231PS      (BX), Z11, Z1
+	VMOVUPS      (R13), Z21
+	VMOVUPS      (R13)(R8*1), Z22
+	VBROADCASTSS (R9), Z23
+	VFMADD231PS  Z21, Z23, Z1
+	VFMADD231PS  Z22, Z23, Z2
+	VBROADCASTSS (R9)(DX*1), Z23
+	VFMADD231PS  Z21, Z23, Z3
+	VFMADD231PS  Z22, Z23, Z4
+	VBROADCASTSS (R9)(DX*2), Z23
+	VFMADD231PS  Z21, Z23, Z5
+	VFMADD231PS  Z22, Z23, Z6
+	VBROADCASTSS (R10), Z23
+	VFMADD231PS  Z21, Z23, Z7
+	VFMADD231PS  Z22, Z23, Z8
+	VBROADCASTSS (R10)(DX*1), Z23
+	VFMADD231PS  Z21, Z23, Z9
+	VFMADD231PS  Z22, Z23, Z10
+	VBROADCASTSS (R10)(DX*2), Z23
+	VFMADD231PS  Z21, Z23, Z11
+	VFMADD231PS  Z22, Z23, Z12
+	VBROADCASTSS (R11), Z23
+	VFMADD231PS  Z21, Z23, Z13
+	VFMADD231PS  Z22, Z23, Z14
+	VBROADCASTSS (R11)(DX*1), Z23
+	VFMADD231PS  Z21, Z23, Z15
+	VFMADD231PS  Z22, Z23, Z16
+	VBROADCASTSS (R11)(DX*2), Z23
+	VFMADD231PS  Z21, Z23, Z17
+	VFMADD231PS  Z22, Z23, Z18
+	VBROADCASTSS (R12), Z23
+	VFMADD231PS  Z21, Z23, Z19
+	VFMADD231PS  Z22, Z23, Z20
+	ADDQ         $0x40, R13
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	ADDQ         AX, R11
+	ADDQ         AX, R12
+	DECQ         R14
+	JNZ          gemmWide10inner
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z1, Z23, Z1
+	VMULPS       Z2, Z23, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore24
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z1
+	VFMADD231PS  64(BX), Z23, Z2
 
 gemmWidestore24:
 	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z11
-	VMULPS       Z2, Z11, Z2
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z3, Z23, Z3
+	VMULPS       Z4, Z23, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore25
-	VBROADCASTSS beta+68(FP), Z11
-	VFMADD231PS  (BX), Z11, Z2
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z3
+	VFMADD231PS  64(BX), Z23, Z4
 
 gemmWidestore25:
-	VMOVUPS      Z2, (BX)
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z11
-	VMULPS       Z3, Z11, Z3
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z5, Z23, Z5
+	VMULPS       Z6, Z23, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore26
-	VBROADCASTSS beta+68(FP), Z11
-	VFMADD231PS  (BX), Z11, Z3
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z5
+	VFMADD231PS  64(BX), Z23, Z6
 
 gemmWidestore26:
-	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z11
-	VMULPS       Z4, Z11, Z4
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z7, Z23, Z7
+	VMULPS       Z8, Z23, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore27
-	VBROADCASTSS beta+68(FP), Z11
-	VFMADD231PS  (BX), Z11, Z4
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z7
+	VFMADD231PS  64(BX), Z23, Z8
 
 gemmWidestore27:
-	VMOVUPS      Z4, (BX)
+	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z8, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z11
-	VMULPS       Z5, Z11, Z5
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z9, Z23, Z9
+	VMULPS       Z10, Z23, Z10
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore28
-	VBROADCASTSS beta+68(FP), Z11
-	VFMADD231PS  (BX), Z11, Z5
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z9
+	VFMADD231PS  64(BX), Z23, Z10
 
 gemmWidestore28:
-	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z9, (BX)
+	VMOVUPS      Z10, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z11
-	VMULPS       Z6, Z11, Z6
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z11, Z23, Z11
+	VMULPS       Z12, Z23, Z12
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore29
-	VBROADCASTSS beta+68(FP), Z11
-	VFMADD231PS  (BX), Z11, Z6
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z11
+	VFMADD231PS  64(BX), Z23, Z12
 
 gemmWidestore29:
-	VMOVUPS      Z6, (BX)
+	VMOVUPS      Z11, (BX)
+	VMOVUPS      Z12, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z11
-	VMULPS       Z7, Z11, Z7
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z13, Z23, Z13
+	VMULPS       Z14, Z23, Z14
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore30
-	VBROADCASTSS beta+68(FP), Z11
-	VFMADD231PS  (BX), Z11, Z7
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z13
+	VFMADD231PS  64(BX), Z23, Z14
 
 gemmWidestore30:
-	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z13, (BX)
+	VMOVUPS      Z14, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z11
-	VMULPS       Z8, Z11, Z8
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z15, Z23, Z15
+	VMULPS       Z16, Z23, Z16
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore31
-	VBROADCASTSS beta+68(FP), Z11
-	VFMADD231PS  (BX), Z11, Z8
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z15
+	VFMADD231PS  64(BX), Z23, Z16
 
 gemmWidestore31:
-	VMOVUPS      Z8, (BX)
+	VMOVUPS      Z15, (BX)
+	VMOVUPS      Z16, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z11
-	VMULPS       Z9, Z11, Z9
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z17, Z23, Z17
+	VMULPS       Z18, Z23, Z18
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore32
-	VBROADCASTSS beta+68(FP), Z11
-	VFMADD231PS  (BX), Z11, Z9
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z17
+	VFMADD231PS  64(BX), Z23, Z18
 
 gemmWidestore32:
-	VMOVUPS      Z9, (BX)
+	VMOVUPS      Z17, (BX)
+	VMOVUPS      Z18, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z11
-	VMULPS       Z10, Z11, Z10
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z19, Z23, Z19
+	VMULPS       Z20, Z23, Z20
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore33
-	VBROADCASTSS beta+68(FP), Z11
-	VFMADD231PS  (BX), Z11, Z10
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z19
+	VFMADD231PS  64(BX), Z23, Z20
 
 gemmWidestore33:
-	VMOVUPS Z10, (BX)
+	VMOVUPS Z19, (BX)
+	VMOVUPS Z20, 64(BX)
 	ADDQ    SI, BX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -1147,129 +1350,184 @@ gemmWide9:
 	VMOVAPS Z0, Z7
 	VMOVAPS Z0, Z8
 	VMOVAPS Z0, Z9
-	MOVQ    CX, R8
-	LEAQ    (R8)(DX*2), R9
-	ADDQ    DX, R9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z17
+	VMOVAPS Z0, Z18
+	MOVQ    CX, R9
 	LEAQ    (R9)(DX*2), R10
 	ADDQ    DX, R10
-	MOVQ    b+24(FP), R11
-	MOVQ    inner+32(FP), R12
+	LEAQ    (R10)(DX*2), R11
+	ADDQ    DX, R11
+	MOVQ    b+24(FP), R12
+	MOVQ    inner+32(FP), R13
 
 gemmWide9inner:
-	VMOVUPS          (R11), Z10
-	VFMADD231PS.BCST (R8), Z10, Z1
-	VFMADD231PS.BCST (R8)(DX*1), Z10, Z2
-	VFMADD231PS.BCST (R8)(DX*2), Z10, Z3
-	VFMADD231PS.BCST (R9), Z10, Z4
-	VFMADD231PS.BCST (R9)(DX*1), Z10, Z5
-	VFMADD231PS.BCST (R9)(DX*2), Z10, Z6
-	VFMADD231PS.BCST (R10), Z10, Z7
-	VFMADD231PS.BCST (R10)(DX*1), Z10, Z8
-	VFMADD231PS.BCST (R10)(DX*2), Z10, Z9
-	ADDQ             $0x40, R11
-	ADDQ             AX, R8
-	ADDQ             AX, R9
-	ADDQ             AX, R10
-	DECQ             R12
-	JNZ              gemmWide9inner
-	VBROADCASTSS     alpha+64(FP), Z10
-	VMULPS           Z1, Z10, Z1
-	MOVL             beta+68(FP), R8
-	ADDL             R8, R8
-	JZ               gemmWidestore34
-	VBROADCASTSS     beta+68(FP), Z10
-	VFMADD231PS      (BX), Z10, Z1
+	VMOVUPS      (R12), Z19
+	VMOVUPS      (R12)(R8*1), Z20
+	VBROADCASTSS (R9), Z21
+	VFMADD231PS  Z19, Z21, Z1
+	VFMADD231PS  Z20, Z21, Z2
+	VBROADCASTSS (R9)(DX*1), Z21
+	VFMADD231PS  Z19, Z21, Z3
+	VFMADD231PS  Z20, Z21, Z4
+	VBROADCASTSS (R9)(DX*2), Z21
+	VFMADD231PS  Z19, Z21, Z5
+	VFMADD231PS  Z20, Z21, Z6
+	VBROADCASTSS (R10), Z21
+	VFMADD231PS  Z19, Z21, Z7
+	VFMADD231PS  Z20, Z21, Z8
+	VBROADCASTSS (R10)(DX*1), Z21
+	VFMADD231PS  Z19, Z21, Z9
+	VFMADD231PS  Z20, Z21, Z10
+	VBROADCASTSS (R10)(DX*2), Z21
+	VFMADD231PS  Z19, Z21, Z11
+	VFMADD231PS  Z20, Z21, Z12
+	VBROADCASTSS (R11), Z21
+	VFMADD231PS  Z19, Z21, Z13
+	VFMADD231PS  Z20, Z21, Z14
+	VBROADCASTSS (R11)(DX*1), Z21
+	VFMADD231PS  Z19, Z21, Z15
+	VFMADD231PS  Z20, Z21, Z16
+	VBROADCASTSS (R11)(DX*2), Z21
+	VFMADD231PS  Z19, Z21, Z17
+	VFMADD231PS  Z20, Z21, Z18
+	ADDQ         $0x40, R12
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	ADDQ         AX, R11
+	DECQ         R13
+	JNZ          gemmWide9inner
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z1, Z21, Z1
+	VMULPS       Z2, Z21, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore34
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z1
+	VFMADD231PS  64(BX), Z21, Z2
 
 gemmWidestore34:
 	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z10
-	VMULPS       Z2, Z10, Z2
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z3, Z21, Z3
+	VMULPS       Z4, Z21, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore35
-	VBROADCASTSS beta+68(FP), Z10
-	VFMADD231PS  (BX), Z10, Z2
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z3
+	VFMADD231PS  64(BX), Z21, Z4
 
 gemmWidestore35:
-	VMOVUPS      Z2, (BX)
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z10
-	VMULPS       Z3, Z10, Z3
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z5, Z21, Z5
+	VMULPS       Z6, Z21, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore36
-	VBROADCASTSS beta+68(FP), Z10
-	VFMADD231PS  (BX), Z10, Z3
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z5
+	VFMADD231PS  64(BX), Z21, Z6
 
 gemmWidestore36:
-	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z10
-	VMULPS       Z4, Z10, Z4
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z7, Z21, Z7
+	VMULPS       Z8, Z21, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore37
-	VBROADCASTSS beta+68(FP), Z10
-	VFMADD231PS  (BX), Z10, Z4
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z7
+	VFMADD231PS  64(BX), Z21, Z8
 
 gemmWidestore37:
-	VMOVUPS      Z4, (BX)
+	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z8, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z10
-	VMULPS       Z5, Z10, Z5
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z9, Z21, Z9
+	VMULPS       Z10, Z21, Z10
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore38
-	VBROADCASTSS beta+68(FP), Z10
-	VFMADD231PS  (BX), Z10, Z5
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z9
+	VFMADD231PS  64(BX), Z21, Z10
 
 gemmWidestore38:
-	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z9, (BX)
+	VMOVUPS      Z10, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z10
-	VMULPS       Z6, Z10, Z6
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z11, Z21, Z11
+	VMULPS       Z12, Z21, Z12
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore39
-	VBROADCASTSS beta+68(FP), Z10
-	VFMADD231PS  (BX), Z10, Z6
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z11
+	VFMADD231PS  64(BX), Z21, Z12
 
 gemmWidestore39:
-	VMOVUPS      Z6, (BX)
+	VMOVUPS      Z11, (BX)
+	VMOVUPS      Z12, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z10
-	VMULPS       Z7, Z10, Z7
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z13, Z21, Z13
+	VMULPS       Z14, Z21, Z14
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore40
-	VBROADCASTSS beta+68(FP), Z10
-	VFMADD231PS  (BX), Z10, Z7
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z13
+	VFMADD231PS  64(BX), Z21, Z14
 
 gemmWidestore40:
-	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z13, (BX)
+	VMOVUPS      Z14, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z10
-	VMULPS       Z8, Z10, Z8
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z15, Z21, Z15
+	VMULPS       Z16, Z21, Z16
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore41
-	VBROADCASTSS beta+68(FP), Z10
-	VFMADD231PS  (BX), Z10, Z8
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z15
+	VFMADD231PS  64(BX), Z21, Z16
 
 gemmWidestore41:
-	VMOVUPS      Z8, (BX)
+	VMOVUPS      Z15, (BX)
+	VMOVUPS      Z16, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z10
-	VMULPS       Z9, Z10, Z9
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z17, Z21, Z17
+	VMULPS       Z18, Z21, Z18
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore42
-	VBROADCASTSS beta+68(FP), Z10
-	VFMADD231PS  (BX), Z10, Z9
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z17
+	VFMADD231PS  64(BX), Z21, Z18
 
 gemmWidestore42:
-	VMOVUPS Z9, (BX)
+	VMOVUPS Z17, (BX)
+	VMOVUPS Z18, 64(BX)
 	ADDQ    SI, BX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -1294,117 +1552,166 @@ gemmWide8:
 	VMOVAPS Z0, Z6
 	VMOVAPS Z0, Z7
 	VMOVAPS Z0, Z8
-	MOVQ    CX, R8
-	LEAQ    (R8)(DX*2), R9
-	ADDQ    DX, R9
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	MOVQ    CX, R9
 	LEAQ    (R9)(DX*2), R10
 	ADDQ    DX, R10
-	MOVQ    b+24(FP), R11
-	MOVQ    inner+32(FP), R12
+	LEAQ    (R10)(DX*2), R11
+	ADDQ    DX, R11
+	MOVQ    b+24(FP), R12
+	MOVQ    inner+32(FP), R13
 
 gemmWide8inner:
-	VMOVUPS          (R11), Z9
-	VFMADD231PS.BCST (R8), Z9, Z1
-	VFMADD231PS.BCST (R8)(DX*1), Z9, Z2
-	VFMADD231PS.BCST (R8)(DX*2), Z9, Z3
-	VFMADD231PS.BCST (R9), Z9, Z4
-	VFMADD231PS.BCST (R9)(DX*1), Z9, Z5
-	VFMADD231PS.BCST (R9)(DX*2), Z9, Z6
-	VFMADD231PS.BCST (R10), Z9, Z7
-	VFMADD231PS.BCST (R10)(DX*1), Z9, Z8
-	ADDQ             $0x40, R11
-	ADDQ             AX, R8
-	ADDQ             AX, R9
-	ADDQ             AX, R10
-	DECQ             R12
-	JNZ              gemmWide8inner
-	VBROADCASTSS     alpha+64(FP), Z9
-	VMULPS           Z1, Z9, Z1
-	MOVL             beta+68(FP), R8
-	ADDL             R8, R8
-	JZ               gemmWidestore43
-	VBROADCASTSS     beta+68(FP), Z9
-	VFMADD231PS      (BX), Z9, Z1
+	VMOVUPS      (R12), Z17
+	VMOVUPS      (R12)(R8*1), Z18
+	VBROADCASTSS (R9), Z19
+	VFMADD231PS  Z17, Z19, Z1
+	VFMADD231PS  Z18, Z19, Z2
+	VBROADCASTSS (R9)(DX*1), Z19
+	VFMADD231PS  Z17, Z19, Z3
+	VFMADD231PS  Z18, Z19, Z4
+	VBROADCASTSS (R9)(DX*2), Z19
+	VFMADD231PS  Z17, Z19, Z5
+	VFMADD231PS  Z18, Z19, Z6
+	VBROADCASTSS (R10), Z19
+	VFMADD231PS  Z17, Z19, Z7
+	VFMADD231PS  Z18, Z19, Z8
+	VBROADCASTSS (R10)(DX*1), Z19
+	VFMADD231PS  Z17, Z19, Z9
+	VFMADD231PS  Z18, Z19, Z10
+	VBROADCASTSS (R10)(DX*2), Z19
+	VFMADD231PS  Z17, Z19, Z11
+	VFMADD231PS  Z18, Z19, Z12
+	VBROADCASTSS (R11), Z19
+	VFMADD231PS  Z17, Z19, Z13
+	VFMADD231PS  Z18, Z19, Z14
+	VBROADCASTSS (R11)(DX*1), Z19
+	VFMADD231PS  Z17, Z19, Z15
+	VFMADD231PS  Z18, Z19, Z16
+	ADDQ         $0x40, R12
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	ADDQ         AX, R11
+	DECQ         R13
+	JNZ          gemmWide8inner
+	VBROADCASTSS alpha+64(FP), Z19
+	VMULPS       Z1, Z19, Z1
+	VMULPS       Z2, Z19, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore43
+	VBROADCASTSS beta+68(FP), Z19
+	VFMADD231PS  (BX), Z19, Z1
+	VFMADD231PS  64(BX), Z19, Z2
 
 gemmWidestore43:
 	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z9
-	VMULPS       Z2, Z9, Z2
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z19
+	VMULPS       Z3, Z19, Z3
+	VMULPS       Z4, Z19, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore44
-	VBROADCASTSS beta+68(FP), Z9
-	VFMADD231PS  (BX), Z9, Z2
+	VBROADCASTSS beta+68(FP), Z19
+	VFMADD231PS  (BX), Z19, Z3
+	VFMADD231PS  64(BX), Z19, Z4
 
 gemmWidestore44:
-	VMOVUPS      Z2, (BX)
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z9
-	VMULPS       Z3, Z9, Z3
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z19
+	VMULPS       Z5, Z19, Z5
+	VMULPS       Z6, Z19, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore45
-	VBROADCASTSS beta+68(FP), Z9
-	VFMADD231PS  (BX), Z9, Z3
+	VBROADCASTSS beta+68(FP), Z19
+	VFMADD231PS  (BX), Z19, Z5
+	VFMADD231PS  64(BX), Z19, Z6
 
 gemmWidestore45:
-	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z9
-	VMULPS       Z4, Z9, Z4
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z19
+	VMULPS       Z7, Z19, Z7
+	VMULPS       Z8, Z19, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore46
-	VBROADCASTSS beta+68(FP), Z9
-	VFMADD231PS  (BX), Z9, Z4
+	VBROADCASTSS beta+68(FP), Z19
+	VFMADD231PS  (BX), Z19, Z7
+	VFMADD231PS  64(BX), Z19, Z8
 
 gemmWidestore46:
-	VMOVUPS      Z4, (BX)
+	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z8, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z9
-	VMULPS       Z5, Z9, Z5
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z19
+	VMULPS       Z9, Z19, Z9
+	VMULPS       Z10, Z19, Z10
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore47
-	VBROADCASTSS beta+68(FP), Z9
-	VFMADD231PS  (BX), Z9, Z5
+	VBROADCASTSS beta+68(FP), Z19
+	VFMADD231PS  (BX), Z19, Z9
+	VFMADD231PS  64(BX), Z19, Z10
 
 gemmWidestore47:
-	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z9, (BX)
+	VMOVUPS      Z10, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z9
-	VMULPS       Z6, Z9, Z6
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z19
+	VMULPS       Z11, Z19, Z11
+	VMULPS       Z12, Z19, Z12
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore48
-	VBROADCASTSS beta+68(FP), Z9
-	VFMADD231PS  (BX), Z9, Z6
+	VBROADCASTSS beta+68(FP), Z19
+	VFMADD231PS  (BX), Z19, Z11
+	VFMADD231PS  64(BX), Z19, Z12
 
 gemmWidestore48:
-	VMOVUPS      Z6, (BX)
+	VMOVUPS      Z11, (BX)
+	VMOVUPS      Z12, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z9
-	VMULPS       Z7, Z9, Z7
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z19
+	VMULPS       Z13, Z19, Z13
+	VMULPS       Z14, Z19, Z14
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore49
-	VBROADCASTSS beta+68(FP), Z9
-	VFMADD231PS  (BX), Z9, Z7
+	VBROADCASTSS beta+68(FP), Z19
+	VFMADD231PS  (BX), Z19, Z13
+	VFMADD231PS  64(BX), Z19, Z14
 
 gemmWidestore49:
-	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z13, (BX)
+	VMOVUPS      Z14, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z9
-	VMULPS       Z8, Z9, Z8
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z19
+	VMULPS       Z15, Z19, Z15
+	VMULPS       Z16, Z19, Z16
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore50
-	VBROADCASTSS beta+68(FP), Z9
-	VFMADD231PS  (BX), Z9, Z8
+	VBROADCASTSS beta+68(FP), Z19
+	VFMADD231PS  (BX), Z19, Z15
+	VFMADD231PS  64(BX), Z19, Z16
 
 gemmWidestore50:
-	VMOVUPS Z8, (BX)
+	VMOVUPS Z15, (BX)
+	VMOVUPS Z16, 64(BX)
 	ADDQ    SI, BX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -1427,105 +1734,148 @@ gemmWide7:
 	VMOVAPS Z0, Z5
 	VMOVAPS Z0, Z6
 	VMOVAPS Z0, Z7
-	MOVQ    CX, R8
-	LEAQ    (R8)(DX*2), R9
-	ADDQ    DX, R9
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	MOVQ    CX, R9
 	LEAQ    (R9)(DX*2), R10
 	ADDQ    DX, R10
-	MOVQ    b+24(FP), R11
-	MOVQ    inner+32(FP), R12
+	LEAQ    (R10)(DX*2), R11
+	ADDQ    DX, R11
+	MOVQ    b+24(FP), R12
+	MOVQ    inner+32(FP), R13
 
 gemmWide7inner:
-	VMOVUPS          (R11), Z8
-	VFMADD231PS.BCST (R8), Z8, Z1
-	VFMADD231PS.BCST (R8)(DX*1), Z8, Z2
-	VFMADD231PS.BCST (R8)(DX*2), Z8, Z3
-	VFMADD231PS.BCST (R9), Z8, Z4
-	VFMADD231PS.BCST (R9)(DX*1), Z8, Z5
-	VFMADD231PS.BCST (R9)(DX*2), Z8, Z6
-	VFMADD231PS.BCST (R10), Z8, Z7
-	ADDQ             $0x40, R11
-	ADDQ             AX, R8
-	ADDQ             AX, R9
-	ADDQ             AX, R10
-	DECQ             R12
-	JNZ              gemmWide7inner
-	VBROADCASTSS     alpha+64(FP), Z8
-	VMULPS           Z1, Z8, Z1
-	MOVL             beta+68(FP), R8
-	ADDL             R8, R8
-	JZ               gemmWidestore51
-	VBROADCASTSS     beta+68(FP), Z8
-	VFMADD231PS      (BX), Z8, Z1
+	VMOVUPS      (R12), Z15
+	VMOVUPS      (R12)(R8*1), Z16
+	VBROADCASTSS (R9), Z17
+	VFMADD231PS  Z15, Z17, Z1
+	VFMADD231PS  Z16, Z17, Z2
+	VBROADCASTSS (R9)(DX*1), Z17
+	VFMADD231PS  Z15, Z17, Z3
+	VFMADD231PS  Z16, Z17, Z4
+	VBROADCASTSS (R9)(DX*2), Z17
+	VFMADD231PS  Z15, Z17, Z5
+	VFMADD231PS  Z16, Z17, Z6
+	VBROADCASTSS (R10), Z17
+	VFMADD231PS  Z15, Z17, Z7
+	VFMADD231PS  Z16, Z17, Z8
+	VBROADCASTSS (R10)(DX*1), Z17
+	VFMADD231PS  Z15, Z17, Z9
+	VFMADD231PS  Z16, Z17, Z10
+	VBROADCASTSS (R10)(DX*2), Z17
+	VFMADD231PS  Z15, Z17, Z11
+	VFMADD231PS  Z16, Z17, Z12
+	VBROADCASTSS (R11), Z17
+	VFMADD231PS  Z15, Z17, Z13
+	VFMADD231PS  Z16, Z17, Z14
+	ADDQ         $0x40, R12
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	ADDQ         AX, R11
+	DECQ         R13
+	JNZ          gemmWide7inner
+	VBROADCASTSS alpha+64(FP), Z17
+	VMULPS       Z1, Z17, Z1
+	VMULPS       Z2, Z17, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore51
+	VBROADCASTSS beta+68(FP), Z17
+	VFMADD231PS  (BX), Z17, Z1
+	VFMADD231PS  64(BX), Z17, Z2
 
 gemmWidestore51:
 	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z8
-	VMULPS       Z2, Z8, Z2
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z17
+	VMULPS       Z3, Z17, Z3
+	VMULPS       Z4, Z17, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore52
-	VBROADCASTSS beta+68(FP), Z8
-	VFMADD231PS  (BX), Z8, Z2
+	VBROADCASTSS beta+68(FP), Z17
+	VFMADD231PS  (BX), Z17, Z3
+	VFMADD231PS  64(BX), Z17, Z4
 
 gemmWidestore52:
-	VMOVUPS      Z2, (BX)
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z8
-	VMULPS       Z3, Z8, Z3
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z17
+	VMULPS       Z5, Z17, Z5
+	VMULPS       Z6, Z17, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore53
-	VBROADCASTSS beta+68(FP), Z8
-	VFMADD231PS  (BX), Z8, Z3
+	VBROADCASTSS beta+68(FP), Z17
+	VFMADD231PS  (BX), Z17, Z5
+	VFMADD231PS  64(BX), Z17, Z6
 
 gemmWidestore53:
-	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z8
-	VMULPS       Z4, Z8, Z4
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z17
+	VMULPS       Z7, Z17, Z7
+	VMULPS       Z8, Z17, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore54
-	VBROADCASTSS beta+68(FP), Z8
-	VFMADD231PS  (BX), Z8, Z4
+	VBROADCASTSS beta+68(FP), Z17
+	VFMADD231PS  (BX), Z17, Z7
+	VFMADD231PS  64(BX), Z17, Z8
 
 gemmWidestore54:
-	VMOVUPS      Z4, (BX)
+	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z8, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z8
-	VMULPS       Z5, Z8, Z5
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z17
+	VMULPS       Z9, Z17, Z9
+	VMULPS       Z10, Z17, Z10
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore55
-	VBROADCASTSS beta+68(FP), Z8
-	VFMADD231PS  (BX), Z8, Z5
+	VBROADCASTSS beta+68(FP), Z17
+	VFMADD231PS  (BX), Z17, Z9
+	VFMADD231PS  64(BX), Z17, Z10
 
 gemmWidestore55:
-	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z9, (BX)
+	VMOVUPS      Z10, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z8
-	VMULPS       Z6, Z8, Z6
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z17
+	VMULPS       Z11, Z17, Z11
+	VMULPS       Z12, Z17, Z12
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore56
-	VBROADCASTSS beta+68(FP), Z8
-	VFMADD231PS  (BX), Z8, Z6
+	VBROADCASTSS beta+68(FP), Z17
+	VFMADD231PS  (BX), Z17, Z11
+	VFMADD231PS  64(BX), Z17, Z12
 
 gemmWidestore56:
-	VMOVUPS      Z6, (BX)
+	VMOVUPS      Z11, (BX)
+	VMOVUPS      Z12, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z8
-	VMULPS       Z7, Z8, Z7
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z17
+	VMULPS       Z13, Z17, Z13
+	VMULPS       Z14, Z17, Z14
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore57
-	VBROADCASTSS beta+68(FP), Z8
-	VFMADD231PS  (BX), Z8, Z7
+	VBROADCASTSS beta+68(FP), Z17
+	VFMADD231PS  (BX), Z17, Z13
+	VFMADD231PS  64(BX), Z17, Z14
 
 gemmWidestore57:
-	VMOVUPS Z7, (BX)
+	VMOVUPS Z13, (BX)
+	VMOVUPS Z14, 64(BX)
 	ADDQ    SI, BX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -1546,90 +1896,127 @@ gemmWide6:
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
 	VMOVAPS Z0, Z6
-	MOVQ    CX, R8
-	LEAQ    (R8)(DX*2), R9
-	ADDQ    DX, R9
-	MOVQ    b+24(FP), R10
-	MOVQ    inner+32(FP), R11
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	MOVQ    CX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	MOVQ    b+24(FP), R11
+	MOVQ    inner+32(FP), R12
 
 gemmWide6inner:
-	VMOVUPS          (R10), Z7
-	VFMADD231PS.BCST (R8), Z7, Z1
-	VFMADD231PS.BCST (R8)(DX*1), Z7, Z2
-	VFMADD231PS.BCST (R8)(DX*2), Z7, Z3
-	VFMADD231PS.BCST (R9), Z7, Z4
-	VFMADD231PS.BCST (R9)(DX*1), Z7, Z5
-	VFMADD231PS.BCST (R9)(DX*2), Z7, Z6
-	ADDQ             $0x40, R10
-	ADDQ             AX, R8
-	ADDQ             AX, R9
-	DECQ             R11
-	JNZ              gemmWide6inner
-	VBROADCASTSS     alpha+64(FP), Z7
-	VMULPS           Z1, Z7, Z1
-	MOVL             beta+68(FP), R8
-	ADDL             R8, R8
-	JZ               gemmWidestore58
-	VBROADCASTSS     beta+68(FP), Z7
-	VFMADD231PS      (BX), Z7, Z1
+	VMOVUPS      (R11), Z13
+	VMOVUPS      (R11)(R8*1), Z14
+	VBROADCASTSS (R9), Z15
+	VFMADD231PS  Z13, Z15, Z1
+	VFMADD231PS  Z14, Z15, Z2
+	VBROADCASTSS (R9)(DX*1), Z15
+	VFMADD231PS  Z13, Z15, Z3
+	VFMADD231PS  Z14, Z15, Z4
+	VBROADCASTSS (R9)(DX*2), Z15
+	VFMADD231PS  Z13, Z15, Z5
+	VFMADD231PS  Z14, Z15, Z6
+	VBROADCASTSS (R10), Z15
+	VFMADD231PS  Z13, Z15, Z7
+	VFMADD231PS  Z14, Z15, Z8
+	VBROADCASTSS (R10)(DX*1), Z15
+	VFMADD231PS  Z13, Z15, Z9
+	VFMADD231PS  Z14, Z15, Z10
+	VBROADCASTSS (R10)(DX*2), Z15
+	VFMADD231PS  Z13, Z15, Z11
+	VFMADD231PS  Z14, Z15, Z12
+	ADDQ         $0x40, R11
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	DECQ         R12
+	JNZ          gemmWide6inner
+	VBROADCASTSS alpha+64(FP), Z15
+	VMULPS       Z1, Z15, Z1
+	VMULPS       Z2, Z15, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore58
+	VBROADCASTSS beta+68(FP), Z15
+	VFMADD231PS  (BX), Z15, Z1
+	VFMADD231PS  64(BX), Z15, Z2
 
 gemmWidestore58:
 	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z7
-	VMULPS       Z2, Z7, Z2
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z15
+	VMULPS       Z3, Z15, Z3
+	VMULPS       Z4, Z15, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore59
-	VBROADCASTSS beta+68(FP), Z7
-	VFMADD231PS  (BX), Z7, Z2
+	VBROADCASTSS beta+68(FP), Z15
+	VFMADD231PS  (BX), Z15, Z3
+	VFMADD231PS  64(BX), Z15, Z4
 
 gemmWidestore59:
-	VMOVUPS      Z2, (BX)
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z7
-	VMULPS       Z3, Z7, Z3
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z15
+	VMULPS       Z5, Z15, Z5
+	VMULPS       Z6, Z15, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore60
-	VBROADCASTSS beta+68(FP), Z7
-	VFMADD231PS  (BX), Z7, Z3
+	VBROADCASTSS beta+68(FP), Z15
+	VFMADD231PS  (BX), Z15, Z5
+	VFMADD231PS  64(BX), Z15, Z6
 
 gemmWidestore60:
-	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z7
-	VMULPS       Z4, Z7, Z4
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z15
+	VMULPS       Z7, Z15, Z7
+	VMULPS       Z8, Z15, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore61
-	VBROADCASTSS beta+68(FP), Z7
-	VFMADD231PS  (BX), Z7, Z4
+	VBROADCASTSS beta+68(FP), Z15
+	VFMADD231PS  (BX), Z15, Z7
+	VFMADD231PS  64(BX), Z15, Z8
 
 gemmWidestore61:
-	VMOVUPS      Z4, (BX)
+	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z8, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z7
-	VMULPS       Z5, Z7, Z5
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z15
+	VMULPS       Z9, Z15, Z9
+	VMULPS       Z10, Z15, Z10
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore62
-	VBROADCASTSS beta+68(FP), Z7
-	VFMADD231PS  (BX), Z7, Z5
+	VBROADCASTSS beta+68(FP), Z15
+	VFMADD231PS  (BX), Z15, Z9
+	VFMADD231PS  64(BX), Z15, Z10
 
 gemmWidestore62:
-	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z9, (BX)
+	VMOVUPS      Z10, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z7
-	VMULPS       Z6, Z7, Z6
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z15
+	VMULPS       Z11, Z15, Z11
+	VMULPS       Z12, Z15, Z12
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore63
-	VBROADCASTSS beta+68(FP), Z7
-	VFMADD231PS  (BX), Z7, Z6
+	VBROADCASTSS beta+68(FP), Z15
+	VFMADD231PS  (BX), Z15, Z11
+	VFMADD231PS  64(BX), Z15, Z12
 
 gemmWidestore63:
-	VMOVUPS Z6, (BX)
+	VMOVUPS Z11, (BX)
+	VMOVUPS Z12, 64(BX)
 	ADDQ    SI, BX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -1648,78 +2035,109 @@ gemmWide5:
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
-	MOVQ    CX, R8
-	LEAQ    (R8)(DX*2), R9
-	ADDQ    DX, R9
-	MOVQ    b+24(FP), R10
-	MOVQ    inner+32(FP), R11
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	MOVQ    CX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	MOVQ    b+24(FP), R11
+	MOVQ    inner+32(FP), R12
 
 gemmWide5inner:
-	VMOVUPS          (R10), Z6
-	VFMADD231PS.BCST (R8), Z6, Z1
-	VFMADD231PS.BCST (R8)(DX*1), Z6, Z2
-	VFMADD231PS.BCST (R8)(DX*2), Z6, Z3
-	VFMADD231PS.BCST (R9), Z6, Z4
-	VFMADD231PS.BCST (R9)(DX*1), Z6, Z5
-	ADDQ             $0x40, R10
-	ADDQ             AX, R8
-	ADDQ             AX, R9
-	DECQ             R11
-	JNZ              gemmWide5inner
-	VBROADCASTSS     alpha+64(FP), Z6
-	VMULPS           Z1, Z6, Z1
-	MOVL             beta+68(FP), R8
-	ADDL             R8, R8
-	JZ               gemmWidestore64
-	VBROADCASTSS     beta+68(FP), Z6
-	VFMADD231PS      (BX), Z6, Z1
+	VMOVUPS      (R11), Z11
+	VMOVUPS      (R11)(R8*1), Z12
+	VBROADCASTSS (R9), Z13
+	VFMADD231PS  Z11, Z13, Z1
+	VFMADD231PS  Z12, Z13, Z2
+	VBROADCASTSS (R9)(DX*1), Z13
+	VFMADD231PS  Z11, Z13, Z3
+	VFMADD231PS  Z12, Z13, Z4
+	VBROADCASTSS (R9)(DX*2), Z13
+	VFMADD231PS  Z11, Z13, Z5
+	VFMADD231PS  Z12, Z13, Z6
+	VBROADCASTSS (R10), Z13
+	VFMADD231PS  Z11, Z13, Z7
+	VFMADD231PS  Z12, Z13, Z8
+	VBROADCASTSS (R10)(DX*1), Z13
+	VFMADD231PS  Z11, Z13, Z9
+	VFMADD231PS  Z12, Z13, Z10
+	ADDQ         $0x40, R11
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	DECQ         R12
+	JNZ          gemmWide5inner
+	VBROADCASTSS alpha+64(FP), Z13
+	VMULPS       Z1, Z13, Z1
+	VMULPS       Z2, Z13, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore64
+	VBROADCASTSS beta+68(FP), Z13
+	VFMADD231PS  (BX), Z13, Z1
+	VFMADD231PS  64(BX), Z13, Z2
 
 gemmWidestore64:
 	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z6
-	VMULPS       Z2, Z6, Z2
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z13
+	VMULPS       Z3, Z13, Z3
+	VMULPS       Z4, Z13, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore65
-	VBROADCASTSS beta+68(FP), Z6
-	VFMADD231PS  (BX), Z6, Z2
+	VBROADCASTSS beta+68(FP), Z13
+	VFMADD231PS  (BX), Z13, Z3
+	VFMADD231PS  64(BX), Z13, Z4
 
 gemmWidestore65:
-	VMOVUPS      Z2, (BX)
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z6
-	VMULPS       Z3, Z6, Z3
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z13
+	VMULPS       Z5, Z13, Z5
+	VMULPS       Z6, Z13, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore66
-	VBROADCASTSS beta+68(FP), Z6
-	VFMADD231PS  (BX), Z6, Z3
+	VBROADCASTSS beta+68(FP), Z13
+	VFMADD231PS  (BX), Z13, Z5
+	VFMADD231PS  64(BX), Z13, Z6
 
 gemmWidestore66:
-	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z6
-	VMULPS       Z4, Z6, Z4
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z13
+	VMULPS       Z7, Z13, Z7
+	VMULPS       Z8, Z13, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore67
-	VBROADCASTSS beta+68(FP), Z6
-	VFMADD231PS  (BX), Z6, Z4
+	VBROADCASTSS beta+68(FP), Z13
+	VFMADD231PS  (BX), Z13, Z7
+	VFMADD231PS  64(BX), Z13, Z8
 
 gemmWidestore67:
-	VMOVUPS      Z4, (BX)
+	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z8, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z6
-	VMULPS       Z5, Z6, Z5
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z13
+	VMULPS       Z9, Z13, Z9
+	VMULPS       Z10, Z13, Z10
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore68
-	VBROADCASTSS beta+68(FP), Z6
-	VFMADD231PS  (BX), Z6, Z5
+	VBROADCASTSS beta+68(FP), Z13
+	VFMADD231PS  (BX), Z13, Z9
+	VFMADD231PS  64(BX), Z13, Z10
 
 gemmWidestore68:
-	VMOVUPS Z5, (BX)
+	VMOVUPS Z9, (BX)
+	VMOVUPS Z10, 64(BX)
 	ADDQ    SI, BX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -1736,66 +2154,91 @@ gemmWide4:
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
-	MOVQ    CX, R8
-	LEAQ    (R8)(DX*2), R9
-	ADDQ    DX, R9
-	MOVQ    b+24(FP), R10
-	MOVQ    inner+32(FP), R11
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	MOVQ    CX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	MOVQ    b+24(FP), R11
+	MOVQ    inner+32(FP), R12
 
 gemmWide4inner:
-	VMOVUPS          (R10), Z5
-	VFMADD231PS.BCST (R8), Z5, Z1
-	VFMADD231PS.BCST (R8)(DX*1), Z5, Z2
-	VFMADD231PS.BCST (R8)(DX*2), Z5, Z3
-	VFMADD231PS.BCST (R9), Z5, Z4
-	ADDQ             $0x40, R10
-	ADDQ             AX, R8
-	ADDQ             AX, R9
-	DECQ             R11
-	JNZ              gemmWide4inner
-	VBROADCASTSS     alpha+64(FP), Z5
-	VMULPS           Z1, Z5, Z1
-	MOVL             beta+68(FP), R8
-	ADDL             R8, R8
-	JZ               gemmWidestore69
-	VBROADCASTSS     beta+68(FP), Z5
-	VFMADD231PS      (BX), Z5, Z1
+	VMOVUPS      (R11), Z9
+	VMOVUPS      (R11)(R8*1), Z10
+	VBROADCASTSS (R9), Z11
+	VFMADD231PS  Z9, Z11, Z1
+	VFMADD231PS  Z10, Z11, Z2
+	VBROADCASTSS (R9)(DX*1), Z11
+	VFMADD231PS  Z9, Z11, Z3
+	VFMADD231PS  Z10, Z11, Z4
+	VBROADCASTSS (R9)(DX*2), Z11
+	VFMADD231PS  Z9, Z11, Z5
+	VFMADD231PS  Z10, Z11, Z6
+	VBROADCASTSS (R10), Z11
+	VFMADD231PS  Z9, Z11, Z7
+	VFMADD231PS  Z10, Z11, Z8
+	ADDQ         $0x40, R11
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	DECQ         R12
+	JNZ          gemmWide4inner
+	VBROADCASTSS alpha+64(FP), Z11
+	VMULPS       Z1, Z11, Z1
+	VMULPS       Z2, Z11, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore69
+	VBROADCASTSS beta+68(FP), Z11
+	VFMADD231PS  (BX), Z11, Z1
+	VFMADD231PS  64(BX), Z11, Z2
 
 gemmWidestore69:
 	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z5
-	VMULPS       Z2, Z5, Z2
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z11
+	VMULPS       Z3, Z11, Z3
+	VMULPS       Z4, Z11, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore70
-	VBROADCASTSS beta+68(FP), Z5
-	VFMADD231PS  (BX), Z5, Z2
+	VBROADCASTSS beta+68(FP), Z11
+	VFMADD231PS  (BX), Z11, Z3
+	VFMADD231PS  64(BX), Z11, Z4
 
 gemmWidestore70:
-	VMOVUPS      Z2, (BX)
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z5
-	VMULPS       Z3, Z5, Z3
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z11
+	VMULPS       Z5, Z11, Z5
+	VMULPS       Z6, Z11, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore71
-	VBROADCASTSS beta+68(FP), Z5
-	VFMADD231PS  (BX), Z5, Z3
+	VBROADCASTSS beta+68(FP), Z11
+	VFMADD231PS  (BX), Z11, Z5
+	VFMADD231PS  64(BX), Z11, Z6
 
 gemmWidestore71:
-	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z5
-	VMULPS       Z4, Z5, Z4
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z11
+	VMULPS       Z7, Z11, Z7
+	VMULPS       Z8, Z11, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore72
-	VBROADCASTSS beta+68(FP), Z5
-	VFMADD231PS  (BX), Z5, Z4
+	VBROADCASTSS beta+68(FP), Z11
+	VFMADD231PS  (BX), Z11, Z7
+	VFMADD231PS  64(BX), Z11, Z8
 
 gemmWidestore72:
-	VMOVUPS Z4, (BX)
+	VMOVUPS Z7, (BX)
+	VMOVUPS Z8, 64(BX)
 	ADDQ    SI, BX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -1810,51 +2253,70 @@ gemmWide3:
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
-	MOVQ    CX, R8
-	MOVQ    b+24(FP), R9
-	MOVQ    inner+32(FP), R10
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	MOVQ    CX, R9
+	MOVQ    b+24(FP), R10
+	MOVQ    inner+32(FP), R11
 
 gemmWide3inner:
-	VMOVUPS          (R9), Z4
-	VFMADD231PS.BCST (R8), Z4, Z1
-	VFMADD231PS.BCST (R8)(DX*1), Z4, Z2
-	VFMADD231PS.BCST (R8)(DX*2), Z4, Z3
-	ADDQ             $0x40, R9
-	ADDQ             AX, R8
-	DECQ             R10
-	JNZ              gemmWide3inner
-	VBROADCASTSS     alpha+64(FP), Z4
-	VMULPS           Z1, Z4, Z1
-	MOVL             beta+68(FP), R8
-	ADDL             R8, R8
-	JZ               gemmWidestore73
-	VBROADCASTSS     beta+68(FP), Z4
-	VFMADD231PS      (BX), Z4, Z1
+	VMOVUPS      (R10), Z7
+	VMOVUPS      (R10)(R8*1), Z8
+	VBROADCASTSS (R9), Z9
+	VFMADD231PS  Z7, Z9, Z1
+	VFMADD231PS  Z8, Z9, Z2
+	VBROADCASTSS (R9)(DX*1), Z9
+	VFMADD231PS  Z7, Z9, Z3
+	VFMADD231PS  Z8, Z9, Z4
+	VBROADCASTSS (R9)(DX*2), Z9
+	VFMADD231PS  Z7, Z9, Z5
+	VFMADD231PS  Z8, Z9, Z6
+	ADDQ         $0x40, R10
+	ADDQ         AX, R9
+	DECQ         R11
+	JNZ          gemmWide3inner
+	VBROADCASTSS alpha+64(FP), Z9
+	VMULPS       Z1, Z9, Z1
+	VMULPS       Z2, Z9, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore73
+	VBROADCASTSS beta+68(FP), Z9
+	VFMADD231PS  (BX), Z9, Z1
+	VFMADD231PS  64(BX), Z9, Z2
 
 gemmWidestore73:
 	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z4
-	VMULPS       Z2, Z4, Z2
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z9
+	VMULPS       Z3, Z9, Z3
+	VMULPS       Z4, Z9, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore74
-	VBROADCASTSS beta+68(FP), Z4
-	VFMADD231PS  (BX), Z4, Z2
+	VBROADCASTSS beta+68(FP), Z9
+	VFMADD231PS  (BX), Z9, Z3
+	VFMADD231PS  64(BX), Z9, Z4
 
 gemmWidestore74:
-	VMOVUPS      Z2, (BX)
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z4
-	VMULPS       Z3, Z4, Z3
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z9
+	VMULPS       Z5, Z9, Z5
+	VMULPS       Z6, Z9, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore75
-	VBROADCASTSS beta+68(FP), Z4
-	VFMADD231PS  (BX), Z4, Z3
+	VBROADCASTSS beta+68(FP), Z9
+	VFMADD231PS  (BX), Z9, Z5
+	VFMADD231PS  64(BX), Z9, Z6
 
 gemmWidestore75:
-	VMOVUPS Z3, (BX)
+	VMOVUPS Z5, (BX)
+	VMOVUPS Z6, 64(BX)
 	ADDQ    SI, BX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -1867,39 +2329,52 @@ gemmWidestore75:
 gemmWide2:
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
-	MOVQ    CX, R8
-	MOVQ    b+24(FP), R9
-	MOVQ    inner+32(FP), R10
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	MOVQ    CX, R9
+	MOVQ    b+24(FP), R10
+	MOVQ    inner+32(FP), R11
 
 gemmWide2inner:
-	VMOVUPS          (R9), Z3
-	VFMADD231PS.BCST (R8), Z3, Z1
-	VFMADD231PS.BCST (R8)(DX*1), Z3, Z2
-	ADDQ             $0x40, R9
-	ADDQ             AX, R8
-	DECQ             R10
-	JNZ              gemmWide2inner
-	VBROADCASTSS     alpha+64(FP), Z3
-	VMULPS           Z1, Z3, Z1
-	MOVL             beta+68(FP), R8
-	ADDL             R8, R8
-	JZ               gemmWidestore76
-	VBROADCASTSS     beta+68(FP), Z3
-	VFMADD231PS      (BX), Z3, Z1
+	VMOVUPS      (R10), Z5
+	VMOVUPS      (R10)(R8*1), Z6
+	VBROADCASTSS (R9), Z7
+	VFMADD231PS  Z5, Z7, Z1
+	VFMADD231PS  Z6, Z7, Z2
+	VBROADCASTSS (R9)(DX*1), Z7
+	VFMADD231PS  Z5, Z7, Z3
+	VFMADD231PS  Z6, Z7, Z4
+	ADDQ         $0x40, R10
+	ADDQ         AX, R9
+	DECQ         R11
+	JNZ          gemmWide2inner
+	VBROADCASTSS alpha+64(FP), Z7
+	VMULPS       Z1, Z7, Z1
+	VMULPS       Z2, Z7, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore76
+	VBROADCASTSS beta+68(FP), Z7
+	VFMADD231PS  (BX), Z7, Z1
+	VFMADD231PS  64(BX), Z7, Z2
 
 gemmWidestore76:
 	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
 	ADDQ         SI, BX
-	VBROADCASTSS alpha+64(FP), Z3
-	VMULPS       Z2, Z3, Z2
-	MOVL         beta+68(FP), R8
-	ADDL         R8, R8
+	VBROADCASTSS alpha+64(FP), Z7
+	VMULPS       Z3, Z7, Z3
+	VMULPS       Z4, Z7, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
 	JZ           gemmWidestore77
-	VBROADCASTSS beta+68(FP), Z3
-	VFMADD231PS  (BX), Z3, Z2
+	VBROADCASTSS beta+68(FP), Z7
+	VFMADD231PS  (BX), Z7, Z3
+	VFMADD231PS  64(BX), Z7, Z4
 
 gemmWidestore77:
-	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, (BX)
+	VMOVUPS Z4, 64(BX)
 	ADDQ    SI, BX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
@@ -1910,27 +2385,34 @@ gemmWidestore77:
 
 gemmWide1:
 	VMOVAPS Z0, Z1
-	MOVQ    CX, R8
-	MOVQ    b+24(FP), R9
-	MOVQ    inner+32(FP), R10
+	VMOVAPS Z0, Z2
+	MOVQ    CX, R9
+	MOVQ    b+24(FP), R10
+	MOVQ    inner+32(FP), R11
 
 gemmWide1inner:
-	VMOVUPS          (R9), Z2
-	VFMADD231PS.BCST (R8), Z2, Z1
-	ADDQ             $0x40, R9
-	ADDQ             AX, R8
-	DECQ             R10
-	JNZ              gemmWide1inner
-	VBROADCASTSS     alpha+64(FP), Z2
-	VMULPS           Z1, Z2, Z1
-	MOVL             beta+68(FP), R8
-	ADDL             R8, R8
-	JZ               gemmWidestore78
-	VBROADCASTSS     beta+68(FP), Z2
-	VFMADD231PS      (BX), Z2, Z1
+	VMOVUPS      (R10), Z3
+	VMOVUPS      (R10)(R8*1), Z4
+	VBROADCASTSS (R9), Z5
+	VFMADD231PS  Z3, Z5, Z1
+	VFMADD231PS  Z4, Z5, Z2
+	ADDQ         $0x40, R10
+	ADDQ         AX, R9
+	DECQ         R11
+	JNZ          gemmWide1inner
+	VBROADCASTSS alpha+64(FP), Z5
+	VMULPS       Z1, Z5, Z1
+	VMULPS       Z2, Z5, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore78
+	VBROADCASTSS beta+68(FP), Z5
+	VFMADD231PS  (BX), Z5, Z1
+	VFMADD231PS  64(BX), Z5, Z2
 
 gemmWidestore78:
 	VMOVUPS Z1, (BX)
+	VMOVUPS Z2, 64(BX)
 	ADDQ    SI, BX
 	ADDQ    DX, CX
 	SUBQ    $0x01, DI
@@ -2399,7 +2881,9 @@ TEXT ·rowsWide(SB), NOSPLIT, $0-68
 	MOVQ   cRow+40(FP), BX
 	MOVQ   rows+48(FP), SI
 	VPXORD Z0, Z0, Z0
-	MOVQ   bias+56(FP), DI
+	MOVQ   inner+24(FP), DI
+	SHLQ   $0x06, DI
+	MOVQ   bias+56(FP), R8
 
 rowsWide:
 	CMPQ SI, $0x01
@@ -2426,280 +2910,602 @@ rowsWide:
 	JE   rowsWide11
 	CMPQ SI, $0x0c
 	JE   rowsWide12
-	CMPQ SI, $0x14
-	JL   rowsWide8
+	CMPQ SI, $0x10
+	JL   rowsWide4
 
 rowsWide12:
-	VMOVUPS (DI), Z1
-	VMOVUPS (DI), Z2
-	VMOVUPS (DI), Z3
-	VMOVUPS (DI), Z4
-	VMOVUPS (DI), Z5
-	VMOVUPS (DI), Z6
-	VMOVUPS (DI), Z7
-	VMOVUPS (DI), Z8
-	VMOVUPS (DI), Z9
-	VMOVUPS (DI), Z10
-	VMOVUPS (DI), Z11
-	VMOVUPS (DI), Z12
-	MOVQ    AX, R8
-	LEAQ    (R8)(CX*2), R9
-	ADDQ    CX, R9
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	VMOVUPS (R8), Z9
+	VMOVUPS 64(R8), Z10
+	VMOVUPS (R8), Z11
+	VMOVUPS 64(R8), Z12
+	VMOVUPS (R8), Z13
+	VMOVUPS 64(R8), Z14
+	VMOVUPS (R8), Z15
+	VMOVUPS 64(R8), Z16
+	VMOVUPS (R8), Z17
+	VMOVUPS 64(R8), Z18
+	VMOVUPS (R8), Z19
+	VMOVUPS 64(R8), Z20
+	VMOVUPS (R8), Z21
+	VMOVUPS 64(R8), Z22
+	VMOVUPS (R8), Z23
+	VMOVUPS 64(R8), Z24
+	MOVQ    AX, R9
 	LEAQ    (R9)(CX*2), R10
 	ADDQ    CX, R10
 	LEAQ    (R10)(CX*2), R11
 	ADDQ    CX, R11
-	MOVQ    b+16(FP), R12
-	MOVQ    inner+24(FP), R13
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+	MOVQ    b+16(FP), R13
+	MOVQ    inner+24(FP), R14
 
 rowsWide12inner:
-	VMOVUPS          (R12), Z13
-	VFMADD231PS.BCST (R8), Z13, Z1
-	VFMADD231PS.BCST (R8)(CX*1), Z13, Z2
-	VFMADD231PS.BCST (R8)(CX*2), Z13, Z3
-	VFMADD231PS.BCST (R9), Z13, Z4
-	VFMADD231PS.BCST (R9)(CX*1), Z13, Z5
-	VFMADD231PS.BCST (R9)(CX*2), Z13, Z6
-	VFMADD231PS.BCST (R10), Z13, Z7
-	VFMADD231PS.BCST (R10)(CX*1), Z13, Z8
-	VFMADD231PS.BCST (R10)(CX*2), Z13, Z9
-	VFMADD231PS.BCST (R11), Z13, Z10
-	VFMADD231PS.BCST (R11)(CX*1), Z13, Z11
-	VFMADD231PS.BCST (R11)(CX*2), Z13, Z12
-	ADDQ             $0x40, R12
-	ADDQ             $0x04, R8
-	ADDQ             $0x04, R9
-	ADDQ             $0x04, R10
-	ADDQ             $0x04, R11
-	DECQ             R13
-	JNZ              rowsWide12inner
-	VMOVAPS          Z0, Z13
-	VBROADCASTSS     floor+64(FP), Z14
-	VADDPS           Z13, Z1, Z1
-	VMAXPS           Z1, Z14, Z1
-	VMOVUPS          Z1, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z13
-	VBROADCASTSS     floor+64(FP), Z14
-	VADDPS           Z13, Z2, Z2
-	VMAXPS           Z2, Z14, Z2
-	VMOVUPS          Z2, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z13
-	VBROADCASTSS     floor+64(FP), Z14
-	VADDPS           Z13, Z3, Z3
-	VMAXPS           Z3, Z14, Z3
-	VMOVUPS          Z3, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z13
-	VBROADCASTSS     floor+64(FP), Z14
-	VADDPS           Z13, Z4, Z4
-	VMAXPS           Z4, Z14, Z4
-	VMOVUPS          Z4, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z13
-	VBROADCASTSS     floor+64(FP), Z14
-	VADDPS           Z13, Z5, Z5
-	VMAXPS           Z5, Z14, Z5
-	VMOVUPS          Z5, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z13
-	VBROADCASTSS     floor+64(FP), Z14
-	VADDPS           Z13, Z6, Z6
-	VMAXPS           Z6, Z14, Z6
-	VMOVUPS          Z6, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z13
-	VBROADCASTSS     floor+64(FP), Z14
-	VADDPS           Z13, Z7, Z7
-	VMAXPS           Z7, Z14, Z7
-	VMOVUPS          Z7, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z13
-	VBROADCASTSS     floor+64(FP), Z14
-	VADDPS           Z13, Z8, Z8
-	VMAXPS           Z8, Z14, Z8
-	VMOVUPS          Z8, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z13
-	VBROADCASTSS     floor+64(FP), Z14
-	VADDPS           Z13, Z9, Z9
-	VMAXPS           Z9, Z14, Z9
-	VMOVUPS          Z9, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z13
-	VBROADCASTSS     floor+64(FP), Z14
-	VADDPS           Z13, Z10, Z10
-	VMAXPS           Z10, Z14, Z10
-	VMOVUPS          Z10, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z13
-	VBROADCASTSS     floor+64(FP), Z14
-	VADDPS           Z13, Z11, Z11
-	VMAXPS           Z11, Z14, Z11
-	VMOVUPS          Z11, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z13
-	VBROADCASTSS     floor+64(FP), Z14
-	VADDPS           Z13, Z12, Z12
-	VMAXPS           Z12, Z14, Z12
-	VMOVUPS          Z12, (DX)
-	ADDQ             BX, DX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	SUBQ             $0x0c, SI
-	JNZ              rowsWide
+	VMOVUPS      (R13), Z25
+	VMOVUPS      (R13)(DI*1), Z26
+	VBROADCASTSS (R9), Z27
+	VFMADD231PS  Z25, Z27, Z1
+	VFMADD231PS  Z26, Z27, Z2
+	VBROADCASTSS (R9)(CX*1), Z28
+	VFMADD231PS  Z25, Z28, Z3
+	VFMADD231PS  Z26, Z28, Z4
+	VBROADCASTSS (R9)(CX*2), Z27
+	VFMADD231PS  Z25, Z27, Z5
+	VFMADD231PS  Z26, Z27, Z6
+	VBROADCASTSS (R10), Z28
+	VFMADD231PS  Z25, Z28, Z7
+	VFMADD231PS  Z26, Z28, Z8
+	VBROADCASTSS (R10)(CX*1), Z27
+	VFMADD231PS  Z25, Z27, Z9
+	VFMADD231PS  Z26, Z27, Z10
+	VBROADCASTSS (R10)(CX*2), Z28
+	VFMADD231PS  Z25, Z28, Z11
+	VFMADD231PS  Z26, Z28, Z12
+	VBROADCASTSS (R11), Z27
+	VFMADD231PS  Z25, Z27, Z13
+	VFMADD231PS  Z26, Z27, Z14
+	VBROADCASTSS (R11)(CX*1), Z28
+	VFMADD231PS  Z25, Z28, Z15
+	VFMADD231PS  Z26, Z28, Z16
+	VBROADCASTSS (R11)(CX*2), Z27
+	VFMADD231PS  Z25, Z27, Z17
+	VFMADD231PS  Z26, Z27, Z18
+	VBROADCASTSS (R12), Z28
+	VFMADD231PS  Z25, Z28, Z19
+	VFMADD231PS  Z26, Z28, Z20
+	VBROADCASTSS (R12)(CX*1), Z27
+	VFMADD231PS  Z25, Z27, Z21
+	VFMADD231PS  Z26, Z27, Z22
+	VBROADCASTSS (R12)(CX*2), Z28
+	VFMADD231PS  Z25, Z28, Z23
+	VFMADD231PS  Z26, Z28, Z24
+	ADDQ         $0x40, R13
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R14
+	JNZ          rowsWide12inner
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z1, Z1
+	VMAXPS       Z1, Z28, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z27, Z2, Z2
+	VMAXPS       Z2, Z28, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z3, Z3
+	VMAXPS       Z3, Z28, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z27, Z4, Z4
+	VMAXPS       Z4, Z28, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z5, Z5
+	VMAXPS       Z5, Z28, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z27, Z6, Z6
+	VMAXPS       Z6, Z28, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z7, Z7
+	VMAXPS       Z7, Z28, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z27, Z8, Z8
+	VMAXPS       Z8, Z28, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z9, Z9
+	VMAXPS       Z9, Z28, Z9
+	VMOVUPS      Z9, (DX)
+	VADDPS       Z27, Z10, Z10
+	VMAXPS       Z10, Z28, Z10
+	VMOVUPS      Z10, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z11, Z11
+	VMAXPS       Z11, Z28, Z11
+	VMOVUPS      Z11, (DX)
+	VADDPS       Z27, Z12, Z12
+	VMAXPS       Z12, Z28, Z12
+	VMOVUPS      Z12, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z13, Z13
+	VMAXPS       Z13, Z28, Z13
+	VMOVUPS      Z13, (DX)
+	VADDPS       Z27, Z14, Z14
+	VMAXPS       Z14, Z28, Z14
+	VMOVUPS      Z14, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z15, Z15
+	VMAXPS       Z15, Z28, Z15
+	VMOVUPS      Z15, (DX)
+	VADDPS       Z27, Z16, Z16
+	VMAXPS       Z16, Z28, Z16
+	VMOVUPS      Z16, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z17, Z17
+	VMAXPS       Z17, Z28, Z17
+	VMOVUPS      Z17, (DX)
+	VADDPS       Z27, Z18, Z18
+	VMAXPS       Z18, Z28, Z18
+	VMOVUPS      Z18, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z19, Z19
+	VMAXPS       Z19, Z28, Z19
+	VMOVUPS      Z19, (DX)
+	VADDPS       Z27, Z20, Z20
+	VMAXPS       Z20, Z28, Z20
+	VMOVUPS      Z20, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z21, Z21
+	VMAXPS       Z21, Z28, Z21
+	VMOVUPS      Z21, (DX)
+	VADDPS       Z27, Z22, Z22
+	VMAXPS       Z22, Z28, Z22
+	VMOVUPS      Z22, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z23, Z23
+	VMAXPS       Z23, Z28, Z23
+	VMOVUPS      Z23, (DX)
+	VADDPS       Z27, Z24, Z24
+	VMAXPS       Z24, Z28, Z24
+	VMOVUPS      Z24, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x0c, SI
+	JNZ          rowsWide
 	VZEROUPPER
 	RET
 
 rowsWide11:
-	VMOVUPS (DI), Z1
-	VMOVUPS (DI), Z2
-	VMOVUPS (DI), Z3
-	VMOVUPS (DI), Z4
-	VMOVUPS (DI), Z5
-	VMOVUPS (DI), Z6
-	VMOVUPS (DI), Z7
-	VMOVUPS (DI), Z8
-	VMOVUPS (DI), Z9
-	VMOVUPS (DI), Z10
-	VMOVUPS (DI), Z11
-	MOVQ    AX, R8
-	LEAQ    (R8)(CX*2), R9
-	ADDQ    CX, R9
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	VMOVUPS (R8), Z9
+	VMOVUPS 64(R8), Z10
+	VMOVUPS (R8), Z11
+	VMOVUPS 64(R8), Z12
+	VMOVUPS (R8), Z13
+	VMOVUPS 64(R8), Z14
+	VMOVUPS (R8), Z15
+	VMOVUPS 64(R8), Z16
+	VMOVUPS (R8), Z17
+	VMOVUPS 64(R8), Z18
+	VMOVUPS (R8), Z19
+	VMOVUPS 64(R8), Z20
+	VMOVUPS (R8), Z21
+	VMOVUPS 64(R8), Z22
+	MOVQ    AX, R9
 	LEAQ    (R9)(CX*2), R10
 	ADDQ    CX, R10
 	LEAQ    (R10)(CX*2), R11
 	ADDQ    CX, R11
-	MOVQ    b+16(FP), R12
-	MOVQ    inner+24(FP), R13
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+	MOVQ    b+16(FP), R13
+	MOVQ    inner+24(FP), R14
 
 rowsWide11inner:
-	VMOVUPS          (R12), Z12
-	VFMADD231PS.BCST (R8), Z12, Z1
-	VFMADD231PS.BCST (R8)(CX*1), Z12, Z2
-	VFMADD231PS.BCST (R8)(CX*2), Z12, Z3
-	VFMADD231PS.BCST (R9), Z12, Z4
-	VFMADD231PS.BCST (R9)(CX*1), Z12, Z5
-	VFMADD231PS.BCST (R9)(CX*2), Z12, Z6
-	VFMADD231PS.BCST (R10), Z12, Z7
-	VFMADD231PS.BCST (R10)(CX*1), Z12, Z8
-	VFMADD231PS.BCST (R10)(CX*2), Z12, Z9
-	VFMADD231PS.BCST (R11), Z12, Z10
-	VFMADD231PS.BCST (R11)(CX*1), Z12, Z11
-	ADDQ             $0x40, R12
-	ADDQ             $0x04, R8
-	ADDQ             $0x04, R9
-	ADDQ             $0x04, R10
-	ADDQ             $0x04, R11
-	DECQ             R13
-	JNZ              rowsWide11inner
-	VMOVAPS          Z0, Z12
-	VBROADCASTSS     floor+64(FP), Z13
-	VADDPS           Z12, Z1, Z1
-	VMAXPS           Z1, Z13, Z1
-	VMOVUPS          Z1, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z12
-	VBROADCASTSS     floor+64(FP), Z13
-	VADDPS           Z12, Z2, Z2
-	VMAXPS           Z2, Z13, Z2
-	VMOVUPS          Z2, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z12
-	VBROADCASTSS     floor+64(FP), Z13
-	VADDPS           Z12, Z3, Z3
-	VMAXPS           Z3, Z13, Z3
-	VMOVUPS          Z3, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z12
-	VBROADCASTSS     floor+64(FP), Z13
-	VADDPS           Z12, Z4, Z4
-	VMAXPS           Z4, Z13, Z4
-	VMOVUPS          Z4, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z12
-	VBROADCASTSS     floor+64(FP), Z13
-	VADDPS           Z12, Z5, Z5
-	VMAXPS           Z5, Z13, Z5
-	VMOVUPS          Z5, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z12
-	VBROADCASTSS     floor+64(FP), Z13
-	VADDPS           Z12, Z6, Z6
-	VMAXPS           Z6, Z13, Z6
-	VMOVUPS          Z6, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z12
-	VBROADCASTSS     floor+64(FP), Z13
-	VADDPS           Z12, Z7, Z7
-	VMAXPS           Z7, Z13, Z7
-	VMOVUPS          Z7, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z12
-	VBROADCASTSS     floor+64(FP), Z13
-	VADDPS           Z12, Z8, Z8
-	VMAXPS           Z8, Z13, Z8
-	VMOVUPS          Z8, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z12
-	VBROADCASTSS     floor+64(FP), Z13
-	VADDPS           Z12, Z9, Z9
-	VMAXPS           Z9, Z13, Z9
-	VMOVUPS          Z9, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z12
-	VBROADCASTSS     floor+64(FP), Z13
-	VADDPS           Z12, Z10, Z10
-	VMAXPS           Z10, Z13, Z10
-	VMOVUPS          Z10, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z12
-	VBROADCASTSS     floor+64(FP), Z13
-	VADDPS           Z12, Z11, Z11
-	VMAXPS           Z11, Z13, Z11
-	VMOVUPS          Z11, (DX)
-	ADDQ             BX, DX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	SUBQ             $0x0b, SI
-	JNZ              rowsWide
+	VMOVUPS      (R13), Z23
+	VMOVUPS      (R13)(DI*1), Z24
+	VBROADCASTSS (R9), Z25
+	VFMADD231PS  Z23, Z25, Z1
+	VFMADD231PS  Z24, Z25, Z2
+	VBROADCASTSS (R9)(CX*1), Z26
+	VFMADD231PS  Z23, Z26, Z3
+	VFMADD231PS  Z24, Z26, Z4
+	VBROADCASTSS (R9)(CX*2), Z25
+	VFMADD231PS  Z23, Z25, Z5
+	VFMADD231PS  Z24, Z25, Z6
+	VBROADCASTSS (R10), Z26
+	VFMADD231PS  Z23, Z26, Z7
+	VFMADD231PS  Z24, Z26, Z8
+	VBROADCASTSS (R10)(CX*1), Z25
+	VFMADD231PS  Z23, Z25, Z9
+	VFMADD231PS  Z24, Z25, Z10
+	VBROADCASTSS (R10)(CX*2), Z26
+	VFMADD231PS  Z23, Z26, Z11
+	VFMADD231PS  Z24, Z26, Z12
+	VBROADCASTSS (R11), Z25
+	VFMADD231PS  Z23, Z25, Z13
+	VFMADD231PS  Z24, Z25, Z14
+	VBROADCASTSS (R11)(CX*1), Z26
+	VFMADD231PS  Z23, Z26, Z15
+	VFMADD231PS  Z24, Z26, Z16
+	VBROADCASTSS (R11)(CX*2), Z25
+	VFMADD231PS  Z23, Z25, Z17
+	VFMADD231PS  Z24, Z25, Z18
+	VBROADCASTSS (R12), Z26
+	VFMADD231PS  Z23, Z26, Z19
+	VFMADD231PS  Z24, Z26, Z20
+	VBROADCASTSS (R12)(CX*1), Z25
+	VFMADD231PS  Z23, Z25, Z21
+	VFMADD231PS  Z24, Z25, Z22
+	ADDQ         $0x40, R13
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R14
+	JNZ          rowsWide11inner
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z1, Z1
+	VMAXPS       Z1, Z26, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z25, Z2, Z2
+	VMAXPS       Z2, Z26, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z3, Z3
+	VMAXPS       Z3, Z26, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z25, Z4, Z4
+	VMAXPS       Z4, Z26, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z5, Z5
+	VMAXPS       Z5, Z26, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z25, Z6, Z6
+	VMAXPS       Z6, Z26, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z7, Z7
+	VMAXPS       Z7, Z26, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z25, Z8, Z8
+	VMAXPS       Z8, Z26, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z9, Z9
+	VMAXPS       Z9, Z26, Z9
+	VMOVUPS      Z9, (DX)
+	VADDPS       Z25, Z10, Z10
+	VMAXPS       Z10, Z26, Z10
+	VMOVUPS      Z10, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z11, Z11
+	VMAXPS       Z11, Z26, Z11
+	VMOVUPS      Z11, (DX)
+	VADDPS       Z25, Z12, Z12
+	VMAXPS       Z12, Z26, Z12
+	VMOVUPS      Z12, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z13, Z13
+	VMAXPS       Z13, Z26, Z13
+	VMOVUPS      Z13, (DX)
+	VADDPS       Z25, Z14, Z14
+	VMAXPS       Z14, Z26, Z14
+	VMOVUPS      Z14, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z15, Z15
+	VMAXPS       Z15, Z26, Z15
+	VMOVUPS      Z15, (DX)
+	VADDPS       Z25, Z16, Z16
+	VMAXPS       Z16, Z26, Z16
+	VMOVUPS      Z16, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z17, Z17
+	VMAXPS       Z17, Z26, Z17
+	VMOVUPS      Z17, (DX)
+	VADDPS       Z25, Z18, Z18
+	VMAXPS       Z18, Z26, Z18
+	VMOVUPS      Z18, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z19, Z19
+	VMAXPS       Z19, Z26, Z19
+	VMOVUPS      Z19, (DX)
+	VADDPS       Z25, Z20, Z20
+	VMAXPS       Z20, Z26, Z20
+	VMOVUPS      Z20, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z21, Z21
+	VMAXPS       Z21, Z26, Z21
+	VMOVUPS      Z21, (DX)
+	VADDPS       Z25, Z22, Z22
+	VMAXPS       Z22, Z26, Z22
+	VMOVUPS      Z22, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x0b, SI
+	JNZ          rowsWide
 	VZEROUPPER
 	RET
 
 rowsWide10:
-	VMOVUPS (DI), Z1
-	VMOVUPS (DI), Z2
-	VMOVUPS (DI), Z3
-	VMOVUPS (DI), Z4
-	VMOVUPS (DI), Z5
-	VMOVUPS (DI), Z6
-	VMOVUPS (DI), Z7
-	VMOVUPS (DI), Z8
-	VMOVUPS (DI), Z9
-	VMOVUPS (DI), Z10
-	MOVQ    AX, R8
-	LEAQ    (R8)(CX*2), R9
-	ADDQ    CX, R9
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	VMOVUPS (R8), Z9
+	VMOVUPS 64(R8), Z10
+	VMOVUPS (R8), Z11
+	VMOVUPS 64(R8), Z12
+	VMOVUPS (R8), Z13
+	VMOVUPS 64(R8), Z14
+	VMOVUPS (R8), Z15
+	VMOVUPS 64(R8), Z16
+	VMOVUPS (R8), Z17
+	VMOVUPS 64(R8), Z18
+	VMOVUPS (R8), Z19
+	VMOVUPS 64(R8), Z20
+	MOVQ    AX, R9
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+	MOVQ    b+16(FP), R13
+	MOVQ    inner+24(FP), R14
+
+rowsWide10inner:
+	VMOVUPS      (R13), Z21
+	VMOVUPS      (R13)(DI*1), Z22
+	VBROADCASTSS (R9), Z23
+	VFMADD231PS  Z21, Z23, Z1
+	VFMADD231PS  Z22, Z23, Z2
+	VBROADCASTSS (R9)(CX*1), Z24
+	VFMADD231PS  Z21, Z24, Z3
+	VFMADD231PS  Z22, Z24, Z4
+	VBROADCASTSS (R9)(CX*2), Z23
+	VFMADD231PS  Z21, Z23, Z5
+	VFMADD231PS  Z22, Z23, Z6
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z21, Z24, Z7
+	VFMADD231PS  Z22, Z24, Z8
+	VBROADCASTSS (R10)(CX*1), Z23
+	VFMADD231PS  Z21, Z23, Z9
+	VFMADD231PS  Z22, Z23, Z10
+	VBROADCASTSS (R10)(CX*2), Z24
+	VFMADD231PS  Z21, Z24, Z11
+	VFMADD231PS  Z22, Z24, Z12
+	VBROADCASTSS (R11), Z23
+	VFMADD231PS  Z21, Z23, Z13
+	VFMADD231PS  Z22, Z23, Z14
+	VBROADCASTSS (R11)(CX*1), Z24
+	VFMADD231PS  Z21, Z24, Z15
+	VFMADD231PS  Z22, Z24, Z16
+	VBROADCASTSS (R11)(CX*2), Z23
+	VFMADD231PS  Z21, Z23, Z17
+	VFMADD231PS  Z22, Z23, Z18
+	VBROADCASTSS (R12), Z24
+	VFMADD231PS  Z21, Z24, Z19
+	VFMADD231PS  Z22, Z24, Z20
+	ADDQ         $0x40, R13
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R14
+	JNZ          rowsWide10inner
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z1, Z1
+	VMAXPS       Z1, Z24, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z23, Z2, Z2
+	VMAXPS       Z2, Z24, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z3, Z3
+	VMAXPS       Z3, Z24, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z23, Z4, Z4
+	VMAXPS       Z4, Z24, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z5, Z5
+	VMAXPS       Z5, Z24, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z23, Z6, Z6
+	VMAXPS       Z6, Z24, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z7, Z7
+	VMAXPS       Z7, Z24, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z23, Z8, Z8
+	VMAXPS       Z8, Z24, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z9, Z9
+	VMAXPS       Z9, Z24, Z9
+	VMOVUPS      Z9, (DX)
+	VADDPS       Z23, Z10, Z10
+	VMAXPS       Z10, Z24, Z10
+	VMOVUPS      Z10, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z11, Z11
+	VMAXPS       Z11, Z24, Z11
+	VMOVUPS      Z11, (DX)
+	VADDPS       Z23, Z12, Z12
+	VMAXPS       Z12, Z24, Z12
+	VMOVUPS      Z12, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z13, Z13
+	VMAXPS       Z13, Z24, Z13
+	VMOVUPS      Z13, (DX)
+	VADDPS       Z23, Z14, Z14
+	VMAXPS       Z14, Z24, Z14
+	VMOVUPS      Z14, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z15, Z15
+	VMAXPS       Z15, Z24, Z15
+	VMOVUPS      Z15, (DX)
+	VADDPS       Z23, Z16, Z16
+	VMAXPS       Z16, Z24, Z16
+	VMOVUPS      Z16, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z17, Z17
+	VMAXPS       Z17, Z24, Z17
+	VMOVUPS      Z17, (DX)
+	VADDPS       Z23, Z18, Z18
+	VMAXPS       Z18, Z24, Z18
+	VMOVUPS      Z18, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z19, Z19
+	VMAXPS       Z19, Z24, Z19
+	VMOVUPS      Z19, (DX)
+	VADDPS       Z23, Z20, Z20
+	VMAXPS       Z20, Z24, Z20
+	VMOVUPS      Z20, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x0a, SI
+	JNZ          rowsWide
+	VZEROUPPER
+	RET
+
+rowsWide9:
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	VMOVUPS (R8), Z9
+	VMOVUPS 64(R8), Z10
+	VMOVUPS (R8), Z11
+	VMOVUPS 64(R8), Z12
+	VMOVUPS (R8), Z13
+	VMOVUPS 64(R8), Z14
+	VMOVUPS (R8), Z15
+	VMOVUPS 64(R8), Z16
+	VMOVUPS (R8), Z17
+	VMOVUPS 64(R8), Z18
+	MOVQ    AX, R9
 	LEAQ    (R9)(CX*2), R10
 	ADDQ    CX, R10
 	LEAQ    (R10)(CX*2), R11
@@ -2707,673 +3513,831 @@ rowsWide10:
 	MOVQ    b+16(FP), R12
 	MOVQ    inner+24(FP), R13
 
-rowsWide10inner:
-	VMOVUPS          (R12), Z11
-	VFMADD231PS.BCST (R8), Z11, Z1
-	VFMADD231PS.BCST (R8)(CX*1), Z11, Z2
-	VFMADD231PS.BCST (R8)(CX*2), Z11, Z3
-	VFMADD231PS.BCST (R9), Z11, Z4
-	VFMADD231PS.BCST (R9)(CX*1), Z11, Z5
-	VFMADD231PS.BCST (R9)(CX*2), Z11, Z6
-	VFMADD231PS.BCST (R10), Z11, Z7
-	VFMADD231PS.BCST (R10)(CX*1), Z11, Z8
-	VFMADD231PS.BCST (R10)(CX*2), Z11, Z9
-	VFMADD231PS.BCST (R11), Z11, Z10
-	ADDQ             $0x40, R12
-	ADDQ             $0x04, R8
-	ADDQ             $0x04, R9
-	ADDQ             $0x04, R10
-	ADDQ             $0x04, R11
-	DECQ             R13
-	JNZ              rowsWide10inner
-	VMOVAPS          Z0, Z11
-	VBROADCASTSS     floor+64(FP), Z12
-	VADDPS           Z11, Z1, Z1
-	VMAXPS           Z1, Z12, Z1
-	VMOVUPS          Z1, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z11
-	VBROADCASTSS     floor+64(FP), Z12
-	VADDPS           Z11, Z2, Z2
-	VMAXPS           Z2, Z12, Z2
-	VMOVUPS          Z2, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z11
-	VBROADCASTSS     floor+64(FP), Z12
-	VADDPS           Z11, Z3, Z3
-	VMAXPS           Z3, Z12, Z3
-	VMOVUPS          Z3, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z11
-	VBROADCASTSS     floor+64(FP), Z12
-	VADDPS           Z11, Z4, Z4
-	VMAXPS           Z4, Z12, Z4
-	VMOVUPS          Z4, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z11
-	VBROADCASTSS     floor+64(FP), Z12
-	VADDPS           Z11, Z5, Z5
-	VMAXPS           Z5, Z12, Z5
-	VMOVUPS          Z5, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z11
-	VBROADCASTSS     floor+64(FP), Z12
-	VADDPS           Z11, Z6, Z6
-	VMAXPS           Z6, Z12, Z6
-	VMOVUPS          Z6, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z11
-	VBROADCASTSS     floor+64(FP), Z12
-	VADDPS           Z11, Z7, Z7
-	VMAXPS           Z7, Z12, Z7
-	VMOVUPS          Z7, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z11
-	VBROADCASTSS     floor+64(FP), Z12
-	VADDPS           Z11, Z8, Z8
-	VMAXPS           Z8, Z12, Z8
-	VMOVUPS          Z8, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z11
-	VBROADCASTSS     floor+64(FP), Z12
-	VADDPS           Z11, Z9, Z9
-	VMAXPS           Z9, Z12, Z9
-	VMOVUPS          Z9, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z11
-	VBROADCASTSS     floor+64(FP), Z12
-	VADDPS           Z11, Z10, Z10
-	VMAXPS           Z10, Z12, Z10
-	VMOVUPS          Z10, (DX)
-	ADDQ             BX, DX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	SUBQ             $0x0a, SI
-	JNZ              rowsWide
-	VZEROUPPER
-	RET
-
-rowsWide9:
-	VMOVUPS (DI), Z1
-	VMOVUPS (DI), Z2
-	VMOVUPS (DI), Z3
-	VMOVUPS (DI), Z4
-	VMOVUPS (DI), Z5
-	VMOVUPS (DI), Z6
-	VMOVUPS (DI), Z7
-	VMOVUPS (DI), Z8
-	VMOVUPS (DI), Z9
-	MOVQ    AX, R8
-	LEAQ    (R8)(CX*2), R9
-	ADDQ    CX, R9
-	LEAQ    (R9)(CX*2), R10
-	ADDQ    CX, R10
-	MOVQ    b+16(FP), R11
-	MOVQ    inner+24(FP), R12
-
 rowsWide9inner:
-	VMOVUPS          (R11), Z10
-	VFMADD231PS.BCST (R8), Z10, Z1
-	VFMADD231PS.BCST (R8)(CX*1), Z10, Z2
-	VFMADD231PS.BCST (R8)(CX*2), Z10, Z3
-	VFMADD231PS.BCST (R9), Z10, Z4
-	VFMADD231PS.BCST (R9)(CX*1), Z10, Z5
-	VFMADD231PS.BCST (R9)(CX*2), Z10, Z6
-	VFMADD231PS.BCST (R10), Z10, Z7
-	VFMADD231PS.BCST (R10)(CX*1), Z10, Z8
-	VFMADD231PS.BCST (R10)(CX*2), Z10, Z9
-	ADDQ             $0x40, R11
-	ADDQ             $0x04, R8
-	ADDQ             $0x04, R9
-	ADDQ             $0x04, R10
-	DECQ             R12
-	JNZ              rowsWide9inner
-	VMOVAPS          Z0, Z10
-	VBROADCASTSS     floor+64(FP), Z11
-	VADDPS           Z10, Z1, Z1
-	VMAXPS           Z1, Z11, Z1
-	VMOVUPS          Z1, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z10
-	VBROADCASTSS     floor+64(FP), Z11
-	VADDPS           Z10, Z2, Z2
-	VMAXPS           Z2, Z11, Z2
-	VMOVUPS          Z2, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z10
-	VBROADCASTSS     floor+64(FP), Z11
-	VADDPS           Z10, Z3, Z3
-	VMAXPS           Z3, Z11, Z3
-	VMOVUPS          Z3, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z10
-	VBROADCASTSS     floor+64(FP), Z11
-	VADDPS           Z10, Z4, Z4
-	VMAXPS           Z4, Z11, Z4
-	VMOVUPS          Z4, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z10
-	VBROADCASTSS     floor+64(FP), Z11
-	VADDPS           Z10, Z5, Z5
-	VMAXPS           Z5, Z11, Z5
-	VMOVUPS          Z5, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z10
-	VBROADCASTSS     floor+64(FP), Z11
-	VADDPS           Z10, Z6, Z6
-	VMAXPS           Z6, Z11, Z6
-	VMOVUPS          Z6, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z10
-	VBROADCASTSS     floor+64(FP), Z11
-	VADDPS           Z10, Z7, Z7
-	VMAXPS           Z7, Z11, Z7
-	VMOVUPS          Z7, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z10
-	VBROADCASTSS     floor+64(FP), Z11
-	VADDPS           Z10, Z8, Z8
-	VMAXPS           Z8, Z11, Z8
-	VMOVUPS          Z8, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z10
-	VBROADCASTSS     floor+64(FP), Z11
-	VADDPS           Z10, Z9, Z9
-	VMAXPS           Z9, Z11, Z9
-	VMOVUPS          Z9, (DX)
-	ADDQ             BX, DX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	SUBQ             $0x09, SI
-	JNZ              rowsWide
+	VMOVUPS      (R12), Z19
+	VMOVUPS      (R12)(DI*1), Z20
+	VBROADCASTSS (R9), Z21
+	VFMADD231PS  Z19, Z21, Z1
+	VFMADD231PS  Z20, Z21, Z2
+	VBROADCASTSS (R9)(CX*1), Z22
+	VFMADD231PS  Z19, Z22, Z3
+	VFMADD231PS  Z20, Z22, Z4
+	VBROADCASTSS (R9)(CX*2), Z21
+	VFMADD231PS  Z19, Z21, Z5
+	VFMADD231PS  Z20, Z21, Z6
+	VBROADCASTSS (R10), Z22
+	VFMADD231PS  Z19, Z22, Z7
+	VFMADD231PS  Z20, Z22, Z8
+	VBROADCASTSS (R10)(CX*1), Z21
+	VFMADD231PS  Z19, Z21, Z9
+	VFMADD231PS  Z20, Z21, Z10
+	VBROADCASTSS (R10)(CX*2), Z22
+	VFMADD231PS  Z19, Z22, Z11
+	VFMADD231PS  Z20, Z22, Z12
+	VBROADCASTSS (R11), Z21
+	VFMADD231PS  Z19, Z21, Z13
+	VFMADD231PS  Z20, Z21, Z14
+	VBROADCASTSS (R11)(CX*1), Z22
+	VFMADD231PS  Z19, Z22, Z15
+	VFMADD231PS  Z20, Z22, Z16
+	VBROADCASTSS (R11)(CX*2), Z21
+	VFMADD231PS  Z19, Z21, Z17
+	VFMADD231PS  Z20, Z21, Z18
+	ADDQ         $0x40, R12
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R13
+	JNZ          rowsWide9inner
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z1, Z1
+	VMAXPS       Z1, Z22, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z21, Z2, Z2
+	VMAXPS       Z2, Z22, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z3, Z3
+	VMAXPS       Z3, Z22, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z21, Z4, Z4
+	VMAXPS       Z4, Z22, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z5, Z5
+	VMAXPS       Z5, Z22, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z21, Z6, Z6
+	VMAXPS       Z6, Z22, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z7, Z7
+	VMAXPS       Z7, Z22, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z21, Z8, Z8
+	VMAXPS       Z8, Z22, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z9, Z9
+	VMAXPS       Z9, Z22, Z9
+	VMOVUPS      Z9, (DX)
+	VADDPS       Z21, Z10, Z10
+	VMAXPS       Z10, Z22, Z10
+	VMOVUPS      Z10, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z11, Z11
+	VMAXPS       Z11, Z22, Z11
+	VMOVUPS      Z11, (DX)
+	VADDPS       Z21, Z12, Z12
+	VMAXPS       Z12, Z22, Z12
+	VMOVUPS      Z12, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z13, Z13
+	VMAXPS       Z13, Z22, Z13
+	VMOVUPS      Z13, (DX)
+	VADDPS       Z21, Z14, Z14
+	VMAXPS       Z14, Z22, Z14
+	VMOVUPS      Z14, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z15, Z15
+	VMAXPS       Z15, Z22, Z15
+	VMOVUPS      Z15, (DX)
+	VADDPS       Z21, Z16, Z16
+	VMAXPS       Z16, Z22, Z16
+	VMOVUPS      Z16, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z17, Z17
+	VMAXPS       Z17, Z22, Z17
+	VMOVUPS      Z17, (DX)
+	VADDPS       Z21, Z18, Z18
+	VMAXPS       Z18, Z22, Z18
+	VMOVUPS      Z18, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x09, SI
+	JNZ          rowsWide
 	VZEROUPPER
 	RET
 
 rowsWide8:
-	VMOVUPS (DI), Z1
-	VMOVUPS (DI), Z2
-	VMOVUPS (DI), Z3
-	VMOVUPS (DI), Z4
-	VMOVUPS (DI), Z5
-	VMOVUPS (DI), Z6
-	VMOVUPS (DI), Z7
-	VMOVUPS (DI), Z8
-	MOVQ    AX, R8
-	LEAQ    (R8)(CX*2), R9
-	ADDQ    CX, R9
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	VMOVUPS (R8), Z9
+	VMOVUPS 64(R8), Z10
+	VMOVUPS (R8), Z11
+	VMOVUPS 64(R8), Z12
+	VMOVUPS (R8), Z13
+	VMOVUPS 64(R8), Z14
+	VMOVUPS (R8), Z15
+	VMOVUPS 64(R8), Z16
+	MOVQ    AX, R9
 	LEAQ    (R9)(CX*2), R10
 	ADDQ    CX, R10
-	MOVQ    b+16(FP), R11
-	MOVQ    inner+24(FP), R12
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	MOVQ    b+16(FP), R12
+	MOVQ    inner+24(FP), R13
 
 rowsWide8inner:
-	VMOVUPS          (R11), Z9
-	VFMADD231PS.BCST (R8), Z9, Z1
-	VFMADD231PS.BCST (R8)(CX*1), Z9, Z2
-	VFMADD231PS.BCST (R8)(CX*2), Z9, Z3
-	VFMADD231PS.BCST (R9), Z9, Z4
-	VFMADD231PS.BCST (R9)(CX*1), Z9, Z5
-	VFMADD231PS.BCST (R9)(CX*2), Z9, Z6
-	VFMADD231PS.BCST (R10), Z9, Z7
-	VFMADD231PS.BCST (R10)(CX*1), Z9, Z8
-	ADDQ             $0x40, R11
-	ADDQ             $0x04, R8
-	ADDQ             $0x04, R9
-	ADDQ             $0x04, R10
-	DECQ             R12
-	JNZ              rowsWide8inner
-	VMOVAPS          Z0, Z9
-	VBROADCASTSS     floor+64(FP), Z10
-	VADDPS           Z9, Z1, Z1
-	VMAXPS           Z1, Z10, Z1
-	VMOVUPS          Z1, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z9
-	VBROADCASTSS     floor+64(FP), Z10
-	VADDPS           Z9, Z2, Z2
-	VMAXPS           Z2, Z10, Z2
-	VMOVUPS          Z2, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z9
-	VBROADCASTSS     floor+64(FP), Z10
-	VADDPS           Z9, Z3, Z3
-	VMAXPS           Z3, Z10, Z3
-	VMOVUPS          Z3, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z9
-	VBROADCASTSS     floor+64(FP), Z10
-	VADDPS           Z9, Z4, Z4
-	VMAXPS           Z4, Z10, Z4
-	VMOVUPS          Z4, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z9
-	VBROADCASTSS     floor+64(FP), Z10
-	VADDPS           Z9, Z5, Z5
-	VMAXPS           Z5, Z10, Z5
-	VMOVUPS          Z5, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z9
-	VBROADCASTSS     floor+64(FP), Z10
-	VADDPS           Z9, Z6, Z6
-	VMAXPS           Z6, Z10, Z6
-	VMOVUPS          Z6, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z9
-	VBROADCASTSS     floor+64(FP), Z10
-	VADDPS           Z9, Z7, Z7
-	VMAXPS           Z7, Z10, Z7
-	VMOVUPS          Z7, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z9
-	VBROADCASTSS     floor+64(FP), Z10
-	VADDPS           Z9, Z8, Z8
-	VMAXPS           Z8, Z10, Z8
-	VMOVUPS          Z8, (DX)
-	ADDQ             BX, DX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	SUBQ             $0x08, SI
-	JNZ              rowsWide
+	VMOVUPS      (R12), Z17
+	VMOVUPS      (R12)(DI*1), Z18
+	VBROADCASTSS (R9), Z19
+	VFMADD231PS  Z17, Z19, Z1
+	VFMADD231PS  Z18, Z19, Z2
+	VBROADCASTSS (R9)(CX*1), Z20
+	VFMADD231PS  Z17, Z20, Z3
+	VFMADD231PS  Z18, Z20, Z4
+	VBROADCASTSS (R9)(CX*2), Z19
+	VFMADD231PS  Z17, Z19, Z5
+	VFMADD231PS  Z18, Z19, Z6
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z17, Z20, Z7
+	VFMADD231PS  Z18, Z20, Z8
+	VBROADCASTSS (R10)(CX*1), Z19
+	VFMADD231PS  Z17, Z19, Z9
+	VFMADD231PS  Z18, Z19, Z10
+	VBROADCASTSS (R10)(CX*2), Z20
+	VFMADD231PS  Z17, Z20, Z11
+	VFMADD231PS  Z18, Z20, Z12
+	VBROADCASTSS (R11), Z19
+	VFMADD231PS  Z17, Z19, Z13
+	VFMADD231PS  Z18, Z19, Z14
+	VBROADCASTSS (R11)(CX*1), Z20
+	VFMADD231PS  Z17, Z20, Z15
+	VFMADD231PS  Z18, Z20, Z16
+	ADDQ         $0x40, R12
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R13
+	JNZ          rowsWide8inner
+	VMOVAPS      Z0, Z19
+	VBROADCASTSS floor+64(FP), Z20
+	VADDPS       Z19, Z1, Z1
+	VMAXPS       Z1, Z20, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z19, Z2, Z2
+	VMAXPS       Z2, Z20, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z19
+	VBROADCASTSS floor+64(FP), Z20
+	VADDPS       Z19, Z3, Z3
+	VMAXPS       Z3, Z20, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z19, Z4, Z4
+	VMAXPS       Z4, Z20, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z19
+	VBROADCASTSS floor+64(FP), Z20
+	VADDPS       Z19, Z5, Z5
+	VMAXPS       Z5, Z20, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z19, Z6, Z6
+	VMAXPS       Z6, Z20, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z19
+	VBROADCASTSS floor+64(FP), Z20
+	VADDPS       Z19, Z7, Z7
+	VMAXPS       Z7, Z20, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z19, Z8, Z8
+	VMAXPS       Z8, Z20, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z19
+	VBROADCASTSS floor+64(FP), Z20
+	VADDPS       Z19, Z9, Z9
+	VMAXPS       Z9, Z20, Z9
+	VMOVUPS      Z9, (DX)
+	VADDPS       Z19, Z10, Z10
+	VMAXPS       Z10, Z20, Z10
+	VMOVUPS      Z10, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z19
+	VBROADCASTSS floor+64(FP), Z20
+	VADDPS       Z19, Z11, Z11
+	VMAXPS       Z11, Z20, Z11
+	VMOVUPS      Z11, (DX)
+	VADDPS       Z19, Z12, Z12
+	VMAXPS       Z12, Z20, Z12
+	VMOVUPS      Z12, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z19
+	VBROADCASTSS floor+64(FP), Z20
+	VADDPS       Z19, Z13, Z13
+	VMAXPS       Z13, Z20, Z13
+	VMOVUPS      Z13, (DX)
+	VADDPS       Z19, Z14, Z14
+	VMAXPS       Z14, Z20, Z14
+	VMOVUPS      Z14, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z19
+	VBROADCASTSS floor+64(FP), Z20
+	VADDPS       Z19, Z15, Z15
+	VMAXPS       Z15, Z20, Z15
+	VMOVUPS      Z15, (DX)
+	VADDPS       Z19, Z16, Z16
+	VMAXPS       Z16, Z20, Z16
+	VMOVUPS      Z16, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x08, SI
+	JNZ          rowsWide
 	VZEROUPPER
 	RET
 
 rowsWide7:
-	VMOVUPS (DI), Z1
-	VMOVUPS (DI), Z2
-	VMOVUPS (DI), Z3
-	VMOVUPS (DI), Z4
-	VMOVUPS (DI), Z5
-	VMOVUPS (DI), Z6
-	VMOVUPS (DI), Z7
-	MOVQ    AX, R8
-	LEAQ    (R8)(CX*2), R9
-	ADDQ    CX, R9
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	VMOVUPS (R8), Z9
+	VMOVUPS 64(R8), Z10
+	VMOVUPS (R8), Z11
+	VMOVUPS 64(R8), Z12
+	VMOVUPS (R8), Z13
+	VMOVUPS 64(R8), Z14
+	MOVQ    AX, R9
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	MOVQ    b+16(FP), R12
+	MOVQ    inner+24(FP), R13
+
+rowsWide7inner:
+	VMOVUPS      (R12), Z15
+	VMOVUPS      (R12)(DI*1), Z16
+	VBROADCASTSS (R9), Z17
+	VFMADD231PS  Z15, Z17, Z1
+	VFMADD231PS  Z16, Z17, Z2
+	VBROADCASTSS (R9)(CX*1), Z18
+	VFMADD231PS  Z15, Z18, Z3
+	VFMADD231PS  Z16, Z18, Z4
+	VBROADCASTSS (R9)(CX*2), Z17
+	VFMADD231PS  Z15, Z17, Z5
+	VFMADD231PS  Z16, Z17, Z6
+	VBROADCASTSS (R10), Z18
+	VFMADD231PS  Z15, Z18, Z7
+	VFMADD231PS  Z16, Z18, Z8
+	VBROADCASTSS (R10)(CX*1), Z17
+	VFMADD231PS  Z15, Z17, Z9
+	VFMADD231PS  Z16, Z17, Z10
+	VBROADCASTSS (R10)(CX*2), Z18
+	VFMADD231PS  Z15, Z18, Z11
+	VFMADD231PS  Z16, Z18, Z12
+	VBROADCASTSS (R11), Z17
+	VFMADD231PS  Z15, Z17, Z13
+	VFMADD231PS  Z16, Z17, Z14
+	ADDQ         $0x40, R12
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R13
+	JNZ          rowsWide7inner
+	VMOVAPS      Z0, Z17
+	VBROADCASTSS floor+64(FP), Z18
+	VADDPS       Z17, Z1, Z1
+	VMAXPS       Z1, Z18, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z17, Z2, Z2
+	VMAXPS       Z2, Z18, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z17
+	VBROADCASTSS floor+64(FP), Z18
+	VADDPS       Z17, Z3, Z3
+	VMAXPS       Z3, Z18, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z17, Z4, Z4
+	VMAXPS       Z4, Z18, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z17
+	VBROADCASTSS floor+64(FP), Z18
+	VADDPS       Z17, Z5, Z5
+	VMAXPS       Z5, Z18, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z17, Z6, Z6
+	VMAXPS       Z6, Z18, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z17
+	VBROADCASTSS floor+64(FP), Z18
+	VADDPS       Z17, Z7, Z7
+	VMAXPS       Z7, Z18, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z17, Z8, Z8
+	VMAXPS       Z8, Z18, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z17
+	VBROADCASTSS floor+64(FP), Z18
+	VADDPS       Z17, Z9, Z9
+	VMAXPS       Z9, Z18, Z9
+	VMOVUPS      Z9, (DX)
+	VADDPS       Z17, Z10, Z10
+	VMAXPS       Z10, Z18, Z10
+	VMOVUPS      Z10, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z17
+	VBROADCASTSS floor+64(FP), Z18
+	VADDPS       Z17, Z11, Z11
+	VMAXPS       Z11, Z18, Z11
+	VMOVUPS      Z11, (DX)
+	VADDPS       Z17, Z12, Z12
+	VMAXPS       Z12, Z18, Z12
+	VMOVUPS      Z12, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z17
+	VBROADCASTSS floor+64(FP), Z18
+	VADDPS       Z17, Z13, Z13
+	VMAXPS       Z13, Z18, Z13
+	VMOVUPS      Z13, (DX)
+	VADDPS       Z17, Z14, Z14
+	VMAXPS       Z14, Z18, Z14
+	VMOVUPS      Z14, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x07, SI
+	JNZ          rowsWide
+	VZEROUPPER
+	RET
+
+rowsWide6:
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	VMOVUPS (R8), Z9
+	VMOVUPS 64(R8), Z10
+	VMOVUPS (R8), Z11
+	VMOVUPS 64(R8), Z12
+	MOVQ    AX, R9
 	LEAQ    (R9)(CX*2), R10
 	ADDQ    CX, R10
 	MOVQ    b+16(FP), R11
 	MOVQ    inner+24(FP), R12
 
-rowsWide7inner:
-	VMOVUPS          (R11), Z8
-	VFMADD231PS.BCST (R8), Z8, Z1
-	VFMADD231PS.BCST (R8)(CX*1), Z8, Z2
-	VFMADD231PS.BCST (R8)(CX*2), Z8, Z3
-	VFMADD231PS.BCST (R9), Z8, Z4
-	VFMADD231PS.BCST (R9)(CX*1), Z8, Z5
-	VFMADD231PS.BCST (R9)(CX*2), Z8, Z6
-	VFMADD231PS.BCST (R10), Z8, Z7
-	ADDQ             $0x40, R11
-	ADDQ             $0x04, R8
-	ADDQ             $0x04, R9
-	ADDQ             $0x04, R10
-	DECQ             R12
-	JNZ              rowsWide7inner
-	VMOVAPS          Z0, Z8
-	VBROADCASTSS     floor+64(FP), Z9
-	VADDPS           Z8, Z1, Z1
-	VMAXPS           Z1, Z9, Z1
-	VMOVUPS          Z1, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z8
-	VBROADCASTSS     floor+64(FP), Z9
-	VADDPS           Z8, Z2, Z2
-	VMAXPS           Z2, Z9, Z2
-	VMOVUPS          Z2, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z8
-	VBROADCASTSS     floor+64(FP), Z9
-	VADDPS           Z8, Z3, Z3
-	VMAXPS           Z3, Z9, Z3
-	VMOVUPS          Z3, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z8
-	VBROADCASTSS     floor+64(FP), Z9
-	VADDPS           Z8, Z4, Z4
-	VMAXPS           Z4, Z9, Z4
-	VMOVUPS          Z4, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z8
-	VBROADCASTSS     floor+64(FP), Z9
-	VADDPS           Z8, Z5, Z5
-	VMAXPS           Z5, Z9, Z5
-	VMOVUPS          Z5, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z8
-	VBROADCASTSS     floor+64(FP), Z9
-	VADDPS           Z8, Z6, Z6
-	VMAXPS           Z6, Z9, Z6
-	VMOVUPS          Z6, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z8
-	VBROADCASTSS     floor+64(FP), Z9
-	VADDPS           Z8, Z7, Z7
-	VMAXPS           Z7, Z9, Z7
-	VMOVUPS          Z7, (DX)
-	ADDQ             BX, DX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	SUBQ             $0x07, SI
-	JNZ              rowsWide
-	VZEROUPPER
-	RET
-
-rowsWide6:
-	VMOVUPS (DI), Z1
-	VMOVUPS (DI), Z2
-	VMOVUPS (DI), Z3
-	VMOVUPS (DI), Z4
-	VMOVUPS (DI), Z5
-	VMOVUPS (DI), Z6
-	MOVQ    AX, R8
-	LEAQ    (R8)(CX*2), R9
-	ADDQ    CX, R9
-	MOVQ    b+16(FP), R10
-	MOVQ    inner+24(FP), R11
-
 rowsWide6inner:
-	VMOVUPS          (R10), Z7
-	VFMADD231PS.BCST (R8), Z7, Z1
-	VFMADD231PS.BCST (R8)(CX*1), Z7, Z2
-	VFMADD231PS.BCST (R8)(CX*2), Z7, Z3
-	VFMADD231PS.BCST (R9), Z7, Z4
-	VFMADD231PS.BCST (R9)(CX*1), Z7, Z5
-	VFMADD231PS.BCST (R9)(CX*2), Z7, Z6
-	ADDQ             $0x40, R10
-	ADDQ             $0x04, R8
-	ADDQ             $0x04, R9
-	DECQ             R11
-	JNZ              rowsWide6inner
-	VMOVAPS          Z0, Z7
-	VBROADCASTSS     floor+64(FP), Z8
-	VADDPS           Z7, Z1, Z1
-	VMAXPS           Z1, Z8, Z1
-	VMOVUPS          Z1, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z7
-	VBROADCASTSS     floor+64(FP), Z8
-	VADDPS           Z7, Z2, Z2
-	VMAXPS           Z2, Z8, Z2
-	VMOVUPS          Z2, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z7
-	VBROADCASTSS     floor+64(FP), Z8
-	VADDPS           Z7, Z3, Z3
-	VMAXPS           Z3, Z8, Z3
-	VMOVUPS          Z3, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z7
-	VBROADCASTSS     floor+64(FP), Z8
-	VADDPS           Z7, Z4, Z4
-	VMAXPS           Z4, Z8, Z4
-	VMOVUPS          Z4, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z7
-	VBROADCASTSS     floor+64(FP), Z8
-	VADDPS           Z7, Z5, Z5
-	VMAXPS           Z5, Z8, Z5
-	VMOVUPS          Z5, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z7
-	VBROADCASTSS     floor+64(FP), Z8
-	VADDPS           Z7, Z6, Z6
-	VMAXPS           Z6, Z8, Z6
-	VMOVUPS          Z6, (DX)
-	ADDQ             BX, DX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	SUBQ             $0x06, SI
-	JNZ              rowsWide
+	VMOVUPS      (R11), Z13
+	VMOVUPS      (R11)(DI*1), Z14
+	VBROADCASTSS (R9), Z15
+	VFMADD231PS  Z13, Z15, Z1
+	VFMADD231PS  Z14, Z15, Z2
+	VBROADCASTSS (R9)(CX*1), Z16
+	VFMADD231PS  Z13, Z16, Z3
+	VFMADD231PS  Z14, Z16, Z4
+	VBROADCASTSS (R9)(CX*2), Z15
+	VFMADD231PS  Z13, Z15, Z5
+	VFMADD231PS  Z14, Z15, Z6
+	VBROADCASTSS (R10), Z16
+	VFMADD231PS  Z13, Z16, Z7
+	VFMADD231PS  Z14, Z16, Z8
+	VBROADCASTSS (R10)(CX*1), Z15
+	VFMADD231PS  Z13, Z15, Z9
+	VFMADD231PS  Z14, Z15, Z10
+	VBROADCASTSS (R10)(CX*2), Z16
+	VFMADD231PS  Z13, Z16, Z11
+	VFMADD231PS  Z14, Z16, Z12
+	ADDQ         $0x40, R11
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	DECQ         R12
+	JNZ          rowsWide6inner
+	VMOVAPS      Z0, Z15
+	VBROADCASTSS floor+64(FP), Z16
+	VADDPS       Z15, Z1, Z1
+	VMAXPS       Z1, Z16, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z15, Z2, Z2
+	VMAXPS       Z2, Z16, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z15
+	VBROADCASTSS floor+64(FP), Z16
+	VADDPS       Z15, Z3, Z3
+	VMAXPS       Z3, Z16, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z15, Z4, Z4
+	VMAXPS       Z4, Z16, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z15
+	VBROADCASTSS floor+64(FP), Z16
+	VADDPS       Z15, Z5, Z5
+	VMAXPS       Z5, Z16, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z15, Z6, Z6
+	VMAXPS       Z6, Z16, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z15
+	VBROADCASTSS floor+64(FP), Z16
+	VADDPS       Z15, Z7, Z7
+	VMAXPS       Z7, Z16, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z15, Z8, Z8
+	VMAXPS       Z8, Z16, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z15
+	VBROADCASTSS floor+64(FP), Z16
+	VADDPS       Z15, Z9, Z9
+	VMAXPS       Z9, Z16, Z9
+	VMOVUPS      Z9, (DX)
+	VADDPS       Z15, Z10, Z10
+	VMAXPS       Z10, Z16, Z10
+	VMOVUPS      Z10, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z15
+	VBROADCASTSS floor+64(FP), Z16
+	VADDPS       Z15, Z11, Z11
+	VMAXPS       Z11, Z16, Z11
+	VMOVUPS      Z11, (DX)
+	VADDPS       Z15, Z12, Z12
+	VMAXPS       Z12, Z16, Z12
+	VMOVUPS      Z12, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x06, SI
+	JNZ          rowsWide
 	VZEROUPPER
 	RET
 
 rowsWide5:
-	VMOVUPS (DI), Z1
-	VMOVUPS (DI), Z2
-	VMOVUPS (DI), Z3
-	VMOVUPS (DI), Z4
-	VMOVUPS (DI), Z5
-	MOVQ    AX, R8
-	LEAQ    (R8)(CX*2), R9
-	ADDQ    CX, R9
-	MOVQ    b+16(FP), R10
-	MOVQ    inner+24(FP), R11
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	VMOVUPS (R8), Z9
+	VMOVUPS 64(R8), Z10
+	MOVQ    AX, R9
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	MOVQ    b+16(FP), R11
+	MOVQ    inner+24(FP), R12
 
 rowsWide5inner:
-	VMOVUPS          (R10), Z6
-	VFMADD231PS.BCST (R8), Z6, Z1
-	VFMADD231PS.BCST (R8)(CX*1), Z6, Z2
-	VFMADD231PS.BCST (R8)(CX*2), Z6, Z3
-	VFMADD231PS.BCST (R9), Z6, Z4
-	VFMADD231PS.BCST (R9)(CX*1), Z6, Z5
-	ADDQ             $0x40, R10
-	ADDQ             $0x04, R8
-	ADDQ             $0x04, R9
-	DECQ             R11
-	JNZ              rowsWide5inner
-	VMOVAPS          Z0, Z6
-	VBROADCASTSS     floor+64(FP), Z7
-	VADDPS           Z6, Z1, Z1
-	VMAXPS           Z1, Z7, Z1
-	VMOVUPS          Z1, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z6
-	VBROADCASTSS     floor+64(FP), Z7
-	VADDPS           Z6, Z2, Z2
-	VMAXPS           Z2, Z7, Z2
-	VMOVUPS          Z2, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z6
-	VBROADCASTSS     floor+64(FP), Z7
-	VADDPS           Z6, Z3, Z3
-	VMAXPS           Z3, Z7, Z3
-	VMOVUPS          Z3, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z6
-	VBROADCASTSS     floor+64(FP), Z7
-	VADDPS           Z6, Z4, Z4
-	VMAXPS           Z4, Z7, Z4
-	VMOVUPS          Z4, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z6
-	VBROADCASTSS     floor+64(FP), Z7
-	VADDPS           Z6, Z5, Z5
-	VMAXPS           Z5, Z7, Z5
-	VMOVUPS          Z5, (DX)
-	ADDQ             BX, DX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	SUBQ             $0x05, SI
-	JNZ              rowsWide
+	VMOVUPS      (R11), Z11
+	VMOVUPS      (R11)(DI*1), Z12
+	VBROADCASTSS (R9), Z13
+	VFMADD231PS  Z11, Z13, Z1
+	VFMADD231PS  Z12, Z13, Z2
+	VBROADCASTSS (R9)(CX*1), Z14
+	VFMADD231PS  Z11, Z14, Z3
+	VFMADD231PS  Z12, Z14, Z4
+	VBROADCASTSS (R9)(CX*2), Z13
+	VFMADD231PS  Z11, Z13, Z5
+	VFMADD231PS  Z12, Z13, Z6
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z11, Z14, Z7
+	VFMADD231PS  Z12, Z14, Z8
+	VBROADCASTSS (R10)(CX*1), Z13
+	VFMADD231PS  Z11, Z13, Z9
+	VFMADD231PS  Z12, Z13, Z10
+	ADDQ         $0x40, R11
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	DECQ         R12
+	JNZ          rowsWide5inner
+	VMOVAPS      Z0, Z13
+	VBROADCASTSS floor+64(FP), Z14
+	VADDPS       Z13, Z1, Z1
+	VMAXPS       Z1, Z14, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z13, Z2, Z2
+	VMAXPS       Z2, Z14, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z13
+	VBROADCASTSS floor+64(FP), Z14
+	VADDPS       Z13, Z3, Z3
+	VMAXPS       Z3, Z14, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z13, Z4, Z4
+	VMAXPS       Z4, Z14, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z13
+	VBROADCASTSS floor+64(FP), Z14
+	VADDPS       Z13, Z5, Z5
+	VMAXPS       Z5, Z14, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z13, Z6, Z6
+	VMAXPS       Z6, Z14, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z13
+	VBROADCASTSS floor+64(FP), Z14
+	VADDPS       Z13, Z7, Z7
+	VMAXPS       Z7, Z14, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z13, Z8, Z8
+	VMAXPS       Z8, Z14, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z13
+	VBROADCASTSS floor+64(FP), Z14
+	VADDPS       Z13, Z9, Z9
+	VMAXPS       Z9, Z14, Z9
+	VMOVUPS      Z9, (DX)
+	VADDPS       Z13, Z10, Z10
+	VMAXPS       Z10, Z14, Z10
+	VMOVUPS      Z10, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x05, SI
+	JNZ          rowsWide
 	VZEROUPPER
 	RET
 
 rowsWide4:
-	VMOVUPS (DI), Z1
-	VMOVUPS (DI), Z2
-	VMOVUPS (DI), Z3
-	VMOVUPS (DI), Z4
-	MOVQ    AX, R8
-	LEAQ    (R8)(CX*2), R9
-	ADDQ    CX, R9
-	MOVQ    b+16(FP), R10
-	MOVQ    inner+24(FP), R11
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	MOVQ    AX, R9
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	MOVQ    b+16(FP), R11
+	MOVQ    inner+24(FP), R12
 
 rowsWide4inner:
-	VMOVUPS          (R10), Z5
-	VFMADD231PS.BCST (R8), Z5, Z1
-	VFMADD231PS.BCST (R8)(CX*1), Z5, Z2
-	VFMADD231PS.BCST (R8)(CX*2), Z5, Z3
-	VFMADD231PS.BCST (R9), Z5, Z4
-	ADDQ             $0x40, R10
-	ADDQ             $0x04, R8
-	ADDQ             $0x04, R9
-	DECQ             R11
-	JNZ              rowsWide4inner
-	VMOVAPS          Z0, Z5
-	VBROADCASTSS     floor+64(FP), Z6
-	VADDPS           Z5, Z1, Z1
-	VMAXPS           Z1, Z6, Z1
-	VMOVUPS          Z1, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z5
-	VBROADCASTSS     floor+64(FP), Z6
-	VADDPS           Z5, Z2, Z2
-	VMAXPS           Z2, Z6, Z2
-	VMOVUPS          Z2, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z5
-	VBROADCASTSS     floor+64(FP), Z6
-	VADDPS           Z5, Z3, Z3
-	VMAXPS           Z3, Z6, Z3
-	VMOVUPS          Z3, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z5
-	VBROADCASTSS     floor+64(FP), Z6
-	VADDPS           Z5, Z4, Z4
-	VMAXPS           Z4, Z6, Z4
-	VMOVUPS          Z4, (DX)
-	ADDQ             BX, DX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	SUBQ             $0x04, SI
-	JNZ              rowsWide
+	VMOVUPS      (R11), Z9
+	VMOVUPS      (R11)(DI*1), Z10
+	VBROADCASTSS (R9), Z11
+	VFMADD231PS  Z9, Z11, Z1
+	VFMADD231PS  Z10, Z11, Z2
+	VBROADCASTSS (R9)(CX*1), Z12
+	VFMADD231PS  Z9, Z12, Z3
+	VFMADD231PS  Z10, Z12, Z4
+	VBROADCASTSS (R9)(CX*2), Z11
+	VFMADD231PS  Z9, Z11, Z5
+	VFMADD231PS  Z10, Z11, Z6
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z9, Z12, Z7
+	VFMADD231PS  Z10, Z12, Z8
+	ADDQ         $0x40, R11
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	DECQ         R12
+	JNZ          rowsWide4inner
+	VMOVAPS      Z0, Z11
+	VBROADCASTSS floor+64(FP), Z12
+	VADDPS       Z11, Z1, Z1
+	VMAXPS       Z1, Z12, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z11, Z2, Z2
+	VMAXPS       Z2, Z12, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z11
+	VBROADCASTSS floor+64(FP), Z12
+	VADDPS       Z11, Z3, Z3
+	VMAXPS       Z3, Z12, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z11, Z4, Z4
+	VMAXPS       Z4, Z12, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z11
+	VBROADCASTSS floor+64(FP), Z12
+	VADDPS       Z11, Z5, Z5
+	VMAXPS       Z5, Z12, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z11, Z6, Z6
+	VMAXPS       Z6, Z12, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z11
+	VBROADCASTSS floor+64(FP), Z12
+	VADDPS       Z11, Z7, Z7
+	VMAXPS       Z7, Z12, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z11, Z8, Z8
+	VMAXPS       Z8, Z12, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x04, SI
+	JNZ          rowsWide
 	VZEROUPPER
 	RET
 
 rowsWide3:
-	VMOVUPS (DI), Z1
-	VMOVUPS (DI), Z2
-	VMOVUPS (DI), Z3
-	MOVQ    AX, R8
-	MOVQ    b+16(FP), R9
-	MOVQ    inner+24(FP), R10
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	MOVQ    AX, R9
+	MOVQ    b+16(FP), R10
+	MOVQ    inner+24(FP), R11
 
 rowsWide3inner:
-	VMOVUPS          (R9), Z4
-	VFMADD231PS.BCST (R8), Z4, Z1
-	VFMADD231PS.BCST (R8)(CX*1), Z4, Z2
-	VFMADD231PS.BCST (R8)(CX*2), Z4, Z3
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R8
-	DECQ             R10
-	JNZ              rowsWide3inner
-	VMOVAPS          Z0, Z4
-	VBROADCASTSS     floor+64(FP), Z5
-	VADDPS           Z4, Z1, Z1
-	VMAXPS           Z1, Z5, Z1
-	VMOVUPS          Z1, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z4
-	VBROADCASTSS     floor+64(FP), Z5
-	VADDPS           Z4, Z2, Z2
-	VMAXPS           Z2, Z5, Z2
-	VMOVUPS          Z2, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z4
-	VBROADCASTSS     floor+64(FP), Z5
-	VADDPS           Z4, Z3, Z3
-	VMAXPS           Z3, Z5, Z3
-	VMOVUPS          Z3, (DX)
-	ADDQ             BX, DX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	SUBQ             $0x03, SI
-	JNZ              rowsWide
+	VMOVUPS      (R10), Z7
+	VMOVUPS      (R10)(DI*1), Z8
+	VBROADCASTSS (R9), Z9
+	VFMADD231PS  Z7, Z9, Z1
+	VFMADD231PS  Z8, Z9, Z2
+	VBROADCASTSS (R9)(CX*1), Z10
+	VFMADD231PS  Z7, Z10, Z3
+	VFMADD231PS  Z8, Z10, Z4
+	VBROADCASTSS (R9)(CX*2), Z9
+	VFMADD231PS  Z7, Z9, Z5
+	VFMADD231PS  Z8, Z9, Z6
+	ADDQ         $0x40, R10
+	ADDQ         $0x04, R9
+	DECQ         R11
+	JNZ          rowsWide3inner
+	VMOVAPS      Z0, Z9
+	VBROADCASTSS floor+64(FP), Z10
+	VADDPS       Z9, Z1, Z1
+	VMAXPS       Z1, Z10, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z9, Z2, Z2
+	VMAXPS       Z2, Z10, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z9
+	VBROADCASTSS floor+64(FP), Z10
+	VADDPS       Z9, Z3, Z3
+	VMAXPS       Z3, Z10, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z9, Z4, Z4
+	VMAXPS       Z4, Z10, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z9
+	VBROADCASTSS floor+64(FP), Z10
+	VADDPS       Z9, Z5, Z5
+	VMAXPS       Z5, Z10, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z9, Z6, Z6
+	VMAXPS       Z6, Z10, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x03, SI
+	JNZ          rowsWide
 	VZEROUPPER
 	RET
 
 rowsWide2:
-	VMOVUPS (DI), Z1
-	VMOVUPS (DI), Z2
-	MOVQ    AX, R8
-	MOVQ    b+16(FP), R9
-	MOVQ    inner+24(FP), R10
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	MOVQ    AX, R9
+	MOVQ    b+16(FP), R10
+	MOVQ    inner+24(FP), R11
 
 rowsWide2inner:
-	VMOVUPS          (R9), Z3
-	VFMADD231PS.BCST (R8), Z3, Z1
-	VFMADD231PS.BCST (R8)(CX*1), Z3, Z2
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R8
-	DECQ             R10
-	JNZ              rowsWide2inner
-	VMOVAPS          Z0, Z3
-	VBROADCASTSS     floor+64(FP), Z4
-	VADDPS           Z3, Z1, Z1
-	VMAXPS           Z1, Z4, Z1
-	VMOVUPS          Z1, (DX)
-	ADDQ             BX, DX
-	VMOVAPS          Z0, Z3
-	VBROADCASTSS     floor+64(FP), Z4
-	VADDPS           Z3, Z2, Z2
-	VMAXPS           Z2, Z4, Z2
-	VMOVUPS          Z2, (DX)
-	ADDQ             BX, DX
-	ADDQ             CX, AX
-	ADDQ             CX, AX
-	SUBQ             $0x02, SI
-	JNZ              rowsWide
+	VMOVUPS      (R10), Z5
+	VMOVUPS      (R10)(DI*1), Z6
+	VBROADCASTSS (R9), Z7
+	VFMADD231PS  Z5, Z7, Z1
+	VFMADD231PS  Z6, Z7, Z2
+	VBROADCASTSS (R9)(CX*1), Z8
+	VFMADD231PS  Z5, Z8, Z3
+	VFMADD231PS  Z6, Z8, Z4
+	ADDQ         $0x40, R10
+	ADDQ         $0x04, R9
+	DECQ         R11
+	JNZ          rowsWide2inner
+	VMOVAPS      Z0, Z7
+	VBROADCASTSS floor+64(FP), Z8
+	VADDPS       Z7, Z1, Z1
+	VMAXPS       Z1, Z8, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z7, Z2, Z2
+	VMAXPS       Z2, Z8, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z7
+	VBROADCASTSS floor+64(FP), Z8
+	VADDPS       Z7, Z3, Z3
+	VMAXPS       Z3, Z8, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z7, Z4, Z4
+	VMAXPS       Z4, Z8, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x02, SI
+	JNZ          rowsWide
 	VZEROUPPER
 	RET
 
 rowsWide1:
-	VMOVUPS (DI), Z1
-	MOVQ    AX, R8
-	MOVQ    b+16(FP), R9
-	MOVQ    inner+24(FP), R10
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	MOVQ    AX, R9
+	MOVQ    b+16(FP), R10
+	MOVQ    inner+24(FP), R11
 
 rowsWide1inner:
-	VMOVUPS          (R9), Z2
-	VFMADD231PS.BCST (R8), Z2, Z1
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R8
-	DECQ             R10
-	JNZ              rowsWide1inner
-	VMOVAPS          Z0, Z2
-	VBROADCASTSS     floor+64(FP), Z3
-	VADDPS           Z2, Z1, Z1
-	VMAXPS           Z1, Z3, Z1
-	VMOVUPS          Z1, (DX)
-	ADDQ             BX, DX
-	ADDQ             CX, AX
-	SUBQ             $0x01, SI
-	JNZ              rowsWide
+	VMOVUPS      (R10), Z3
+	VMOVUPS      (R10)(DI*1), Z4
+	VBROADCASTSS (R9), Z5
+	VFMADD231PS  Z3, Z5, Z1
+	VFMADD231PS  Z4, Z5, Z2
+	ADDQ         $0x40, R10
+	ADDQ         $0x04, R9
+	DECQ         R11
+	JNZ          rowsWide1inner
+	VMOVAPS      Z0, Z5
+	VBROADCASTSS floor+64(FP), Z3
+	VADDPS       Z5, Z1, Z1
+	VMAXPS       Z1, Z3, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z5, Z2, Z2
+	VMAXPS       Z2, Z3, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	SUBQ         $0x01, SI
+	JNZ          rowsWide
 	VZEROUPPER
 	RET
 

@@ -10,16 +10,14 @@ import (
 )
 
 // product is the loop that the matrix product and the layer for several rows
-// share: tiles of rows against one panel. There are two of each.
+// share: tiles of rows against one panel or two. There are two of each.
 //
-// With AVX2 a panel's line is two registers. Six rows are 12 sums, which leave
-// two registers for the weights and two for inputs. Four rows keep both
-// multipliers busy, and fewer do not: 7 rows are done as 4 and 3, 8 as 4 and 4,
-// 9 as 4 and 5.
+// With AVX2 the line of a panel is two registers. Six rows are 12 sums, which
+// leave two registers for the weights and two for inputs. With AVX-512 it is
+// one; two panels and 12 rows are 24 sums of the 32 registers.
 //
-// With AVX-512 it is one register, and inputs come straight from memory, so
-// that the more rows there are the less the loading of weights matters. Eight
-// rows keep both multipliers busy.
+// Four rows keep both multipliers busy, and fewer do not: with AVX2 7 rows are
+// done as 4 and 3, 8 as 4 and 4, 9 as 4 and 5.
 //
 // Each sum is added up in the same order, one fused multiplication after the
 // other, in all of them: their results are equal to the bit.
@@ -30,12 +28,13 @@ type product struct {
 	a, aRow       reg.GPVirtual
 	aInner        Op // what goes from one input of a row to the next
 	c, cRow, rows reg.GPVirtual
+	size          reg.GPVirtual  // bytes of a panel, with AVX-512
 	none          reg.VecVirtual // zeros; avo does not see that VPXORD needs no value before
 
 	// begin sets the sums of a row before the first input, end stores them at
 	// c; spare are registers that it may use.
-	begin func(sums []reg.VecVirtual)
-	end   func(sums []reg.VecVirtual, spare [2]reg.VecVirtual)
+	begin func(sums [2]reg.VecVirtual)
+	end   func(sums [2]reg.VecVirtual, spare [2]reg.VecVirtual)
 }
 
 // load takes the arguments of the function from where they lie.
@@ -45,13 +44,15 @@ func (p *product) load() {
 	if p.wide {
 		p.none = p.register()
 		VPXORD(p.none, p.none, p.none)
+		p.size = argument("inner")
+		SHLQ(Imm(6), p.size)
 	}
 }
 
 func argument(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVirtual) }
 
-// most and enough are the rows of the largest tile, and of the smallest that
-// keeps the multipliers busy.
+// most is how many rows the largest tile has, enough how many keep the
+// multipliers busy.
 func (p *product) most() int {
 	if p.wide {
 		return 12
@@ -59,12 +60,7 @@ func (p *product) most() int {
 	return 6
 }
 
-func (p *product) enough() int {
-	if p.wide {
-		return 8
-	}
-	return 4
-}
+const enough = 4
 
 func (p *product) register() reg.VecVirtual {
 	if p.wide {
@@ -73,13 +69,18 @@ func (p *product) register() reg.VecVirtual {
 	return YMM()
 }
 
-// line returns the registers of one line of a panel, or of one row of sums, and
-// where each lies after the first byte of the line.
-func (p *product) line() []reg.VecVirtual {
+// pair returns two registers, for weights or for the sums of a row.
+func (p *product) pair() [2]reg.VecVirtual {
+	return [2]reg.VecVirtual{p.register(), p.register()}
+}
+
+// second is how many bytes the second register of a row of c comes after the
+// first.
+func (p *product) second() int {
 	if p.wide {
-		return []reg.VecVirtual{p.register()}
+		return line
 	}
-	return []reg.VecVirtual{p.register(), p.register()}
+	return vector
 }
 
 func (p *product) zero(r reg.VecVirtual) {
@@ -97,8 +98,8 @@ func (p *product) emit() {
 		CMPQ(p.rows, Imm(uint64(rows)))
 		JE(LabelRef(p.label(rows)))
 	}
-	CMPQ(p.rows, Imm(uint64(p.most()+p.enough())))
-	JL(LabelRef(p.label(p.enough())))
+	CMPQ(p.rows, Imm(uint64(p.most()+enough)))
+	JL(LabelRef(p.label(enough)))
 	for rows := p.most(); rows >= 1; rows-- {
 		p.tile(rows)
 	}
@@ -109,9 +110,9 @@ func (p *product) label(rows int) string { return fmt.Sprintf("%s%d", p.name, ro
 // tile computes some rows and goes back for more.
 func (p *product) tile(rows int) {
 	Label(p.label(rows))
-	sums := make([][]reg.VecVirtual, rows)
+	sums := make([][2]reg.VecVirtual, rows)
 	for r := range sums {
-		sums[r] = p.line()
+		sums[r] = p.pair()
 		p.begin(sums[r])
 	}
 	// x are every third row: the two after it are one or two distances further,
@@ -125,20 +126,19 @@ func (p *product) tile(rows int) {
 		x = append(x, next)
 	}
 	w, left := argument("b"), argument("inner")
-	weights, spare := p.line(), [2]reg.VecVirtual{p.register(), p.register()}
+	weights, spare := p.pair(), p.pair()
 	loop := p.label(rows) + "inner"
 	Label(loop)
-	for i, v := range weights {
-		VMOVUPS(Mem{Base: w, Disp: i * vector}, v)
+	VMOVUPS(Mem{Base: w}, weights[0])
+	if p.wide {
+		VMOVUPS(Mem{Base: w, Index: p.size, Scale: 1}, weights[1])
+	} else {
+		VMOVUPS(Mem{Base: w, Disp: vector}, weights[1])
 	}
 	for r := range rows {
 		at := Mem{Base: x[r/3]}
 		if r%3 > 0 {
 			at.Index, at.Scale = p.aRow, uint8(r%3)
-		}
-		if p.wide {
-			VFMADD231PS_BCST(at, weights[0], sums[r][0])
-			continue
 		}
 		VBROADCASTSS(at, spare[r%2])
 		for i, v := range weights {
@@ -168,8 +168,8 @@ func (p *product) tile(rows int) {
 // gemm is the micro kernel of the matrix product.
 func gemm(name string, wide bool) {
 	TEXT(name, attr.NOSPLIT, "func(a *float32, aRow, aInner int, b *float32, inner int, c *float32, cRow, rows int, alpha, beta float32)")
-	Doc(name+" computes c = alpha·a·b + beta·c for rows of 16 columns. b is a panel of",
-		"so many inner lines; element (i, k) of a lies aRow·i + aInner·k bytes after a;",
+	Doc(name+" computes c = alpha·a·b + beta·c for rows of "+columns(wide)+". b is",
+		panels(wide)+" of so many inner lines; element (i, k) of a lies aRow·i + aInner·k bytes after a;",
 		"the rows of c are cRow bytes apart. inner and rows must be above 0. Where beta is",
 		"0, c is not read.")
 	Pragma("noescape")
@@ -179,13 +179,13 @@ func gemm(name string, wide bool) {
 	must(err)
 	p := product{name: name, wide: wide, aInner: argument("aInner")}
 	p.load()
-	p.begin = func(sums []reg.VecVirtual) {
+	p.begin = func(sums [2]reg.VecVirtual) {
 		for _, sum := range sums {
 			p.zero(sum)
 		}
 	}
 	stores := 0
-	p.end = func(sums []reg.VecVirtual, spare [2]reg.VecVirtual) {
+	p.end = func(sums [2]reg.VecVirtual, spare [2]reg.VecVirtual) {
 		VBROADCASTSS(alpha.Addr, spare[0])
 		for _, sum := range sums {
 			VMULPS(sum, spare[0], sum)
@@ -198,11 +198,11 @@ func gemm(name string, wide bool) {
 		JZ(LabelRef(store))
 		VBROADCASTSS(beta.Addr, spare[0])
 		for i, sum := range sums {
-			VFMADD231PS(Mem{Base: p.c, Disp: i * vector}, spare[0], sum)
+			VFMADD231PS(Mem{Base: p.c, Disp: i * p.second()}, spare[0], sum)
 		}
 		Label(store)
 		for i, sum := range sums {
-			VMOVUPS(sum, Mem{Base: p.c, Disp: i * vector})
+			VMOVUPS(sum, Mem{Base: p.c, Disp: i * p.second()})
 		}
 	}
 	p.emit()
@@ -211,8 +211,8 @@ func gemm(name string, wide bool) {
 // rows is a dense layer for several rows.
 func rows(name string, wide bool) {
 	TEXT(name, attr.NOSPLIT, "func(a *float32, aRow int, b *float32, inner int, c *float32, cRow, rows int, bias *float32, floor float32)")
-	Doc(name+" computes c = max(a·b + bias, floor) for rows of 16 columns. b is a panel",
-		"of so many inner lines; the rows of a and c are aRow and cRow bytes apart. NaN",
+	Doc(name+" computes c = max(a·b + bias, floor) for rows of "+columns(wide)+". b is",
+		panels(wide)+" of so many inner lines; the rows of a and c are aRow and cRow bytes apart. NaN",
 		"stays NaN. inner and rows must be above 0. Each sum is added up in the order of",
 		"rowVector, so that a row has the same result to the bit.")
 	Pragma("noescape")
@@ -221,20 +221,34 @@ func rows(name string, wide bool) {
 	p := product{name: name, wide: wide, aInner: Imm(lane)}
 	p.load()
 	bias := argument("bias")
-	p.begin = func(sums []reg.VecVirtual) {
+	p.begin = func(sums [2]reg.VecVirtual) {
 		for i, sum := range sums {
-			VMOVUPS(Mem{Base: bias, Disp: i * vector}, sum)
+			VMOVUPS(Mem{Base: bias, Disp: i * p.second()}, sum)
 		}
 	}
-	p.end = func(sums []reg.VecVirtual, spare [2]reg.VecVirtual) {
+	p.end = func(sums [2]reg.VecVirtual, spare [2]reg.VecVirtual) {
 		p.zero(spare[0])
 		VBROADCASTSS(floor.Addr, spare[1])
 		for i, sum := range sums {
 			rectify(sum, spare[0], spare[1])
-			VMOVUPS(sum, Mem{Base: p.c, Disp: i * vector})
+			VMOVUPS(sum, Mem{Base: p.c, Disp: i * p.second()})
 		}
 	}
 	p.emit()
+}
+
+func columns(wide bool) string {
+	if wide {
+		return "32 columns"
+	}
+	return "16 columns"
+}
+
+func panels(wide bool) string {
+	if wide {
+		return "two panels, one after the other,"
+	}
+	return "a panel"
 }
 
 func must(err error) {
