@@ -132,7 +132,9 @@ func (f *inferenceFigures) addONNX(ctx context.Context, log io.Writer) (err erro
 	if err := json.Unmarshal(out, &theirs); err != nil {
 		return err
 	}
-	for rows, ours := range f.Rows {
+	for _, n := range inferenceRows {
+		rows := strconv.Itoa(n)
+		ours := f.Rows[rows]
 		ours.onnxFigures = theirs.Rows[rows]
 		if ours.ONNX == nil || ours.VsONNX == nil {
 			return fmt.Errorf("%s printed no figures of %s rows", source, rows)
