@@ -139,6 +139,19 @@ func TestGemmIsTheDefinition(t *testing.T) {
 	})
 }
 
+// FuzzGemm tries shapes that nobody thought of.
+func FuzzGemm(f *testing.F) {
+	f.Add(uint64(1), uint8(20), uint8(128), uint16(300), float32(1), float32(0), uint8(1))
+	f.Add(uint64(2), uint8(0), uint8(5), uint16(3), float32(0.5), float32(2), uint8(2))
+	f.Fuzz(func(t *testing.T, seed uint64, m, n uint8, k uint16, alpha, beta float32, transposed uint8) {
+		if !(math.Abs(float64(alpha)) < 1e9 && math.Abs(float64(beta)) < 1e9) {
+			t.Skip("would overflow")
+		}
+		p := newProduct(rand.New(rand.NewPCG(seed, 0)), transposed&1 > 0, transposed&2 > 0, int(m), int(n), int(k%600), alpha, beta, 5)
+		p.check(t)
+	})
+}
+
 // TestGemmIsGonums holds every pair of transposes to gonum's SGEMM, on the
 // products of training the origin's network and on odd shapes.
 func TestGemmIsGonums(t *testing.T) {
