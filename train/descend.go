@@ -189,8 +189,9 @@ func (t *task) epoch(ctx context.Context, m *machine, adam *adam, cfg Config, ra
 			return 0, nil, err
 		}
 		if math.IsNaN(value) || math.IsInf(value, 0) {
-			what := fmt.Sprintf("the loss is %v", value)
-			return 0, &Divergence{Batch: batch + 1, What: what, Row: t.worst(m.snapshot(), groups)}, nil
+			diverged := t.blame(value, m.snapshot(), groups)
+			diverged.Batch = batch + 1
+			return 0, diverged, nil
 		}
 		adam.step()
 		loss += value * float64(size)

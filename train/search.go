@@ -176,3 +176,25 @@ func (s *searching) sort(trials []int) []int {
 	})
 	return trials
 }
+
+// search writes the trials, the best first.
+func (t *text) search(s *Search) {
+	t.line("")
+	t.line("search, %d trials\tvalidation\tepochs\tbest\tlearning rate\twidth\tdropout\tbatch", len(s.Trials))
+	order := make([]int, len(s.Trials))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(s.Trials[a].Validation, s.Trials[b].Validation) })
+	for _, n := range order {
+		c, mark := &s.Trials[n], ""
+		if n == s.Chosen {
+			mark = "  chosen"
+		}
+		t.line("  trial %d\t%s\t%d\t%d\t%.2g\t%d\t%.2f\t%d%s", n+1, number(float64(c.Validation)), c.Epochs, c.Best, c.LearningRate, c.Width, c.Dropout, c.Batch, mark)
+	}
+	t.line("  trial 1 has the settings that were given; a third of the trials goes on for three times the epochs, twice")
+	if s.Cut != "" {
+		t.line("  %s", s.Cut)
+	}
+}
