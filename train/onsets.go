@@ -142,7 +142,7 @@ func survivals(set *Set, found map[string]limits, minRequests float64) (examples
 			examples = append(examples, fated(history, h)...)
 			continue
 		}
-		e, o := survivalsOf(history, h, set.timing(h), found, minRequests)
+		e, o := survivalsOf(history, h, set.foresight(h), found, minRequests)
 		examples, onsets = append(examples, e...), append(onsets, o...)
 	}
 	return examples, onsets
