@@ -124,6 +124,23 @@ func TestPoisonedRow(t *testing.T) {
 	}
 }
 
+// TestDivergedAndStopped: where it diverged is known after going on, too.
+func TestDivergedAndStopped(t *testing.T) {
+	set := world{service: "shop", endpoints: 3, moments: 400, seed: 9, failures: true}.set()
+	set.Histories[0].Moments[17].After[1].Mean = math.Inf(1)
+	cfg := quick()
+	cfg.Epochs, cfg.Batch = 3, 32
+	want, r := fit(t, set, cfg)
+	cfg.Checkpoint = filepath.Join(t.TempDir(), "x.checkpoint")
+	if !stopAfter(t, set, cfg, 2) {
+		t.Fatal("not stopped")
+	}
+	got, again := fit(t, set, cfg)
+	if !bytes.Equal(bytesOf(t, want), bytesOf(t, got)) || cmp.Diff(r.Diverged, again.Diverged) != "" || len(r.Diverged) != 1 {
+		t.Errorf("diverged %q, and after going on %q", r.Diverged, again.Diverged)
+	}
+}
+
 // TestLateDivergence: weights that run away later leave the best network of
 // before.
 func TestLateDivergence(t *testing.T) {
