@@ -3,16 +3,10 @@ package train
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"math"
-	"math/rand/v2"
-	"slices"
 
 	"github.com/fairway-mesh/fairway/datasets"
-	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
-	"github.com/fairway-mesh/fairway/model"
 )
 
 // Source opens a recording, hands it to use with the timing at which it is to
@@ -44,7 +38,10 @@ func CollectAll(ctx context.Context, cfg Config, sources ...Source) (*Set, error
 	if len(sources) == 0 {
 		return nil, errors.New("train: no recording to learn from")
 	}
-	g := &gathering{cfg: cfg, set: &Set{}, sample: newReservoir(max(1, cfg.Rows/4), streamed(cfg.Seed, streamDraw))}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	g := &gathering{cfg: cfg, set: &Set{}, sample: newReservoir(cfg.Rows/4, streamed(cfg.Seed, streamDraw))}
 	for _, source := range sources {
 		if err := source(ctx, func(rec *datasets.Recording, t mesh.Timing) error { return g.look(ctx, rec, t) }); err != nil {
 			return nil, err
@@ -56,185 +53,14 @@ func CollectAll(ctx context.Context, cfg Config, sources ...Source) (*Set, error
 	return g.draw(ctx, sources)
 }
 
-// streamDraw is far from the streams of Fit.
-const streamDraw = 1 << 20
-
-func streamed(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
-
-// gathering is a set in the making.
-type gathering struct {
-	cfg    Config
-	set    *Set
-	rows   int        // seen so far
-	large  bool       // they are more than may be held: sample has a part of training
-	sample *reservoir // for the limits and loads
-}
-
-// look walks a recording for the first time.
-func (g *gathering) look(ctx context.Context, rec *datasets.Recording, t mesh.Timing) error {
-	if err := g.admit(rec, t); err != nil {
-		return err
-	}
-	g.set.Histories = append(g.set.Histories, History{Timing: t, Split: rec.Split(t)})
-	n := len(g.set.Histories) - 1
-	h := &g.set.Histories[n]
-	services, decisions := map[string]bool{}, 0
-	err := g.walk(ctx, rec, t, func(m Moment) {
-		services[m.Service] = true
-		decisions++
-		g.rows += len(m.Endpoints)
-		if !g.large {
-			h.Moments = append(h.Moments, m)
-			if g.rows > g.cfg.Rows+g.cfg.Rows/2 {
-				g.overflow()
-			}
-			return
-		}
-		if h.Split.Part(m.Time) == datasets.Train {
-			g.sample.offer(everything, n, &m)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	start, end := rec.Dump.Span()
-	if decisions == 0 {
-		return fmt.Errorf("train: %s: no decision has a whole horizon of %v after it; the recording spans %v", rec.Path, t.Horizon, end.Sub(start))
-	}
-	sum, err := rec.Digest(ctx)
-	if err != nil {
-		return fmt.Errorf("train: %w", err)
-	}
-	s := h.Split
-	h.Provenance = model.Provenance{
-		Path: rec.Path, Start: start, End: end, SHA256: sum, Services: slices.Sorted(maps.Keys(services)),
-		Split: model.Split{TrainEnd: s.TrainEnd, ValidationStart: s.ValidationStart, ValidationEnd: s.ValidationEnd, TestStart: s.TestStart},
-	}
-	return nil
-}
-
-// admit refuses a recording that cannot be learned from with the others.
-func (g *gathering) admit(rec *datasets.Recording, t mesh.Timing) error {
-	fc := features.DefaultConfig()
-	fc.Horizon, fc.Objective = t.Horizon, g.cfg.Objective
-	if err := fc.Validate(); err != nil {
-		return err
-	}
-	if len(g.set.Histories) == 0 {
-		g.set.Schema, g.set.Timing, g.set.Features = *rec.Schema, t, &fc
-		return nil
-	}
-	first := g.set.Histories[0].Provenance.Path
-	if rec.Schema.Hash() != g.set.Schema.Hash() {
-		return fmt.Errorf("train: %s has schema %s, %s has %s; one model learns from one schema", first, g.set.Schema.Name, rec.Path, rec.Schema.Name)
-	}
-	return nil
-}
-
-// overflow gives up what was held, but for a sample of training.
-func (g *gathering) overflow() {
-	g.large = true
-	for n := range g.set.Histories {
-		h := &g.set.Histories[n]
-		for i := range h.Moments {
-			if h.Split.Part(h.Moments[i].Time) == datasets.Train {
-				g.sample.offer(everything, n, &h.Moments[i])
-			}
-		}
-		h.Moments = nil
-	}
-}
-
-// draw walks the recordings again and keeps a part of each.
-func (g *gathering) draw(ctx context.Context, sources []Source) (*Set, error) {
-	g.place(g.sample.finish())
-	services := servicesOf(g.set)
-	g.set.limits = limitsOf(g.set, services, g.cfg.Objective)
-	alive, loads := maps.Clone(g.set.limits), loadsOf(g.set)
-	for _, s := range services {
-		if s.DeadErrors {
-			alive[s.Name] = limits{alive[s.Name].latency, math.Inf(1)}
-		}
-	}
-	for n := range g.set.Histories {
-		g.set.Histories[n].Moments, g.set.Histories[n].Drawn = nil, &Drawn{}
-	}
-	g.sample = nil
-	var into [3]*reservoir
-	for p, most := range [3]int{g.cfg.Rows, g.cfg.Rows / 4, g.cfg.Rows / 4} {
-		into[p] = newReservoir(max(1, most), streamed(g.cfg.Seed, streamDraw+1+uint64(p)))
-	}
-	n := 0
-	for _, source := range sources {
-		err := source(ctx, func(rec *datasets.Recording, t mesh.Timing) error {
-			h := &g.set.Histories[n]
-			if t != h.Timing {
-				return fmt.Errorf("train: %s was looked at with %+v, and now with %+v", rec.Path, h.Timing, t)
-			}
-			told := newTeller(t, h.Split, alive, g.cfg.MinRequests)
-			kinds := regimesOf{limits: alive, minRequests: g.cfg.MinRequests, loads: loads, young: 2 * t.Purge(), known: map[[2]string]*known{}}
-			give := func(m *Moment) {
-				kind, part := kinds.of(m), h.Split.Part(m.Time)
-				if part == datasets.None {
-					return
-				}
-				h.Drawn.Decisions[part-datasets.Train]++
-				s := everything
-				if part == datasets.Train {
-					s = stratum{n, m.Service, kind}
-				}
-				into[part-datasets.Train].offer(s, n, m)
-			}
-			err := g.walk(ctx, rec, t, func(m Moment) { told.push(m, give) })
-			told.finish(give)
-			h.Drawn.Onsets = told.onsets
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		n++
-	}
-	for _, r := range into {
-		g.place(r.finish())
-	}
-	g.set.notes = append(g.set.notes, fmt.Sprintf("of %d rows (decisions × endpoints), more than are held, %d are drawn for training, %d for validation and %d for test; of training by regime, with weights that undo it: %s", g.rows, into[0].held, into[1].held, into[2].held, describe(into[0])))
-	return g.set, nil
-}
-
-// place puts moments where they come from; they are in order of time for each
-// history.
-func (g *gathering) place(list []drawn) {
-	for i := range list {
-		h := &g.set.Histories[list[i].history]
-		h.Moments = append(h.Moments, list[i].moment)
-	}
-}
-
-// walk calls f with every moment of a recording.
-func (g *gathering) walk(ctx context.Context, rec *datasets.Recording, t mesh.Timing, f func(Moment)) error {
-	fc := *g.set.Features
-	answered := t // for the time that a decision is in force; the horizon is the forecast's
-	answered.Horizon = t.InForce()
-	for pair, err := range rec.Pairs(ctx, answered, features.New(fc)) {
-		if err != nil {
-			return fmt.Errorf("train: %w", err)
-		}
-		if g.set.Columns == nil {
-			g.set.Columns = pair.Frame.Names
-		}
-		f(momentOf(&pair))
-	}
-	return nil
-}
-
 func momentOf(p *datasets.Pair) Moment {
 	f := p.Frame
-	m := Moment{Service: f.Service, Time: f.Time, X: f.X}
+	n := len(f.Endpoints)
+	m := Moment{Service: f.Service, Time: f.Time, X: f.X, Endpoints: make([]string, n), Now: make([]Seen, n), After: make([]Seen, n)}
 	for i := range f.Endpoints {
-		m.Endpoints = append(m.Endpoints, f.Endpoints[i].Name)
-		m.Now = append(m.Now, seen(&f.Window, i))
-		m.After = append(m.After, seen(&p.After, i))
+		m.Endpoints[i] = f.Endpoints[i].Name
+		m.Now[i] = seen(&f.Window, i)
+		m.After[i] = seen(&p.After, i)
 	}
 	return m
 }

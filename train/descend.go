@@ -27,8 +27,8 @@ func (r *rows) add(x, target []float32) {
 	r.target = append(r.target, target...)
 }
 
-// whole is the endpoint of a row that is about all of a moment.
-const whole = -1
+// everyEndpoint is the endpoint of a row that is about all of a moment.
+const everyEndpoint = -1
 
 // origin is where a group of rows comes from.
 type origin struct {
@@ -189,8 +189,9 @@ func (t *task) epoch(ctx context.Context, m *machine, adam *adam, cfg Config, ra
 			return 0, nil, err
 		}
 		if math.IsNaN(value) || math.IsInf(value, 0) {
-			what := fmt.Sprintf("the loss is %v", value)
-			return 0, &Divergence{Batch: batch + 1, What: what, Row: t.worst(m.snapshot(), groups)}, nil
+			diverged := t.blame(value, m.snapshot(), groups)
+			diverged.Batch = batch + 1
+			return 0, diverged, nil
 		}
 		adam.step()
 		loss += value * float64(size)

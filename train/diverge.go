@@ -14,7 +14,7 @@ type Divergence struct {
 	Batch int    `json:"batch"` // of the epoch, from 1
 	Step  int    `json:"step"`  // of the training, from 1
 	What  string `json:"what"`
-	// Row is the one to look at; nil when no row was worse than any other.
+	// Row is the one to look at; nil when it is no row's doing.
 	Row *Row `json:"row,omitempty"`
 }
 
@@ -44,42 +44,47 @@ func (r *Row) String() string {
 	return fmt.Sprintf("%s at %s in %s", text, r.Time.UTC().Format(time.RFC3339), r.Recording)
 }
 
-// worst is the first of the groups whose own loss is not finite, seen through
-// the layers. It is nil when that is said of all of them, as of weights that
-// have run away, or of none, as of a sum that is too large.
-func (t *task) worst(layers []model.Layer, groups []int) *Row {
-	if !finite(layers) {
-		return nil
-	}
+// blame says what it was that made the loss of a batch what it is: a row whose
+// own loss is not finite or, where that is said of most, the weights.
+func (t *task) blame(value float64, layers []model.Layer, groups []int) *Divergence {
+	d := &Divergence{What: fmt.Sprintf("the loss is %v", value)}
 	width, tall := t.train.group*t.train.in, t.train.group*t.train.targets
-	bad := -1
+	var bad []int
 	for _, g := range groups {
 		out, err := forward(layers, t.train.x[g*width:(g+1)*width])
-		if err != nil {
-			return nil
+		if err != nil { // a weight is not finite
+			bad = groups
+			break
 		}
-		value := t.loss.value(out, t.train.target[g*tall:(g+1)*tall], nil)
-		if bad < 0 && (math.IsNaN(value) || math.IsInf(value, 0)) {
-			bad = g
+		if own := t.loss.value(out, t.train.target[g*tall:(g+1)*tall], nil); math.IsNaN(own) || math.IsInf(own, 0) {
+			bad = append(bad, g)
 		}
 	}
-	if bad < 0 || bad >= len(t.train.origins) {
-		return nil
+	switch {
+	case 2*len(bad) > len(groups):
+		d.What += fmt.Sprintf(", that of %d of the %d rows too: the weights have run away; try a lower learning rate", len(bad), len(groups))
+	case len(bad) > 0 && bad[0] < len(t.train.origins):
+		d.Row = t.train.origins[bad[0]].row()
 	}
-	o := t.train.origins[bad]
+	return d
+}
+
+func (o origin) row() *Row {
 	r := &Row{Service: o.moment.Service, Time: o.moment.Time, moment: o.moment}
-	if o.endpoint != whole {
+	if o.endpoint != everyEndpoint {
 		r.Endpoint = o.moment.Endpoints[o.endpoint]
 	}
 	return r
 }
 
-// locate names the recording of a moment of the set.
-func (s *Set) locate(m *Moment) string {
+// locate names the recording of a row of the set. A row that a checkpoint kept
+// is known by its service and time.
+func (s *Set) locate(r *Row) string {
 	for h := range s.Histories {
 		history := &s.Histories[h]
 		for i := range history.Moments {
-			if &history.Moments[i] == m {
+			m := &history.Moments[i]
+			if m == r.moment || r.moment == nil && m.Service == r.Service && m.Time.Equal(r.Time) {
 				return history.Provenance.Path
 			}
 		}

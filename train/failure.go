@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ func (f *fitting) failure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.Before[1] > 0 {
+	if slices.ContainsFunc(validation, func(v forecasted) bool { return v.failed }) {
 		repeats := math.Max(1, float64(f.set.Timing.Horizon/f.set.Timing.Step))
 		hazard.Calibration = calibrate(validation, hazard.BaseRate, repeats)
 		r.Calibrated = true
@@ -132,6 +133,9 @@ func (f *fitting) forecasts(examples []example) ([]forecasted, error) {
 	for _, e := range examples {
 		if !e.failed && e.after < f.set.Timing.Horizon {
 			continue // censored
+		}
+		if f.set.timing(e.history).Horizon < f.set.Timing.Horizon {
+			continue // only failures would be left of this history
 		}
 		answer, ok := answers[e.moment]
 		if !ok {

@@ -138,14 +138,11 @@ type onset struct {
 func survivals(set *Set, found map[string]limits, minRequests float64) (examples []example, onsets []onset) {
 	for h := range set.Histories {
 		history := &set.Histories[h]
-		if set.timing(h).Horizon != set.Timing.Horizon {
-			continue // it looks less far ahead than the forecast does
-		}
 		if history.Drawn != nil {
 			examples = append(examples, fated(history, h)...)
 			continue
 		}
-		e, o := survivalsOf(history, h, set.timing(h), found, minRequests)
+		e, o := survivalsOf(history, h, set.foresight(h), found, minRequests)
 		examples, onsets = append(examples, e...), append(onsets, o...)
 	}
 	return examples, onsets

@@ -32,8 +32,10 @@ type Set struct {
 // History is one recording as it was walked.
 type History struct {
 	Provenance model.Provenance
-	// Timing is how the recording was looked at; zero: as the Set says. Steps,
-	// ranges and delays may differ, the horizon is the Set's.
+	// Timing is how the recording was looked at; zero: as the Set says. Each
+	// history may have its own. Failures are learned as far ahead as both look;
+	// the forecast is judged and calibrated where the history's looks as far as
+	// the Set's.
 	Timing  mesh.Timing
 	Split   datasets.Split
 	Moments []Moment // in order of time, then service
@@ -111,6 +113,13 @@ func (s *Set) Services() []string {
 
 // timing is how history h was looked at.
 func (s *Set) timing(h int) mesh.Timing { return cmp.Or(s.Histories[h].Timing, s.Timing) }
+
+// foresight is the timing by which history h is watched for failures.
+func (s *Set) foresight(h int) mesh.Timing {
+	t := s.timing(h)
+	t.Horizon = min(t.Horizon, s.Timing.Horizon)
+	return t
+}
 
 // Validate reports the first shape that does not fit or order that is wrong.
 func (s *Set) Validate() error {

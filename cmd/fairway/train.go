@@ -190,8 +190,9 @@ func goOn(ctx context.Context, o trainOptions, err error) error {
 	return fmt.Errorf("%w; %s keeps how far it has come, the same command with --resume goes on", err, o.config.Checkpoint)
 }
 
-// collect walks every recording with the first one's schema and horizon: a
-// model answers to one set of queries, and looks ahead as far as it looks.
+// collect walks every recording with the first one's schema, and its horizon
+// where that is not too short: a model answers to one set of queries, and is
+// served as the first is looked at.
 func collect(ctx context.Context, stderr io.Writer, o trainOptions) (*train.Set, error) {
 	s := sources{o: o, stderr: stderr, cache: openCache(stderr, o.cache), told: map[string]bool{}, bar: newProgress(stderr, "reading", len(o.recordings))}
 	var list []train.Source
@@ -221,7 +222,9 @@ func (s *sources) open(ctx context.Context, path string, use func(*datasets.Reco
 	}
 	recording.Cache = s.cache
 	timing := recording.Timing(s.o.window, s.o.horizon)
-	s.schema = recording.Schema
+	if s.schema == nil {
+		s.schema = recording.Schema
+	}
 	if !s.told[path] {
 		s.told[path] = true
 		tellChoice(s.stderr, recording)
