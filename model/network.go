@@ -40,6 +40,14 @@ type Network struct {
 	// Layers: the first takes the columns (Fixed5: of each route in turn),
 	// the last has no ReLU.
 	Layers []Layer `json:"layers"`
+	// Members (Outcome only) are further networks of the same shape, trained
+	// from other beginnings on other draws of the same history. What the
+	// network says is the mean of the outputs of Layers and of all members;
+	// how far they are apart says how little they know.
+	Members [][]Layer `json:"members,omitempty"`
+	// Doubt is what the network was trained on and how well its members
+	// agreed; nil in files from before there was one.
+	Doubt *Doubt `json:"doubt,omitempty"`
 	// Routes (Fixed5 only) are the endpoints in the order of inputs and
 	// outputs; an empty name is a place that no endpoint takes.
 	Routes []string `json:"routes,omitempty"`
