@@ -53,6 +53,10 @@ func (p *Predictor) Disagreement(dst []Spread, f *features.Frame) error {
 	if p.routing == nil {
 		return p.Curves(p.curves, f) // says why not
 	}
+	at, err := p.scales.find(f)
+	if err != nil {
+		return err
+	}
 	members := p.routing.members
 	for k := 0; k <= len(members); k++ {
 		p.routing.alone = p.routing.network
@@ -65,7 +69,8 @@ func (p *Predictor) Disagreement(dst []Spread, f *features.Frame) error {
 			return err
 		}
 		for i := range dst {
-			p.compare(&p.sums[i], &p.curves[i])
+			row := f.Row(i)
+			p.compare(&p.sums[i], &p.curves[i], float64(row[at[1]])*float64(row[at[2]]))
 		}
 	}
 	for i := range dst {
@@ -75,9 +80,10 @@ func (p *Predictor) Disagreement(dst []Spread, f *features.Frame) error {
 	return nil
 }
 
-func (p *Predictor) compare(s *sums, c *Curve) {
+// compare adds what one member's curve says around the load of now.
+func (p *Predictor) compare(s *sums, c *Curve, now float64) {
 	for k, factor := range askedLoads {
-		load := factor * c.Now * c.Capacity
+		load := factor * now
 		s.add(k, [3]float64{math.Log(c.Mean(load)), c.Errors(load), math.Log(c.Cost(load, p.model.Objective))})
 	}
 }

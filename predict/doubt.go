@@ -171,7 +171,7 @@ func (in *inputs) oddest(f *features.Frame) (o odd) {
 // scale says how far outside of training the endpoints' latencies and
 // capacities are.
 func (p *Predictor) scale(f *features.Frame) (float64, error) {
-	at, err := p.physics.find(f)
+	at, err := p.scales.find(f)
 	if err != nil {
 		return 0, err
 	}

@@ -23,6 +23,7 @@ type Predictor struct {
 	curves  []Curve
 	// What doubt needs: nil whitener when the model knows of none.
 	whitener *whitener
+	scales   columns // latency, capacity, load ÷ capacity
 	measures []float64
 	spreads  []Spread
 	sums     []sums
@@ -38,6 +39,7 @@ func Compile(m *model.Model) (*Predictor, error) {
 	}
 	p := &Predictor{model: m, hash: m.Schema.Hash()}
 	p.physics.want = []string{"latency_ref_seconds", "capacity_rps", "load_now"}
+	p.scales.want = []string{"latency_ref_seconds", "capacity_rps", "load_now"}
 	p.missing.want = []string{"missing_ratio"}
 	if n := m.Routing; n != nil {
 		network, err := Bare(n.Layers)
