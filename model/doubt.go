@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"math"
 )
 
 // Doubt is what the gate of a routing network holds a frame against, so that
@@ -13,17 +14,44 @@ type Doubt struct {
 	// of the row, after Mahalanobis. It sees what no single column shows:
 	// values that are usual each for itself, and never came together.
 	Whiten Layer `json:"whiten"`
-	// Distance is what 99.9 % of the validation part's rows stay below.
-	Distance float64 `json:"distance"`
-	// Latency, in seconds, and Capacity, in requests/s, span what answers were
-	// relative to in training. The inputs of a network are relative too, so
-	// that they do not show another order of magnitude.
+	// Distance is from where on most endpoints of a frame are too far away.
+	Distance Limits `json:"distance"`
+	// Latency, in seconds, and Capacity, in requests/s, span what most endpoints
+	// of a frame reached in training, from the 1 % to the 99 % quantile. The
+	// inputs of a network are relative, so that they do not show another order
+	// of magnitude.
 	Latency  Span `json:"latency_seconds"`
 	Capacity Span `json:"capacity_rps"`
-	// Spread is from where on the members are too far apart: in ln of the cost
-	// of a request, the standard deviation over them. 0 is no limit.
-	Spread float64 `json:"spread,omitempty"`
+	// Spread is from where on the members are too far apart about most endpoints
+	// of a frame: in ln of the cost of a request, the standard deviation over
+	// them. Empty is no limit.
+	Spread Limits `json:"spread,omitempty"`
 }
+
+// Limits are of what most endpoints of a frame reach, by their number: the first
+// for one endpoint, the last for as many or more. What most of many reach varies
+// less than what one does.
+type Limits []float64
+
+// Of returns the limit for n endpoints, +Inf where there is none.
+func (l Limits) Of(n int) float64 {
+	if len(l) == 0 {
+		return math.Inf(1)
+	}
+	return l[min(max(n, 1), len(l))-1]
+}
+
+func (l Limits) validate() error {
+	for _, v := range l {
+		if !(v > 0) || !finite(v) {
+			return fmt.Errorf("limits are %v; want more than 0", []float64(l))
+		}
+	}
+	return nil
+}
+
+// last is that of many endpoints.
+func (l Limits) last() float64 { return l.Of(len(l)) }
 
 // Span is from Low to High, both above 0. The zero value is not known.
 type Span struct {
@@ -33,9 +61,9 @@ type Span struct {
 
 // String says it to people.
 func (d *Doubt) String() string {
-	text := fmt.Sprintf("declines at a distance above %.3g", d.Distance)
-	if d.Spread > 0 {
-		text += fmt.Sprintf(" or costs %.2g %% apart", 100*d.Spread)
+	text := fmt.Sprintf("declines at a distance above %.3g", d.Distance.last())
+	if len(d.Spread) > 0 {
+		text += fmt.Sprintf(" or costs %.2g %% apart", 100*d.Spread.last())
 	}
 	if d.Latency != (Span{}) {
 		text += fmt.Sprintf("; trained on %.3g to %.3g s", d.Latency.Low, d.Latency.High)
@@ -55,13 +83,8 @@ func (d *Doubt) validate(n *Network) error {
 			return fmt.Errorf("a span is %v to %v; want 0 < low ≤ high", s.Low, s.High)
 		}
 	}
-	switch {
-	case d.Whiten.ReLU:
-		return errors.New("whiten: it has a ReLU")
-	case !(d.Distance > 0) || !finite(d.Distance):
-		return fmt.Errorf("distance is %v; want more than 0", d.Distance)
-	case !(d.Spread >= 0) || !finite(d.Spread):
-		return fmt.Errorf("spread is %v; want at least 0", d.Spread)
+	if d.Whiten.ReLU || len(d.Distance) == 0 {
+		return fmt.Errorf("whiten has a ReLU (%v), or there are no limits of the distance (%d)", d.Whiten.ReLU, len(d.Distance))
 	}
-	return nil
+	return errors.Join(d.Distance.validate(), d.Spread.validate())
 }

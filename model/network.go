@@ -41,10 +41,13 @@ type Network struct {
 	// the last has no ReLU.
 	Layers []Layer `json:"layers"`
 	// Members (Outcome only) are further networks of the same shape, trained
-	// from other beginnings on other draws of the same history. What the
-	// network says is the mean of the outputs of Layers and of all members;
-	// how far they are apart says how little they know.
+	// from other beginnings on other draws of the same history. How far they
+	// are apart says how little they know.
 	Members [][]Layer `json:"members,omitempty"`
+	// Mean says that the network's outputs are the means of those of Layers
+	// and of all members: in validation they were better than those of Layers,
+	// which else speaks alone.
+	Mean bool `json:"mean,omitempty"`
 	// Doubt is what the network was trained on and how well its members
 	// agreed; nil in files from before there was one.
 	Doubt *Doubt `json:"doubt,omitempty"`

@@ -29,7 +29,11 @@ func (m *Model) WriteText(w io.Writer) error {
 	if n := m.Routing; n != nil {
 		line("routing", "%s, %s, %s", n.Kind, shape(n.Layers), count(len(n.Columns), "column"))
 		if len(n.Members) > 0 {
-			line("", "an ensemble of %d such networks: their mean answers", 1+len(n.Members))
+			who := "the first"
+			if n.Mean {
+				who = "their mean"
+			}
+			line("", "an ensemble of %d such networks: %s answers", 1+len(n.Members), who)
 		}
 		if d := n.Doubt; d != nil {
 			line("doubt", "%s", d)

@@ -12,7 +12,7 @@ func TestWriteText(t *testing.T) {
 	m := sample()
 	m.Version = 3
 	routing := *m.Routing
-	routing.Members, routing.Doubt = nil, nil
+	routing.Members, routing.Mean, routing.Doubt = nil, false, nil
 	bare := &Model{Format: Format, Schema: m.Schema, Timing: m.Timing, Objective: m.Objective, Routing: &routing}
 	for name, m := range map[string]*Model{"full": m, "bare": bare} {
 		var got bytes.Buffer

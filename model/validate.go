@@ -66,6 +66,7 @@ func (n *Network) validate() error {
 	errs.wrap("", validateLayers(n.Layers, in, out))
 	errs.add(n.Kind == Outcome || len(n.Members) == 0, "members belong to outcome networks only")
 	errs.add(len(n.Members) <= maxMembers, "%d members; want at most %d", len(n.Members), maxMembers)
+	errs.add(!n.Mean || len(n.Members) > 0, "the mean of members is to answer, and there are none")
 	for i, layers := range n.Members {
 		errs.wrap(fmt.Sprintf("member %d", i+1), n.validateMember(layers))
 	}

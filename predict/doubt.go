@@ -56,12 +56,12 @@ func newWhitener(n *model.Network) (*whitener, error) {
 	return &whitener{network: network, limits: n.Doubt}, nil
 }
 
-// distances appends the distance of each scaled row, as multiples of the limit.
+// distances appends the distance of each scaled row.
 func (w *whitener) distances(dst []float64, x []float32) []float64 {
 	w.y = resize(w.y, len(x)/w.network.In()*w.network.Out())
 	w.network.Forward(w.y, x)
 	for width := w.network.Out(); len(dst)*width < len(w.y); {
-		dst = append(dst, length(w.y[len(dst)*width:][:width])/w.limits.Distance)
+		dst = append(dst, length(w.y[len(dst)*width:][:width]))
 	}
 	return dst
 }
@@ -77,10 +77,10 @@ func length(y []float32) float64 {
 	return math.Sqrt(sum / float64(len(y)))
 }
 
-// Distances returns, for rows that are scaled already, the distances that
-// model.Doubt.Distance limits. It is for whoever sets that limit.
+// Distances returns, for rows that are scaled already, their distances. It is
+// for whoever sets model.Doubt.Distance.
 func Distances(whiten model.Layer, x []float32) ([]float64, error) {
-	w, err := newWhitener(&model.Network{Doubt: &model.Doubt{Whiten: whiten, Distance: 1}})
+	w, err := newWhitener(&model.Network{Doubt: &model.Doubt{Whiten: whiten}})
 	if err != nil {
 		return nil, err
 	}
@@ -95,8 +95,8 @@ func (p *Predictor) Doubt(f *features.Frame) (Doubt, error) {
 	if err != nil || p.routing == nil || len(p.routing.members) == 0 || p.model.Routing.Doubt == nil {
 		return d, err
 	}
-	limit := p.model.Routing.Doubt.Spread
-	if limit == 0 {
+	limits := p.model.Routing.Doubt.Spread
+	if len(limits) == 0 {
 		return d, nil
 	}
 	p.spreads = resize(p.spreads, len(f.Endpoints))
@@ -106,10 +106,10 @@ func (p *Predictor) Doubt(f *features.Frame) (Doubt, error) {
 	p.measures = p.measures[:0]
 	for _, s := range p.spreads {
 		if s.Cost == s.Cost {
-			p.measures = append(p.measures, s.Cost/limit)
+			p.measures = append(p.measures, s.Cost)
 		}
 	}
-	d.Spread = ofMost(p.measures)
+	d.Spread = OfMost(p.measures) / limits.Of(len(p.measures))
 	return d, nil
 }
 
@@ -142,7 +142,7 @@ func (p *Predictor) strange(f *features.Frame) (Doubt, odd, error) {
 		return d, o, nil
 	}
 	p.measures = p.whitener.distances(p.measures[:0], x)
-	d.Distance = ofMost(p.measures)
+	d.Distance = OfMost(p.measures) / p.whitener.limits.Distance.Of(len(p.measures))
 	d.Scale, err = p.scale(f)
 	return d, o, err
 }
@@ -175,13 +175,17 @@ func (p *Predictor) scale(f *features.Frame) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	p.measures = p.measures[:0]
-	for i := range f.Endpoints {
-		row := f.Row(i)
-		outside := max(beyondSpan(p.whitener.limits.Latency, float64(row[at[0]])), beyondSpan(p.whitener.limits.Capacity, float64(row[at[1]])))
-		p.measures = append(p.measures, outside/math.Log(farScale))
+	limits, outside := p.whitener.limits, 0.0
+	for k, span := range [2]model.Span{limits.Latency, limits.Capacity} {
+		p.measures = p.measures[:0]
+		for i := range f.Endpoints {
+			if v := float64(f.Row(i)[at[k]]); v > 0 {
+				p.measures = append(p.measures, v)
+			}
+		}
+		outside = max(outside, beyondSpan(span, OfMost(p.measures)))
 	}
-	return ofMost(p.measures), nil
+	return outside / math.Log(farScale), nil
 }
 
 // beyondSpan is ln of the factor by which x lies outside of s; 0 where either is
@@ -193,8 +197,8 @@ func beyondSpan(s model.Span, x float64) float64 {
 	return max(math.Log(s.Low/x), math.Log(x/s.High), 0)
 }
 
-// ofMost is what more than half of the values reach; it sorts them. 0 of none.
-func ofMost(values []float64) float64 {
+// OfMost is what more than half of the values reach; it sorts them. 0 of none.
+func OfMost(values []float64) float64 {
 	if len(values) == 0 {
 		return 0
 	}
@@ -225,7 +229,7 @@ func (p *Predictor) unfamiliar(f *features.Frame, d Doubt, o odd) error {
 			f.Row(o.row)[in.columns.at[o.column]], in.scaler.Low[o.column], in.scaler.High[o.column])
 	case d.Scale:
 		s := p.whitener.limits
-		return fmt.Errorf("%w: latencies or capacities of most endpoints of %s lie more than a factor of %d outside of training (%.3g to %.3g s, %.3g to %.3g rps); are the units right?",
+		return fmt.Errorf("%w: the latencies or the capacities of most endpoints of %s lie more than a factor of %d outside of training (%.3g to %.3g s, %.3g to %.3g rps); are the units right?",
 			ErrUnfamiliar, f.Service, farScale, s.Latency.Low, s.Latency.High, s.Capacity.Low, s.Capacity.High)
 	}
 	return fmt.Errorf("%w: most endpoints of %s are %.2g times as far from training as its rows were", ErrUnfamiliar, f.Service, d.Distance)

@@ -54,7 +54,8 @@ type inputs struct {
 	columns columns
 	scaler  *model.Scaler
 	network *kernel.Network
-	members []*kernel.Network // whose outputs are averaged with network's
+	members []*kernel.Network // of the ensemble, beside network
+	mean    bool              // of all of them are the outputs
 	x, out  []float32
 	alone   *kernel.Network // if not nil, only this one is asked
 	each    [][]float32     // the outputs of network, then of each member
@@ -82,15 +83,15 @@ func (in *inputs) scaled(f *features.Frame) ([]float32, error) {
 	return in.x, nil
 }
 
-// run returns the network's outputs for rows of x, the mean of them where there
-// are members, valid until the next call. Finite weights and inputs can still
+// run returns the network's outputs for rows of x, the mean of the ensemble's
+// where that is to answer, valid until the next call. Finite weights and inputs can still
 // overflow: then ErrNotFinite.
 func (in *inputs) run(x []float32) ([]float32, error) {
 	in.out = resize(in.out, len(x)/in.network.In()*in.network.Out())
 	switch {
 	case in.alone != nil:
 		in.alone.Forward(in.out, x)
-	case len(in.members) == 0:
+	case !in.mean:
 		in.network.Forward(in.out, x)
 	default:
 		in.runEach(x)

@@ -46,7 +46,7 @@ func Compile(m *model.Model) (*Predictor, error) {
 		if err != nil {
 			return nil, fmt.Errorf("routing network: %w", err)
 		}
-		p.routing = &inputs{columns: columns{want: n.Columns}, scaler: &n.Scaler, network: network}
+		p.routing = &inputs{columns: columns{want: n.Columns}, scaler: &n.Scaler, network: network, mean: n.Mean}
 		for i, layers := range n.Members {
 			member, err := Bare(layers)
 			if err != nil {

@@ -142,7 +142,7 @@ func (f *fitting) routing(ctx context.Context) error {
 	network.Layers = layers
 	r := &RoutingReport{Inputs: network.Columns, Rows: [2]int{t.train.groups(), t.validation.groups()}, Course: course, Kept: course.Best > 0}
 	f.report.Routing = r
-	if network.Members, r.Members, err = f.members(ctx, skip); err != nil {
+	if err := f.ensemble(ctx, skip, &t, network, r); err != nil {
 		return err
 	}
 	if err := f.gate(network, skip, r); err != nil {

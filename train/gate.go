@@ -12,9 +12,6 @@ import (
 	"github.com/fairway-mesh/fairway/predict"
 )
 
-// usualPart is the part of what was seen that the gate's limits leave inside.
-const usualPart = 0.999
-
 // gate sets the limits beyond which the network is not asked, and shows what
 // they are worth.
 func (f *fitting) gate(network *model.Network, skip map[string]bool, r *RoutingReport) (err error) {
@@ -24,89 +21,208 @@ func (f *fitting) gate(network *model.Network, skip map[string]bool, r *RoutingR
 	if network.Kind != model.Outcome {
 		return nil
 	}
-	network.Doubt.Spread = 1 // to see spreads as they are
-	seen, err := f.doubted(datasets.Validation, skip)
-	if err != nil {
-		return err
-	}
-	network.Doubt.Spread = 0
 	if len(network.Members) > 0 {
-		network.Doubt.Spread = spreadLimit(seen)
+		if network.Doubt.Spread, err = f.spreadLimits(skip); err != nil {
+			return err
+		}
 	}
-	for part, to := range map[datasets.Part]**Coverage{datasets.Validation: &r.ValidationCoverage, datasets.Test: &r.TestCoverage} {
+	for _, part := range []datasets.Part{datasets.Validation, datasets.Test} {
 		seen, err := f.doubted(part, skip)
 		if err != nil {
 			return err
 		}
-		*to = coverageOf(seen, f.random(streamBootstrap))
+		switch part {
+		case datasets.Validation:
+			lower(network.Doubt.Spread, seen)
+			r.ValidationCoverage = coverageOf(seen, f.random(streamBootstrap))
+		default:
+			r.TestCoverage = coverageOf(seen, f.random(streamBootstrap))
+		}
 	}
 	return nil
 }
 
-// doubtOf is what the training part says of how rows are spread, with the limit
-// of their distance. Rare regimes may be in one part only: the limit leaves room
+// doubtOf is what the training part says of how rows are spread, with the limits
+// of their distance. Rare regimes may be in one part only: the limits leave room
 // for both.
 func doubtOf(set *Set, n *model.Network, skip map[string]bool) (*model.Doubt, error) {
-	at := make([]int, len(n.Columns))
+	in := inputs{names: n.Columns, at: make([]int, len(n.Columns)), scaler: n.Scaler}
 	for i, name := range n.Columns {
 		var err error
-		if at[i], err = set.column(name); err != nil {
+		if in.at[i], err = set.column(name); err != nil {
 			return nil, err
 		}
 	}
-	in := inputs{names: n.Columns, at: at, scaler: n.Scaler}
+	x := []float32{}
 	each := func(part datasets.Part, visit func(x []float32)) {
-		x := make([]float32, len(at))
 		set.each(part, func(_ int, m *Moment) {
-			for i := 0; i < len(m.Endpoints) && !skip[m.Service]; i++ {
-				in.scaled(x, m.row(i, len(set.Columns)))
-				visit(x)
+			if skip[m.Service] {
+				return
 			}
+			width := len(in.at)
+			x = slices.Grow(x[:0], width*len(m.Endpoints))[:width*len(m.Endpoints)]
+			for i := range m.Endpoints {
+				in.scaled(x[i*width:(i+1)*width], m.row(i, len(set.Columns)))
+			}
+			visit(x)
 		})
 	}
-	m := newMoments(len(at))
-	each(datasets.Train, m.add)
-	whiten, err := m.whitening()
+	rows := newMoments(len(in.at))
+	each(datasets.Train, rows.add)
+	whiten, err := rows.whitening()
 	if err != nil {
 		return nil, err
 	}
-	d := &model.Doubt{Whiten: whiten, Distance: math.SmallestNonzeroFloat32}
+	d := &model.Doubt{Whiten: whiten}
 	for _, part := range []datasets.Part{datasets.Train, datasets.Validation} {
-		var rows []float32
-		each(part, func(x []float32) { rows = append(rows, x...) })
-		distances, err := predict.Distances(whiten, rows)
-		if err != nil {
-			return nil, fmt.Errorf("train: %w", err)
+		var reached usual
+		var failed error
+		each(part, func(x []float32) {
+			distances, err := predict.Distances(whiten, x)
+			if reached.add(distances); err != nil {
+				failed = err
+			}
+		})
+		if failed != nil {
+			return nil, fmt.Errorf("train: %w", failed)
 		}
-		if slices.Sort(distances); len(distances) > 0 {
-			d.Distance = math.Max(d.Distance, quantile(distances, usualPart))
+		for n, limit := range reached.limits() {
+			if n >= len(d.Distance) {
+				d.Distance = append(d.Distance, limit)
+			}
+			d.Distance[n] = math.Max(d.Distance[n], limit)
 		}
 	}
 	d.Latency, d.Capacity, err = spans(set, skip)
 	return d, err
 }
 
-// spans are the latencies and capacities of nearly all rows in training.
+// spans are what most endpoints of a frame reached in training, of latency and of
+// capacity.
 func spans(set *Set, skip map[string]bool) (latency, capacity model.Span, err error) {
 	a, err := anchorsOf(set)
 	if err != nil {
 		return latency, capacity, err
 	}
 	of := func(column int) (s model.Span) {
-		var values []float64
+		var values, frame []float64
 		set.each(datasets.Train, func(_ int, m *Moment) {
+			frame = frame[:0]
 			for i := 0; i < len(m.Endpoints) && !skip[m.Service]; i++ {
 				if v := float64(m.row(i, len(set.Columns))[column]); v > 0 && !math.IsInf(v, 0) {
-					values = append(values, v)
+					frame = append(frame, v)
 				}
+			}
+			if len(frame) > 0 {
+				values = append(values, predict.OfMost(frame))
 			}
 		})
 		if slices.Sort(values); len(values) > 0 {
-			s = model.Span{Low: quantile(values, 1-usualPart), High: quantile(values, usualPart)}
+			s = model.Span{Low: quantile(values, 0.01), High: quantile(values, 0.99)}
 		}
 		return s
 	}
 	return of(a.reference), of(a.capacity), nil
+}
+
+// spreadLimits look at the validation part: of what the members learned from they
+// are sure.
+func (f *fitting) spreadLimits(skip map[string]bool) (model.Limits, error) {
+	j, err := newJudge(f.set, f.model, skip)
+	if err != nil {
+		return nil, err
+	}
+	var reached usual
+	f.set.each(datasets.Validation, func(_ int, m *Moment) {
+		if skip[m.Service] || err != nil {
+			return
+		}
+		spreads, costs := make([]predict.Spread, len(m.Endpoints)), []float64{}
+		err = j.predictor.Disagreement(spreads, j.set.frame(m))
+		for _, s := range spreads {
+			if !math.IsNaN(s.Cost) {
+				costs = append(costs, s.Cost)
+			}
+		}
+		reached.add(costs)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("train: doubting: %w", err)
+	}
+	return reached.limits(), nil
+}
+
+// mostSizes is up to how many endpoints limits differ.
+const mostSizes = 8
+
+// usual collects what most endpoints reach, by their number: of each frame also
+// what most of fewer would have.
+type usual [mostSizes][]float64
+
+func (u *usual) add(values []float64) {
+	scratch := make([]float64, 0, mostSizes)
+	for size := 1; size <= min(len(values), mostSizes); size++ {
+		scratch = scratch[:0]
+		first := len(u[size-1]) // another one of each frame
+		for i := range size {
+			scratch = append(scratch, values[(first+i)%len(values)])
+		}
+		u[size-1] = append(u[size-1], predict.OfMost(scratch))
+	}
+}
+
+// The limits leave usualPart of what was seen inside. fewTail values are needed
+// beyond a quantile for it to be known; where there are fewer, values are taken
+// to spread as a log-normal's do, of which usualDeviations lie inside.
+const (
+	usualPart       = 0.999
+	usualDeviations = 3.09
+	fewTail         = 3
+)
+
+// limits ends with the first size that no frame had.
+func (u *usual) limits() (l model.Limits) {
+	for _, values := range u {
+		if len(values) == 0 {
+			break
+		}
+		slices.Sort(values)
+		limit := quantile(values, usualPart)
+		if (1-usualPart)*float64(len(values)) < fewTail {
+			middle := math.Max(quantile(values, 0.5), 1e-6)
+			limit = math.Max(limit, middle*math.Pow(math.Max(quantile(values, 0.84)/middle, 1), usualDeviations))
+		}
+		l = append(l, math.Max(limit, 1e-6))
+	}
+	return l
+}
+
+// Limits of the spread are lowered where the decisions beyond, fewWorse or more
+// from leastBlocks stretches of time but at most a tenth of all, would have been
+// predicted better by persistence.
+const (
+	mostDeclined = 0.1
+	fewWorse     = 30
+)
+
+// lower takes to the limits what list, which was judged by them, says.
+func lower(limits model.Limits, list []doubted) {
+	sorted := slices.Clone(list)
+	slices.SortStableFunc(sorted, func(a, b doubted) int { return compareNumbers(a.doubt.Spread, b.doubt.Spread) })
+	factor, worse, times := 1.0, 0.0, map[int64]bool{}
+	for i := len(sorted) - 1; i >= 0 && float64(i) >= (1-mostDeclined)*float64(len(sorted)); i-- {
+		worse += sorted[i].risk - sorted[i].persistence
+		times[sorted[i].block] = true
+		if spread := sorted[i].doubt.Spread; len(sorted)-i >= fewWorse && len(times) >= leastBlocks && worse > 0 && spread > 0 {
+			factor = math.Min(factor, spread)
+		}
+	}
+	for i := range limits {
+		limits[i] *= factor
+	}
+	for i := range list {
+		list[i].doubt.Spread /= factor
+	}
 }
 
 // moments sums rows and their products.
@@ -120,12 +236,15 @@ func newMoments(width int) *moments {
 	return &moments{sum: make([]float64, width), products: mat.NewSymDense(width, nil)}
 }
 
+// add takes in rows.
 func (m *moments) add(x []float32) {
-	m.n++
-	for i, v := range x {
-		m.sum[i] += float64(v)
-		for j := i; j < len(x); j++ {
-			m.products.SetSym(i, j, m.products.At(i, j)+float64(v)*float64(x[j]))
+	for width := len(m.sum); len(x) > 0; x = x[width:] {
+		m.n++
+		for i, v := range x[:width] {
+			m.sum[i] += float64(v)
+			for j := i; j < width; j++ {
+				m.products.SetSym(i, j, m.products.At(i, j)+float64(v)*float64(x[j]))
+			}
 		}
 	}
 }
@@ -169,39 +288,6 @@ func (m *moments) whitening() (model.Layer, error) {
 		layer.B[k] = float32(shift)
 	}
 	return layer, nil
-}
-
-// A limit on the spread declines at most a tenth of what validation was like,
-// and below usualPart only where fewTail decisions or more, from leastBlocks
-// stretches of time, were predicted worse than persistence does.
-const (
-	mostDeclined = 0.1
-	fewTail      = 30
-)
-
-// spreadLimit is the spread from which on the members are too far apart: where
-// those beyond it would have been better served by persistence, else what hardly
-// any decision of the validation part reaches.
-func spreadLimit(list []doubted) float64 {
-	if len(list) == 0 {
-		return 0
-	}
-	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(a, b doubted) int { return compareNumbers(a.doubt.Spread, b.doubt.Spread) })
-	spreads := make([]float64, len(list))
-	for i := range list {
-		spreads[i] = list[i].doubt.Spread
-	}
-	limit := quantile(spreads, usualPart)
-	worse, times := 0.0, map[int64]bool{}
-	for i := len(list) - 1; float64(i) >= (1-mostDeclined)*float64(len(list)); i-- {
-		worse += list[i].risk - list[i].persistence
-		times[list[i].block] = true
-		if len(list)-i >= fewTail && len(times) >= leastBlocks && worse > 0 {
-			limit = list[i].doubt.Spread
-		}
-	}
-	return limit
 }
 
 func compareNumbers(a, b float64) int {

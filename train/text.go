@@ -89,6 +89,13 @@ func (t *text) routing(r *RoutingReport) {
 	}
 	t.course("routing loss", &r.Course)
 	t.line("  %s", kept)
+	if len(r.Members) > 0 {
+		who := "the first answers alone"
+		if float64(r.Together) < r.Course.least() {
+			who = "the mean of all answers"
+		}
+		t.line("  an ensemble of %d: validation loss of the first %s, of the mean %s: %s", 1+len(r.Members), number(r.Course.least()), number(float64(r.Together)), who)
+	}
 	for i, m := range r.Members {
 		t.line("  member %d: epoch %d of %d is kept, validation loss %s", i+2, m.Best, m.Epochs, number(float64(m.Validation)))
 	}
