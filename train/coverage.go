@@ -5,8 +5,10 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/predict"
 )
 
@@ -76,26 +78,54 @@ type doubted struct {
 
 // doubted looks at all decisions of a part whose cost is known.
 func (f *fitting) doubted(part datasets.Part, skip map[string]bool) ([]doubted, error) {
-	j, err := newJudge(f.set, f.model, skip)
+	return doubtedIn(f.set, f.model, skip, func(h *History, m *Moment) bool { return h.Split.Part(m.Time) == part })
+}
+
+func doubtedIn(set *Set, m *model.Model, skip map[string]bool, wanted func(h *History, m *Moment) bool) ([]doubted, error) {
+	j, err := newJudge(set, m, skip)
 	if err != nil {
 		return nil, err
 	}
 	var list []doubted
-	var failed error
-	f.set.each(part, func(h int, m *Moment) {
-		if failed != nil || skip[m.Service] {
-			return
+	for k := range set.Histories {
+		h := &set.Histories[k]
+		for i := range h.Moments {
+			m := &h.Moments[i]
+			if skip[m.Service] || !wanted(h, m) {
+				continue
+			}
+			d, known, err := j.doubted(m)
+			if err != nil {
+				return nil, fmt.Errorf("train: doubting %s at %s: %w", m.Service, m.Time.Format(time.RFC3339), err)
+			}
+			if d.block = m.Time.Truncate(stretch(set.Timing)).Unix() ^ int64(k)<<40; known {
+				list = append(list, d)
+			}
 		}
-		d, known, err := j.doubted(m)
-		if failed = err; known && err == nil {
-			d.block = m.Time.Truncate(stretch(f.set.Timing)).Unix() ^ int64(h)<<40
-			list = append(list, d)
-		}
-	})
-	if failed != nil {
-		return nil, fmt.Errorf("train: doubting: %w", failed)
 	}
 	return list, nil
+}
+
+// Cover says how the risk of m grows with the part of set that it answers, such
+// as of a service that it never saw. The whole set counts, but for services with
+// one endpoint. It is nil where no decision's cost is known; a network that
+// predicts no costs is an error.
+func Cover(set *Set, m *model.Model, seed uint64) (*Coverage, error) {
+	if m.Routing == nil || m.Routing.Kind != model.Outcome {
+		return nil, fmt.Errorf("train: model %s has no outcome network, so it predicts no costs", m.Name)
+	}
+	if set.Schema.Hash() != m.Schema.Hash() {
+		return nil, fmt.Errorf("train: model %s was trained on schema %s, the set is of %s", m.Name, m.Schema.Name, set.Schema.Name)
+	}
+	skip := map[string]bool{}
+	for _, s := range servicesOf(set) {
+		skip[s.Name] = s.NoChoice
+	}
+	list, err := doubtedIn(set, m, skip, func(*History, *Moment) bool { return true })
+	if err != nil {
+		return nil, err
+	}
+	return coverageOf(list, rand.New(rand.NewPCG(seed, streamBootstrap))), nil
 }
 
 func (j *judge) doubted(m *Moment) (d doubted, known bool, err error) {

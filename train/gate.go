@@ -2,10 +2,9 @@ package train
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
-
-	"gonum.org/v1/gonum/mat"
 
 	"github.com/fairway-mesh/fairway/datasets"
 	"github.com/fairway-mesh/fairway/model"
@@ -197,24 +196,27 @@ func (u *usual) limits() (l model.Limits) {
 	return l
 }
 
-// Limits of the spread are lowered where the decisions beyond, fewWorse or more
-// from leastBlocks stretches of time but at most a tenth of all, would have been
-// predicted better by persistence.
+// Limits of the spread are lowered where, of the decisions beyond, the network's
+// choice was dearer than the observed shares: by more than chance over stretches
+// of time, of which there are leastBlocks or more, and of at most a tenth of all
+// decisions. How well costs were predicted there was rejected as a measure: where
+// members are apart persistence is no better, and the choice still is.
 const (
 	mostDeclined = 0.1
-	fewWorse     = 30
+	surely       = 1.645 // standard errors
 )
 
 // lower takes to the limits what list, which was judged by them, says.
 func lower(limits model.Limits, list []doubted) {
 	sorted := slices.Clone(list)
 	slices.SortStableFunc(sorted, func(a, b doubted) int { return compareNumbers(a.doubt.Spread, b.doubt.Spread) })
-	factor, worse, times := 1.0, 0.0, map[int64]bool{}
+	factor, saved := 1.0, map[int64]float64{} // by stretch of time
 	for i := len(sorted) - 1; i >= 0 && float64(i) >= (1-mostDeclined)*float64(len(sorted)); i-- {
-		worse += sorted[i].risk - sorted[i].persistence
-		times[sorted[i].block] = true
-		if spread := sorted[i].doubt.Spread; len(sorted)-i >= fewWorse && len(times) >= leastBlocks && worse > 0 && spread > 0 {
-			factor = math.Min(factor, spread)
+		if d := &sorted[i]; !math.IsNaN(d.saved) {
+			saved[d.block] += d.saved
+			if d.doubt.Spread > 0 && surelyBelowZero(saved) {
+				factor = math.Min(factor, d.doubt.Spread)
+			}
 		}
 	}
 	for i := range limits {
@@ -225,69 +227,17 @@ func lower(limits model.Limits, list []doubted) {
 	}
 }
 
-// moments sums rows and their products.
-type moments struct {
-	n        float64
-	sum      []float64
-	products *mat.SymDense
-}
-
-func newMoments(width int) *moments {
-	return &moments{sum: make([]float64, width), products: mat.NewSymDense(width, nil)}
-}
-
-// add takes in rows.
-func (m *moments) add(x []float32) {
-	for width := len(m.sum); len(x) > 0; x = x[width:] {
-		m.n++
-		for i, v := range x[:width] {
-			m.sum[i] += float64(v)
-			for j := i; j < width; j++ {
-				m.products.SetSym(i, j, m.products.At(i, j)+float64(v)*float64(x[j]))
-			}
-		}
+func surelyBelowZero(sums map[int64]float64) bool {
+	if len(sums) < leastBlocks {
+		return false
 	}
-}
-
-// A column that hardly varied counts as leastDeviation wide, in scaled units,
-// and a direction that never varied as having leastVariance of the correlations:
-// else the least rounding there would be the greatest distance.
-const (
-	leastDeviation = 0.1
-	leastVariance  = 0.01
-)
-
-// whitening maps rows to their principal components, each brought to variance 1.
-func (m *moments) whitening() (model.Layer, error) {
-	width := len(m.sum)
-	mean, deviation := make([]float64, width), make([]float64, width)
-	for i := range mean {
-		mean[i] = m.sum[i] / m.n
-		deviation[i] = math.Max(math.Sqrt(math.Max(m.products.At(i, i)/m.n-mean[i]*mean[i], 0)), leastDeviation)
+	n, sum, squares := float64(len(sums)), 0.0, 0.0
+	for _, key := range slices.Sorted(maps.Keys(sums)) { // sums of floats depend on their order
+		sum += sums[key]
+		squares += sums[key] * sums[key]
 	}
-	correlation := mat.NewSymDense(width, nil)
-	for i := range mean {
-		for j := i; j < width; j++ {
-			correlation.SetSym(i, j, (m.products.At(i, j)/m.n-mean[i]*mean[j])/(deviation[i]*deviation[j]))
-		}
-	}
-	var eigen mat.EigenSym
-	if m.n == 0 || !eigen.Factorize(correlation, true) {
-		return model.Layer{}, fmt.Errorf("train: the correlations of %d inputs over %v rows cannot be decomposed", width, m.n)
-	}
-	var vectors mat.Dense
-	eigen.VectorsTo(&vectors)
-	layer := model.Layer{In: width, Out: width, W: make([]float32, width*width), B: make([]float32, width)}
-	for k, value := range eigen.Values(nil) {
-		long, shift := math.Sqrt(math.Max(value, 0)+leastVariance), 0.0
-		for i := range mean {
-			w := vectors.At(i, k) / (long * deviation[i])
-			layer.W[k*width+i] = float32(w)
-			shift -= w * mean[i]
-		}
-		layer.B[k] = float32(shift)
-	}
-	return layer, nil
+	deviation := math.Sqrt(math.Max(squares-sum*sum/n, 0) / (n - 1))
+	return sum+surely*deviation*math.Sqrt(n) < 0
 }
 
 func compareNumbers(a, b float64) int {

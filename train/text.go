@@ -105,6 +105,16 @@ func (t *text) routing(r *RoutingReport) {
 	t.coverage("test", r.TestCoverage)
 }
 
+// WriteText writes the curves for people to read; what names the decisions.
+func (c *Coverage) WriteText(w io.Writer, what string) error {
+	t := &text{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	t.coverage(what, c)
+	if t.err != nil {
+		return t.err
+	}
+	return t.w.Flush()
+}
+
 // coverage writes what is answered at which risk.
 func (t *text) coverage(part string, c *Coverage) {
 	if c == nil {
