@@ -57,6 +57,10 @@ func (r *rows) drawn(random *rand.Rand) rows {
 	return d
 }
 
+// memberHaste is how many times sooner than the first network a member gives up:
+// it is there to differ, and its last tenths do not change how.
+const memberHaste = 3
+
 // ensemble trains the further networks, each from another beginning and on
 // another draw of the training part; the validation part is the same for all. The
 // mean of all answers if its loss there is less than that of the first alone: a
@@ -65,18 +69,21 @@ func (f *fitting) ensemble(ctx context.Context, skip map[string]bool, t *task, n
 	if f.cfg.Network != model.Outcome {
 		return nil
 	}
-	for k := 1; k < f.cfg.Members; k++ {
+	cfg := f.cfg
+	cfg.Epochs = min(cfg.Epochs, max(1, len(r.Course.Epochs)-1)) // no more than the first took
+	cfg.Patience = max(1, cfg.Patience/memberHaste)
+	for k := 1; k < cfg.Members; k++ {
 		random := f.random(streamMembers + uint64(k))
 		member, _, err := outcomeTask(f.set, f.columns, skip, random)
 		if err != nil {
 			return err
 		}
-		member.stage = fmt.Sprintf("routing, member %d of %d", k+1, f.cfg.Members)
+		member.stage = fmt.Sprintf("routing, member %d of %d", k+1, cfg.Members)
 		member.train = member.train.drawn(random)
 		if member.train.groups() == 0 {
 			break
 		}
-		layers, course, err := descend(ctx, member, f.cfg, random)
+		layers, course, err := descend(ctx, member, cfg, random)
 		if err != nil {
 			return err
 		}
