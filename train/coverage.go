@@ -98,7 +98,7 @@ func doubtedIn(set *Set, m *model.Model, skip map[string]bool, wanted func(h *Hi
 			if err != nil {
 				return nil, fmt.Errorf("train: doubting %s at %s: %w", m.Service, m.Time.Format(time.RFC3339), err)
 			}
-			if d.block = m.Time.Truncate(stretch(set.Timing)).Unix() ^ int64(k)<<40; known {
+			if d.block = m.Time.Truncate(stretch(set.timing(k))).Unix() ^ int64(k)<<40; known {
 				list = append(list, d)
 			}
 		}
