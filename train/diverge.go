@@ -77,12 +77,14 @@ func (o origin) row() *Row {
 	return r
 }
 
-// locate names the recording of a moment of the set.
-func (s *Set) locate(m *Moment) string {
+// locate names the recording of a row of the set. A row that a checkpoint kept
+// is known by its service and time.
+func (s *Set) locate(r *Row) string {
 	for h := range s.Histories {
 		history := &s.Histories[h]
 		for i := range history.Moments {
-			if &history.Moments[i] == m {
+			m := &history.Moments[i]
+			if m == r.moment || r.moment == nil && m.Service == r.Service && m.Time.Equal(r.Time) {
 				return history.Provenance.Path
 			}
 		}

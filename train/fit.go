@@ -1,7 +1,7 @@
 // Package train learns a model from recordings: frames and their later
 // answers in, a model and a report out. It is the only room with gorgonia.
 //
-// Collect walks a recording, Fit learns from what it found. Everything is
+// CollectAll walks recordings, Fit learns from what it found. Everything is
 // split by time with purge gaps, scaled by the training part alone, chosen and
 // calibrated on the validation part and reported on the test part.
 package train
@@ -20,8 +20,11 @@ import (
 
 // Fit learns a routing network, where there is a choice, and a failure
 // forecast, where there were failures. Equal sets and configs give equal
-// models to the bit, whatever the number of processors. A model without
-// either network is an error. ctx is looked at between batches.
+// models to the bit, whatever the number of processors, and whether or not
+// they were stopped and gone on with (Config.Checkpoint). A model without
+// either network is an error. A loss that is not finite is none: the best
+// network of before is kept, and the report says what diverged and where. ctx
+// is looked at between batches.
 func Fit(ctx context.Context, set *Set, cfg Config) (*model.Model, *Report, error) {
 	if err := errors.Join(cfg.Validate(), set.Validate()); err != nil {
 		return nil, nil, err
@@ -193,8 +196,8 @@ func (f *fitting) diverged(stage string, c *Course) {
 	if d == nil {
 		return
 	}
-	if d.Row != nil && d.Row.moment != nil {
-		d.Row.Recording = f.set.locate(d.Row.moment)
+	if d.Row != nil {
+		d.Row.Recording = f.set.locate(d.Row)
 		c.Stop = fmt.Sprintf("%v; epoch %d is kept", d, c.Best)
 	}
 	f.report.Diverged = append(f.report.Diverged, stage+": "+c.Stop)
