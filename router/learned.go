@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"time"
 
@@ -31,6 +30,7 @@ type progress struct {
 	End     time.Time
 	Shown   time.Time // end of the last window that showed what endpoints do
 	Aged    bool      // a window has said how old its samples are
+	Gate    predict.Gate
 }
 
 // show takes in whether the window f shows anything that weights could rest on.
@@ -109,14 +109,14 @@ func (l *learned) ready(dst *Decision, f *features.Frame) error {
 		return NoModel
 	case len(f.Endpoints) == 0:
 		return NoEndpoints
-	case slices.Contains(l.model.Card.Unidentified, f.Service):
+	case !l.model.Card.Identifies(f.Service):
 		return NotIdentifiable
 	case state.Windows < l.cfg.WarmUp:
 		return declinef(WarmUp, "%d of %d windows", state.Windows, l.cfg.WarmUp)
 	case dst.Age > l.cfg.staleAfter(f):
 		return declinef(Stale, "metrics are %v old, more than %v", dst.Age, l.cfg.staleAfter(f))
 	}
-	return decline(l.predict.Familiar(f))
+	return decline(l.predict.Trust(&state.Gate, f))
 }
 
 // staleAfter is the age beyond which metrics say nothing any more, where no
@@ -209,7 +209,7 @@ func decline(err error) error {
 		reason Reason
 	}{
 		{predict.ErrNoNetwork, NoModel}, {predict.ErrSchema, SchemaMismatch},
-		{predict.ErrNotFinite, NotFinite}, {predict.ErrUnfamiliar, Unfamiliar},
+		{predict.ErrNotFinite, NotFinite}, {predict.ErrUnfamiliar, Unfamiliar}, {predict.ErrDisagree, Disagreement},
 	} {
 		if errors.Is(err, pair.err) {
 			return fmt.Errorf("%w: %w", pair.reason, err)

@@ -41,5 +41,5 @@ func (p *practised) Decide(dst *Decision, f *features.Frame) error {
 // wantsPractice reports whether a policy that declined might have decided,
 // had it seen more.
 func wantsPractice(err error) bool {
-	return slices.ContainsFunc([]Reason{WarmUp, Unfamiliar, Stale}, func(r Reason) bool { return errors.Is(err, r) })
+	return slices.ContainsFunc([]Reason{WarmUp, Unfamiliar, Disagreement, Stale}, func(r Reason) bool { return errors.Is(err, r) })
 }

@@ -19,6 +19,7 @@ type Config struct {
 	Batch        int     // rows a step
 	EpochRows    int     // rows an epoch draws at most; a larger set is seen in parts
 	LearningRate float64 // of Adam
+	Members      int     // networks of the ensemble that an outcome network is; 1 is no ensemble
 	Dropout      float64 // part of the first two layers' outputs that is dropped
 	Patience     int     // epochs without a better validation loss before stopping
 	Width        int     // units of the first hidden layer of the routing network; the next have half each
@@ -56,7 +57,7 @@ type Config struct {
 // epochs, dropout 0.2.
 func DefaultConfig() Config {
 	return Config{
-		Network: model.Outcome, Epochs: 100, Batch: 256, EpochRows: 16384, LearningRate: 1e-3, Dropout: 0.2, Patience: 30,
+		Network: model.Outcome, Epochs: 100, Batch: 256, EpochRows: 16384, LearningRate: 1e-3, Dropout: 0.2, Patience: 30, Members: 3,
 		Width: trunk[0], Rows: 200_000, Seed: 1, Objective: mesh.DefaultObjective(), MinRequests: 10, MadeBy: "fairway",
 	}
 }
@@ -79,6 +80,7 @@ func (c Config) Validate() error {
 	check(c.EpochRows >= c.Batch, "an epoch of %d rows is smaller than a batch of %d", c.EpochRows, c.Batch)
 	check(c.LearningRate > 0, "learning rate is %v; want more than 0", c.LearningRate)
 	check(c.Dropout >= 0 && c.Dropout < 1, "dropout is %v; want 0 to less than 1", c.Dropout)
+	check(c.Members >= 1 && c.Members <= 32, "members is %d; want 1 to 32", c.Members)
 	check(c.Patience >= 1, "patience is %d epochs; want at least 1", c.Patience)
 	check(c.Width >= 64 && c.Width <= 1024 && c.Width%4 == 0, "width is %d units; want 64 to 1024, a multiple of 4", c.Width)
 	check(c.Rows >= 1000, "rows held in memory are %d; want at least 1000", c.Rows)

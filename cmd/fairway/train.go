@@ -190,8 +190,8 @@ func goOn(ctx context.Context, o trainOptions, err error) error {
 	return fmt.Errorf("%w; %s keeps how far it has come, the same command with --resume goes on", err, o.config.Checkpoint)
 }
 
-// collect walks every recording with the first one's schema, and its horizon
-// where that is not too short: a model answers to one set of queries, and is
+// collect walks every recording with the first one's schema, each as it is to be
+// looked at: a model answers to one set of queries, and is
 // served as the first is looked at.
 func collect(ctx context.Context, stderr io.Writer, o trainOptions) (*train.Set, error) {
 	s := sources{o: o, stderr: stderr, cache: openCache(stderr, o.cache), told: map[string]bool{}, bar: newProgress(stderr, "reading", len(o.recordings))}
