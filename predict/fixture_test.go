@@ -40,6 +40,7 @@ func frame(rng *rand.Rand, n int) *features.Frame {
 	for i := range n {
 		set(f, i, "latency_ref_seconds", 0.01+0.1*rng.Float32())
 		set(f, i, "capacity_rps", 10+90*rng.Float32())
+		set(f, i, "service_seconds", 0.01+0.01*rng.Float32())
 		set(f, i, "missing_ratio", 0)
 	}
 	return f
