@@ -38,6 +38,7 @@ type param struct {
 func newMachine(layers []model.Layer, l loss, groups, group int) (*machine, error) {
 	building.Lock()
 	defer building.Unlock()
+	install()
 	g, rows := gorgonia.NewGraph(), groups*group
 	m := &machine{shapes: layers}
 	outputs, targets := l.widths()
@@ -50,7 +51,7 @@ func newMachine(layers []model.Layer, l loss, groups, group int) (*machine, erro
 	}
 	m.out = h
 	target := input(g, "target", &m.target, rows, targets)
-	if m.loss, err = gorgonia.ApplyOp(newLoss(l, groups), h, target); err != nil {
+	if m.loss, err = gorgonia.ApplyOp(newLoss(l, groups, rows, outputs), h, target); err != nil {
 		return nil, fmt.Errorf("train: building the loss: %w", err)
 	}
 	if err := m.differentiate(g); err != nil {
@@ -61,8 +62,8 @@ func newMachine(layers []model.Layer, l loss, groups, group int) (*machine, erro
 }
 
 // layers adds the network to the graph and returns its outputs.
-func (m *machine) layers(g *gorgonia.ExprGraph, rows int) (*gorgonia.Node, error) {
-	h := input(g, "x", &m.x, rows, m.shapes[0].In)
+func (m *machine) layers(g *gorgonia.ExprGraph, rows int) (h *gorgonia.Node, err error) {
+	h = input(g, "x", &m.x, rows, m.shapes[0].In)
 	for i, layer := range m.shapes {
 		var w, b, mask []float32
 		weights := input(g, fmt.Sprintf("w%d", i), &w, layer.In, layer.Out)
@@ -70,18 +71,12 @@ func (m *machine) layers(g *gorgonia.ExprGraph, rows int) (*gorgonia.Node, error
 		transpose(w, layer.W, layer.Out, layer.In)
 		copy(b, layer.B)
 		m.params = append(m.params, param{value: w, grad: weights}, param{value: b, grad: biases})
-		z, err := gorgonia.Mul(h, weights)
-		if err != nil {
-			return nil, err
-		}
-		if !layer.ReLU {
-			h, err = gorgonia.ApplyOp(newShift(fmt.Sprintf("shift%d", i), rows, layer.Out), z, biases)
-		} else {
-			kept := input(g, fmt.Sprintf("mask%d", i), &mask, rows, layer.Out)
+		nodes := []*gorgonia.Node{h, weights, biases}
+		if layer.ReLU {
+			nodes = append(nodes, input(g, fmt.Sprintf("mask%d", i), &mask, rows, layer.Out))
 			m.masks = append(m.masks, mask)
-			h, err = gorgonia.ApplyOp(newRectify(fmt.Sprintf("rectify%d", i), rows, layer.Out), z, biases, kept)
 		}
-		if err != nil {
+		if h, err = gorgonia.ApplyOp(newDense(fmt.Sprintf("layer%d", i), i == 0, layer.ReLU, rows, layer.In, layer.Out), nodes...); err != nil {
 			return nil, err
 		}
 	}
