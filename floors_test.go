@@ -32,6 +32,7 @@ var floors = map[string]int{
 var inside = [][2]string{
 	{"api/client", "api"}, {"api", "api/fairwayv1"}, {"datasets/accesslog", "datasets"},
 	{"replay", "replay/ope"}, {"replay", "replay/finding"}, {"replay", "replay/fitted"}, {"replay/contest", "replay/sim"}, {"replay/fit", "replay/sim"},
+	{"train", "train/backprop"},
 	{"replay/fitted", "replay/fit"}, {"replay/fitted", "replay/contest"}, {"replay/fitted", "replay/sim"}, {"replay/report", "replay"},
 }
 

@@ -21,7 +21,8 @@ type machine struct {
 	out       *gorgonia.Node
 	x, target []float32   // filled by the caller before a run
 	masks     [][]float32 // one per hidden layer, rows × units, likewise
-	params    []param     // of each layer: weights, biases
+	mean      *gorgonia.F32
+	params    []param // of each layer: weights, biases
 	shapes    []model.Layer
 	tape      gorgonia.VM
 }
@@ -51,13 +52,17 @@ func newMachine(layers []model.Layer, l loss, groups, group int) (*machine, erro
 	}
 	m.out = h
 	target := input(g, "target", &m.target, rows, targets)
-	if m.loss, err = gorgonia.ApplyOp(newLoss(l, groups, rows, outputs), h, target); err != nil {
+	loss := newLoss(l, groups, rows, outputs)
+	m.mean = loss.mean
+	if m.loss, err = gorgonia.ApplyOp(loss, h, target); err != nil {
 		return nil, fmt.Errorf("train: building the loss: %w", err)
 	}
 	if err := m.differentiate(g); err != nil {
 		return nil, fmt.Errorf("train: differentiating: %w", err)
 	}
-	m.tape = gorgonia.NewTapeMachine(g)
+	if m.tape, err = newTape(g); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
 	return m, nil
 }
 
@@ -113,7 +118,7 @@ func (m *machine) run() (float64, error) {
 	if err := m.tape.RunAll(); err != nil {
 		return 0, fmt.Errorf("train: running the graph: %w", err)
 	}
-	return float64(m.loss.Value().Data().(float32)), nil
+	return float64(*m.mean), nil
 }
 
 // snapshot copies the layers out.
