@@ -29,7 +29,7 @@ func Pack(layers []Layer) (*Network, error) {
 		}
 		p := pack(&layers[i])
 		n.layers = append(n.layers, p)
-		in, widest = p.out, max(widest, len(p.panels)*width)
+		in, widest = p.out, max(widest, len(p.panels)*lanes)
 	}
 	n.x, n.y = make([]float32, widest), make([]float32, widest)
 	n.active = make([]input, widest)
@@ -57,7 +57,7 @@ func (n *Network) Forward(dst, x []float32) {
 func (n *Network) row(dst, x []float32) {
 	for i := range n.layers {
 		l := &n.layers[i]
-		y := n.y[:len(l.panels)*width]
+		y := n.y[:len(l.panels)*lanes]
 		l.forward(y, gather(n.active, x))
 		x, n.x, n.y = y[:l.out], n.y, n.x
 	}
