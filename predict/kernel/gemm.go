@@ -95,9 +95,6 @@ func scale(x []float32, by float32) {
 
 // gemm is a product at work on one block of the inner dimension. a begins at
 // the block; beta is 1 but for the first block.
-// width is how many columns a panel has: two vector registers.
-const width = 16
-
 type gemm struct {
 	transB       bool
 	alpha, beta  float32

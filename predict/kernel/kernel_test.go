@@ -95,8 +95,8 @@ func TestNaNReachesTheOutputs(t *testing.T) {
 			}
 		}
 	}
-	y := [lanes]float32{float32(math.NaN()), -1, 1, float32(math.Inf(-1)), float32(math.Inf(1))}
-	rectify(&y)
+	y := [width / 2]float32{float32(math.NaN()), -1, 1, float32(math.Inf(-1)), float32(math.Inf(1))}
+	rectify(&y, 0)
 	if y[0] == y[0] || y[1] != 0 || y[2] != 1 || y[3] != 0 || !math.IsInf(float64(y[4]), 1) {
 		t.Errorf("ReLU: %v", y)
 	}

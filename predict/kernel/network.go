@@ -5,14 +5,23 @@ import (
 	"fmt"
 )
 
+// block is how many rows go through a layer before the next: so few that they
+// stay in the first cache, so many that the weights, which may not, come from
+// the second seldom. It is a multiple of the six rows that are computed at a
+// time.
+const block = 24
+
+// fewRows go one by one: below, skipping zeros wins more than sharing weights.
+const fewRows = 4
+
 // Network is a chain of dense layers, packed for the forward pass. It has
 // scratch memory of its own: one per goroutine.
 type Network struct {
 	layers []packed
-	// x and y hold the inputs and outputs of the layer at work, padded to
-	// whole panels, and active the inputs that are not zero.
+	// x and y hold the inputs and outputs of the layer at work for a block of
+	// rows, padded to whole panels, and active a row's inputs that are not 0.
 	x, y   []float32
-	active []input
+	active active
 }
 
 // Pack copies layers into the order in which the forward pass reads them. It
@@ -22,17 +31,17 @@ func Pack(layers []Layer) (*Network, error) {
 		return nil, errors.New("a network needs a layer")
 	}
 	n := &Network{}
-	in, widest := layers[0].In, layers[0].In
+	in, widest := layers[0].In, 0
 	for i := range layers {
 		if err := layers[i].check(in); err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i+1, err)
 		}
 		p := pack(&layers[i])
 		n.layers = append(n.layers, p)
-		in, widest = p.out, max(widest, len(p.panels)*lanes)
+		in, widest = p.out, max(widest, p.padded())
 	}
-	n.x, n.y = make([]float32, widest), make([]float32, widest)
-	n.active = make([]input, widest)
+	n.x, n.y = make([]float32, block*widest), make([]float32, block*widest)
+	n.active = newActive(max(layers[0].In, widest))
 	return n, nil
 }
 
@@ -44,10 +53,18 @@ func (n *Network) Out() int { return n.layers[len(n.layers)-1].out }
 
 // Forward runs the rows of x (rows × In) through the network into dst
 // (rows × Out). It panics when the lengths do not agree. It allocates nothing.
+// What a row answers does not depend on the others, to the bit.
 func (n *Network) Forward(dst, x []float32) {
 	in, out := n.In(), n.Out()
 	if len(x)%in != 0 || len(dst) != len(x)/in*out {
 		panic(fmt.Sprintf("kernel: %d inputs and %d outputs; want whole rows of %d and %d", len(x), len(dst), in, out))
+	}
+	if vector {
+		for rows := len(x) / in; rows >= fewRows; rows = len(x) / in {
+			rows = min(rows, block)
+			n.rows(dst[:rows*out], x[:rows*in], rows)
+			x, dst = x[rows*in:], dst[rows*out:]
+		}
 	}
 	for ; len(x) > 0; x, dst = x[in:], dst[out:] {
 		n.row(dst[:out], x[:in])
@@ -57,9 +74,20 @@ func (n *Network) Forward(dst, x []float32) {
 func (n *Network) row(dst, x []float32) {
 	for i := range n.layers {
 		l := &n.layers[i]
-		y := n.y[:len(l.panels)*lanes]
-		l.forward(y, gather(n.active, x))
-		x, n.x, n.y = y[:l.out], n.y, n.x
+		l.row(n.y, x, &n.active)
+		x, n.x, n.y = n.y, n.y, n.x
 	}
 	copy(dst, x)
+}
+
+func (n *Network) rows(dst, x []float32, rows int) {
+	xRow := n.In()
+	for i := range n.layers {
+		l := &n.layers[i]
+		l.rows(n.y, l.padded(), x, xRow, rows)
+		x, xRow, n.x, n.y = n.y, l.padded(), n.y, n.x
+	}
+	for out := n.Out(); len(dst) > 0; dst, x = dst[out:], x[min(xRow, len(x)):] {
+		copy(dst[:out], x)
+	}
 }

@@ -11,3 +11,19 @@ package kernel
 //
 //go:noescape
 func gemmVector(a *float32, aRow int, aInner int, b *float32, inner int, c *float32, cRow int, rows int, alpha float32, beta float32)
+
+// rowsVector computes c = max(a·b + bias, floor) for rows of 16 columns. b is a
+// panel of so many inner lines; the rows of a and c are aRow and cRow bytes apart.
+// NaN stays NaN. inner and rows must be above 0. Each sum is added up in the order of
+// rowVector, so that a row has the same result to the bit.
+//
+//go:noescape
+func rowsVector(a *float32, aRow int, b *float32, inner int, c *float32, cRow int, rows int, bias *float32, floor float32)
+
+// rowVector computes y = max(w·x + bias, floor) for one row; w is so many panels of
+// inner lines. NaN stays NaN. It leaves the indices of the inputs that are not 0 in
+// active and their values in values; both need room for inner + 8 elements, bias
+// and y for 16 a panel. inner and panels must be above 0.
+//
+//go:noescape
+func rowVector(x *float32, inner int, w *float32, panels int, bias *float32, y *float32, floor float32, active *int32, values *float32)

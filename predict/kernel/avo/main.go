@@ -24,5 +24,7 @@ const tile = 6
 func main() {
 	ConstraintExpr("amd64")
 	gemm()
+	rows()
+	row()
 	Generate()
 }

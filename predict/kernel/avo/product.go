@@ -12,10 +12,11 @@ import (
 // product is the loop that the matrix product and the layer for several rows
 // share: tiles of rows against one panel.
 type product struct {
-	name            string // the prefix of labels
-	a, aRow, aInner reg.GPVirtual
-	b, inner        reg.GPVirtual
-	c, cRow, rows   reg.GPVirtual
+	name          string // the prefix of labels
+	a, aRow       reg.GPVirtual
+	aInner        Op // what goes from one input of a row to the next
+	b, inner      reg.GPVirtual
+	c, cRow, rows reg.GPVirtual
 
 	// begin sets the sums of a row before the first input, end stores them at
 	// c; spare are registers that it may use.
@@ -25,7 +26,7 @@ type product struct {
 
 // load takes the arguments of the function from where they lie.
 func (p *product) load() {
-	p.a, p.aRow, p.aInner = argument("a"), argument("aRow"), argument("aInner")
+	p.a, p.aRow = argument("a"), argument("aRow")
 	p.b, p.inner = argument("b"), argument("inner")
 	p.c, p.cRow, p.rows = argument("c"), argument("cRow"), argument("rows")
 }
@@ -116,7 +117,7 @@ func gemm() {
 	beta, err := Param("beta").Resolve()
 	must(err)
 	kept := 0
-	p := product{name: "gemm"}
+	p := product{name: "gemm", aInner: argument("aInner")}
 	p.load()
 	p.begin = func(sums [2]reg.VecVirtual) {
 		VXORPS(sums[0], sums[0], sums[0])
@@ -136,6 +137,35 @@ func gemm() {
 		VFMADD231PS(Mem{Base: p.c}, spare[0], sums[0])
 		VFMADD231PS(Mem{Base: p.c, Disp: vector}, spare[0], sums[1])
 		Label(store)
+		VMOVUPS(sums[0], Mem{Base: p.c})
+		VMOVUPS(sums[1], Mem{Base: p.c, Disp: vector})
+	}
+	p.emit()
+}
+
+// rows is a dense layer for several rows.
+func rows() {
+	TEXT("rowsVector", attr.NOSPLIT, "func(a *float32, aRow int, b *float32, inner int, c *float32, cRow, rows int, bias *float32, floor float32)")
+	Doc("rowsVector computes c = max(a·b + bias, floor) for rows of 16 columns. b is a",
+		"panel of so many inner lines; the rows of a and c are aRow and cRow bytes apart.",
+		"NaN stays NaN. inner and rows must be above 0. Each sum is added up in the order of",
+		"rowVector, so that a row has the same result to the bit.")
+	Pragma("noescape")
+	floor, err := Param("floor").Resolve()
+	must(err)
+	p := product{name: "rows", aInner: Imm(lane)}
+	p.load()
+	bias := argument("bias")
+	p.begin = func(sums [2]reg.VecVirtual) {
+		VMOVUPS(Mem{Base: bias}, sums[0])
+		VMOVUPS(Mem{Base: bias, Disp: vector}, sums[1])
+	}
+	p.end = func(sums, spare [2]reg.VecVirtual) {
+		VXORPS(spare[0], spare[0], spare[0])
+		VBROADCASTSS(floor.Addr, spare[1])
+		for _, sum := range sums {
+			rectify(sum, spare[0], spare[1])
+		}
 		VMOVUPS(sums[0], Mem{Base: p.c})
 		VMOVUPS(sums[1], Mem{Base: p.c, Disp: vector})
 	}
