@@ -44,11 +44,12 @@ func NewLoopByHand(widths []int, count int, cfg Config, b blas.Float32) (*Loop, 
 	if err != nil {
 		return nil, err
 	}
-	l.hand, l.machine = n, &machine{x: n.X, target: n.Target, masks: n.Masks[:len(n.Masks)-1], shapes: l.task.layers}
+	l.hand, l.machine = n, &machine{x: n.X, target: n.Target, masks: n.Masks, shapes: l.task.layers}
 	return l, nil
 }
 
 func newLoop(widths []int, count int, cfg Config) *Loop {
+	cfg.EpochRows = max(count, cfg.Batch)
 	l := &Loop{cfg: cfg, random: rand.New(rand.NewPCG(cfg.Seed, 0))}
 	in, routes := widths[0], widths[len(widths)-1]
 	r := rows{in: in, targets: routes, group: 1, pad: make([]float32, routes)}

@@ -59,8 +59,6 @@ func New(layers []model.Layer, loss Loss, targets, groups, group int, b blas.Flo
 		own.out, own.grad = make([]float32, rows*l.Out), make([]float32, rows*l.Out)
 		if l.ReLU {
 			n.Masks = append(n.Masks, make([]float32, rows*l.Out))
-		} else {
-			n.Masks = append(n.Masks, nil)
 		}
 		n.adam.add(own.w, own.wGrad)
 		n.adam.add(own.b, own.bGrad)

@@ -15,19 +15,18 @@ import (
 // Program learns to choose one of several classes. Gorgonia draws its weights
 // and its dropout unseeded.
 type Program struct {
-	x, y      *gorgonia.Node
-	learnable gorgonia.Nodes
-	loss      gorgonia.Value
-	vm        gorgonia.VM
-	solver    *gorgonia.AdamSolver
-	batch     int
-	in, out   int
+	x, y    *gorgonia.Node
+	params  gorgonia.Nodes
+	loss    gorgonia.Value
+	vm      gorgonia.VM
+	solver  *gorgonia.AdamSolver
+	batch   int
+	in, out int
 }
 
-// New builds the graph of a network with layers of these widths. It installs
-// gonum's BLAS, for the whole process.
+// New builds the graph of a network with layers of these widths, for batches of
+// so many rows, with dropout after the first hidden layers.
 func New(widths []int, dropped int, dropout, rate float64, batch int) (*Program, error) {
-	gorgonia.Use(gonum.Implementation{})
 	g := gorgonia.NewGraph()
 	p := &Program{batch: batch, in: widths[0], out: widths[len(widths)-1]}
 	p.x = gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(batch, p.in), gorgonia.WithName("x"))
@@ -36,7 +35,7 @@ func New(widths []int, dropped int, dropout, rate float64, batch int) (*Program,
 	for i := 1; i < len(widths); i++ {
 		w := gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(widths[i-1], widths[i]), gorgonia.WithName(fmt.Sprintf("w%d", i)), gorgonia.WithInit(gorgonia.GlorotN(1)))
 		b := gorgonia.NewVector(g, tensor.Float32, gorgonia.WithShape(widths[i]), gorgonia.WithName(fmt.Sprintf("b%d", i)), gorgonia.WithInit(gorgonia.Zeroes()))
-		p.learnable = append(p.learnable, w, b)
+		p.params = append(p.params, w, b)
 		product, err := gorgonia.Mul(h, w)
 		if err != nil {
 			return nil, err
@@ -71,17 +70,19 @@ func (p *Program) learn(g *gorgonia.ExprGraph, logits *gorgonia.Node, rate float
 	}
 	cost := gorgonia.Must(gorgonia.Neg(gorgonia.Must(gorgonia.Mean(gorgonia.Must(gorgonia.Sum(losses, 1))))))
 	gorgonia.Read(cost, &p.loss)
-	if _, err := gorgonia.Grad(cost, p.learnable...); err != nil {
+	if _, err := gorgonia.Grad(cost, p.params...); err != nil {
 		return err
 	}
-	p.vm = gorgonia.NewTapeMachine(g, gorgonia.BindDualValues(p.learnable...))
+	p.vm = gorgonia.NewTapeMachine(g, gorgonia.BindDualValues(p.params...))
 	p.solver = gorgonia.NewAdamSolver(gorgonia.WithLearnRate(rate))
 	return nil
 }
 
 // Epoch goes through the rows in their order, those of the last whole batch at
-// most, and returns the loss of that batch.
+// most, and returns the loss of that batch. For that time gonum's BLAS is the
+// one that Gorgonia uses.
 func (p *Program) Epoch(x, y []float32) (float64, error) {
+	defer gorgonia.Use(gorgonia.WhichBLAS())
 	gorgonia.Use(gonum.Implementation{})
 	for ; len(x) >= p.batch*p.in; x, y = x[p.batch*p.in:], y[p.batch*p.out:] {
 		rows := tensor.New(tensor.WithShape(p.batch, p.in), tensor.WithBacking(x[:p.batch*p.in]))
@@ -95,7 +96,7 @@ func (p *Program) Epoch(x, y []float32) (float64, error) {
 		if err := p.vm.RunAll(); err != nil {
 			return 0, err
 		}
-		if err := p.solver.Step(gorgonia.NodesToValueGrads(p.learnable)); err != nil {
+		if err := p.solver.Step(gorgonia.NodesToValueGrads(p.params)); err != nil {
 			return 0, err
 		}
 		p.vm.Reset()
