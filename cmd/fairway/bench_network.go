@@ -23,8 +23,7 @@ type networkFigures struct {
 	Training map[string]trainingFigures `json:"training"`
 	// What TensorFlow.js ran on, or why it did not.
 	TFJS string `json:"tfjs"`
-	// What benchInference measured.
-	Inference any `json:"inference"`
+	Inference inferenceFigures `json:"inference"`
 }
 
 // trainingFigures are of one size of batch. Rates are samples/s, the median of

@@ -2,7 +2,180 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"runtime"
+	"slices"
+	"strconv"
+	"time"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/fairway-mesh/fairway/predict/kernel"
+	"github.com/fairway-mesh/fairway/predict/kernel/origin"
 )
 
-func benchInference(context.Context, io.Writer) (any, error) { return nil, nil }
+// inferenceFigures compare the forward pass of the origin's network, with
+// weights that were trained, with others', on one thread and in one run.
+type inferenceFigures struct {
+	Vector bool `json:"vector"` // whether the vector kernels ran
+	// Zeros is the share of zeros after each layer: the kernel skips them where
+	// a row comes alone.
+	Zeros []float64 `json:"zeros"`
+	// Rows by how many go into one call: "1", "10", "100", "1000".
+	Rows map[string]rowFigures `json:"rows"`
+	// ONNXRuntime is its version, or why it was not measured.
+	ONNXRuntime string `json:"onnx_runtime"`
+}
+
+// rowFigures are of one size of call. Times are the medians of the rounds;
+// ratios are of another's time to ours in the same round, the median again:
+// above 1 ours is faster. What did not run is null.
+type rowFigures struct {
+	Ours     float64 `json:"ns_per_row"`
+	Portable float64 `json:"portable_ns_per_row"` // the same in Go alone
+	Gemv     float64 `json:"gemv_ns_per_row"`     // gonum, row by row
+	Gemm     float64 `json:"gemm_ns_per_row"`     // gonum, all rows at once
+
+	VsPortable float64 `json:"vs_portable"`
+	VsGemv     float64 `json:"vs_gemv"`
+	VsGemm     float64 `json:"vs_gemm"`
+
+	onnxFigures
+}
+
+// onnxFigures are measured in a process of their own, which runs our kernel in
+// turn with ONNX Runtime: the ratio is of that process.
+type onnxFigures struct {
+	ONNX   *float64 `json:"onnx_runtime_ns_per_row"`
+	VsONNX *float64 `json:"vs_onnx_runtime"`
+}
+
+const (
+	inferenceRounds = 31
+	inferenceRound  = 2 * time.Millisecond // of each contender
+)
+
+var inferenceRows = []int{1, 10, 100, 1000}
+
+// benchInference trains the network (on something made up, for a second or two),
+// and measures. It takes about half a minute, most of it for ONNX Runtime, which
+// needs a Go toolchain, a C compiler, npm and fairway's source: without them it
+// is left out.
+func benchInference(ctx context.Context, log io.Writer) (f inferenceFigures, err error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // gonum's Gemm would use them all
+	layers, x := origin.Train(1)
+	network, err := kernel.Pack(layers)
+	if err != nil {
+		return f, err
+	}
+	f.Vector, f.Rows = network.Vector(), map[string]rowFigures{}
+	if f.Zeros, err = origin.Zeros(layers, x); err != nil {
+		return f, err
+	}
+	for _, rows := range inferenceRows {
+		if err := ctx.Err(); err != nil {
+			return f, err
+		}
+		r := measureRows(layers, network, x[:rows*network.In()], rows)
+		fmt.Fprintf(log, "inference, %d rows, ns a row: fairway %.0f, in Go alone %.0f, gonum's Gemv %.0f, its Gemm %.0f\n", rows, r.Ours, r.Portable, r.Gemv, r.Gemm)
+		f.Rows[strconv.Itoa(rows)] = r
+	}
+	return f, nil
+}
+
+// measureRows lets the contenders take turns.
+func measureRows(layers []kernel.Layer, network *kernel.Network, x []float32, rows int) rowFigures {
+	portable, dst := network.Portable(), make([]float32, rows*network.Out())
+	one, all := newLayerwise(layers, 1), newLayerwise(layers, rows)
+	contenders := []func(){
+		func() { network.Forward(dst, x) },
+		func() { portable.Forward(dst, x) },
+		func() { one.gemv(dst, x) },
+		func() { all.gemm(dst, x) },
+	}
+	times, ratios := make([][]float64, len(contenders)), make([][]float64, len(contenders))
+	for range inferenceRounds {
+		for i, call := range contenders {
+			times[i] = append(times[i], perCall(call, inferenceRound)/float64(rows))
+			ratios[i] = append(ratios[i], times[i][len(times[i])-1]/times[0][len(times[0])-1])
+		}
+	}
+	middle := func(figures []float64) float64 { return slices.Sorted(slices.Values(figures))[len(figures)/2] }
+	return rowFigures{
+		Ours: middle(times[0]), Portable: middle(times[1]), Gemv: middle(times[2]), Gemm: middle(times[3]),
+		VsPortable: middle(ratios[1]), VsGemv: middle(ratios[2]), VsGemm: middle(ratios[3]),
+	}
+}
+
+// perCall is how many ns a call takes, in a turn of about that length. The
+// first call, which brings everything back into the caches, is not counted.
+func perCall(call func(), turn time.Duration) float64 {
+	start := time.Now()
+	call()
+	calls := max(1, int(turn/max(time.Since(start), 1)))
+	start = time.Now()
+	for range calls {
+		call()
+	}
+	return float64(time.Since(start).Nanoseconds()) / float64(calls)
+}
+
+// layerwise is the network on gonum's products, as anyone would write it.
+type layerwise struct {
+	layers  []kernel.Layer
+	outputs [][]float32 // of each layer
+}
+
+func newLayerwise(layers []kernel.Layer, rows int) layerwise {
+	l := layerwise{layers: layers}
+	for _, layer := range layers {
+		l.outputs = append(l.outputs, make([]float32, rows*layer.Out))
+	}
+	return l
+}
+
+// gemv computes the rows one by one.
+func (l layerwise) gemv(dst, x []float32) {
+	in, out := l.layers[0].In, l.layers[len(l.layers)-1].Out
+	for ; len(x) > 0; x, dst = x[in:], dst[out:] {
+		row := x[:in]
+		for i, layer := range l.layers {
+			y := l.outputs[i]
+			copy(y, layer.B)
+			blas32.Gemv(blas.NoTrans, 1, blas32.General{Rows: layer.Out, Cols: layer.In, Stride: layer.In, Data: layer.W},
+				blas32.Vector{N: layer.In, Inc: 1, Data: row}, 1, blas32.Vector{N: layer.Out, Inc: 1, Data: y})
+			rectifyIf(layer.ReLU, y)
+			row = y
+		}
+		copy(dst, row)
+	}
+}
+
+// gemm computes all rows, layer by layer.
+func (l layerwise) gemm(dst, x []float32) {
+	for i, layer := range l.layers {
+		y, rows := l.outputs[i], len(x)/layer.In
+		for r := range rows {
+			copy(y[r*layer.Out:], layer.B)
+		}
+		blas32.Gemm(blas.NoTrans, blas.Trans, 1, blas32.General{Rows: rows, Cols: layer.In, Stride: layer.In, Data: x},
+			blas32.General{Rows: layer.Out, Cols: layer.In, Stride: layer.In, Data: layer.W},
+			1, blas32.General{Rows: rows, Cols: layer.Out, Stride: layer.Out, Data: y})
+		rectifyIf(layer.ReLU, y)
+		x = y
+	}
+	copy(dst, x)
+}
+
+func rectifyIf(relu bool, y []float32) {
+	if !relu {
+		return
+	}
+	for i, v := range y {
+		if v < 0 {
+			y[i] = 0
+		}
+	}
+}

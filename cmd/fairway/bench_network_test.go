@@ -33,6 +33,11 @@ func TestBenchNetwork(t *testing.T) {
 			t.Errorf("batch %s: TensorFlow.js has figures without node: %s", batch, out)
 		}
 	}
+	for _, rows := range []string{"1", "10", "100", "1000"} {
+		if r := f.Inference.Rows[rows]; !(r.Ours > 0 && r.VsGemv > 0) {
+			t.Errorf("no inference of %s rows in %s", rows, out)
+		}
+	}
 	if !strings.Contains(f.TFJS, "not measured") || !strings.Contains(f.TFJS, "node") {
 		t.Errorf("tfjs is %q; want the reason why it did not run", f.TFJS)
 	}

@@ -41,16 +41,18 @@ func pack(l *Layer) packed {
 // padded is how many outputs the layer has with those that fill its last panel.
 func (p *packed) padded() int { return len(p.biases) * width }
 
-// row computes the layer for one row into y, which is padded. Inputs that are 0
-// are skipped: after a ReLU most are, and leaving them out changes nothing, not
-// even a bit, as all weights are finite. NaN is not 0.
+// row computes the layer for one row into y, which is padded, with the vector
+// kernels. Inputs that are 0 are skipped: after a ReLU most are, and leaving
+// them out changes nothing, not even a bit, as all weights are finite. NaN is
+// not 0.
 func (p *packed) row(y, x []float32, a *active) {
 	x, y = x[:p.in], y[:p.padded()]
-	if vector {
-		rowVector(&x[0], p.in, &p.weights[0][0][0], len(p.biases), &p.biases[0][0][0], &y[0], p.floor, &a.index[0], &a.value[0])
-		return
-	}
-	n := a.list(x)
+	rowVector(&x[0], p.in, &p.weights[0][0][0], len(p.biases), &p.biases[0][0][0], &y[0], p.floor, &a.index[0], &a.value[0])
+}
+
+// rowInGo does the same without them.
+func (p *packed) rowInGo(y, x []float32, a *active) {
+	n := a.list(x[:p.in])
 	for i, sums := range p.biases {
 		panel := p.weights[i*p.in : (i+1)*p.in]
 		for half := range sums {

@@ -3,6 +3,7 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -52,74 +53,183 @@ func plain(layers []Layer, row []float32) []float64 {
 	return x
 }
 
+// drawn returns a network of random shape, and its layers.
+func drawn(t *testing.T, rng *rand.Rand, widest int) ([]Layer, *Network) {
+	t.Helper()
+	widths := []int{1 + rng.IntN(widest)}
+	for range 1 + rng.IntN(4) {
+		widths = append(widths, 1+rng.IntN(widest))
+	}
+	layers := random(rng, widths...)
+	layers[len(layers)-1].ReLU = rng.IntN(2) == 0
+	return layers, packAll(t, layers)
+}
+
+func packAll(t *testing.T, layers []Layer) *Network {
+	t.Helper()
+	network, err := Pack(layers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return network
+}
+
+// inputs draws rows, a third of whose values are zeros of either sign.
+func inputs(rng *rand.Rand, n int) []float32 {
+	x := normal(rng, n)
+	for i := range x {
+		if rng.IntN(3) == 0 {
+			x[i] = float32(math.Copysign(0, float64(x[i])))
+		}
+	}
+	return x
+}
+
+// TestForwardIsTheDefinition tries many shapes and numbers of rows.
 func TestForwardIsTheDefinition(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 4))
-	for _, widths := range [][]int{{1, 1}, {3, 8}, {20, 128, 64, 32, 5}, {7, 9, 17, 1}, {40, 64, 32, 10}, {8, 1, 8}} {
-		layers := random(rng, widths...)
-		network, err := Pack(layers)
-		if err != nil {
-			t.Fatal(err)
-		}
-		const rows = 50
-		in, out := widths[0], widths[len(widths)-1]
-		x, dst := normal(rng, rows*in), make([]float32, rows*out)
-		for i := 0; i < len(x); i += 3 {
-			x[i] = 0 // takes the short way
-		}
-		network.Forward(dst, x)
-		for r := range rows {
-			for o, want := range plain(layers, x[r*in:(r+1)*in]) {
-				if got := float64(dst[r*out+o]); math.Abs(got-want) > 1e-5*(1+math.Abs(want)) {
-					t.Fatalf("%v, row %d, output %d: %v; want %v", widths, r, o, got, want)
+	onEveryPath(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(3, 4))
+		check := func(layers []Layer, rows int) {
+			network := packAll(t, layers)
+			in, out := network.In(), network.Out()
+			x, dst := inputs(rng, rows*in), make([]float32, rows*out)
+			network.Forward(dst, x)
+			for r := range rows {
+				for o, want := range plain(layers, x[r*in:(r+1)*in]) {
+					if got := float64(dst[r*out+o]); !(math.Abs(got-want) <= 2e-5*(1+math.Abs(want))) {
+						t.Fatalf("%d layers from %d inputs, row %d of %d, output %d: %v; want %v", len(layers), in, r, rows, o, got, want)
+					}
 				}
+			}
+		}
+		for in := 1; in < 36; in++ {
+			for out := 1; out < 100; out += 1 + rng.IntN(9) {
+				check(random(rng, in, out), 1+rng.IntN(15))
+			}
+		}
+		for _, widths := range [][]int{{20, 128, 64, 32, 5}, {7, 9, 17, 1}, {40, 64, 32, 10}, {8, 1, 8}, {300, 257, 65}} {
+			for _, rows := range []int{0, 1, fewRows, block - 1, block, 2*block + 7} {
+				check(random(rng, widths...), rows)
+			}
+		}
+		for range 50 {
+			layers, _ := drawn(t, rng, 90)
+			check(layers, 1+rng.IntN(60))
+		}
+	})
+}
+
+// TestPathsAgree holds the vector kernels to those in Go.
+func TestPathsAgree(t *testing.T) {
+	if !vector {
+		t.Skip("there are no vector kernels for this processor")
+	}
+	rng := rand.New(rand.NewPCG(11, 12))
+	for range 100 {
+		_, network := drawn(t, rng, 150)
+		rows := 1 + rng.IntN(40)
+		x := inputs(rng, rows*network.In())
+		fast, slow := make([]float32, rows*network.Out()), make([]float32, rows*network.Out())
+		network.Forward(fast, x)
+		network.Portable().Forward(slow, x)
+		for i := range fast {
+			if !(math.Abs(float64(fast[i]-slow[i])) <= 2e-5*(1+math.Abs(float64(slow[i])))) {
+				t.Fatalf("%d rows of %d inputs, output %d: %v, and %v in Go", rows, network.In(), i, fast[i], slow[i])
 			}
 		}
 	}
 }
 
 // TestNaNReachesTheOutputs guards against the ReLU that makes an answer out of
-// nothing.
+// nothing, in any row and at any input.
 func TestNaNReachesTheOutputs(t *testing.T) {
-	rng := rand.New(rand.NewPCG(5, 6))
-	network, err := Pack(random(rng, 20, 128, 64, 32, 5))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 20 {
-		x, dst := normal(rng, 20), make([]float32, 5)
-		x[i] = float32(math.NaN())
-		network.Forward(dst, x)
-		for o, v := range dst {
-			if v == v {
-				t.Fatalf("input %d is NaN, output %d is %v", i, o, v)
+	onEveryPath(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(5, 6))
+		layers := random(rng, origin...)
+		layers[len(layers)-1].ReLU = true
+		network := packAll(t, layers)
+		for _, rows := range []int{1, 2, 7, 10, 25, 30} {
+			for bad := range rows {
+				x, dst := normal(rng, 20*rows), make([]float32, 5*rows)
+				at := bad*20 + rng.IntN(20)
+				x[at] = float32(math.NaN())
+				network.Forward(dst, x)
+				for i, v := range dst {
+					if (v != v) != (i/5 == bad) {
+						t.Fatalf("input %d of %d rows is NaN, output %d is %v", at, rows, i, v)
+					}
+				}
 			}
 		}
-	}
-	y := [width / 2]float32{float32(math.NaN()), -1, 1, float32(math.Inf(-1)), float32(math.Inf(1))}
-	rectify(&y, 0)
-	if y[0] == y[0] || y[1] != 0 || y[2] != 1 || y[3] != 0 || !math.IsInf(float64(y[4]), 1) {
-		t.Errorf("ReLU: %v", y)
-	}
+		for i := range 20 {
+			x, dst := normal(rng, 20), make([]float32, 5)
+			x[i] = float32(math.NaN())
+			network.Forward(dst, x)
+			if slices.ContainsFunc(dst, func(v float32) bool { return v == v }) {
+				t.Fatalf("input %d is NaN, outputs are %v", i, dst)
+			}
+		}
+	})
 }
 
-// TestRowsAreIndependent: what a row answers does not depend on those before
-// it, to the bit.
-func TestRowsAreIndependent(t *testing.T) {
-	rng := rand.New(rand.NewPCG(7, 8))
-	network, err := Pack(random(rng, 12, 40, 3))
-	if err != nil {
-		t.Fatal(err)
-	}
-	x, all, one := normal(rng, 12*9), make([]float32, 3*9), make([]float32, 3)
-	network.Forward(all, x)
-	for r := 8; r >= 0; r-- {
-		network.Forward(one, x[r*12:(r+1)*12])
-		for o := range one {
-			if one[o] != all[r*3+o] {
-				t.Fatalf("row %d: %v alone, %v among others", r, one, all[r*3:r*3+3])
+// TestReLU passes special values through a layer that only rectifies, one by
+// one and as a batch.
+func TestReLU(t *testing.T) {
+	onEveryPath(t, func(t *testing.T) {
+		nan, inf := float32(math.NaN()), float32(math.Inf(1))
+		for _, relu := range []bool{true, false} {
+			network := packAll(t, []Layer{{In: 1, Out: 1, W: []float32{1}, B: []float32{0}, ReLU: relu}})
+			x := []float32{nan, -nan, -1, 1, -inf, inf, 0, float32(math.Copysign(0, -1)), -1e-45, 1e-45, math.MaxFloat32}
+			dst := make([]float32, len(x))
+			network.Forward(dst, x)
+			for i, v := range x {
+				want, one := v, []float32{0}
+				if relu && v < 0 {
+					want = 0
+				}
+				network.Forward(one, x[i:i+1])
+				for _, got := range []float32{dst[i], one[0]} {
+					if got != want && got == got || (want != want) != (got != got) {
+						t.Errorf("ReLU %v of %v is %v", relu, v, got)
+					}
+				}
 			}
 		}
-	}
+	})
+}
+
+// TestRowsAreIndependent: what a row answers does not depend on those beside
+// it, to the bit, not even on the sign of a zero.
+func TestRowsAreIndependent(t *testing.T) {
+	onEveryPath(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(7, 8))
+		for rows := 1; rows <= 2*block+9; rows++ {
+			layers, _ := drawn(t, rng, 70)
+			for o := range layers[0].B {
+				if rng.IntN(4) == 0 {
+					layers[0].B[o] = float32(math.Copysign(0, -1))
+				}
+			}
+			network := packAll(t, layers)
+			in, out := network.In(), network.Out()
+			x, all, one := inputs(rng, in*rows), make([]float32, out*rows), make([]float32, out)
+			for i := range x[:in] {
+				x[i] = float32(math.Copysign(0, -1))
+				if i%2 > 0 {
+					x[i] = -1e-38 // its products with small weights round to −0
+				}
+			}
+			network.Forward(all, x)
+			for r := rows - 1; r >= 0; r-- {
+				network.Forward(one, x[r*in:(r+1)*in])
+				for o := range one {
+					if math.Float32bits(one[o]) != math.Float32bits(all[r*out+o]) {
+						t.Fatalf("row %d of %d: %v alone, %v among others", r, rows, one, all[r*out:(r+1)*out])
+					}
+				}
+			}
+		}
+	})
 }
 
 func TestPackRefuses(t *testing.T) {
@@ -153,13 +263,14 @@ func TestPackRefuses(t *testing.T) {
 }
 
 func TestForwardAllocatesNothing(t *testing.T) {
-	rng := rand.New(rand.NewPCG(9, 10))
-	network, err := Pack(random(rng, 20, 128, 64, 32, 5))
-	if err != nil {
-		t.Fatal(err)
-	}
-	x, dst := normal(rng, 200), make([]float32, 50)
-	if n := testing.AllocsPerRun(100, func() { network.Forward(dst, x) }); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
+	onEveryPath(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(9, 10))
+		network := packAll(t, random(rng, origin...))
+		for _, rows := range []int{1, 10, 100} {
+			x, dst := normal(rng, 20*rows), make([]float32, 5*rows)
+			if n := testing.AllocsPerRun(100, func() { network.Forward(dst, x) }); n != 0 {
+				t.Errorf("%d rows: %v allocations", rows, n)
+			}
+		}
+	})
 }

@@ -18,6 +18,7 @@ const fewRows = 4
 // scratch memory of its own: one per goroutine.
 type Network struct {
 	layers []packed
+	vector bool // whether the vector kernels run
 	// x and y hold the inputs and outputs of the layer at work for a block of
 	// rows, padded to whole panels, and active a row's inputs that are not 0.
 	x, y   []float32
@@ -30,20 +31,41 @@ func Pack(layers []Layer) (*Network, error) {
 	if len(layers) == 0 {
 		return nil, errors.New("a network needs a layer")
 	}
-	n := &Network{}
-	in, widest := layers[0].In, 0
+	n := &Network{vector: vector}
+	in := layers[0].In
 	for i := range layers {
 		if err := layers[i].check(in); err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i+1, err)
 		}
 		p := pack(&layers[i])
 		n.layers = append(n.layers, p)
-		in, widest = p.out, max(widest, p.padded())
+		in = p.out
 	}
-	n.x, n.y = make([]float32, block*widest), make([]float32, block*widest)
-	n.active = newActive(max(layers[0].In, widest))
+	n.scratch()
 	return n, nil
 }
+
+// scratch gives the network memory of its own.
+func (n *Network) scratch() {
+	widest := 0
+	for i := range n.layers {
+		widest = max(widest, n.layers[i].padded())
+	}
+	n.x, n.y = make([]float32, block*widest), make([]float32, block*widest)
+	n.active = newActive(max(n.In(), widest))
+}
+
+// Portable returns a network with the same weights that uses no vector kernels,
+// as all do on a processor without AVX2 and FMA: its answers are the same within
+// rounding. It is there to be compared with.
+func (n *Network) Portable() *Network {
+	p := &Network{layers: n.layers}
+	p.scratch()
+	return p
+}
+
+// Vector reports whether the vector kernels run.
+func (n *Network) Vector() bool { return n.vector }
 
 // In returns the number of inputs of a row.
 func (n *Network) In() int { return n.layers[0].in }
@@ -59,7 +81,7 @@ func (n *Network) Forward(dst, x []float32) {
 	if len(x)%in != 0 || len(dst) != len(x)/in*out {
 		panic(fmt.Sprintf("kernel: %d inputs and %d outputs; want whole rows of %d and %d", len(x), len(dst), in, out))
 	}
-	if vector {
+	if n.vector {
 		for rows := len(x) / in; rows >= fewRows; rows = len(x) / in {
 			rows = min(rows, block)
 			n.rows(dst[:rows*out], x[:rows*in], rows)
@@ -74,7 +96,11 @@ func (n *Network) Forward(dst, x []float32) {
 func (n *Network) row(dst, x []float32) {
 	for i := range n.layers {
 		l := &n.layers[i]
-		l.row(n.y, x, &n.active)
+		if n.vector {
+			l.row(n.y, x, &n.active)
+		} else {
+			l.rowInGo(n.y, x, &n.active)
+		}
 		x, n.x, n.y = n.y, n.y, n.x
 	}
 	copy(dst, x)
