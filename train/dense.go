@@ -28,17 +28,20 @@ func newDense(name string, first, relu bool, rows, inputs, units int) *dense {
 	return &dense{op: newOp(name, wrt, rows, units), blas: gorgonia.WhichBLAS(), inputs: inputs, relu: relu, first: first}
 }
 
-// Do implements gorgonia.Op.
-func (o *dense) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
-	rows, units := o.shape[0], o.shape[1]
-	o.blas.Sgemm(blas.NoTrans, blas.NoTrans, rows, units, o.inputs, 1, floats(in[0]), o.inputs, floats(in[1]), units, 0, o.out, units)
+// part implements operation.
+func (o *dense) part(in []gorgonia.Value, from, to int) {
+	units, b := o.shape[1], floats(in[2])
+	x, out := floats(in[0])[from*o.inputs:to*o.inputs], o.out[from*units:to*units]
+	o.blas.Sgemm(blas.NoTrans, blas.NoTrans, to-from, units, o.inputs, 1, x, o.inputs, floats(in[1]), units, 0, out, units)
 	if o.relu {
-		rectify(o.out, floats(in[2]), floats(in[3]))
+		rectify(out, b, floats(in[3])[from*units:to*units])
 	} else {
-		shift(o.out, floats(in[2]))
+		shift(out, b)
 	}
-	return o.value, nil
 }
+
+// Do implements gorgonia.Op.
+func (o *dense) Do(in ...gorgonia.Value) (gorgonia.Value, error) { return whole(o, in) }
 
 // SymDiff implements gorgonia.SDOp.
 func (o *dense) SymDiff(in gorgonia.Nodes, out, grad *gorgonia.Node) (grads gorgonia.Nodes, err error) {
@@ -55,11 +58,10 @@ func (o *dense) SymDiff(in gorgonia.Nodes, out, grad *gorgonia.Node) (grads gorg
 			return nil, err
 		}
 	}
-	weights := &weightGrad{op: newOp(o.name+".w", make([]bool, 2), o.inputs, units), blas: o.blas, rows: rows}
-	if grads[1], err = gorgonia.ApplyOp(weights, in[0], grad); err != nil {
+	if grads[1], err = gorgonia.ApplyOp(newWeightGrad(o.name+".w", o.blas, rows, o.inputs, units), in[0], grad); err != nil {
 		return nil, err
 	}
-	grads[2], err = gorgonia.ApplyOp(&columnSum{op: newOp(o.name+".b", make([]bool, 1), units), blas: o.blas}, grad)
+	grads[2], err = gorgonia.ApplyOp(newColumnSum(o.name+".b", o.blas, units), grad)
 	return grads, err
 }
 
@@ -88,31 +90,20 @@ func shift(z, bias []float32) {
 // positive or NaN. Inputs: the result, the mask, the gradient.
 type gate struct{ op }
 
-// Do implements gorgonia.Op.
-func (o *gate) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
-	n := len(o.out)
-	out, mask, grad := floats(in[0])[:n], floats(in[1])[:n], floats(in[2])[:n]
-	for i := range o.out {
-		bits := math.Float32bits(out[i]) // 0 or not: a result is never below 0
+// part implements operation.
+func (o *gate) part(in []gorgonia.Value, from, to int) {
+	units := o.shape[1]
+	from, to = from*units, to*units
+	dst, out, mask, grad := o.out[from:to], floats(in[0])[from:to], floats(in[1])[from:to], floats(in[2])[from:to]
+	for i, y := range out {
+		bits := math.Float32bits(y) // 0 or not: a result is never below 0
 		pass := uint32(int32(bits|-bits) >> 31)
-		o.out[i] = math.Float32frombits(math.Float32bits(grad[i]*mask[i]) & pass)
+		dst[i] = math.Float32frombits(math.Float32bits(grad[i]*mask[i]) & pass)
 	}
-	return o.value, nil
-}
-
-// weightGrad is xᵀ·g.
-type weightGrad struct {
-	op
-	blas blas.Float32
-	rows int
 }
 
 // Do implements gorgonia.Op.
-func (o *weightGrad) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
-	inputs, units := o.shape[0], o.shape[1]
-	o.blas.Sgemm(blas.Trans, blas.NoTrans, inputs, units, o.rows, 1, floats(in[0]), inputs, floats(in[1]), units, 0, o.out, units)
-	return o.value, nil
-}
+func (o *gate) Do(in ...gorgonia.Value) (gorgonia.Value, error) { return whole(o, in) }
 
 // inputGrad is g·wᵀ.
 type inputGrad struct {
@@ -121,12 +112,38 @@ type inputGrad struct {
 	units int
 }
 
-// Do implements gorgonia.Op.
-func (o *inputGrad) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
-	rows, inputs := o.shape[0], o.shape[1]
-	o.blas.Sgemm(blas.NoTrans, blas.Trans, rows, inputs, o.units, 1, floats(in[0]), o.units, floats(in[1]), o.units, 0, o.out, inputs)
-	return o.value, nil
+// part implements operation.
+func (o *inputGrad) part(in []gorgonia.Value, from, to int) {
+	inputs := o.shape[1]
+	g, out := floats(in[0])[from*o.units:to*o.units], o.out[from*inputs:to*inputs]
+	o.blas.Sgemm(blas.NoTrans, blas.Trans, to-from, inputs, o.units, 1, g, o.units, floats(in[1]), o.units, 0, out, inputs)
 }
+
+// Do implements gorgonia.Op.
+func (o *inputGrad) Do(in ...gorgonia.Value) (gorgonia.Value, error) { return whole(o, in) }
+
+// weightGrad is xᵀ·g.
+type weightGrad struct {
+	op
+	blas blas.Float32
+	rows int
+}
+
+func newWeightGrad(name string, b blas.Float32, rows, inputs, units int) *weightGrad {
+	o := &weightGrad{op: newOp(name, make([]bool, 2), inputs, units), blas: b, rows: rows}
+	o.sums = true
+	return o
+}
+
+// part implements operation.
+func (o *weightGrad) part(in []gorgonia.Value, from, to int) {
+	inputs, units := o.shape[0], o.shape[1]
+	x, out := floats(in[0])[from:], o.out[from*units:to*units]
+	o.blas.Sgemm(blas.Trans, blas.NoTrans, to-from, units, o.rows, 1, x, inputs, floats(in[1]), units, 0, out, units)
+}
+
+// Do implements gorgonia.Op.
+func (o *weightGrad) Do(in ...gorgonia.Value) (gorgonia.Value, error) { return whole(o, in) }
 
 // columnSum adds up the rows, always in their order.
 type columnSum struct {
@@ -134,12 +151,20 @@ type columnSum struct {
 	blas blas.Float32
 }
 
-// Do implements gorgonia.Op.
-func (o *columnSum) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
-	clear(o.out)
-	n := len(o.out)
-	for rows := floats(in[0]); len(rows) >= n; rows = rows[n:] {
-		o.blas.Saxpy(n, 1, rows, 1, o.out, 1)
-	}
-	return o.value, nil
+func newColumnSum(name string, b blas.Float32, units int) *columnSum {
+	o := &columnSum{op: newOp(name, make([]bool, 1), units), blas: b}
+	o.sums = true
+	return o
 }
+
+// part implements operation.
+func (o *columnSum) part(in []gorgonia.Value, from, to int) {
+	out, units := o.out[from:to], len(o.out)
+	clear(out)
+	for rows := floats(in[0]); len(rows) > 0; rows = rows[units:] {
+		o.blas.Saxpy(len(out), 1, rows[from:to], 1, out, 1)
+	}
+}
+
+// Do implements gorgonia.Op.
+func (o *columnSum) Do(in ...gorgonia.Value) (gorgonia.Value, error) { return whole(o, in) }

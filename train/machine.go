@@ -52,15 +52,13 @@ func newMachine(layers []model.Layer, l loss, groups, group int) (*machine, erro
 	}
 	m.out = h
 	target := input(g, "target", &m.target, rows, targets)
-	loss := newLoss(l, groups, rows, outputs)
-	m.mean = loss.mean
-	if m.loss, err = gorgonia.ApplyOp(loss, h, target); err != nil {
+	if err := m.addLoss(newLossGrad(l, rows, group, outputs), target); err != nil {
 		return nil, fmt.Errorf("train: building the loss: %w", err)
 	}
 	if err := m.differentiate(g); err != nil {
 		return nil, fmt.Errorf("train: differentiating: %w", err)
 	}
-	if m.tape, err = newTape(g); err != nil {
+	if m.tape, err = newTape(g, rows, group); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	return m, nil
@@ -86,6 +84,18 @@ func (m *machine) layers(g *gorgonia.ExprGraph, rows int) (h *gorgonia.Node, err
 		}
 	}
 	return h, nil
+}
+
+// addLoss adds the mean loss to the graph.
+func (m *machine) addLoss(grad *lossGrad, target *gorgonia.Node) error {
+	node, err := gorgonia.ApplyOp(grad, m.out, target)
+	if err != nil {
+		return err
+	}
+	loss := newMeanLoss(grad)
+	m.mean = loss.mean
+	m.loss, err = gorgonia.ApplyOp(loss, m.out, target, node)
+	return err
 }
 
 // differentiate replaces each param's node, so far in its grad, by that of

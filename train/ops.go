@@ -15,6 +15,15 @@ import (
 // belongs to one node of one graph and keeps the buffer of its result, so that
 // a run allocates nothing.
 
+// operation is one of them.
+type operation interface {
+	gorgonia.Op
+	// part computes some lines of the result, and no other: parts may run at
+	// once. The lines of most results are the rows of the batch.
+	part(in []gorgonia.Value, from, to int)
+	base() *op
+}
+
 // op is what all of them share: a name that is unique in the graph, so that
 // Gorgonia's expression hash never takes one for another, and which inputs a
 // gradient flows to.
@@ -24,7 +33,8 @@ type op struct {
 	wrt    []bool
 	shape  tensor.Shape
 	out    []float32
-	value  gorgonia.Value
+	value  gorgonia.Value // the result, always in the same place
+	sums   bool           // it needs all rows of its inputs, and its lines are no rows
 }
 
 func newOp(name string, wrt []bool, shape ...int) op {
@@ -37,6 +47,7 @@ func newOp(name string, wrt []bool, shape ...int) op {
 	return o
 }
 
+func (o *op) base() *op                                             { return o }
 func (o *op) Arity() int                                            { return o.inputs }
 func (o *op) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) { return o.shape.Clone(), nil }
 func (o *op) ReturnsPtr() bool                                      { return false }
@@ -62,6 +73,21 @@ func (o *op) Type() hm.Type {
 		return hm.NewFnType(append(types, tensor.Float32)...)
 	}
 	return hm.NewFnType(append(types, gorgonia.TensorType{Dims: len(o.shape), Of: tensor.Float32})...)
+}
+
+// lines is how many the result has.
+func (o *op) lines() int {
+	if len(o.shape) == 0 {
+		return 1
+	}
+	return o.shape[0]
+}
+
+// whole computes all of an operation.
+func whole(o operation, in []gorgonia.Value) (gorgonia.Value, error) {
+	b := o.base()
+	o.part(in, 0, b.lines())
+	return b.value, nil
 }
 
 // floats is the backing of a tensor. It allocates nothing, as Data would.

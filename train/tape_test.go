@@ -93,9 +93,8 @@ func TestLossThatIsNotFiniteShows(t *testing.T) {
 	}
 }
 
-// TestTapeWantsValuesInPlace: an operation of Gorgonia's own makes its result
-// anew, which the steps after it would not see.
-func TestTapeWantsValuesInPlace(t *testing.T) {
+// TestTapeRefusesGorgoniasOperations, whose results are made anew in each run.
+func TestTapeRefusesGorgoniasOperations(t *testing.T) {
 	building.Lock()
 	defer building.Unlock()
 	g := gorgonia.NewGraph()
@@ -103,12 +102,26 @@ func TestTapeWantsValuesInPlace(t *testing.T) {
 	if _, err := gorgonia.Mul(input(g, "x", &x, 2, 3), input(g, "w", &w, 3, 4)); err != nil {
 		t.Fatal(err)
 	}
-	tape, err := newTape(g)
+	if _, err := newTape(g, 2, 1); err == nil {
+		t.Error("a product of Gorgonia's own is taken")
+	}
+}
+
+// TestTapeRefusesSumsOfSums: what needs a sum over the rows would run before it.
+func TestTapeRefusesSumsOfSums(t *testing.T) {
+	building.Lock()
+	defer building.Unlock()
+	g := gorgonia.NewGraph()
+	var x []float32
+	sum, err := gorgonia.ApplyOp(newColumnSum("sum", BLAS(), 3), input(g, "x", &x, 2, 3))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := tape.RunAll(); err == nil {
-		t.Error("a product of Gorgonia's own runs without an error")
+	if _, err := gorgonia.ApplyOp(newColumnSum("of sums", BLAS(), 3), sum); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newTape(g, 2, 1); err == nil {
+		t.Error("a sum of sums is taken")
 	}
 }
 
