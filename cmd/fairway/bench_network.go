@@ -22,7 +22,7 @@ type networkFigures struct {
 	// Training by rows of a batch: "32", "256", "1024".
 	Training map[string]trainingFigures `json:"training"`
 	// What TensorFlow.js ran on, or why it did not.
-	TFJS string `json:"tfjs"`
+	TFJS      string           `json:"tfjs"`
 	Inference inferenceFigures `json:"inference"`
 }
 
