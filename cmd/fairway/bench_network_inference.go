@@ -1,12 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"gonum.org/v1/gonum/blas"
@@ -46,7 +53,8 @@ type rowFigures struct {
 }
 
 // onnxFigures are measured in a process of their own, which runs our kernel in
-// turn with ONNX Runtime: the ratio is of that process.
+// turn with ONNX Runtime, on the same weights and rows: the ratio is of times in
+// that process.
 type onnxFigures struct {
 	ONNX   *float64 `json:"onnx_runtime_ns_per_row"`
 	VsONNX *float64 `json:"vs_onnx_runtime"`
@@ -54,7 +62,8 @@ type onnxFigures struct {
 
 const (
 	inferenceRounds = 31
-	inferenceRound  = 2 * time.Millisecond // of each contender
+	inferenceTurns  = 5                      // of each contender in a round; the shortest counts
+	inferenceTurn   = 500 * time.Microsecond // about
 )
 
 var inferenceRows = []int{1, 10, 100, 1000}
@@ -82,24 +91,99 @@ func benchInference(ctx context.Context, log io.Writer) (f inferenceFigures, err
 		fmt.Fprintf(log, "inference, %d rows, ns a row: fairway %.0f, in Go alone %.0f, gonum's Gemv %.0f, its Gemm %.0f\n", rows, r.Ours, r.Portable, r.Gemv, r.Gemm)
 		f.Rows[strconv.Itoa(rows)] = r
 	}
+	if err := f.addONNX(ctx, log); err != nil {
+		if ctx.Err() != nil {
+			return f, ctx.Err()
+		}
+		f.ONNXRuntime = "not measured: " + err.Error()
+	}
+	fmt.Fprintf(log, "inference, ONNX Runtime: %s\n", f.ONNXRuntime)
 	return f, nil
 }
 
+// addONNX builds and runs the program that has ONNX Runtime beside our kernel.
+func (f *inferenceFigures) addONNX(ctx context.Context, log io.Writer) (err error) {
+	source, err := onnxRuntimeSource(ctx)
+	if err != nil {
+		return err
+	}
+	directory, err := os.MkdirTemp("", "fairway-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = firstError(err, os.RemoveAll(directory)) }()
+	program := filepath.Join(directory, "onnxruntime")
+	build := exec.CommandContext(ctx, "go", "build", "-C", source, "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=1", "GOWORK=off")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s does not build: %w: %.300s", source, err, out)
+	}
+	run := exec.CommandContext(ctx, program)
+	var stderr bytes.Buffer
+	run.Stderr = io.MultiWriter(log, &stderr)
+	out, err := run.Output()
+	if err != nil {
+		return fmt.Errorf("%w: %.300s", err, strings.TrimSpace(stderr.String()))
+	}
+	var theirs struct {
+		Version string                 `json:"version"`
+		Rows    map[string]onnxFigures `json:"rows"`
+	}
+	if err := json.Unmarshal(out, &theirs); err != nil {
+		return err
+	}
+	for _, n := range inferenceRows {
+		rows := strconv.Itoa(n)
+		ours := f.Rows[rows]
+		ours.onnxFigures = theirs.Rows[rows]
+		if ours.ONNX == nil || ours.VsONNX == nil {
+			return fmt.Errorf("%s printed no figures of %s rows", source, rows)
+		}
+		fmt.Fprintf(log, "inference, %s rows: ONNX Runtime %.0f ns a row, %.2f times ours\n", rows, *ours.ONNX, *ours.VsONNX)
+		f.Rows[rows] = ours
+	}
+	f.ONNXRuntime = theirs.Version
+	return nil
+}
+
+// onnxRuntimeSource is the folder of that program, in the module that the
+// working directory belongs to.
+func onnxRuntimeSource(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("no Go toolchain: %w", err)
+	}
+	source := filepath.Join(filepath.Dir(strings.TrimSpace(string(out))), "predict", "kernel", "onnxruntime")
+	if _, err := os.Stat(filepath.Join(source, "go.mod")); err != nil {
+		return "", fmt.Errorf("run it in fairway's source: %w", err)
+	}
+	return source, nil
+}
+
+// oneByOne is how many rows at most those get that compute them one by one: a
+// row takes them as long as any other, and a call must be short beside what the
+// system runs at a time.
+const oneByOne = 100
+
 // measureRows lets the contenders take turns.
 func measureRows(layers []kernel.Layer, network *kernel.Network, x []float32, rows int) rowFigures {
-	portable, dst := network.Portable(), make([]float32, rows*network.Out())
+	in, out, some := network.In(), network.Out(), min(rows, oneByOne)
+	portable, dst := network.Portable(), make([]float32, rows*out)
 	one, all := newLayerwise(layers, 1), newLayerwise(layers, rows)
-	contenders := []func(){
-		func() { network.Forward(dst, x) },
-		func() { portable.Forward(dst, x) },
-		func() { one.gemv(dst, x) },
-		func() { all.gemm(dst, x) },
+	contenders := []struct {
+		rows int
+		call func()
+	}{
+		{rows, func() { network.Forward(dst, x) }},
+		{some, func() { portable.Forward(dst[:some*out], x[:some*in]) }},
+		{some, func() { one.gemv(dst[:some*out], x[:some*in]) }},
+		{rows, func() { all.gemm(dst, x) }},
 	}
 	times, ratios := make([][]float64, len(contenders)), make([][]float64, len(contenders))
-	for range inferenceRounds {
-		for i, call := range contenders {
-			times[i] = append(times[i], perCall(call, inferenceRound)/float64(rows))
-			ratios[i] = append(ratios[i], times[i][len(times[i])-1]/times[0][len(times[0])-1])
+	for round := range inferenceRounds {
+		for i, c := range contenders {
+			times[i] = append(times[i], perCall(c.call)/float64(c.rows))
+			ratios[i] = append(ratios[i], times[i][round]/times[0][round])
 		}
 	}
 	middle := func(figures []float64) float64 { return slices.Sorted(slices.Values(figures))[len(figures)/2] }
@@ -109,17 +193,23 @@ func measureRows(layers []kernel.Layer, network *kernel.Network, x []float32, ro
 	}
 }
 
-// perCall is how many ns a call takes, in a turn of about that length. The
-// first call, which brings everything back into the caches, is not counted.
-func perCall(call func(), turn time.Duration) float64 {
+// perCall is how many ns a call takes: the least of some short turns, since a
+// turn in which the system runs something else says nothing. The first call,
+// which brings everything back into the caches, is not counted.
+func perCall(call func()) float64 {
+	call()
 	start := time.Now()
 	call()
-	calls := max(1, int(turn/max(time.Since(start), 1)))
-	start = time.Now()
-	for range calls {
-		call()
+	calls := max(1, int(inferenceTurn/max(time.Since(start), 1)))
+	least := math.Inf(1)
+	for range inferenceTurns {
+		start = time.Now()
+		for range calls {
+			call()
+		}
+		least = min(least, float64(time.Since(start).Nanoseconds())/float64(calls))
 	}
-	return float64(time.Since(start).Nanoseconds()) / float64(calls)
+	return least
 }
 
 // layerwise is the network on gonum's products, as anyone would write it.

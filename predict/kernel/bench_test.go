@@ -1,49 +1,49 @@
-package kernel
+package kernel_test
 
 import (
-	"math/rand/v2"
+	"fmt"
 	"testing"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/fairway-mesh/fairway/predict/kernel"
+	"github.com/fairway-mesh/fairway/predict/kernel/origin"
 )
 
-// origin has the shape of the origin's network.
-var origin = []int{20, 128, 64, 32, 5}
-
-// BenchmarkForward compares, in one run, the packed network with gonum's
-// matrix-vector product over the same layers; ns/row is the figure.
+// BenchmarkForward compares, in one run, the packed network with the same in Go
+// alone, and with gonum's matrix-vector product over the same layers. The
+// weights were trained; ns/row is the figure. `fairway bench network` has them
+// take turns, and ONNX Runtime beside them.
 func BenchmarkForward(b *testing.B) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	layers := random(rng, origin...)
-	network, err := Pack(layers)
+	layers, inputs := origin.Train(1)
+	network, err := kernel.Pack(layers)
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, rows := range []int{1, 10} {
-		x, dst := normal(rng, rows*20), make([]float32, rows*5)
-		name := map[int]string{1: "1_row", 10: "10_rows"}[rows]
-		b.Run("packed/"+name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				network.Forward(dst, x)
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*rows), "ns/row")
-		})
-		b.Run("gonum/"+name, func(b *testing.B) {
-			b.ReportAllocs()
-			var scratch [2][128]float32
-			for b.Loop() {
+	var scratch [2][128]float32
+	for _, rows := range []int{1, 10, 100, 1000} {
+		x, dst := inputs[:rows*20], make([]float32, rows*5)
+		for name, forward := range map[string]func(dst, x []float32){
+			"packed": network.Forward, "portable": network.Portable().Forward,
+			"gonum": func(dst, x []float32) {
 				for r := range rows {
 					gemv(dst[r*5:r*5+5], x[r*20:r*20+20], layers, &scratch)
 				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*rows), "ns/row")
-		})
+			},
+		} {
+			b.Run(fmt.Sprintf("%s/rows=%d", name, rows), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					forward(dst, x)
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*rows), "ns/row")
+			})
+		}
 	}
 }
 
-func gemv(dst, x []float32, layers []Layer, scratch *[2][128]float32) {
+func gemv(dst, x []float32, layers []kernel.Layer, scratch *[2][128]float32) {
 	for i, l := range layers {
 		y := scratch[i%2][:l.Out]
 		copy(y, l.B)

@@ -67,7 +67,11 @@ func (p *packed) rowInGo(y, x []float32, a *active) {
 // apart, with the vector kernels.
 func (p *packed) rows(y []float32, yRow int, x []float32, xRow, rows int) {
 	x, y = x[:(rows-1)*xRow+p.in], y[:(rows-1)*yRow+p.padded()]
-	for i := range p.biases {
+	i := 0
+	for ; wide && i+2 <= len(p.biases); i += 2 {
+		rowsWide(&x[0], xRow*4, &p.weights[i*p.in][0][0], p.in, &y[i*width], yRow*4, rows, &p.biases[i][0][0], p.floor)
+	}
+	for ; i < len(p.biases); i++ {
 		rowsVector(&x[0], xRow*4, &p.weights[i*p.in][0][0], p.in, &y[i*width], yRow*4, rows, &p.biases[i][0][0], p.floor)
 	}
 }

@@ -116,7 +116,11 @@ func (g *gemm) block(m, column, columns, from, inner int) {
 	for row := 0; row < m; row += rowBlock {
 		rows := min(rowBlock, m-row)
 		a := g.a[row*g.aRow:]
-		for j := 0; j < columns; j += width {
+		j := 0
+		for ; wide && columns-j >= 2*width; j += 2 * width {
+			gemmWide(&a[0], g.aRow*4, g.aInner*4, &g.panel(j, inner)[0], inner, &g.c[row*g.ldc+column+j], g.ldc*4, rows, g.alpha, g.beta)
+		}
+		for ; j < columns; j += width {
 			c := g.c[row*g.ldc+column+j:]
 			if columns-j >= width {
 				gemmPanel(a, g.aRow, g.aInner, g.panel(j, inner), c, g.ldc, rows, g.alpha, g.beta)

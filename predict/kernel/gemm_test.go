@@ -13,16 +13,21 @@ import (
 	"gonum.org/v1/gonum/blas/gonum"
 )
 
-// onEveryPath runs a test with the vector kernels, where there are some, and
-// with those in Go.
+// onEveryPath runs a test with the kernels for AVX-512, with those for AVX2 and
+// with those in Go, as far as there are some for this processor.
 func onEveryPath(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
-	if vector {
-		t.Run("vector", test)
-		vector = false
-		defer func() { vector = true }()
+	v, w := vector, wide
+	defer func() { vector, wide = v, w }()
+	if wide {
+		t.Run("AVX-512", test)
+		wide = false
 	}
-	t.Run("portable", test)
+	if vector {
+		t.Run("AVX2", test)
+		vector = false
+	}
+	t.Run("Go", test)
 }
 
 // product is the operands of a matrix product.
@@ -134,6 +139,19 @@ func TestGemmIsTheDefinition(t *testing.T) {
 	})
 }
 
+// FuzzGemm tries shapes that nobody thought of.
+func FuzzGemm(f *testing.F) {
+	f.Add(uint64(1), uint8(20), uint8(128), uint16(300), float32(1), float32(0), uint8(1))
+	f.Add(uint64(2), uint8(0), uint8(5), uint16(3), float32(0.5), float32(2), uint8(2))
+	f.Fuzz(func(t *testing.T, seed uint64, m, n uint8, k uint16, alpha, beta float32, transposed uint8) {
+		if !(math.Abs(float64(alpha)) < 1e9 && math.Abs(float64(beta)) < 1e9) {
+			t.Skip("would overflow")
+		}
+		p := newProduct(rand.New(rand.NewPCG(seed, 0)), transposed&1 > 0, transposed&2 > 0, int(m), int(n), int(k%600), alpha, beta, 5)
+		p.check(t)
+	})
+}
+
 // TestGemmIsGonums holds every pair of transposes to gonum's SGEMM, on the
 // products of training the origin's network and on odd shapes.
 func TestGemmIsGonums(t *testing.T) {
@@ -218,6 +236,27 @@ func TestGemmIsTheSame(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestGemmIsTheSameWithAVX512 as with AVX2, to the bit: a model that was trained
+// on one machine is the same on another.
+func TestGemmIsTheSameWithAVX512(t *testing.T) {
+	if !wide {
+		t.Skip("this processor has no AVX-512")
+	}
+	defer func() { wide = true }()
+	rng := rand.New(rand.NewPCG(6, 6))
+	for transposed := range 4 {
+		p := newProduct(rng, transposed&1 > 0, transposed&2 > 0, 1+rng.IntN(99), 1+rng.IntN(200), 1+rng.IntN(600), 0.7, 0.3, 1)
+		with, without := slices.Clone(p.c), slices.Clone(p.c)
+		p.run(with)
+		wide = false
+		p.run(without)
+		wide = true
+		if !slices.Equal(with, without) {
+			t.Errorf("%s: another result", &p)
+		}
+	}
 }
 
 func TestGemmRefuses(t *testing.T) {

@@ -8,4 +8,7 @@ import "golang.org/x/sys/cpu"
 
 // vector says whether the kernels of vector_amd64.s run; else those in Go do.
 // With GODEBUG=cpu.avx2=off in the environment, the latter do everywhere.
-var vector = cpu.X86.HasAVX2 && cpu.X86.HasFMA
+var vector = cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasPOPCNT
+
+// wide says whether those for AVX-512 run where there are some.
+var wide = vector && cpu.X86.HasAVX512F

@@ -4,21 +4,37 @@
 
 package kernel
 
-// gemmVector computes c = alpha·a·b + beta·c for rows of 16 columns. b is a panel of
-// so many inner lines; element (i, k) of a lies aRow·i + aInner·k bytes after a;
+// gemmVector computes c = alpha·a·b + beta·c for rows of 16 columns. b is
+// a panel of so many inner lines; element (i, k) of a lies aRow·i + aInner·k bytes after a;
 // the rows of c are cRow bytes apart. inner and rows must be above 0. Where beta is
 // 0, c is not read.
 //
 //go:noescape
 func gemmVector(a *float32, aRow int, aInner int, b *float32, inner int, c *float32, cRow int, rows int, alpha float32, beta float32)
 
-// rowsVector computes c = max(a·b + bias, floor) for rows of 16 columns. b is a
-// panel of so many inner lines; the rows of a and c are aRow and cRow bytes apart.
-// NaN stays NaN. inner and rows must be above 0. Each sum is added up in the order of
+// gemmWide computes c = alpha·a·b + beta·c for rows of 32 columns. b is
+// two panels, one after the other, of so many inner lines; element (i, k) of a lies aRow·i + aInner·k bytes after a;
+// the rows of c are cRow bytes apart. inner and rows must be above 0. Where beta is
+// 0, c is not read.
+//
+//go:noescape
+func gemmWide(a *float32, aRow int, aInner int, b *float32, inner int, c *float32, cRow int, rows int, alpha float32, beta float32)
+
+// rowsVector computes c = max(a·b + bias, floor) for rows of 16 columns. b is
+// a panel of so many inner lines; the rows of a and c are aRow and cRow bytes apart. NaN
+// stays NaN. inner and rows must be above 0. Each sum is added up in the order of
 // rowVector, so that a row has the same result to the bit.
 //
 //go:noescape
 func rowsVector(a *float32, aRow int, b *float32, inner int, c *float32, cRow int, rows int, bias *float32, floor float32)
+
+// rowsWide computes c = max(a·b + bias, floor) for rows of 32 columns. b is
+// two panels, one after the other, of so many inner lines; the rows of a and c are aRow and cRow bytes apart. NaN
+// stays NaN. inner and rows must be above 0. Each sum is added up in the order of
+// rowVector, so that a row has the same result to the bit.
+//
+//go:noescape
+func rowsWide(a *float32, aRow int, b *float32, inner int, c *float32, cRow int, rows int, bias *float32, floor float32)
 
 // rowVector computes y = max(w·x + bias, floor) for one row; w is so many panels of
 // inner lines. NaN stays NaN. It leaves the indices of the inputs that are not 0 in

@@ -10,29 +10,27 @@ TEXT ·gemmVector(SB), NOSPLIT, $0-72
 	MOVQ aInner+16(FP), AX
 	MOVQ a+0(FP), CX
 	MOVQ aRow+8(FP), DX
-	MOVQ b+24(FP), BX
-	MOVQ inner+32(FP), SI
-	MOVQ c+40(FP), DI
-	MOVQ cRow+48(FP), R8
-	MOVQ rows+56(FP), R9
+	MOVQ c+40(FP), BX
+	MOVQ cRow+48(FP), SI
+	MOVQ rows+56(FP), DI
 
-gemm:
-	CMPQ R9, $0x01
-	JE   gemm1
-	CMPQ R9, $0x02
-	JE   gemm2
-	CMPQ R9, $0x03
-	JE   gemm3
-	CMPQ R9, $0x04
-	JE   gemm4
-	CMPQ R9, $0x05
-	JE   gemm5
-	CMPQ R9, $0x06
-	JE   gemm6
-	CMPQ R9, $0x0a
-	JL   gemm4
+gemmVector:
+	CMPQ DI, $0x01
+	JE   gemmVector1
+	CMPQ DI, $0x02
+	JE   gemmVector2
+	CMPQ DI, $0x03
+	JE   gemmVector3
+	CMPQ DI, $0x04
+	JE   gemmVector4
+	CMPQ DI, $0x05
+	JE   gemmVector5
+	CMPQ DI, $0x06
+	JE   gemmVector6
+	CMPQ DI, $0x0a
+	JL   gemmVector4
 
-gemm6:
+gemmVector6:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -45,134 +43,134 @@ gemm6:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	MOVQ   CX, R10
-	LEAQ   (CX)(DX*2), R11
-	ADDQ   DX, R11
-	MOVQ   BX, R12
-	MOVQ   SI, R13
+	MOVQ   CX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	MOVQ   b+24(FP), R10
+	MOVQ   inner+32(FP), R11
 
-gemm6inner:
-	VMOVUPS      (R12), Y12
-	VMOVUPS      32(R12), Y13
-	VBROADCASTSS (R10), Y14
+gemmVector6inner:
+	VMOVUPS      (R10), Y12
+	VMOVUPS      32(R10), Y13
+	VBROADCASTSS (R8), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R10)(DX*1), Y14
+	VBROADCASTSS (R8)(DX*1), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (R10)(DX*2), Y14
+	VBROADCASTSS (R8)(DX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R11), Y14
+	VBROADCASTSS (R9), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (R11)(DX*1), Y14
+	VBROADCASTSS (R9)(DX*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (R11)(DX*2), Y14
+	VBROADCASTSS (R9)(DX*2), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         $0x40, R12
-	ADDQ         AX, R10
-	ADDQ         AX, R11
-	DECQ         R13
-	JNZ          gemm6inner
+	ADDQ         $0x40, R10
+	ADDQ         AX, R8
+	ADDQ         AX, R9
+	DECQ         R11
+	JNZ          gemmVector6inner
 	VBROADCASTSS alpha+64(FP), Y14
 	VMULPS       Y0, Y14, Y0
 	VMULPS       Y1, Y14, Y1
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store1
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore1
 	VBROADCASTSS beta+68(FP), Y14
-	VFMADD231PS  (DI), Y14, Y0
-	VFMADD231PS  32(DI), Y14, Y1
+	VFMADD231PS  (BX), Y14, Y0
+	VFMADD231PS  32(BX), Y14, Y1
 
-store1:
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      Y1, 32(DI)
-	ADDQ         R8, DI
+gemmVectorstore1:
+	VMOVUPS      Y0, (BX)
+	VMOVUPS      Y1, 32(BX)
+	ADDQ         SI, BX
 	VBROADCASTSS alpha+64(FP), Y14
 	VMULPS       Y2, Y14, Y2
 	VMULPS       Y3, Y14, Y3
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store2
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore2
 	VBROADCASTSS beta+68(FP), Y14
-	VFMADD231PS  (DI), Y14, Y2
-	VFMADD231PS  32(DI), Y14, Y3
+	VFMADD231PS  (BX), Y14, Y2
+	VFMADD231PS  32(BX), Y14, Y3
 
-store2:
-	VMOVUPS      Y2, (DI)
-	VMOVUPS      Y3, 32(DI)
-	ADDQ         R8, DI
+gemmVectorstore2:
+	VMOVUPS      Y2, (BX)
+	VMOVUPS      Y3, 32(BX)
+	ADDQ         SI, BX
 	VBROADCASTSS alpha+64(FP), Y14
 	VMULPS       Y4, Y14, Y4
 	VMULPS       Y5, Y14, Y5
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store3
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore3
 	VBROADCASTSS beta+68(FP), Y14
-	VFMADD231PS  (DI), Y14, Y4
-	VFMADD231PS  32(DI), Y14, Y5
+	VFMADD231PS  (BX), Y14, Y4
+	VFMADD231PS  32(BX), Y14, Y5
 
-store3:
-	VMOVUPS      Y4, (DI)
-	VMOVUPS      Y5, 32(DI)
-	ADDQ         R8, DI
+gemmVectorstore3:
+	VMOVUPS      Y4, (BX)
+	VMOVUPS      Y5, 32(BX)
+	ADDQ         SI, BX
 	VBROADCASTSS alpha+64(FP), Y14
 	VMULPS       Y6, Y14, Y6
 	VMULPS       Y7, Y14, Y7
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store4
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore4
 	VBROADCASTSS beta+68(FP), Y14
-	VFMADD231PS  (DI), Y14, Y6
-	VFMADD231PS  32(DI), Y14, Y7
+	VFMADD231PS  (BX), Y14, Y6
+	VFMADD231PS  32(BX), Y14, Y7
 
-store4:
-	VMOVUPS      Y6, (DI)
-	VMOVUPS      Y7, 32(DI)
-	ADDQ         R8, DI
+gemmVectorstore4:
+	VMOVUPS      Y6, (BX)
+	VMOVUPS      Y7, 32(BX)
+	ADDQ         SI, BX
 	VBROADCASTSS alpha+64(FP), Y14
 	VMULPS       Y8, Y14, Y8
 	VMULPS       Y9, Y14, Y9
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store5
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore5
 	VBROADCASTSS beta+68(FP), Y14
-	VFMADD231PS  (DI), Y14, Y8
-	VFMADD231PS  32(DI), Y14, Y9
+	VFMADD231PS  (BX), Y14, Y8
+	VFMADD231PS  32(BX), Y14, Y9
 
-store5:
-	VMOVUPS      Y8, (DI)
-	VMOVUPS      Y9, 32(DI)
-	ADDQ         R8, DI
+gemmVectorstore5:
+	VMOVUPS      Y8, (BX)
+	VMOVUPS      Y9, 32(BX)
+	ADDQ         SI, BX
 	VBROADCASTSS alpha+64(FP), Y14
 	VMULPS       Y10, Y14, Y10
 	VMULPS       Y11, Y14, Y11
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store6
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore6
 	VBROADCASTSS beta+68(FP), Y14
-	VFMADD231PS  (DI), Y14, Y10
-	VFMADD231PS  32(DI), Y14, Y11
+	VFMADD231PS  (BX), Y14, Y10
+	VFMADD231PS  32(BX), Y14, Y11
 
-store6:
-	VMOVUPS Y10, (DI)
-	VMOVUPS Y11, 32(DI)
-	ADDQ    R8, DI
+gemmVectorstore6:
+	VMOVUPS Y10, (BX)
+	VMOVUPS Y11, 32(BX)
+	ADDQ    SI, BX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	SUBQ    $0x06, R9
-	JNZ     gemm
+	SUBQ    $0x06, DI
+	JNZ     gemmVector
 	VZEROUPPER
 	RET
 
-gemm5:
+gemmVector5:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -183,116 +181,116 @@ gemm5:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	MOVQ   CX, R10
-	LEAQ   (CX)(DX*2), R11
-	ADDQ   DX, R11
-	MOVQ   BX, R12
-	MOVQ   SI, R13
+	MOVQ   CX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	MOVQ   b+24(FP), R10
+	MOVQ   inner+32(FP), R11
 
-gemm5inner:
-	VMOVUPS      (R12), Y10
-	VMOVUPS      32(R12), Y11
-	VBROADCASTSS (R10), Y12
+gemmVector5inner:
+	VMOVUPS      (R10), Y10
+	VMOVUPS      32(R10), Y11
+	VBROADCASTSS (R8), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (R10)(DX*1), Y12
+	VBROADCASTSS (R8)(DX*1), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (R10)(DX*2), Y12
+	VBROADCASTSS (R8)(DX*2), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (R11), Y12
+	VBROADCASTSS (R9), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (R11)(DX*1), Y12
+	VBROADCASTSS (R9)(DX*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         $0x40, R12
-	ADDQ         AX, R10
-	ADDQ         AX, R11
-	DECQ         R13
-	JNZ          gemm5inner
+	ADDQ         $0x40, R10
+	ADDQ         AX, R8
+	ADDQ         AX, R9
+	DECQ         R11
+	JNZ          gemmVector5inner
 	VBROADCASTSS alpha+64(FP), Y12
 	VMULPS       Y0, Y12, Y0
 	VMULPS       Y1, Y12, Y1
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store7
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore7
 	VBROADCASTSS beta+68(FP), Y12
-	VFMADD231PS  (DI), Y12, Y0
-	VFMADD231PS  32(DI), Y12, Y1
+	VFMADD231PS  (BX), Y12, Y0
+	VFMADD231PS  32(BX), Y12, Y1
 
-store7:
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      Y1, 32(DI)
-	ADDQ         R8, DI
+gemmVectorstore7:
+	VMOVUPS      Y0, (BX)
+	VMOVUPS      Y1, 32(BX)
+	ADDQ         SI, BX
 	VBROADCASTSS alpha+64(FP), Y12
 	VMULPS       Y2, Y12, Y2
 	VMULPS       Y3, Y12, Y3
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store8
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore8
 	VBROADCASTSS beta+68(FP), Y12
-	VFMADD231PS  (DI), Y12, Y2
-	VFMADD231PS  32(DI), Y12, Y3
+	VFMADD231PS  (BX), Y12, Y2
+	VFMADD231PS  32(BX), Y12, Y3
 
-store8:
-	VMOVUPS      Y2, (DI)
-	VMOVUPS      Y3, 32(DI)
-	ADDQ         R8, DI
+gemmVectorstore8:
+	VMOVUPS      Y2, (BX)
+	VMOVUPS      Y3, 32(BX)
+	ADDQ         SI, BX
 	VBROADCASTSS alpha+64(FP), Y12
 	VMULPS       Y4, Y12, Y4
 	VMULPS       Y5, Y12, Y5
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store9
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore9
 	VBROADCASTSS beta+68(FP), Y12
-	VFMADD231PS  (DI), Y12, Y4
-	VFMADD231PS  32(DI), Y12, Y5
+	VFMADD231PS  (BX), Y12, Y4
+	VFMADD231PS  32(BX), Y12, Y5
 
-store9:
-	VMOVUPS      Y4, (DI)
-	VMOVUPS      Y5, 32(DI)
-	ADDQ         R8, DI
+gemmVectorstore9:
+	VMOVUPS      Y4, (BX)
+	VMOVUPS      Y5, 32(BX)
+	ADDQ         SI, BX
 	VBROADCASTSS alpha+64(FP), Y12
 	VMULPS       Y6, Y12, Y6
 	VMULPS       Y7, Y12, Y7
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store10
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore10
 	VBROADCASTSS beta+68(FP), Y12
-	VFMADD231PS  (DI), Y12, Y6
-	VFMADD231PS  32(DI), Y12, Y7
+	VFMADD231PS  (BX), Y12, Y6
+	VFMADD231PS  32(BX), Y12, Y7
 
-store10:
-	VMOVUPS      Y6, (DI)
-	VMOVUPS      Y7, 32(DI)
-	ADDQ         R8, DI
+gemmVectorstore10:
+	VMOVUPS      Y6, (BX)
+	VMOVUPS      Y7, 32(BX)
+	ADDQ         SI, BX
 	VBROADCASTSS alpha+64(FP), Y12
 	VMULPS       Y8, Y12, Y8
 	VMULPS       Y9, Y12, Y9
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store11
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore11
 	VBROADCASTSS beta+68(FP), Y12
-	VFMADD231PS  (DI), Y12, Y8
-	VFMADD231PS  32(DI), Y12, Y9
+	VFMADD231PS  (BX), Y12, Y8
+	VFMADD231PS  32(BX), Y12, Y9
 
-store11:
-	VMOVUPS Y8, (DI)
-	VMOVUPS Y9, 32(DI)
-	ADDQ    R8, DI
+gemmVectorstore11:
+	VMOVUPS Y8, (BX)
+	VMOVUPS Y9, 32(BX)
+	ADDQ    SI, BX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	SUBQ    $0x05, R9
-	JNZ     gemm
+	SUBQ    $0x05, DI
+	JNZ     gemmVector
 	VZEROUPPER
 	RET
 
-gemm4:
+gemmVector4:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -301,265 +299,2124 @@ gemm4:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	MOVQ   CX, R10
-	LEAQ   (CX)(DX*2), R11
-	ADDQ   DX, R11
-	MOVQ   BX, R12
-	MOVQ   SI, R13
+	MOVQ   CX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	MOVQ   b+24(FP), R10
+	MOVQ   inner+32(FP), R11
 
-gemm4inner:
-	VMOVUPS      (R12), Y8
-	VMOVUPS      32(R12), Y9
-	VBROADCASTSS (R10), Y10
+gemmVector4inner:
+	VMOVUPS      (R10), Y8
+	VMOVUPS      32(R10), Y9
+	VBROADCASTSS (R8), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (R10)(DX*1), Y10
+	VBROADCASTSS (R8)(DX*1), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (R10)(DX*2), Y10
+	VBROADCASTSS (R8)(DX*2), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (R11), Y10
+	VBROADCASTSS (R9), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         $0x40, R12
-	ADDQ         AX, R10
-	ADDQ         AX, R11
-	DECQ         R13
-	JNZ          gemm4inner
+	ADDQ         $0x40, R10
+	ADDQ         AX, R8
+	ADDQ         AX, R9
+	DECQ         R11
+	JNZ          gemmVector4inner
 	VBROADCASTSS alpha+64(FP), Y10
 	VMULPS       Y0, Y10, Y0
 	VMULPS       Y1, Y10, Y1
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store12
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore12
 	VBROADCASTSS beta+68(FP), Y10
-	VFMADD231PS  (DI), Y10, Y0
-	VFMADD231PS  32(DI), Y10, Y1
+	VFMADD231PS  (BX), Y10, Y0
+	VFMADD231PS  32(BX), Y10, Y1
 
-store12:
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      Y1, 32(DI)
-	ADDQ         R8, DI
+gemmVectorstore12:
+	VMOVUPS      Y0, (BX)
+	VMOVUPS      Y1, 32(BX)
+	ADDQ         SI, BX
 	VBROADCASTSS alpha+64(FP), Y10
 	VMULPS       Y2, Y10, Y2
 	VMULPS       Y3, Y10, Y3
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store13
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore13
 	VBROADCASTSS beta+68(FP), Y10
-	VFMADD231PS  (DI), Y10, Y2
-	VFMADD231PS  32(DI), Y10, Y3
+	VFMADD231PS  (BX), Y10, Y2
+	VFMADD231PS  32(BX), Y10, Y3
 
-store13:
-	VMOVUPS      Y2, (DI)
-	VMOVUPS      Y3, 32(DI)
-	ADDQ         R8, DI
+gemmVectorstore13:
+	VMOVUPS      Y2, (BX)
+	VMOVUPS      Y3, 32(BX)
+	ADDQ         SI, BX
 	VBROADCASTSS alpha+64(FP), Y10
 	VMULPS       Y4, Y10, Y4
 	VMULPS       Y5, Y10, Y5
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store14
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore14
 	VBROADCASTSS beta+68(FP), Y10
-	VFMADD231PS  (DI), Y10, Y4
-	VFMADD231PS  32(DI), Y10, Y5
+	VFMADD231PS  (BX), Y10, Y4
+	VFMADD231PS  32(BX), Y10, Y5
 
-store14:
-	VMOVUPS      Y4, (DI)
-	VMOVUPS      Y5, 32(DI)
-	ADDQ         R8, DI
+gemmVectorstore14:
+	VMOVUPS      Y4, (BX)
+	VMOVUPS      Y5, 32(BX)
+	ADDQ         SI, BX
 	VBROADCASTSS alpha+64(FP), Y10
 	VMULPS       Y6, Y10, Y6
 	VMULPS       Y7, Y10, Y7
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store15
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore15
 	VBROADCASTSS beta+68(FP), Y10
-	VFMADD231PS  (DI), Y10, Y6
-	VFMADD231PS  32(DI), Y10, Y7
+	VFMADD231PS  (BX), Y10, Y6
+	VFMADD231PS  32(BX), Y10, Y7
 
-store15:
-	VMOVUPS Y6, (DI)
-	VMOVUPS Y7, 32(DI)
-	ADDQ    R8, DI
+gemmVectorstore15:
+	VMOVUPS Y6, (BX)
+	VMOVUPS Y7, 32(BX)
+	ADDQ    SI, BX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	SUBQ    $0x04, R9
-	JNZ     gemm
+	SUBQ    $0x04, DI
+	JNZ     gemmVector
 	VZEROUPPER
 	RET
 
-gemm3:
+gemmVector3:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   CX, R10
-	MOVQ   BX, R11
-	MOVQ   SI, R12
+	MOVQ   CX, R8
+	MOVQ   b+24(FP), R9
+	MOVQ   inner+32(FP), R10
 
-gemm3inner:
-	VMOVUPS      (R11), Y6
-	VMOVUPS      32(R11), Y7
-	VBROADCASTSS (R10), Y8
+gemmVector3inner:
+	VMOVUPS      (R9), Y6
+	VMOVUPS      32(R9), Y7
+	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (R10)(DX*1), Y8
+	VBROADCASTSS (R8)(DX*1), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (R10)(DX*2), Y8
+	VBROADCASTSS (R8)(DX*2), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         $0x40, R11
-	ADDQ         AX, R10
-	DECQ         R12
-	JNZ          gemm3inner
+	ADDQ         $0x40, R9
+	ADDQ         AX, R8
+	DECQ         R10
+	JNZ          gemmVector3inner
 	VBROADCASTSS alpha+64(FP), Y8
 	VMULPS       Y0, Y8, Y0
 	VMULPS       Y1, Y8, Y1
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store16
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore16
 	VBROADCASTSS beta+68(FP), Y8
-	VFMADD231PS  (DI), Y8, Y0
-	VFMADD231PS  32(DI), Y8, Y1
+	VFMADD231PS  (BX), Y8, Y0
+	VFMADD231PS  32(BX), Y8, Y1
 
-store16:
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      Y1, 32(DI)
-	ADDQ         R8, DI
+gemmVectorstore16:
+	VMOVUPS      Y0, (BX)
+	VMOVUPS      Y1, 32(BX)
+	ADDQ         SI, BX
 	VBROADCASTSS alpha+64(FP), Y8
 	VMULPS       Y2, Y8, Y2
 	VMULPS       Y3, Y8, Y3
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store17
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore17
 	VBROADCASTSS beta+68(FP), Y8
-	VFMADD231PS  (DI), Y8, Y2
-	VFMADD231PS  32(DI), Y8, Y3
+	VFMADD231PS  (BX), Y8, Y2
+	VFMADD231PS  32(BX), Y8, Y3
 
-store17:
-	VMOVUPS      Y2, (DI)
-	VMOVUPS      Y3, 32(DI)
-	ADDQ         R8, DI
+gemmVectorstore17:
+	VMOVUPS      Y2, (BX)
+	VMOVUPS      Y3, 32(BX)
+	ADDQ         SI, BX
 	VBROADCASTSS alpha+64(FP), Y8
 	VMULPS       Y4, Y8, Y4
 	VMULPS       Y5, Y8, Y5
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store18
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore18
 	VBROADCASTSS beta+68(FP), Y8
-	VFMADD231PS  (DI), Y8, Y4
-	VFMADD231PS  32(DI), Y8, Y5
+	VFMADD231PS  (BX), Y8, Y4
+	VFMADD231PS  32(BX), Y8, Y5
 
-store18:
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, 32(DI)
-	ADDQ    R8, DI
+gemmVectorstore18:
+	VMOVUPS Y4, (BX)
+	VMOVUPS Y5, 32(BX)
+	ADDQ    SI, BX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	SUBQ    $0x03, R9
-	JNZ     gemm
+	SUBQ    $0x03, DI
+	JNZ     gemmVector
 	VZEROUPPER
 	RET
 
-gemm2:
+gemmVector2:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   CX, R10
-	MOVQ   BX, R11
-	MOVQ   SI, R12
+	MOVQ   CX, R8
+	MOVQ   b+24(FP), R9
+	MOVQ   inner+32(FP), R10
 
-gemm2inner:
-	VMOVUPS      (R11), Y4
-	VMOVUPS      32(R11), Y5
-	VBROADCASTSS (R10), Y6
+gemmVector2inner:
+	VMOVUPS      (R9), Y4
+	VMOVUPS      32(R9), Y5
+	VBROADCASTSS (R8), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (R10)(DX*1), Y6
+	VBROADCASTSS (R8)(DX*1), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         $0x40, R11
-	ADDQ         AX, R10
-	DECQ         R12
-	JNZ          gemm2inner
+	ADDQ         $0x40, R9
+	ADDQ         AX, R8
+	DECQ         R10
+	JNZ          gemmVector2inner
 	VBROADCASTSS alpha+64(FP), Y6
 	VMULPS       Y0, Y6, Y0
 	VMULPS       Y1, Y6, Y1
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store19
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore19
 	VBROADCASTSS beta+68(FP), Y6
-	VFMADD231PS  (DI), Y6, Y0
-	VFMADD231PS  32(DI), Y6, Y1
+	VFMADD231PS  (BX), Y6, Y0
+	VFMADD231PS  32(BX), Y6, Y1
 
-store19:
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      Y1, 32(DI)
-	ADDQ         R8, DI
+gemmVectorstore19:
+	VMOVUPS      Y0, (BX)
+	VMOVUPS      Y1, 32(BX)
+	ADDQ         SI, BX
 	VBROADCASTSS alpha+64(FP), Y6
 	VMULPS       Y2, Y6, Y2
 	VMULPS       Y3, Y6, Y3
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store20
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore20
 	VBROADCASTSS beta+68(FP), Y6
-	VFMADD231PS  (DI), Y6, Y2
-	VFMADD231PS  32(DI), Y6, Y3
+	VFMADD231PS  (BX), Y6, Y2
+	VFMADD231PS  32(BX), Y6, Y3
 
-store20:
-	VMOVUPS Y2, (DI)
-	VMOVUPS Y3, 32(DI)
-	ADDQ    R8, DI
+gemmVectorstore20:
+	VMOVUPS Y2, (BX)
+	VMOVUPS Y3, 32(BX)
+	ADDQ    SI, BX
 	ADDQ    DX, CX
 	ADDQ    DX, CX
-	SUBQ    $0x02, R9
-	JNZ     gemm
+	SUBQ    $0x02, DI
+	JNZ     gemmVector
 	VZEROUPPER
 	RET
 
-gemm1:
+gemmVector1:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   CX, R10
-	MOVQ   BX, R11
-	MOVQ   SI, R12
+	MOVQ   CX, R8
+	MOVQ   b+24(FP), R9
+	MOVQ   inner+32(FP), R10
 
-gemm1inner:
-	VMOVUPS      (R11), Y2
-	VMOVUPS      32(R11), Y3
-	VBROADCASTSS (R10), Y4
+gemmVector1inner:
+	VMOVUPS      (R9), Y2
+	VMOVUPS      32(R9), Y3
+	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         $0x40, R11
-	ADDQ         AX, R10
-	DECQ         R12
-	JNZ          gemm1inner
+	ADDQ         $0x40, R9
+	ADDQ         AX, R8
+	DECQ         R10
+	JNZ          gemmVector1inner
 	VBROADCASTSS alpha+64(FP), Y4
 	VMULPS       Y0, Y4, Y0
 	VMULPS       Y1, Y4, Y1
-	MOVL         beta+68(FP), R10
-	ADDL         R10, R10
-	JZ           store21
+	MOVL         beta+68(FP), R8
+	ADDL         R8, R8
+	JZ           gemmVectorstore21
 	VBROADCASTSS beta+68(FP), Y4
-	VFMADD231PS  (DI), Y4, Y0
-	VFMADD231PS  32(DI), Y4, Y1
+	VFMADD231PS  (BX), Y4, Y0
+	VFMADD231PS  32(BX), Y4, Y1
 
-store21:
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	ADDQ    R8, DI
+gemmVectorstore21:
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    SI, BX
 	ADDQ    DX, CX
-	SUBQ    $0x01, R9
-	JNZ     gemm
+	SUBQ    $0x01, DI
+	JNZ     gemmVector
+	VZEROUPPER
+	RET
+
+// func gemmWide(a *float32, aRow int, aInner int, b *float32, inner int, c *float32, cRow int, rows int, alpha float32, beta float32)
+// Requires: AVX, AVX512F
+TEXT ·gemmWide(SB), NOSPLIT, $0-72
+	MOVQ   aInner+16(FP), AX
+	MOVQ   a+0(FP), CX
+	MOVQ   aRow+8(FP), DX
+	MOVQ   c+40(FP), BX
+	MOVQ   cRow+48(FP), SI
+	MOVQ   rows+56(FP), DI
+	VPXORD Z0, Z0, Z0
+	MOVQ   inner+32(FP), R8
+	SHLQ   $0x06, R8
+
+gemmWide:
+	CMPQ DI, $0x01
+	JE   gemmWide1
+	CMPQ DI, $0x02
+	JE   gemmWide2
+	CMPQ DI, $0x03
+	JE   gemmWide3
+	CMPQ DI, $0x04
+	JE   gemmWide4
+	CMPQ DI, $0x05
+	JE   gemmWide5
+	CMPQ DI, $0x06
+	JE   gemmWide6
+	CMPQ DI, $0x07
+	JE   gemmWide7
+	CMPQ DI, $0x08
+	JE   gemmWide8
+	CMPQ DI, $0x09
+	JE   gemmWide9
+	CMPQ DI, $0x0a
+	JE   gemmWide10
+	CMPQ DI, $0x0b
+	JE   gemmWide11
+	CMPQ DI, $0x0c
+	JE   gemmWide12
+	CMPQ DI, $0x10
+	JL   gemmWide4
+
+gemmWide12:
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z17
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z19
+	VMOVAPS Z0, Z20
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	VMOVAPS Z0, Z24
+	MOVQ    CX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	LEAQ    (R10)(DX*2), R11
+	ADDQ    DX, R11
+	LEAQ    (R11)(DX*2), R12
+	ADDQ    DX, R12
+	MOVQ    b+24(FP), R13
+	MOVQ    inner+32(FP), R14
+
+gemmWide12inner:
+	VMOVUPS      (R13), Z25
+	VMOVUPS      (R13)(R8*1), Z26
+	VBROADCASTSS (R9), Z27
+	VFMADD231PS  Z25, Z27, Z1
+	VFMADD231PS  Z26, Z27, Z2
+	VBROADCASTSS (R9)(DX*1), Z27
+	VFMADD231PS  Z25, Z27, Z3
+	VFMADD231PS  Z26, Z27, Z4
+	VBROADCASTSS (R9)(DX*2), Z27
+	VFMADD231PS  Z25, Z27, Z5
+	VFMADD231PS  Z26, Z27, Z6
+	VBROADCASTSS (R10), Z27
+	VFMADD231PS  Z25, Z27, Z7
+	VFMADD231PS  Z26, Z27, Z8
+	VBROADCASTSS (R10)(DX*1), Z27
+	VFMADD231PS  Z25, Z27, Z9
+	VFMADD231PS  Z26, Z27, Z10
+	VBROADCASTSS (R10)(DX*2), Z27
+	VFMADD231PS  Z25, Z27, Z11
+	VFMADD231PS  Z26, Z27, Z12
+	VBROADCASTSS (R11), Z27
+	VFMADD231PS  Z25, Z27, Z13
+	VFMADD231PS  Z26, Z27, Z14
+	VBROADCASTSS (R11)(DX*1), Z27
+	VFMADD231PS  Z25, Z27, Z15
+	VFMADD231PS  Z26, Z27, Z16
+	VBROADCASTSS (R11)(DX*2), Z27
+	VFMADD231PS  Z25, Z27, Z17
+	VFMADD231PS  Z26, Z27, Z18
+	VBROADCASTSS (R12), Z27
+	VFMADD231PS  Z25, Z27, Z19
+	VFMADD231PS  Z26, Z27, Z20
+	VBROADCASTSS (R12)(DX*1), Z27
+	VFMADD231PS  Z25, Z27, Z21
+	VFMADD231PS  Z26, Z27, Z22
+	VBROADCASTSS (R12)(DX*2), Z27
+	VFMADD231PS  Z25, Z27, Z23
+	VFMADD231PS  Z26, Z27, Z24
+	ADDQ         $0x40, R13
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	ADDQ         AX, R11
+	ADDQ         AX, R12
+	DECQ         R14
+	JNZ          gemmWide12inner
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z1, Z27, Z1
+	VMULPS       Z2, Z27, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore1
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z1
+	VFMADD231PS  64(BX), Z27, Z2
+
+gemmWidestore1:
+	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z3, Z27, Z3
+	VMULPS       Z4, Z27, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore2
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z3
+	VFMADD231PS  64(BX), Z27, Z4
+
+gemmWidestore2:
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z5, Z27, Z5
+	VMULPS       Z6, Z27, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore3
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z5
+	VFMADD231PS  64(BX), Z27, Z6
+
+gemmWidestore3:
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z7, Z27, Z7
+	VMULPS       Z8, Z27, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore4
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z7
+	VFMADD231PS  64(BX), Z27, Z8
+
+gemmWidestore4:
+	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z8, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z9, Z27, Z9
+	VMULPS       Z10, Z27, Z10
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore5
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z9
+	VFMADD231PS  64(BX), Z27, Z10
+
+gemmWidestore5:
+	VMOVUPS      Z9, (BX)
+	VMOVUPS      Z10, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z11, Z27, Z11
+	VMULPS       Z12, Z27, Z12
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore6
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z11
+	VFMADD231PS  64(BX), Z27, Z12
+
+gemmWidestore6:
+	VMOVUPS      Z11, (BX)
+	VMOVUPS      Z12, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z13, Z27, Z13
+	VMULPS       Z14, Z27, Z14
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore7
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z13
+	VFMADD231PS  64(BX), Z27, Z14
+
+gemmWidestore7:
+	VMOVUPS      Z13, (BX)
+	VMOVUPS      Z14, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z15, Z27, Z15
+	VMULPS       Z16, Z27, Z16
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore8
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z15
+	VFMADD231PS  64(BX), Z27, Z16
+
+gemmWidestore8:
+	VMOVUPS      Z15, (BX)
+	VMOVUPS      Z16, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z17, Z27, Z17
+	VMULPS       Z18, Z27, Z18
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore9
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z17
+	VFMADD231PS  64(BX), Z27, Z18
+
+gemmWidestore9:
+	VMOVUPS      Z17, (BX)
+	VMOVUPS      Z18, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z19, Z27, Z19
+	VMULPS       Z20, Z27, Z20
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore10
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z19
+	VFMADD231PS  64(BX), Z27, Z20
+
+gemmWidestore10:
+	VMOVUPS      Z19, (BX)
+	VMOVUPS      Z20, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z21, Z27, Z21
+	VMULPS       Z22, Z27, Z22
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore11
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z21
+	VFMADD231PS  64(BX), Z27, Z22
+
+gemmWidestore11:
+	VMOVUPS      Z21, (BX)
+	VMOVUPS      Z22, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z27
+	VMULPS       Z23, Z27, Z23
+	VMULPS       Z24, Z27, Z24
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore12
+	VBROADCASTSS beta+68(FP), Z27
+	VFMADD231PS  (BX), Z27, Z23
+	VFMADD231PS  64(BX), Z27, Z24
+
+gemmWidestore12:
+	VMOVUPS Z23, (BX)
+	VMOVUPS Z24, 64(BX)
+	ADDQ    SI, BX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	SUBQ    $0x0c, DI
+	JNZ     gemmWide
+	VZEROUPPER
+	RET
+
+gemmWide11:
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z17
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z19
+	VMOVAPS Z0, Z20
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	MOVQ    CX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	LEAQ    (R10)(DX*2), R11
+	ADDQ    DX, R11
+	LEAQ    (R11)(DX*2), R12
+	ADDQ    DX, R12
+	MOVQ    b+24(FP), R13
+	MOVQ    inner+32(FP), R14
+
+gemmWide11inner:
+	VMOVUPS      (R13), Z23
+	VMOVUPS      (R13)(R8*1), Z24
+	VBROADCASTSS (R9), Z25
+	VFMADD231PS  Z23, Z25, Z1
+	VFMADD231PS  Z24, Z25, Z2
+	VBROADCASTSS (R9)(DX*1), Z25
+	VFMADD231PS  Z23, Z25, Z3
+	VFMADD231PS  Z24, Z25, Z4
+	VBROADCASTSS (R9)(DX*2), Z25
+	VFMADD231PS  Z23, Z25, Z5
+	VFMADD231PS  Z24, Z25, Z6
+	VBROADCASTSS (R10), Z25
+	VFMADD231PS  Z23, Z25, Z7
+	VFMADD231PS  Z24, Z25, Z8
+	VBROADCASTSS (R10)(DX*1), Z25
+	VFMADD231PS  Z23, Z25, Z9
+	VFMADD231PS  Z24, Z25, Z10
+	VBROADCASTSS (R10)(DX*2), Z25
+	VFMADD231PS  Z23, Z25, Z11
+	VFMADD231PS  Z24, Z25, Z12
+	VBROADCASTSS (R11), Z25
+	VFMADD231PS  Z23, Z25, Z13
+	VFMADD231PS  Z24, Z25, Z14
+	VBROADCASTSS (R11)(DX*1), Z25
+	VFMADD231PS  Z23, Z25, Z15
+	VFMADD231PS  Z24, Z25, Z16
+	VBROADCASTSS (R11)(DX*2), Z25
+	VFMADD231PS  Z23, Z25, Z17
+	VFMADD231PS  Z24, Z25, Z18
+	VBROADCASTSS (R12), Z25
+	VFMADD231PS  Z23, Z25, Z19
+	VFMADD231PS  Z24, Z25, Z20
+	VBROADCASTSS (R12)(DX*1), Z25
+	VFMADD231PS  Z23, Z25, Z21
+	VFMADD231PS  Z24, Z25, Z22
+	ADDQ         $0x40, R13
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	ADDQ         AX, R11
+	ADDQ         AX, R12
+	DECQ         R14
+	JNZ          gemmWide11inner
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z1, Z25, Z1
+	VMULPS       Z2, Z25, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore13
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z1
+	VFMADD231PS  64(BX), Z25, Z2
+
+gemmWidestore13:
+	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z3, Z25, Z3
+	VMULPS       Z4, Z25, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore14
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z3
+	VFMADD231PS  64(BX), Z25, Z4
+
+gemmWidestore14:
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z5, Z25, Z5
+	VMULPS       Z6, Z25, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore15
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z5
+	VFMADD231PS  64(BX), Z25, Z6
+
+gemmWidestore15:
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z7, Z25, Z7
+	VMULPS       Z8, Z25, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore16
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z7
+	VFMADD231PS  64(BX), Z25, Z8
+
+gemmWidestore16:
+	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z8, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z9, Z25, Z9
+	VMULPS       Z10, Z25, Z10
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore17
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z9
+	VFMADD231PS  64(BX), Z25, Z10
+
+gemmWidestore17:
+	VMOVUPS      Z9, (BX)
+	VMOVUPS      Z10, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z11, Z25, Z11
+	VMULPS       Z12, Z25, Z12
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore18
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z11
+	VFMADD231PS  64(BX), Z25, Z12
+
+gemmWidestore18:
+	VMOVUPS      Z11, (BX)
+	VMOVUPS      Z12, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z13, Z25, Z13
+	VMULPS       Z14, Z25, Z14
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore19
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z13
+	VFMADD231PS  64(BX), Z25, Z14
+
+gemmWidestore19:
+	VMOVUPS      Z13, (BX)
+	VMOVUPS      Z14, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z15, Z25, Z15
+	VMULPS       Z16, Z25, Z16
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore20
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z15
+	VFMADD231PS  64(BX), Z25, Z16
+
+gemmWidestore20:
+	VMOVUPS      Z15, (BX)
+	VMOVUPS      Z16, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z17, Z25, Z17
+	VMULPS       Z18, Z25, Z18
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore21
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z17
+	VFMADD231PS  64(BX), Z25, Z18
+
+gemmWidestore21:
+	VMOVUPS      Z17, (BX)
+	VMOVUPS      Z18, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z19, Z25, Z19
+	VMULPS       Z20, Z25, Z20
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore22
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z19
+	VFMADD231PS  64(BX), Z25, Z20
+
+gemmWidestore22:
+	VMOVUPS      Z19, (BX)
+	VMOVUPS      Z20, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z25
+	VMULPS       Z21, Z25, Z21
+	VMULPS       Z22, Z25, Z22
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore23
+	VBROADCASTSS beta+68(FP), Z25
+	VFMADD231PS  (BX), Z25, Z21
+	VFMADD231PS  64(BX), Z25, Z22
+
+gemmWidestore23:
+	VMOVUPS Z21, (BX)
+	VMOVUPS Z22, 64(BX)
+	ADDQ    SI, BX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	SUBQ    $0x0b, DI
+	JNZ     gemmWide
+	VZEROUPPER
+	RET
+
+gemmWide10:
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z17
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z19
+	VMOVAPS Z0, Z20
+	MOVQ    CX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	LEAQ    (R10)(DX*2), R11
+	ADDQ    DX, R11
+	LEAQ    (R11)(DX*2), R12
+	ADDQ    DX, R12
+	MOVQ    b+24(FP), R13
+	MOVQ    inner+32(FP), R14
+
+gemmWide10inner:
+	VMOVUPS      (R13), Z21
+	VMOVUPS      (R13)(R8*1), Z22
+	VBROADCASTSS (R9), Z23
+	VFMADD231PS  Z21, Z23, Z1
+	VFMADD231PS  Z22, Z23, Z2
+	VBROADCASTSS (R9)(DX*1), Z23
+	VFMADD231PS  Z21, Z23, Z3
+	VFMADD231PS  Z22, Z23, Z4
+	VBROADCASTSS (R9)(DX*2), Z23
+	VFMADD231PS  Z21, Z23, Z5
+	VFMADD231PS  Z22, Z23, Z6
+	VBROADCASTSS (R10), Z23
+	VFMADD231PS  Z21, Z23, Z7
+	VFMADD231PS  Z22, Z23, Z8
+	VBROADCASTSS (R10)(DX*1), Z23
+	VFMADD231PS  Z21, Z23, Z9
+	VFMADD231PS  Z22, Z23, Z10
+	VBROADCASTSS (R10)(DX*2), Z23
+	VFMADD231PS  Z21, Z23, Z11
+	VFMADD231PS  Z22, Z23, Z12
+	VBROADCASTSS (R11), Z23
+	VFMADD231PS  Z21, Z23, Z13
+	VFMADD231PS  Z22, Z23, Z14
+	VBROADCASTSS (R11)(DX*1), Z23
+	VFMADD231PS  Z21, Z23, Z15
+	VFMADD231PS  Z22, Z23, Z16
+	VBROADCASTSS (R11)(DX*2), Z23
+	VFMADD231PS  Z21, Z23, Z17
+	VFMADD231PS  Z22, Z23, Z18
+	VBROADCASTSS (R12), Z23
+	VFMADD231PS  Z21, Z23, Z19
+	VFMADD231PS  Z22, Z23, Z20
+	ADDQ         $0x40, R13
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	ADDQ         AX, R11
+	ADDQ         AX, R12
+	DECQ         R14
+	JNZ          gemmWide10inner
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z1, Z23, Z1
+	VMULPS       Z2, Z23, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore24
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z1
+	VFMADD231PS  64(BX), Z23, Z2
+
+gemmWidestore24:
+	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z3, Z23, Z3
+	VMULPS       Z4, Z23, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore25
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z3
+	VFMADD231PS  64(BX), Z23, Z4
+
+gemmWidestore25:
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z5, Z23, Z5
+	VMULPS       Z6, Z23, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore26
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z5
+	VFMADD231PS  64(BX), Z23, Z6
+
+gemmWidestore26:
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z7, Z23, Z7
+	VMULPS       Z8, Z23, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore27
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z7
+	VFMADD231PS  64(BX), Z23, Z8
+
+gemmWidestore27:
+	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z8, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z9, Z23, Z9
+	VMULPS       Z10, Z23, Z10
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore28
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z9
+	VFMADD231PS  64(BX), Z23, Z10
+
+gemmWidestore28:
+	VMOVUPS      Z9, (BX)
+	VMOVUPS      Z10, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z11, Z23, Z11
+	VMULPS       Z12, Z23, Z12
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore29
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z11
+	VFMADD231PS  64(BX), Z23, Z12
+
+gemmWidestore29:
+	VMOVUPS      Z11, (BX)
+	VMOVUPS      Z12, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z13, Z23, Z13
+	VMULPS       Z14, Z23, Z14
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore30
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z13
+	VFMADD231PS  64(BX), Z23, Z14
+
+gemmWidestore30:
+	VMOVUPS      Z13, (BX)
+	VMOVUPS      Z14, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z15, Z23, Z15
+	VMULPS       Z16, Z23, Z16
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore31
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z15
+	VFMADD231PS  64(BX), Z23, Z16
+
+gemmWidestore31:
+	VMOVUPS      Z15, (BX)
+	VMOVUPS      Z16, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z17, Z23, Z17
+	VMULPS       Z18, Z23, Z18
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore32
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z17
+	VFMADD231PS  64(BX), Z23, Z18
+
+gemmWidestore32:
+	VMOVUPS      Z17, (BX)
+	VMOVUPS      Z18, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z23
+	VMULPS       Z19, Z23, Z19
+	VMULPS       Z20, Z23, Z20
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore33
+	VBROADCASTSS beta+68(FP), Z23
+	VFMADD231PS  (BX), Z23, Z19
+	VFMADD231PS  64(BX), Z23, Z20
+
+gemmWidestore33:
+	VMOVUPS Z19, (BX)
+	VMOVUPS Z20, 64(BX)
+	ADDQ    SI, BX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	SUBQ    $0x0a, DI
+	JNZ     gemmWide
+	VZEROUPPER
+	RET
+
+gemmWide9:
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z17
+	VMOVAPS Z0, Z18
+	MOVQ    CX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	LEAQ    (R10)(DX*2), R11
+	ADDQ    DX, R11
+	MOVQ    b+24(FP), R12
+	MOVQ    inner+32(FP), R13
+
+gemmWide9inner:
+	VMOVUPS      (R12), Z19
+	VMOVUPS      (R12)(R8*1), Z20
+	VBROADCASTSS (R9), Z21
+	VFMADD231PS  Z19, Z21, Z1
+	VFMADD231PS  Z20, Z21, Z2
+	VBROADCASTSS (R9)(DX*1), Z21
+	VFMADD231PS  Z19, Z21, Z3
+	VFMADD231PS  Z20, Z21, Z4
+	VBROADCASTSS (R9)(DX*2), Z21
+	VFMADD231PS  Z19, Z21, Z5
+	VFMADD231PS  Z20, Z21, Z6
+	VBROADCASTSS (R10), Z21
+	VFMADD231PS  Z19, Z21, Z7
+	VFMADD231PS  Z20, Z21, Z8
+	VBROADCASTSS (R10)(DX*1), Z21
+	VFMADD231PS  Z19, Z21, Z9
+	VFMADD231PS  Z20, Z21, Z10
+	VBROADCASTSS (R10)(DX*2), Z21
+	VFMADD231PS  Z19, Z21, Z11
+	VFMADD231PS  Z20, Z21, Z12
+	VBROADCASTSS (R11), Z21
+	VFMADD231PS  Z19, Z21, Z13
+	VFMADD231PS  Z20, Z21, Z14
+	VBROADCASTSS (R11)(DX*1), Z21
+	VFMADD231PS  Z19, Z21, Z15
+	VFMADD231PS  Z20, Z21, Z16
+	VBROADCASTSS (R11)(DX*2), Z21
+	VFMADD231PS  Z19, Z21, Z17
+	VFMADD231PS  Z20, Z21, Z18
+	ADDQ         $0x40, R12
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	ADDQ         AX, R11
+	DECQ         R13
+	JNZ          gemmWide9inner
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z1, Z21, Z1
+	VMULPS       Z2, Z21, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore34
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z1
+	VFMADD231PS  64(BX), Z21, Z2
+
+gemmWidestore34:
+	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z3, Z21, Z3
+	VMULPS       Z4, Z21, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore35
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z3
+	VFMADD231PS  64(BX), Z21, Z4
+
+gemmWidestore35:
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z5, Z21, Z5
+	VMULPS       Z6, Z21, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore36
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z5
+	VFMADD231PS  64(BX), Z21, Z6
+
+gemmWidestore36:
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z7, Z21, Z7
+	VMULPS       Z8, Z21, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore37
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z7
+	VFMADD231PS  64(BX), Z21, Z8
+
+gemmWidestore37:
+	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z8, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z9, Z21, Z9
+	VMULPS       Z10, Z21, Z10
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore38
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z9
+	VFMADD231PS  64(BX), Z21, Z10
+
+gemmWidestore38:
+	VMOVUPS      Z9, (BX)
+	VMOVUPS      Z10, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z11, Z21, Z11
+	VMULPS       Z12, Z21, Z12
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore39
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z11
+	VFMADD231PS  64(BX), Z21, Z12
+
+gemmWidestore39:
+	VMOVUPS      Z11, (BX)
+	VMOVUPS      Z12, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z13, Z21, Z13
+	VMULPS       Z14, Z21, Z14
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore40
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z13
+	VFMADD231PS  64(BX), Z21, Z14
+
+gemmWidestore40:
+	VMOVUPS      Z13, (BX)
+	VMOVUPS      Z14, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z15, Z21, Z15
+	VMULPS       Z16, Z21, Z16
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore41
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z15
+	VFMADD231PS  64(BX), Z21, Z16
+
+gemmWidestore41:
+	VMOVUPS      Z15, (BX)
+	VMOVUPS      Z16, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z21
+	VMULPS       Z17, Z21, Z17
+	VMULPS       Z18, Z21, Z18
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore42
+	VBROADCASTSS beta+68(FP), Z21
+	VFMADD231PS  (BX), Z21, Z17
+	VFMADD231PS  64(BX), Z21, Z18
+
+gemmWidestore42:
+	VMOVUPS Z17, (BX)
+	VMOVUPS Z18, 64(BX)
+	ADDQ    SI, BX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	SUBQ    $0x09, DI
+	JNZ     gemmWide
+	VZEROUPPER
+	RET
+
+gemmWide8:
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	VMOVAPS Z0, Z16
+	MOVQ    CX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	LEAQ    (R10)(DX*2), R11
+	ADDQ    DX, R11
+	MOVQ    b+24(FP), R12
+	MOVQ    inner+32(FP), R13
+
+gemmWide8inner:
+	VMOVUPS      (R12), Z17
+	VMOVUPS      (R12)(R8*1), Z18
+	VBROADCASTSS (R9), Z19
+	VFMADD231PS  Z17, Z19, Z1
+	VFMADD231PS  Z18, Z19, Z2
+	VBROADCASTSS (R9)(DX*1), Z19
+	VFMADD231PS  Z17, Z19, Z3
+	VFMADD231PS  Z18, Z19, Z4
+	VBROADCASTSS (R9)(DX*2), Z19
+	VFMADD231PS  Z17, Z19, Z5
+	VFMADD231PS  Z18, Z19, Z6
+	VBROADCASTSS (R10), Z19
+	VFMADD231PS  Z17, Z19, Z7
+	VFMADD231PS  Z18, Z19, Z8
+	VBROADCASTSS (R10)(DX*1), Z19
+	VFMADD231PS  Z17, Z19, Z9
+	VFMADD231PS  Z18, Z19, Z10
+	VBROADCASTSS (R10)(DX*2), Z19
+	VFMADD231PS  Z17, Z19, Z11
+	VFMADD231PS  Z18, Z19, Z12
+	VBROADCASTSS (R11), Z19
+	VFMADD231PS  Z17, Z19, Z13
+	VFMADD231PS  Z18, Z19, Z14
+	VBROADCASTSS (R11)(DX*1), Z19
+	VFMADD231PS  Z17, Z19, Z15
+	VFMADD231PS  Z18, Z19, Z16
+	ADDQ         $0x40, R12
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	ADDQ         AX, R11
+	DECQ         R13
+	JNZ          gemmWide8inner
+	VBROADCASTSS alpha+64(FP), Z19
+	VMULPS       Z1, Z19, Z1
+	VMULPS       Z2, Z19, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore43
+	VBROADCASTSS beta+68(FP), Z19
+	VFMADD231PS  (BX), Z19, Z1
+	VFMADD231PS  64(BX), Z19, Z2
+
+gemmWidestore43:
+	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z19
+	VMULPS       Z3, Z19, Z3
+	VMULPS       Z4, Z19, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore44
+	VBROADCASTSS beta+68(FP), Z19
+	VFMADD231PS  (BX), Z19, Z3
+	VFMADD231PS  64(BX), Z19, Z4
+
+gemmWidestore44:
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z19
+	VMULPS       Z5, Z19, Z5
+	VMULPS       Z6, Z19, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore45
+	VBROADCASTSS beta+68(FP), Z19
+	VFMADD231PS  (BX), Z19, Z5
+	VFMADD231PS  64(BX), Z19, Z6
+
+gemmWidestore45:
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z19
+	VMULPS       Z7, Z19, Z7
+	VMULPS       Z8, Z19, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore46
+	VBROADCASTSS beta+68(FP), Z19
+	VFMADD231PS  (BX), Z19, Z7
+	VFMADD231PS  64(BX), Z19, Z8
+
+gemmWidestore46:
+	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z8, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z19
+	VMULPS       Z9, Z19, Z9
+	VMULPS       Z10, Z19, Z10
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore47
+	VBROADCASTSS beta+68(FP), Z19
+	VFMADD231PS  (BX), Z19, Z9
+	VFMADD231PS  64(BX), Z19, Z10
+
+gemmWidestore47:
+	VMOVUPS      Z9, (BX)
+	VMOVUPS      Z10, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z19
+	VMULPS       Z11, Z19, Z11
+	VMULPS       Z12, Z19, Z12
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore48
+	VBROADCASTSS beta+68(FP), Z19
+	VFMADD231PS  (BX), Z19, Z11
+	VFMADD231PS  64(BX), Z19, Z12
+
+gemmWidestore48:
+	VMOVUPS      Z11, (BX)
+	VMOVUPS      Z12, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z19
+	VMULPS       Z13, Z19, Z13
+	VMULPS       Z14, Z19, Z14
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore49
+	VBROADCASTSS beta+68(FP), Z19
+	VFMADD231PS  (BX), Z19, Z13
+	VFMADD231PS  64(BX), Z19, Z14
+
+gemmWidestore49:
+	VMOVUPS      Z13, (BX)
+	VMOVUPS      Z14, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z19
+	VMULPS       Z15, Z19, Z15
+	VMULPS       Z16, Z19, Z16
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore50
+	VBROADCASTSS beta+68(FP), Z19
+	VFMADD231PS  (BX), Z19, Z15
+	VFMADD231PS  64(BX), Z19, Z16
+
+gemmWidestore50:
+	VMOVUPS Z15, (BX)
+	VMOVUPS Z16, 64(BX)
+	ADDQ    SI, BX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	SUBQ    $0x08, DI
+	JNZ     gemmWide
+	VZEROUPPER
+	RET
+
+gemmWide7:
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	MOVQ    CX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	LEAQ    (R10)(DX*2), R11
+	ADDQ    DX, R11
+	MOVQ    b+24(FP), R12
+	MOVQ    inner+32(FP), R13
+
+gemmWide7inner:
+	VMOVUPS      (R12), Z15
+	VMOVUPS      (R12)(R8*1), Z16
+	VBROADCASTSS (R9), Z17
+	VFMADD231PS  Z15, Z17, Z1
+	VFMADD231PS  Z16, Z17, Z2
+	VBROADCASTSS (R9)(DX*1), Z17
+	VFMADD231PS  Z15, Z17, Z3
+	VFMADD231PS  Z16, Z17, Z4
+	VBROADCASTSS (R9)(DX*2), Z17
+	VFMADD231PS  Z15, Z17, Z5
+	VFMADD231PS  Z16, Z17, Z6
+	VBROADCASTSS (R10), Z17
+	VFMADD231PS  Z15, Z17, Z7
+	VFMADD231PS  Z16, Z17, Z8
+	VBROADCASTSS (R10)(DX*1), Z17
+	VFMADD231PS  Z15, Z17, Z9
+	VFMADD231PS  Z16, Z17, Z10
+	VBROADCASTSS (R10)(DX*2), Z17
+	VFMADD231PS  Z15, Z17, Z11
+	VFMADD231PS  Z16, Z17, Z12
+	VBROADCASTSS (R11), Z17
+	VFMADD231PS  Z15, Z17, Z13
+	VFMADD231PS  Z16, Z17, Z14
+	ADDQ         $0x40, R12
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	ADDQ         AX, R11
+	DECQ         R13
+	JNZ          gemmWide7inner
+	VBROADCASTSS alpha+64(FP), Z17
+	VMULPS       Z1, Z17, Z1
+	VMULPS       Z2, Z17, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore51
+	VBROADCASTSS beta+68(FP), Z17
+	VFMADD231PS  (BX), Z17, Z1
+	VFMADD231PS  64(BX), Z17, Z2
+
+gemmWidestore51:
+	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z17
+	VMULPS       Z3, Z17, Z3
+	VMULPS       Z4, Z17, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore52
+	VBROADCASTSS beta+68(FP), Z17
+	VFMADD231PS  (BX), Z17, Z3
+	VFMADD231PS  64(BX), Z17, Z4
+
+gemmWidestore52:
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z17
+	VMULPS       Z5, Z17, Z5
+	VMULPS       Z6, Z17, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore53
+	VBROADCASTSS beta+68(FP), Z17
+	VFMADD231PS  (BX), Z17, Z5
+	VFMADD231PS  64(BX), Z17, Z6
+
+gemmWidestore53:
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z17
+	VMULPS       Z7, Z17, Z7
+	VMULPS       Z8, Z17, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore54
+	VBROADCASTSS beta+68(FP), Z17
+	VFMADD231PS  (BX), Z17, Z7
+	VFMADD231PS  64(BX), Z17, Z8
+
+gemmWidestore54:
+	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z8, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z17
+	VMULPS       Z9, Z17, Z9
+	VMULPS       Z10, Z17, Z10
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore55
+	VBROADCASTSS beta+68(FP), Z17
+	VFMADD231PS  (BX), Z17, Z9
+	VFMADD231PS  64(BX), Z17, Z10
+
+gemmWidestore55:
+	VMOVUPS      Z9, (BX)
+	VMOVUPS      Z10, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z17
+	VMULPS       Z11, Z17, Z11
+	VMULPS       Z12, Z17, Z12
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore56
+	VBROADCASTSS beta+68(FP), Z17
+	VFMADD231PS  (BX), Z17, Z11
+	VFMADD231PS  64(BX), Z17, Z12
+
+gemmWidestore56:
+	VMOVUPS      Z11, (BX)
+	VMOVUPS      Z12, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z17
+	VMULPS       Z13, Z17, Z13
+	VMULPS       Z14, Z17, Z14
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore57
+	VBROADCASTSS beta+68(FP), Z17
+	VFMADD231PS  (BX), Z17, Z13
+	VFMADD231PS  64(BX), Z17, Z14
+
+gemmWidestore57:
+	VMOVUPS Z13, (BX)
+	VMOVUPS Z14, 64(BX)
+	ADDQ    SI, BX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	SUBQ    $0x07, DI
+	JNZ     gemmWide
+	VZEROUPPER
+	RET
+
+gemmWide6:
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	MOVQ    CX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	MOVQ    b+24(FP), R11
+	MOVQ    inner+32(FP), R12
+
+gemmWide6inner:
+	VMOVUPS      (R11), Z13
+	VMOVUPS      (R11)(R8*1), Z14
+	VBROADCASTSS (R9), Z15
+	VFMADD231PS  Z13, Z15, Z1
+	VFMADD231PS  Z14, Z15, Z2
+	VBROADCASTSS (R9)(DX*1), Z15
+	VFMADD231PS  Z13, Z15, Z3
+	VFMADD231PS  Z14, Z15, Z4
+	VBROADCASTSS (R9)(DX*2), Z15
+	VFMADD231PS  Z13, Z15, Z5
+	VFMADD231PS  Z14, Z15, Z6
+	VBROADCASTSS (R10), Z15
+	VFMADD231PS  Z13, Z15, Z7
+	VFMADD231PS  Z14, Z15, Z8
+	VBROADCASTSS (R10)(DX*1), Z15
+	VFMADD231PS  Z13, Z15, Z9
+	VFMADD231PS  Z14, Z15, Z10
+	VBROADCASTSS (R10)(DX*2), Z15
+	VFMADD231PS  Z13, Z15, Z11
+	VFMADD231PS  Z14, Z15, Z12
+	ADDQ         $0x40, R11
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	DECQ         R12
+	JNZ          gemmWide6inner
+	VBROADCASTSS alpha+64(FP), Z15
+	VMULPS       Z1, Z15, Z1
+	VMULPS       Z2, Z15, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore58
+	VBROADCASTSS beta+68(FP), Z15
+	VFMADD231PS  (BX), Z15, Z1
+	VFMADD231PS  64(BX), Z15, Z2
+
+gemmWidestore58:
+	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z15
+	VMULPS       Z3, Z15, Z3
+	VMULPS       Z4, Z15, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore59
+	VBROADCASTSS beta+68(FP), Z15
+	VFMADD231PS  (BX), Z15, Z3
+	VFMADD231PS  64(BX), Z15, Z4
+
+gemmWidestore59:
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z15
+	VMULPS       Z5, Z15, Z5
+	VMULPS       Z6, Z15, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore60
+	VBROADCASTSS beta+68(FP), Z15
+	VFMADD231PS  (BX), Z15, Z5
+	VFMADD231PS  64(BX), Z15, Z6
+
+gemmWidestore60:
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z15
+	VMULPS       Z7, Z15, Z7
+	VMULPS       Z8, Z15, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore61
+	VBROADCASTSS beta+68(FP), Z15
+	VFMADD231PS  (BX), Z15, Z7
+	VFMADD231PS  64(BX), Z15, Z8
+
+gemmWidestore61:
+	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z8, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z15
+	VMULPS       Z9, Z15, Z9
+	VMULPS       Z10, Z15, Z10
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore62
+	VBROADCASTSS beta+68(FP), Z15
+	VFMADD231PS  (BX), Z15, Z9
+	VFMADD231PS  64(BX), Z15, Z10
+
+gemmWidestore62:
+	VMOVUPS      Z9, (BX)
+	VMOVUPS      Z10, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z15
+	VMULPS       Z11, Z15, Z11
+	VMULPS       Z12, Z15, Z12
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore63
+	VBROADCASTSS beta+68(FP), Z15
+	VFMADD231PS  (BX), Z15, Z11
+	VFMADD231PS  64(BX), Z15, Z12
+
+gemmWidestore63:
+	VMOVUPS Z11, (BX)
+	VMOVUPS Z12, 64(BX)
+	ADDQ    SI, BX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	SUBQ    $0x06, DI
+	JNZ     gemmWide
+	VZEROUPPER
+	RET
+
+gemmWide5:
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	MOVQ    CX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	MOVQ    b+24(FP), R11
+	MOVQ    inner+32(FP), R12
+
+gemmWide5inner:
+	VMOVUPS      (R11), Z11
+	VMOVUPS      (R11)(R8*1), Z12
+	VBROADCASTSS (R9), Z13
+	VFMADD231PS  Z11, Z13, Z1
+	VFMADD231PS  Z12, Z13, Z2
+	VBROADCASTSS (R9)(DX*1), Z13
+	VFMADD231PS  Z11, Z13, Z3
+	VFMADD231PS  Z12, Z13, Z4
+	VBROADCASTSS (R9)(DX*2), Z13
+	VFMADD231PS  Z11, Z13, Z5
+	VFMADD231PS  Z12, Z13, Z6
+	VBROADCASTSS (R10), Z13
+	VFMADD231PS  Z11, Z13, Z7
+	VFMADD231PS  Z12, Z13, Z8
+	VBROADCASTSS (R10)(DX*1), Z13
+	VFMADD231PS  Z11, Z13, Z9
+	VFMADD231PS  Z12, Z13, Z10
+	ADDQ         $0x40, R11
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	DECQ         R12
+	JNZ          gemmWide5inner
+	VBROADCASTSS alpha+64(FP), Z13
+	VMULPS       Z1, Z13, Z1
+	VMULPS       Z2, Z13, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore64
+	VBROADCASTSS beta+68(FP), Z13
+	VFMADD231PS  (BX), Z13, Z1
+	VFMADD231PS  64(BX), Z13, Z2
+
+gemmWidestore64:
+	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z13
+	VMULPS       Z3, Z13, Z3
+	VMULPS       Z4, Z13, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore65
+	VBROADCASTSS beta+68(FP), Z13
+	VFMADD231PS  (BX), Z13, Z3
+	VFMADD231PS  64(BX), Z13, Z4
+
+gemmWidestore65:
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z13
+	VMULPS       Z5, Z13, Z5
+	VMULPS       Z6, Z13, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore66
+	VBROADCASTSS beta+68(FP), Z13
+	VFMADD231PS  (BX), Z13, Z5
+	VFMADD231PS  64(BX), Z13, Z6
+
+gemmWidestore66:
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z13
+	VMULPS       Z7, Z13, Z7
+	VMULPS       Z8, Z13, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore67
+	VBROADCASTSS beta+68(FP), Z13
+	VFMADD231PS  (BX), Z13, Z7
+	VFMADD231PS  64(BX), Z13, Z8
+
+gemmWidestore67:
+	VMOVUPS      Z7, (BX)
+	VMOVUPS      Z8, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z13
+	VMULPS       Z9, Z13, Z9
+	VMULPS       Z10, Z13, Z10
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore68
+	VBROADCASTSS beta+68(FP), Z13
+	VFMADD231PS  (BX), Z13, Z9
+	VFMADD231PS  64(BX), Z13, Z10
+
+gemmWidestore68:
+	VMOVUPS Z9, (BX)
+	VMOVUPS Z10, 64(BX)
+	ADDQ    SI, BX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	SUBQ    $0x05, DI
+	JNZ     gemmWide
+	VZEROUPPER
+	RET
+
+gemmWide4:
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	MOVQ    CX, R9
+	LEAQ    (R9)(DX*2), R10
+	ADDQ    DX, R10
+	MOVQ    b+24(FP), R11
+	MOVQ    inner+32(FP), R12
+
+gemmWide4inner:
+	VMOVUPS      (R11), Z9
+	VMOVUPS      (R11)(R8*1), Z10
+	VBROADCASTSS (R9), Z11
+	VFMADD231PS  Z9, Z11, Z1
+	VFMADD231PS  Z10, Z11, Z2
+	VBROADCASTSS (R9)(DX*1), Z11
+	VFMADD231PS  Z9, Z11, Z3
+	VFMADD231PS  Z10, Z11, Z4
+	VBROADCASTSS (R9)(DX*2), Z11
+	VFMADD231PS  Z9, Z11, Z5
+	VFMADD231PS  Z10, Z11, Z6
+	VBROADCASTSS (R10), Z11
+	VFMADD231PS  Z9, Z11, Z7
+	VFMADD231PS  Z10, Z11, Z8
+	ADDQ         $0x40, R11
+	ADDQ         AX, R9
+	ADDQ         AX, R10
+	DECQ         R12
+	JNZ          gemmWide4inner
+	VBROADCASTSS alpha+64(FP), Z11
+	VMULPS       Z1, Z11, Z1
+	VMULPS       Z2, Z11, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore69
+	VBROADCASTSS beta+68(FP), Z11
+	VFMADD231PS  (BX), Z11, Z1
+	VFMADD231PS  64(BX), Z11, Z2
+
+gemmWidestore69:
+	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z11
+	VMULPS       Z3, Z11, Z3
+	VMULPS       Z4, Z11, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore70
+	VBROADCASTSS beta+68(FP), Z11
+	VFMADD231PS  (BX), Z11, Z3
+	VFMADD231PS  64(BX), Z11, Z4
+
+gemmWidestore70:
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z11
+	VMULPS       Z5, Z11, Z5
+	VMULPS       Z6, Z11, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore71
+	VBROADCASTSS beta+68(FP), Z11
+	VFMADD231PS  (BX), Z11, Z5
+	VFMADD231PS  64(BX), Z11, Z6
+
+gemmWidestore71:
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z11
+	VMULPS       Z7, Z11, Z7
+	VMULPS       Z8, Z11, Z8
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore72
+	VBROADCASTSS beta+68(FP), Z11
+	VFMADD231PS  (BX), Z11, Z7
+	VFMADD231PS  64(BX), Z11, Z8
+
+gemmWidestore72:
+	VMOVUPS Z7, (BX)
+	VMOVUPS Z8, 64(BX)
+	ADDQ    SI, BX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	SUBQ    $0x04, DI
+	JNZ     gemmWide
+	VZEROUPPER
+	RET
+
+gemmWide3:
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	MOVQ    CX, R9
+	MOVQ    b+24(FP), R10
+	MOVQ    inner+32(FP), R11
+
+gemmWide3inner:
+	VMOVUPS      (R10), Z7
+	VMOVUPS      (R10)(R8*1), Z8
+	VBROADCASTSS (R9), Z9
+	VFMADD231PS  Z7, Z9, Z1
+	VFMADD231PS  Z8, Z9, Z2
+	VBROADCASTSS (R9)(DX*1), Z9
+	VFMADD231PS  Z7, Z9, Z3
+	VFMADD231PS  Z8, Z9, Z4
+	VBROADCASTSS (R9)(DX*2), Z9
+	VFMADD231PS  Z7, Z9, Z5
+	VFMADD231PS  Z8, Z9, Z6
+	ADDQ         $0x40, R10
+	ADDQ         AX, R9
+	DECQ         R11
+	JNZ          gemmWide3inner
+	VBROADCASTSS alpha+64(FP), Z9
+	VMULPS       Z1, Z9, Z1
+	VMULPS       Z2, Z9, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore73
+	VBROADCASTSS beta+68(FP), Z9
+	VFMADD231PS  (BX), Z9, Z1
+	VFMADD231PS  64(BX), Z9, Z2
+
+gemmWidestore73:
+	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z9
+	VMULPS       Z3, Z9, Z3
+	VMULPS       Z4, Z9, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore74
+	VBROADCASTSS beta+68(FP), Z9
+	VFMADD231PS  (BX), Z9, Z3
+	VFMADD231PS  64(BX), Z9, Z4
+
+gemmWidestore74:
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z9
+	VMULPS       Z5, Z9, Z5
+	VMULPS       Z6, Z9, Z6
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore75
+	VBROADCASTSS beta+68(FP), Z9
+	VFMADD231PS  (BX), Z9, Z5
+	VFMADD231PS  64(BX), Z9, Z6
+
+gemmWidestore75:
+	VMOVUPS Z5, (BX)
+	VMOVUPS Z6, 64(BX)
+	ADDQ    SI, BX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	SUBQ    $0x03, DI
+	JNZ     gemmWide
+	VZEROUPPER
+	RET
+
+gemmWide2:
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	MOVQ    CX, R9
+	MOVQ    b+24(FP), R10
+	MOVQ    inner+32(FP), R11
+
+gemmWide2inner:
+	VMOVUPS      (R10), Z5
+	VMOVUPS      (R10)(R8*1), Z6
+	VBROADCASTSS (R9), Z7
+	VFMADD231PS  Z5, Z7, Z1
+	VFMADD231PS  Z6, Z7, Z2
+	VBROADCASTSS (R9)(DX*1), Z7
+	VFMADD231PS  Z5, Z7, Z3
+	VFMADD231PS  Z6, Z7, Z4
+	ADDQ         $0x40, R10
+	ADDQ         AX, R9
+	DECQ         R11
+	JNZ          gemmWide2inner
+	VBROADCASTSS alpha+64(FP), Z7
+	VMULPS       Z1, Z7, Z1
+	VMULPS       Z2, Z7, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore76
+	VBROADCASTSS beta+68(FP), Z7
+	VFMADD231PS  (BX), Z7, Z1
+	VFMADD231PS  64(BX), Z7, Z2
+
+gemmWidestore76:
+	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z2, 64(BX)
+	ADDQ         SI, BX
+	VBROADCASTSS alpha+64(FP), Z7
+	VMULPS       Z3, Z7, Z3
+	VMULPS       Z4, Z7, Z4
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore77
+	VBROADCASTSS beta+68(FP), Z7
+	VFMADD231PS  (BX), Z7, Z3
+	VFMADD231PS  64(BX), Z7, Z4
+
+gemmWidestore77:
+	VMOVUPS Z3, (BX)
+	VMOVUPS Z4, 64(BX)
+	ADDQ    SI, BX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	SUBQ    $0x02, DI
+	JNZ     gemmWide
+	VZEROUPPER
+	RET
+
+gemmWide1:
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	MOVQ    CX, R9
+	MOVQ    b+24(FP), R10
+	MOVQ    inner+32(FP), R11
+
+gemmWide1inner:
+	VMOVUPS      (R10), Z3
+	VMOVUPS      (R10)(R8*1), Z4
+	VBROADCASTSS (R9), Z5
+	VFMADD231PS  Z3, Z5, Z1
+	VFMADD231PS  Z4, Z5, Z2
+	ADDQ         $0x40, R10
+	ADDQ         AX, R9
+	DECQ         R11
+	JNZ          gemmWide1inner
+	VBROADCASTSS alpha+64(FP), Z5
+	VMULPS       Z1, Z5, Z1
+	VMULPS       Z2, Z5, Z2
+	MOVL         beta+68(FP), R9
+	ADDL         R9, R9
+	JZ           gemmWidestore78
+	VBROADCASTSS beta+68(FP), Z5
+	VFMADD231PS  (BX), Z5, Z1
+	VFMADD231PS  64(BX), Z5, Z2
+
+gemmWidestore78:
+	VMOVUPS Z1, (BX)
+	VMOVUPS Z2, 64(BX)
+	ADDQ    SI, BX
+	ADDQ    DX, CX
+	SUBQ    $0x01, DI
+	JNZ     gemmWide
 	VZEROUPPER
 	RET
 
@@ -568,452 +2425,1919 @@ store21:
 TEXT ·rowsVector(SB), NOSPLIT, $0-68
 	MOVQ a+0(FP), AX
 	MOVQ aRow+8(FP), CX
-	MOVQ b+16(FP), DX
-	MOVQ inner+24(FP), BX
-	MOVQ c+32(FP), SI
-	MOVQ cRow+40(FP), DI
-	MOVQ rows+48(FP), R8
-	MOVQ bias+56(FP), R9
+	MOVQ c+32(FP), DX
+	MOVQ cRow+40(FP), BX
+	MOVQ rows+48(FP), SI
+	MOVQ bias+56(FP), DI
 
-rows:
-	CMPQ R8, $0x01
-	JE   rows1
-	CMPQ R8, $0x02
-	JE   rows2
-	CMPQ R8, $0x03
-	JE   rows3
-	CMPQ R8, $0x04
-	JE   rows4
-	CMPQ R8, $0x05
-	JE   rows5
-	CMPQ R8, $0x06
-	JE   rows6
-	CMPQ R8, $0x0a
-	JL   rows4
+rowsVector:
+	CMPQ SI, $0x01
+	JE   rowsVector1
+	CMPQ SI, $0x02
+	JE   rowsVector2
+	CMPQ SI, $0x03
+	JE   rowsVector3
+	CMPQ SI, $0x04
+	JE   rowsVector4
+	CMPQ SI, $0x05
+	JE   rowsVector5
+	CMPQ SI, $0x06
+	JE   rowsVector6
+	CMPQ SI, $0x0a
+	JL   rowsVector4
 
-rows6:
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	VMOVUPS (R9), Y2
-	VMOVUPS 32(R9), Y3
-	VMOVUPS (R9), Y4
-	VMOVUPS 32(R9), Y5
-	VMOVUPS (R9), Y6
-	VMOVUPS 32(R9), Y7
-	VMOVUPS (R9), Y8
-	VMOVUPS 32(R9), Y9
-	VMOVUPS (R9), Y10
-	VMOVUPS 32(R9), Y11
-	MOVQ    AX, R10
-	LEAQ    (AX)(CX*2), R11
-	ADDQ    CX, R11
-	MOVQ    DX, R12
-	MOVQ    BX, R13
+rowsVector6:
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	VMOVUPS (DI), Y6
+	VMOVUPS 32(DI), Y7
+	VMOVUPS (DI), Y8
+	VMOVUPS 32(DI), Y9
+	VMOVUPS (DI), Y10
+	VMOVUPS 32(DI), Y11
+	MOVQ    AX, R8
+	LEAQ    (R8)(CX*2), R9
+	ADDQ    CX, R9
+	MOVQ    b+16(FP), R10
+	MOVQ    inner+24(FP), R11
 
-rows6inner:
-	VMOVUPS      (R12), Y12
-	VMOVUPS      32(R12), Y13
-	VBROADCASTSS (R10), Y14
+rowsVector6inner:
+	VMOVUPS      (R10), Y12
+	VMOVUPS      32(R10), Y13
+	VBROADCASTSS (R8), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R10)(CX*1), Y15
+	VBROADCASTSS (R8)(CX*1), Y15
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (R10)(CX*2), Y14
+	VBROADCASTSS (R8)(CX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R11), Y15
+	VBROADCASTSS (R9), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (R11)(CX*1), Y14
+	VBROADCASTSS (R9)(CX*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (R11)(CX*2), Y15
+	VBROADCASTSS (R9)(CX*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
-	ADDQ         $0x40, R12
-	ADDQ         $0x04, R10
-	ADDQ         $0x04, R11
-	DECQ         R13
-	JNZ          rows6inner
+	ADDQ         $0x40, R10
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	DECQ         R11
+	JNZ          rowsVector6inner
 	VXORPS       Y14, Y14, Y14
 	VBROADCASTSS floor+64(FP), Y15
 	VADDPS       Y14, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
+	VMOVUPS      Y0, (DX)
 	VADDPS       Y14, Y1, Y1
 	VMAXPS       Y1, Y15, Y1
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      Y1, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y1, 32(DX)
+	ADDQ         BX, DX
 	VXORPS       Y14, Y14, Y14
 	VBROADCASTSS floor+64(FP), Y15
 	VADDPS       Y14, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
+	VMOVUPS      Y2, (DX)
 	VADDPS       Y14, Y3, Y3
 	VMAXPS       Y3, Y15, Y3
-	VMOVUPS      Y2, (SI)
-	VMOVUPS      Y3, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y3, 32(DX)
+	ADDQ         BX, DX
 	VXORPS       Y14, Y14, Y14
 	VBROADCASTSS floor+64(FP), Y15
 	VADDPS       Y14, Y4, Y4
 	VMAXPS       Y4, Y15, Y4
+	VMOVUPS      Y4, (DX)
 	VADDPS       Y14, Y5, Y5
 	VMAXPS       Y5, Y15, Y5
-	VMOVUPS      Y4, (SI)
-	VMOVUPS      Y5, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y5, 32(DX)
+	ADDQ         BX, DX
 	VXORPS       Y14, Y14, Y14
 	VBROADCASTSS floor+64(FP), Y15
 	VADDPS       Y14, Y6, Y6
 	VMAXPS       Y6, Y15, Y6
+	VMOVUPS      Y6, (DX)
 	VADDPS       Y14, Y7, Y7
 	VMAXPS       Y7, Y15, Y7
-	VMOVUPS      Y6, (SI)
-	VMOVUPS      Y7, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y7, 32(DX)
+	ADDQ         BX, DX
 	VXORPS       Y14, Y14, Y14
 	VBROADCASTSS floor+64(FP), Y15
 	VADDPS       Y14, Y8, Y8
 	VMAXPS       Y8, Y15, Y8
+	VMOVUPS      Y8, (DX)
 	VADDPS       Y14, Y9, Y9
 	VMAXPS       Y9, Y15, Y9
-	VMOVUPS      Y8, (SI)
-	VMOVUPS      Y9, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y9, 32(DX)
+	ADDQ         BX, DX
 	VXORPS       Y14, Y14, Y14
 	VBROADCASTSS floor+64(FP), Y15
 	VADDPS       Y14, Y10, Y10
 	VMAXPS       Y10, Y15, Y10
+	VMOVUPS      Y10, (DX)
 	VADDPS       Y14, Y11, Y11
 	VMAXPS       Y11, Y15, Y11
-	VMOVUPS      Y10, (SI)
-	VMOVUPS      Y11, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y11, 32(DX)
+	ADDQ         BX, DX
 	ADDQ         CX, AX
 	ADDQ         CX, AX
 	ADDQ         CX, AX
 	ADDQ         CX, AX
 	ADDQ         CX, AX
 	ADDQ         CX, AX
-	SUBQ         $0x06, R8
-	JNZ          rows
+	SUBQ         $0x06, SI
+	JNZ          rowsVector
 	VZEROUPPER
 	RET
 
-rows5:
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	VMOVUPS (R9), Y2
-	VMOVUPS 32(R9), Y3
-	VMOVUPS (R9), Y4
-	VMOVUPS 32(R9), Y5
-	VMOVUPS (R9), Y6
-	VMOVUPS 32(R9), Y7
-	VMOVUPS (R9), Y8
-	VMOVUPS 32(R9), Y9
-	MOVQ    AX, R10
-	LEAQ    (AX)(CX*2), R11
-	ADDQ    CX, R11
-	MOVQ    DX, R12
-	MOVQ    BX, R13
+rowsVector5:
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	VMOVUPS (DI), Y6
+	VMOVUPS 32(DI), Y7
+	VMOVUPS (DI), Y8
+	VMOVUPS 32(DI), Y9
+	MOVQ    AX, R8
+	LEAQ    (R8)(CX*2), R9
+	ADDQ    CX, R9
+	MOVQ    b+16(FP), R10
+	MOVQ    inner+24(FP), R11
 
-rows5inner:
-	VMOVUPS      (R12), Y10
-	VMOVUPS      32(R12), Y11
-	VBROADCASTSS (R10), Y12
+rowsVector5inner:
+	VMOVUPS      (R10), Y10
+	VMOVUPS      32(R10), Y11
+	VBROADCASTSS (R8), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (R10)(CX*1), Y13
+	VBROADCASTSS (R8)(CX*1), Y13
 	VFMADD231PS  Y10, Y13, Y2
 	VFMADD231PS  Y11, Y13, Y3
-	VBROADCASTSS (R10)(CX*2), Y12
+	VBROADCASTSS (R8)(CX*2), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (R11), Y13
+	VBROADCASTSS (R9), Y13
 	VFMADD231PS  Y10, Y13, Y6
 	VFMADD231PS  Y11, Y13, Y7
-	VBROADCASTSS (R11)(CX*1), Y12
+	VBROADCASTSS (R9)(CX*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         $0x40, R12
-	ADDQ         $0x04, R10
-	ADDQ         $0x04, R11
-	DECQ         R13
-	JNZ          rows5inner
+	ADDQ         $0x40, R10
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	DECQ         R11
+	JNZ          rowsVector5inner
 	VXORPS       Y12, Y12, Y12
 	VBROADCASTSS floor+64(FP), Y13
 	VADDPS       Y12, Y0, Y0
 	VMAXPS       Y0, Y13, Y0
+	VMOVUPS      Y0, (DX)
 	VADDPS       Y12, Y1, Y1
 	VMAXPS       Y1, Y13, Y1
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      Y1, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y1, 32(DX)
+	ADDQ         BX, DX
 	VXORPS       Y12, Y12, Y12
 	VBROADCASTSS floor+64(FP), Y13
 	VADDPS       Y12, Y2, Y2
 	VMAXPS       Y2, Y13, Y2
+	VMOVUPS      Y2, (DX)
 	VADDPS       Y12, Y3, Y3
 	VMAXPS       Y3, Y13, Y3
-	VMOVUPS      Y2, (SI)
-	VMOVUPS      Y3, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y3, 32(DX)
+	ADDQ         BX, DX
 	VXORPS       Y12, Y12, Y12
 	VBROADCASTSS floor+64(FP), Y13
 	VADDPS       Y12, Y4, Y4
 	VMAXPS       Y4, Y13, Y4
+	VMOVUPS      Y4, (DX)
 	VADDPS       Y12, Y5, Y5
 	VMAXPS       Y5, Y13, Y5
-	VMOVUPS      Y4, (SI)
-	VMOVUPS      Y5, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y5, 32(DX)
+	ADDQ         BX, DX
 	VXORPS       Y12, Y12, Y12
 	VBROADCASTSS floor+64(FP), Y13
 	VADDPS       Y12, Y6, Y6
 	VMAXPS       Y6, Y13, Y6
+	VMOVUPS      Y6, (DX)
 	VADDPS       Y12, Y7, Y7
 	VMAXPS       Y7, Y13, Y7
-	VMOVUPS      Y6, (SI)
-	VMOVUPS      Y7, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y7, 32(DX)
+	ADDQ         BX, DX
 	VXORPS       Y12, Y12, Y12
 	VBROADCASTSS floor+64(FP), Y13
 	VADDPS       Y12, Y8, Y8
 	VMAXPS       Y8, Y13, Y8
+	VMOVUPS      Y8, (DX)
 	VADDPS       Y12, Y9, Y9
 	VMAXPS       Y9, Y13, Y9
-	VMOVUPS      Y8, (SI)
-	VMOVUPS      Y9, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y9, 32(DX)
+	ADDQ         BX, DX
 	ADDQ         CX, AX
 	ADDQ         CX, AX
 	ADDQ         CX, AX
 	ADDQ         CX, AX
 	ADDQ         CX, AX
-	SUBQ         $0x05, R8
-	JNZ          rows
+	SUBQ         $0x05, SI
+	JNZ          rowsVector
 	VZEROUPPER
 	RET
 
-rows4:
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	VMOVUPS (R9), Y2
-	VMOVUPS 32(R9), Y3
-	VMOVUPS (R9), Y4
-	VMOVUPS 32(R9), Y5
-	VMOVUPS (R9), Y6
-	VMOVUPS 32(R9), Y7
-	MOVQ    AX, R10
-	LEAQ    (AX)(CX*2), R11
-	ADDQ    CX, R11
-	MOVQ    DX, R12
-	MOVQ    BX, R13
+rowsVector4:
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	VMOVUPS (DI), Y6
+	VMOVUPS 32(DI), Y7
+	MOVQ    AX, R8
+	LEAQ    (R8)(CX*2), R9
+	ADDQ    CX, R9
+	MOVQ    b+16(FP), R10
+	MOVQ    inner+24(FP), R11
 
-rows4inner:
-	VMOVUPS      (R12), Y8
-	VMOVUPS      32(R12), Y9
-	VBROADCASTSS (R10), Y10
+rowsVector4inner:
+	VMOVUPS      (R10), Y8
+	VMOVUPS      32(R10), Y9
+	VBROADCASTSS (R8), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (R10)(CX*1), Y11
+	VBROADCASTSS (R8)(CX*1), Y11
 	VFMADD231PS  Y8, Y11, Y2
 	VFMADD231PS  Y9, Y11, Y3
-	VBROADCASTSS (R10)(CX*2), Y10
+	VBROADCASTSS (R8)(CX*2), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (R11), Y11
+	VBROADCASTSS (R9), Y11
 	VFMADD231PS  Y8, Y11, Y6
 	VFMADD231PS  Y9, Y11, Y7
-	ADDQ         $0x40, R12
-	ADDQ         $0x04, R10
-	ADDQ         $0x04, R11
-	DECQ         R13
-	JNZ          rows4inner
+	ADDQ         $0x40, R10
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	DECQ         R11
+	JNZ          rowsVector4inner
 	VXORPS       Y10, Y10, Y10
 	VBROADCASTSS floor+64(FP), Y11
 	VADDPS       Y10, Y0, Y0
 	VMAXPS       Y0, Y11, Y0
+	VMOVUPS      Y0, (DX)
 	VADDPS       Y10, Y1, Y1
 	VMAXPS       Y1, Y11, Y1
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      Y1, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y1, 32(DX)
+	ADDQ         BX, DX
 	VXORPS       Y10, Y10, Y10
 	VBROADCASTSS floor+64(FP), Y11
 	VADDPS       Y10, Y2, Y2
 	VMAXPS       Y2, Y11, Y2
+	VMOVUPS      Y2, (DX)
 	VADDPS       Y10, Y3, Y3
 	VMAXPS       Y3, Y11, Y3
-	VMOVUPS      Y2, (SI)
-	VMOVUPS      Y3, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y3, 32(DX)
+	ADDQ         BX, DX
 	VXORPS       Y10, Y10, Y10
 	VBROADCASTSS floor+64(FP), Y11
 	VADDPS       Y10, Y4, Y4
 	VMAXPS       Y4, Y11, Y4
+	VMOVUPS      Y4, (DX)
 	VADDPS       Y10, Y5, Y5
 	VMAXPS       Y5, Y11, Y5
-	VMOVUPS      Y4, (SI)
-	VMOVUPS      Y5, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y5, 32(DX)
+	ADDQ         BX, DX
 	VXORPS       Y10, Y10, Y10
 	VBROADCASTSS floor+64(FP), Y11
 	VADDPS       Y10, Y6, Y6
 	VMAXPS       Y6, Y11, Y6
+	VMOVUPS      Y6, (DX)
 	VADDPS       Y10, Y7, Y7
 	VMAXPS       Y7, Y11, Y7
-	VMOVUPS      Y6, (SI)
-	VMOVUPS      Y7, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y7, 32(DX)
+	ADDQ         BX, DX
 	ADDQ         CX, AX
 	ADDQ         CX, AX
 	ADDQ         CX, AX
 	ADDQ         CX, AX
-	SUBQ         $0x04, R8
-	JNZ          rows
+	SUBQ         $0x04, SI
+	JNZ          rowsVector
 	VZEROUPPER
 	RET
 
-rows3:
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	VMOVUPS (R9), Y2
-	VMOVUPS 32(R9), Y3
-	VMOVUPS (R9), Y4
-	VMOVUPS 32(R9), Y5
-	MOVQ    AX, R10
-	MOVQ    DX, R11
-	MOVQ    BX, R12
+rowsVector3:
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	MOVQ    AX, R8
+	MOVQ    b+16(FP), R9
+	MOVQ    inner+24(FP), R10
 
-rows3inner:
-	VMOVUPS      (R11), Y6
-	VMOVUPS      32(R11), Y7
-	VBROADCASTSS (R10), Y8
+rowsVector3inner:
+	VMOVUPS      (R9), Y6
+	VMOVUPS      32(R9), Y7
+	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (R10)(CX*1), Y9
+	VBROADCASTSS (R8)(CX*1), Y9
 	VFMADD231PS  Y6, Y9, Y2
 	VFMADD231PS  Y7, Y9, Y3
-	VBROADCASTSS (R10)(CX*2), Y8
+	VBROADCASTSS (R8)(CX*2), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         $0x40, R11
-	ADDQ         $0x04, R10
-	DECQ         R12
-	JNZ          rows3inner
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R8
+	DECQ         R10
+	JNZ          rowsVector3inner
 	VXORPS       Y8, Y8, Y8
 	VBROADCASTSS floor+64(FP), Y9
 	VADDPS       Y8, Y0, Y0
 	VMAXPS       Y0, Y9, Y0
+	VMOVUPS      Y0, (DX)
 	VADDPS       Y8, Y1, Y1
 	VMAXPS       Y1, Y9, Y1
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      Y1, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y1, 32(DX)
+	ADDQ         BX, DX
 	VXORPS       Y8, Y8, Y8
 	VBROADCASTSS floor+64(FP), Y9
 	VADDPS       Y8, Y2, Y2
 	VMAXPS       Y2, Y9, Y2
+	VMOVUPS      Y2, (DX)
 	VADDPS       Y8, Y3, Y3
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y2, (SI)
-	VMOVUPS      Y3, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y3, 32(DX)
+	ADDQ         BX, DX
 	VXORPS       Y8, Y8, Y8
 	VBROADCASTSS floor+64(FP), Y9
 	VADDPS       Y8, Y4, Y4
 	VMAXPS       Y4, Y9, Y4
+	VMOVUPS      Y4, (DX)
 	VADDPS       Y8, Y5, Y5
 	VMAXPS       Y5, Y9, Y5
-	VMOVUPS      Y4, (SI)
-	VMOVUPS      Y5, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y5, 32(DX)
+	ADDQ         BX, DX
 	ADDQ         CX, AX
 	ADDQ         CX, AX
 	ADDQ         CX, AX
-	SUBQ         $0x03, R8
-	JNZ          rows
+	SUBQ         $0x03, SI
+	JNZ          rowsVector
 	VZEROUPPER
 	RET
 
-rows2:
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	VMOVUPS (R9), Y2
-	VMOVUPS 32(R9), Y3
-	MOVQ    AX, R10
-	MOVQ    DX, R11
-	MOVQ    BX, R12
+rowsVector2:
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	MOVQ    AX, R8
+	MOVQ    b+16(FP), R9
+	MOVQ    inner+24(FP), R10
 
-rows2inner:
-	VMOVUPS      (R11), Y4
-	VMOVUPS      32(R11), Y5
-	VBROADCASTSS (R10), Y6
+rowsVector2inner:
+	VMOVUPS      (R9), Y4
+	VMOVUPS      32(R9), Y5
+	VBROADCASTSS (R8), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (R10)(CX*1), Y7
+	VBROADCASTSS (R8)(CX*1), Y7
 	VFMADD231PS  Y4, Y7, Y2
 	VFMADD231PS  Y5, Y7, Y3
-	ADDQ         $0x40, R11
-	ADDQ         $0x04, R10
-	DECQ         R12
-	JNZ          rows2inner
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R8
+	DECQ         R10
+	JNZ          rowsVector2inner
 	VXORPS       Y6, Y6, Y6
 	VBROADCASTSS floor+64(FP), Y7
 	VADDPS       Y6, Y0, Y0
 	VMAXPS       Y0, Y7, Y0
+	VMOVUPS      Y0, (DX)
 	VADDPS       Y6, Y1, Y1
 	VMAXPS       Y1, Y7, Y1
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      Y1, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y1, 32(DX)
+	ADDQ         BX, DX
 	VXORPS       Y6, Y6, Y6
 	VBROADCASTSS floor+64(FP), Y7
 	VADDPS       Y6, Y2, Y2
 	VMAXPS       Y2, Y7, Y2
+	VMOVUPS      Y2, (DX)
 	VADDPS       Y6, Y3, Y3
 	VMAXPS       Y3, Y7, Y3
-	VMOVUPS      Y2, (SI)
-	VMOVUPS      Y3, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y3, 32(DX)
+	ADDQ         BX, DX
 	ADDQ         CX, AX
 	ADDQ         CX, AX
-	SUBQ         $0x02, R8
-	JNZ          rows
+	SUBQ         $0x02, SI
+	JNZ          rowsVector
 	VZEROUPPER
 	RET
 
-rows1:
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	MOVQ    AX, R10
-	MOVQ    DX, R11
-	MOVQ    BX, R12
+rowsVector1:
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    AX, R8
+	MOVQ    b+16(FP), R9
+	MOVQ    inner+24(FP), R10
 
-rows1inner:
-	VMOVUPS      (R11), Y2
-	VMOVUPS      32(R11), Y3
-	VBROADCASTSS (R10), Y4
+rowsVector1inner:
+	VMOVUPS      (R9), Y2
+	VMOVUPS      32(R9), Y3
+	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         $0x40, R11
-	ADDQ         $0x04, R10
-	DECQ         R12
-	JNZ          rows1inner
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R8
+	DECQ         R10
+	JNZ          rowsVector1inner
 	VXORPS       Y4, Y4, Y4
 	VBROADCASTSS floor+64(FP), Y2
 	VADDPS       Y4, Y0, Y0
 	VMAXPS       Y0, Y2, Y0
+	VMOVUPS      Y0, (DX)
 	VADDPS       Y4, Y1, Y1
 	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      Y1, 32(SI)
-	ADDQ         DI, SI
+	VMOVUPS      Y1, 32(DX)
+	ADDQ         BX, DX
 	ADDQ         CX, AX
-	SUBQ         $0x01, R8
-	JNZ          rows
+	SUBQ         $0x01, SI
+	JNZ          rowsVector
+	VZEROUPPER
+	RET
+
+// func rowsWide(a *float32, aRow int, b *float32, inner int, c *float32, cRow int, rows int, bias *float32, floor float32)
+// Requires: AVX, AVX512F
+TEXT ·rowsWide(SB), NOSPLIT, $0-68
+	MOVQ   a+0(FP), AX
+	MOVQ   aRow+8(FP), CX
+	MOVQ   c+32(FP), DX
+	MOVQ   cRow+40(FP), BX
+	MOVQ   rows+48(FP), SI
+	VPXORD Z0, Z0, Z0
+	MOVQ   inner+24(FP), DI
+	SHLQ   $0x06, DI
+	MOVQ   bias+56(FP), R8
+
+rowsWide:
+	CMPQ SI, $0x01
+	JE   rowsWide1
+	CMPQ SI, $0x02
+	JE   rowsWide2
+	CMPQ SI, $0x03
+	JE   rowsWide3
+	CMPQ SI, $0x04
+	JE   rowsWide4
+	CMPQ SI, $0x05
+	JE   rowsWide5
+	CMPQ SI, $0x06
+	JE   rowsWide6
+	CMPQ SI, $0x07
+	JE   rowsWide7
+	CMPQ SI, $0x08
+	JE   rowsWide8
+	CMPQ SI, $0x09
+	JE   rowsWide9
+	CMPQ SI, $0x0a
+	JE   rowsWide10
+	CMPQ SI, $0x0b
+	JE   rowsWide11
+	CMPQ SI, $0x0c
+	JE   rowsWide12
+	CMPQ SI, $0x10
+	JL   rowsWide4
+
+rowsWide12:
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	VMOVUPS (R8), Z9
+	VMOVUPS 64(R8), Z10
+	VMOVUPS (R8), Z11
+	VMOVUPS 64(R8), Z12
+	VMOVUPS (R8), Z13
+	VMOVUPS 64(R8), Z14
+	VMOVUPS (R8), Z15
+	VMOVUPS 64(R8), Z16
+	VMOVUPS (R8), Z17
+	VMOVUPS 64(R8), Z18
+	VMOVUPS (R8), Z19
+	VMOVUPS 64(R8), Z20
+	VMOVUPS (R8), Z21
+	VMOVUPS 64(R8), Z22
+	VMOVUPS (R8), Z23
+	VMOVUPS 64(R8), Z24
+	MOVQ    AX, R9
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+	MOVQ    b+16(FP), R13
+	MOVQ    inner+24(FP), R14
+
+rowsWide12inner:
+	VMOVUPS      (R13), Z25
+	VMOVUPS      (R13)(DI*1), Z26
+	VBROADCASTSS (R9), Z27
+	VFMADD231PS  Z25, Z27, Z1
+	VFMADD231PS  Z26, Z27, Z2
+	VBROADCASTSS (R9)(CX*1), Z28
+	VFMADD231PS  Z25, Z28, Z3
+	VFMADD231PS  Z26, Z28, Z4
+	VBROADCASTSS (R9)(CX*2), Z27
+	VFMADD231PS  Z25, Z27, Z5
+	VFMADD231PS  Z26, Z27, Z6
+	VBROADCASTSS (R10), Z28
+	VFMADD231PS  Z25, Z28, Z7
+	VFMADD231PS  Z26, Z28, Z8
+	VBROADCASTSS (R10)(CX*1), Z27
+	VFMADD231PS  Z25, Z27, Z9
+	VFMADD231PS  Z26, Z27, Z10
+	VBROADCASTSS (R10)(CX*2), Z28
+	VFMADD231PS  Z25, Z28, Z11
+	VFMADD231PS  Z26, Z28, Z12
+	VBROADCASTSS (R11), Z27
+	VFMADD231PS  Z25, Z27, Z13
+	VFMADD231PS  Z26, Z27, Z14
+	VBROADCASTSS (R11)(CX*1), Z28
+	VFMADD231PS  Z25, Z28, Z15
+	VFMADD231PS  Z26, Z28, Z16
+	VBROADCASTSS (R11)(CX*2), Z27
+	VFMADD231PS  Z25, Z27, Z17
+	VFMADD231PS  Z26, Z27, Z18
+	VBROADCASTSS (R12), Z28
+	VFMADD231PS  Z25, Z28, Z19
+	VFMADD231PS  Z26, Z28, Z20
+	VBROADCASTSS (R12)(CX*1), Z27
+	VFMADD231PS  Z25, Z27, Z21
+	VFMADD231PS  Z26, Z27, Z22
+	VBROADCASTSS (R12)(CX*2), Z28
+	VFMADD231PS  Z25, Z28, Z23
+	VFMADD231PS  Z26, Z28, Z24
+	ADDQ         $0x40, R13
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R14
+	JNZ          rowsWide12inner
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z1, Z1
+	VMAXPS       Z1, Z28, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z27, Z2, Z2
+	VMAXPS       Z2, Z28, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z3, Z3
+	VMAXPS       Z3, Z28, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z27, Z4, Z4
+	VMAXPS       Z4, Z28, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z5, Z5
+	VMAXPS       Z5, Z28, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z27, Z6, Z6
+	VMAXPS       Z6, Z28, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z7, Z7
+	VMAXPS       Z7, Z28, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z27, Z8, Z8
+	VMAXPS       Z8, Z28, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z9, Z9
+	VMAXPS       Z9, Z28, Z9
+	VMOVUPS      Z9, (DX)
+	VADDPS       Z27, Z10, Z10
+	VMAXPS       Z10, Z28, Z10
+	VMOVUPS      Z10, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z11, Z11
+	VMAXPS       Z11, Z28, Z11
+	VMOVUPS      Z11, (DX)
+	VADDPS       Z27, Z12, Z12
+	VMAXPS       Z12, Z28, Z12
+	VMOVUPS      Z12, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z13, Z13
+	VMAXPS       Z13, Z28, Z13
+	VMOVUPS      Z13, (DX)
+	VADDPS       Z27, Z14, Z14
+	VMAXPS       Z14, Z28, Z14
+	VMOVUPS      Z14, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z15, Z15
+	VMAXPS       Z15, Z28, Z15
+	VMOVUPS      Z15, (DX)
+	VADDPS       Z27, Z16, Z16
+	VMAXPS       Z16, Z28, Z16
+	VMOVUPS      Z16, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z17, Z17
+	VMAXPS       Z17, Z28, Z17
+	VMOVUPS      Z17, (DX)
+	VADDPS       Z27, Z18, Z18
+	VMAXPS       Z18, Z28, Z18
+	VMOVUPS      Z18, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z19, Z19
+	VMAXPS       Z19, Z28, Z19
+	VMOVUPS      Z19, (DX)
+	VADDPS       Z27, Z20, Z20
+	VMAXPS       Z20, Z28, Z20
+	VMOVUPS      Z20, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z21, Z21
+	VMAXPS       Z21, Z28, Z21
+	VMOVUPS      Z21, (DX)
+	VADDPS       Z27, Z22, Z22
+	VMAXPS       Z22, Z28, Z22
+	VMOVUPS      Z22, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z27
+	VBROADCASTSS floor+64(FP), Z28
+	VADDPS       Z27, Z23, Z23
+	VMAXPS       Z23, Z28, Z23
+	VMOVUPS      Z23, (DX)
+	VADDPS       Z27, Z24, Z24
+	VMAXPS       Z24, Z28, Z24
+	VMOVUPS      Z24, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x0c, SI
+	JNZ          rowsWide
+	VZEROUPPER
+	RET
+
+rowsWide11:
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	VMOVUPS (R8), Z9
+	VMOVUPS 64(R8), Z10
+	VMOVUPS (R8), Z11
+	VMOVUPS 64(R8), Z12
+	VMOVUPS (R8), Z13
+	VMOVUPS 64(R8), Z14
+	VMOVUPS (R8), Z15
+	VMOVUPS 64(R8), Z16
+	VMOVUPS (R8), Z17
+	VMOVUPS 64(R8), Z18
+	VMOVUPS (R8), Z19
+	VMOVUPS 64(R8), Z20
+	VMOVUPS (R8), Z21
+	VMOVUPS 64(R8), Z22
+	MOVQ    AX, R9
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+	MOVQ    b+16(FP), R13
+	MOVQ    inner+24(FP), R14
+
+rowsWide11inner:
+	VMOVUPS      (R13), Z23
+	VMOVUPS      (R13)(DI*1), Z24
+	VBROADCASTSS (R9), Z25
+	VFMADD231PS  Z23, Z25, Z1
+	VFMADD231PS  Z24, Z25, Z2
+	VBROADCASTSS (R9)(CX*1), Z26
+	VFMADD231PS  Z23, Z26, Z3
+	VFMADD231PS  Z24, Z26, Z4
+	VBROADCASTSS (R9)(CX*2), Z25
+	VFMADD231PS  Z23, Z25, Z5
+	VFMADD231PS  Z24, Z25, Z6
+	VBROADCASTSS (R10), Z26
+	VFMADD231PS  Z23, Z26, Z7
+	VFMADD231PS  Z24, Z26, Z8
+	VBROADCASTSS (R10)(CX*1), Z25
+	VFMADD231PS  Z23, Z25, Z9
+	VFMADD231PS  Z24, Z25, Z10
+	VBROADCASTSS (R10)(CX*2), Z26
+	VFMADD231PS  Z23, Z26, Z11
+	VFMADD231PS  Z24, Z26, Z12
+	VBROADCASTSS (R11), Z25
+	VFMADD231PS  Z23, Z25, Z13
+	VFMADD231PS  Z24, Z25, Z14
+	VBROADCASTSS (R11)(CX*1), Z26
+	VFMADD231PS  Z23, Z26, Z15
+	VFMADD231PS  Z24, Z26, Z16
+	VBROADCASTSS (R11)(CX*2), Z25
+	VFMADD231PS  Z23, Z25, Z17
+	VFMADD231PS  Z24, Z25, Z18
+	VBROADCASTSS (R12), Z26
+	VFMADD231PS  Z23, Z26, Z19
+	VFMADD231PS  Z24, Z26, Z20
+	VBROADCASTSS (R12)(CX*1), Z25
+	VFMADD231PS  Z23, Z25, Z21
+	VFMADD231PS  Z24, Z25, Z22
+	ADDQ         $0x40, R13
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R14
+	JNZ          rowsWide11inner
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z1, Z1
+	VMAXPS       Z1, Z26, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z25, Z2, Z2
+	VMAXPS       Z2, Z26, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z3, Z3
+	VMAXPS       Z3, Z26, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z25, Z4, Z4
+	VMAXPS       Z4, Z26, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z5, Z5
+	VMAXPS       Z5, Z26, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z25, Z6, Z6
+	VMAXPS       Z6, Z26, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z7, Z7
+	VMAXPS       Z7, Z26, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z25, Z8, Z8
+	VMAXPS       Z8, Z26, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z9, Z9
+	VMAXPS       Z9, Z26, Z9
+	VMOVUPS      Z9, (DX)
+	VADDPS       Z25, Z10, Z10
+	VMAXPS       Z10, Z26, Z10
+	VMOVUPS      Z10, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z11, Z11
+	VMAXPS       Z11, Z26, Z11
+	VMOVUPS      Z11, (DX)
+	VADDPS       Z25, Z12, Z12
+	VMAXPS       Z12, Z26, Z12
+	VMOVUPS      Z12, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z13, Z13
+	VMAXPS       Z13, Z26, Z13
+	VMOVUPS      Z13, (DX)
+	VADDPS       Z25, Z14, Z14
+	VMAXPS       Z14, Z26, Z14
+	VMOVUPS      Z14, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z15, Z15
+	VMAXPS       Z15, Z26, Z15
+	VMOVUPS      Z15, (DX)
+	VADDPS       Z25, Z16, Z16
+	VMAXPS       Z16, Z26, Z16
+	VMOVUPS      Z16, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z17, Z17
+	VMAXPS       Z17, Z26, Z17
+	VMOVUPS      Z17, (DX)
+	VADDPS       Z25, Z18, Z18
+	VMAXPS       Z18, Z26, Z18
+	VMOVUPS      Z18, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z19, Z19
+	VMAXPS       Z19, Z26, Z19
+	VMOVUPS      Z19, (DX)
+	VADDPS       Z25, Z20, Z20
+	VMAXPS       Z20, Z26, Z20
+	VMOVUPS      Z20, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z25
+	VBROADCASTSS floor+64(FP), Z26
+	VADDPS       Z25, Z21, Z21
+	VMAXPS       Z21, Z26, Z21
+	VMOVUPS      Z21, (DX)
+	VADDPS       Z25, Z22, Z22
+	VMAXPS       Z22, Z26, Z22
+	VMOVUPS      Z22, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x0b, SI
+	JNZ          rowsWide
+	VZEROUPPER
+	RET
+
+rowsWide10:
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	VMOVUPS (R8), Z9
+	VMOVUPS 64(R8), Z10
+	VMOVUPS (R8), Z11
+	VMOVUPS 64(R8), Z12
+	VMOVUPS (R8), Z13
+	VMOVUPS 64(R8), Z14
+	VMOVUPS (R8), Z15
+	VMOVUPS 64(R8), Z16
+	VMOVUPS (R8), Z17
+	VMOVUPS 64(R8), Z18
+	VMOVUPS (R8), Z19
+	VMOVUPS 64(R8), Z20
+	MOVQ    AX, R9
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+	MOVQ    b+16(FP), R13
+	MOVQ    inner+24(FP), R14
+
+rowsWide10inner:
+	VMOVUPS      (R13), Z21
+	VMOVUPS      (R13)(DI*1), Z22
+	VBROADCASTSS (R9), Z23
+	VFMADD231PS  Z21, Z23, Z1
+	VFMADD231PS  Z22, Z23, Z2
+	VBROADCASTSS (R9)(CX*1), Z24
+	VFMADD231PS  Z21, Z24, Z3
+	VFMADD231PS  Z22, Z24, Z4
+	VBROADCASTSS (R9)(CX*2), Z23
+	VFMADD231PS  Z21, Z23, Z5
+	VFMADD231PS  Z22, Z23, Z6
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z21, Z24, Z7
+	VFMADD231PS  Z22, Z24, Z8
+	VBROADCASTSS (R10)(CX*1), Z23
+	VFMADD231PS  Z21, Z23, Z9
+	VFMADD231PS  Z22, Z23, Z10
+	VBROADCASTSS (R10)(CX*2), Z24
+	VFMADD231PS  Z21, Z24, Z11
+	VFMADD231PS  Z22, Z24, Z12
+	VBROADCASTSS (R11), Z23
+	VFMADD231PS  Z21, Z23, Z13
+	VFMADD231PS  Z22, Z23, Z14
+	VBROADCASTSS (R11)(CX*1), Z24
+	VFMADD231PS  Z21, Z24, Z15
+	VFMADD231PS  Z22, Z24, Z16
+	VBROADCASTSS (R11)(CX*2), Z23
+	VFMADD231PS  Z21, Z23, Z17
+	VFMADD231PS  Z22, Z23, Z18
+	VBROADCASTSS (R12), Z24
+	VFMADD231PS  Z21, Z24, Z19
+	VFMADD231PS  Z22, Z24, Z20
+	ADDQ         $0x40, R13
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R14
+	JNZ          rowsWide10inner
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z1, Z1
+	VMAXPS       Z1, Z24, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z23, Z2, Z2
+	VMAXPS       Z2, Z24, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z3, Z3
+	VMAXPS       Z3, Z24, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z23, Z4, Z4
+	VMAXPS       Z4, Z24, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z5, Z5
+	VMAXPS       Z5, Z24, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z23, Z6, Z6
+	VMAXPS       Z6, Z24, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z7, Z7
+	VMAXPS       Z7, Z24, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z23, Z8, Z8
+	VMAXPS       Z8, Z24, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z9, Z9
+	VMAXPS       Z9, Z24, Z9
+	VMOVUPS      Z9, (DX)
+	VADDPS       Z23, Z10, Z10
+	VMAXPS       Z10, Z24, Z10
+	VMOVUPS      Z10, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z11, Z11
+	VMAXPS       Z11, Z24, Z11
+	VMOVUPS      Z11, (DX)
+	VADDPS       Z23, Z12, Z12
+	VMAXPS       Z12, Z24, Z12
+	VMOVUPS      Z12, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z13, Z13
+	VMAXPS       Z13, Z24, Z13
+	VMOVUPS      Z13, (DX)
+	VADDPS       Z23, Z14, Z14
+	VMAXPS       Z14, Z24, Z14
+	VMOVUPS      Z14, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z15, Z15
+	VMAXPS       Z15, Z24, Z15
+	VMOVUPS      Z15, (DX)
+	VADDPS       Z23, Z16, Z16
+	VMAXPS       Z16, Z24, Z16
+	VMOVUPS      Z16, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z17, Z17
+	VMAXPS       Z17, Z24, Z17
+	VMOVUPS      Z17, (DX)
+	VADDPS       Z23, Z18, Z18
+	VMAXPS       Z18, Z24, Z18
+	VMOVUPS      Z18, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z23
+	VBROADCASTSS floor+64(FP), Z24
+	VADDPS       Z23, Z19, Z19
+	VMAXPS       Z19, Z24, Z19
+	VMOVUPS      Z19, (DX)
+	VADDPS       Z23, Z20, Z20
+	VMAXPS       Z20, Z24, Z20
+	VMOVUPS      Z20, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x0a, SI
+	JNZ          rowsWide
+	VZEROUPPER
+	RET
+
+rowsWide9:
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	VMOVUPS (R8), Z9
+	VMOVUPS 64(R8), Z10
+	VMOVUPS (R8), Z11
+	VMOVUPS 64(R8), Z12
+	VMOVUPS (R8), Z13
+	VMOVUPS 64(R8), Z14
+	VMOVUPS (R8), Z15
+	VMOVUPS 64(R8), Z16
+	VMOVUPS (R8), Z17
+	VMOVUPS 64(R8), Z18
+	MOVQ    AX, R9
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	MOVQ    b+16(FP), R12
+	MOVQ    inner+24(FP), R13
+
+rowsWide9inner:
+	VMOVUPS      (R12), Z19
+	VMOVUPS      (R12)(DI*1), Z20
+	VBROADCASTSS (R9), Z21
+	VFMADD231PS  Z19, Z21, Z1
+	VFMADD231PS  Z20, Z21, Z2
+	VBROADCASTSS (R9)(CX*1), Z22
+	VFMADD231PS  Z19, Z22, Z3
+	VFMADD231PS  Z20, Z22, Z4
+	VBROADCASTSS (R9)(CX*2), Z21
+	VFMADD231PS  Z19, Z21, Z5
+	VFMADD231PS  Z20, Z21, Z6
+	VBROADCASTSS (R10), Z22
+	VFMADD231PS  Z19, Z22, Z7
+	VFMADD231PS  Z20, Z22, Z8
+	VBROADCASTSS (R10)(CX*1), Z21
+	VFMADD231PS  Z19, Z21, Z9
+	VFMADD231PS  Z20, Z21, Z10
+	VBROADCASTSS (R10)(CX*2), Z22
+	VFMADD231PS  Z19, Z22, Z11
+	VFMADD231PS  Z20, Z22, Z12
+	VBROADCASTSS (R11), Z21
+	VFMADD231PS  Z19, Z21, Z13
+	VFMADD231PS  Z20, Z21, Z14
+	VBROADCASTSS (R11)(CX*1), Z22
+	VFMADD231PS  Z19, Z22, Z15
+	VFMADD231PS  Z20, Z22, Z16
+	VBROADCASTSS (R11)(CX*2), Z21
+	VFMADD231PS  Z19, Z21, Z17
+	VFMADD231PS  Z20, Z21, Z18
+	ADDQ         $0x40, R12
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R13
+	JNZ          rowsWide9inner
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z1, Z1
+	VMAXPS       Z1, Z22, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z21, Z2, Z2
+	VMAXPS       Z2, Z22, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z3, Z3
+	VMAXPS       Z3, Z22, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z21, Z4, Z4
+	VMAXPS       Z4, Z22, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z5, Z5
+	VMAXPS       Z5, Z22, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z21, Z6, Z6
+	VMAXPS       Z6, Z22, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z7, Z7
+	VMAXPS       Z7, Z22, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z21, Z8, Z8
+	VMAXPS       Z8, Z22, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z9, Z9
+	VMAXPS       Z9, Z22, Z9
+	VMOVUPS      Z9, (DX)
+	VADDPS       Z21, Z10, Z10
+	VMAXPS       Z10, Z22, Z10
+	VMOVUPS      Z10, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z11, Z11
+	VMAXPS       Z11, Z22, Z11
+	VMOVUPS      Z11, (DX)
+	VADDPS       Z21, Z12, Z12
+	VMAXPS       Z12, Z22, Z12
+	VMOVUPS      Z12, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z13, Z13
+	VMAXPS       Z13, Z22, Z13
+	VMOVUPS      Z13, (DX)
+	VADDPS       Z21, Z14, Z14
+	VMAXPS       Z14, Z22, Z14
+	VMOVUPS      Z14, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z15, Z15
+	VMAXPS       Z15, Z22, Z15
+	VMOVUPS      Z15, (DX)
+	VADDPS       Z21, Z16, Z16
+	VMAXPS       Z16, Z22, Z16
+	VMOVUPS      Z16, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z21
+	VBROADCASTSS floor+64(FP), Z22
+	VADDPS       Z21, Z17, Z17
+	VMAXPS       Z17, Z22, Z17
+	VMOVUPS      Z17, (DX)
+	VADDPS       Z21, Z18, Z18
+	VMAXPS       Z18, Z22, Z18
+	VMOVUPS      Z18, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x09, SI
+	JNZ          rowsWide
+	VZEROUPPER
+	RET
+
+rowsWide8:
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	VMOVUPS (R8), Z9
+	VMOVUPS 64(R8), Z10
+	VMOVUPS (R8), Z11
+	VMOVUPS 64(R8), Z12
+	VMOVUPS (R8), Z13
+	VMOVUPS 64(R8), Z14
+	VMOVUPS (R8), Z15
+	VMOVUPS 64(R8), Z16
+	MOVQ    AX, R9
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	MOVQ    b+16(FP), R12
+	MOVQ    inner+24(FP), R13
+
+rowsWide8inner:
+	VMOVUPS      (R12), Z17
+	VMOVUPS      (R12)(DI*1), Z18
+	VBROADCASTSS (R9), Z19
+	VFMADD231PS  Z17, Z19, Z1
+	VFMADD231PS  Z18, Z19, Z2
+	VBROADCASTSS (R9)(CX*1), Z20
+	VFMADD231PS  Z17, Z20, Z3
+	VFMADD231PS  Z18, Z20, Z4
+	VBROADCASTSS (R9)(CX*2), Z19
+	VFMADD231PS  Z17, Z19, Z5
+	VFMADD231PS  Z18, Z19, Z6
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z17, Z20, Z7
+	VFMADD231PS  Z18, Z20, Z8
+	VBROADCASTSS (R10)(CX*1), Z19
+	VFMADD231PS  Z17, Z19, Z9
+	VFMADD231PS  Z18, Z19, Z10
+	VBROADCASTSS (R10)(CX*2), Z20
+	VFMADD231PS  Z17, Z20, Z11
+	VFMADD231PS  Z18, Z20, Z12
+	VBROADCASTSS (R11), Z19
+	VFMADD231PS  Z17, Z19, Z13
+	VFMADD231PS  Z18, Z19, Z14
+	VBROADCASTSS (R11)(CX*1), Z20
+	VFMADD231PS  Z17, Z20, Z15
+	VFMADD231PS  Z18, Z20, Z16
+	ADDQ         $0x40, R12
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R13
+	JNZ          rowsWide8inner
+	VMOVAPS      Z0, Z19
+	VBROADCASTSS floor+64(FP), Z20
+	VADDPS       Z19, Z1, Z1
+	VMAXPS       Z1, Z20, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z19, Z2, Z2
+	VMAXPS       Z2, Z20, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z19
+	VBROADCASTSS floor+64(FP), Z20
+	VADDPS       Z19, Z3, Z3
+	VMAXPS       Z3, Z20, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z19, Z4, Z4
+	VMAXPS       Z4, Z20, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z19
+	VBROADCASTSS floor+64(FP), Z20
+	VADDPS       Z19, Z5, Z5
+	VMAXPS       Z5, Z20, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z19, Z6, Z6
+	VMAXPS       Z6, Z20, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z19
+	VBROADCASTSS floor+64(FP), Z20
+	VADDPS       Z19, Z7, Z7
+	VMAXPS       Z7, Z20, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z19, Z8, Z8
+	VMAXPS       Z8, Z20, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z19
+	VBROADCASTSS floor+64(FP), Z20
+	VADDPS       Z19, Z9, Z9
+	VMAXPS       Z9, Z20, Z9
+	VMOVUPS      Z9, (DX)
+	VADDPS       Z19, Z10, Z10
+	VMAXPS       Z10, Z20, Z10
+	VMOVUPS      Z10, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z19
+	VBROADCASTSS floor+64(FP), Z20
+	VADDPS       Z19, Z11, Z11
+	VMAXPS       Z11, Z20, Z11
+	VMOVUPS      Z11, (DX)
+	VADDPS       Z19, Z12, Z12
+	VMAXPS       Z12, Z20, Z12
+	VMOVUPS      Z12, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z19
+	VBROADCASTSS floor+64(FP), Z20
+	VADDPS       Z19, Z13, Z13
+	VMAXPS       Z13, Z20, Z13
+	VMOVUPS      Z13, (DX)
+	VADDPS       Z19, Z14, Z14
+	VMAXPS       Z14, Z20, Z14
+	VMOVUPS      Z14, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z19
+	VBROADCASTSS floor+64(FP), Z20
+	VADDPS       Z19, Z15, Z15
+	VMAXPS       Z15, Z20, Z15
+	VMOVUPS      Z15, (DX)
+	VADDPS       Z19, Z16, Z16
+	VMAXPS       Z16, Z20, Z16
+	VMOVUPS      Z16, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x08, SI
+	JNZ          rowsWide
+	VZEROUPPER
+	RET
+
+rowsWide7:
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	VMOVUPS (R8), Z9
+	VMOVUPS 64(R8), Z10
+	VMOVUPS (R8), Z11
+	VMOVUPS 64(R8), Z12
+	VMOVUPS (R8), Z13
+	VMOVUPS 64(R8), Z14
+	MOVQ    AX, R9
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	MOVQ    b+16(FP), R12
+	MOVQ    inner+24(FP), R13
+
+rowsWide7inner:
+	VMOVUPS      (R12), Z15
+	VMOVUPS      (R12)(DI*1), Z16
+	VBROADCASTSS (R9), Z17
+	VFMADD231PS  Z15, Z17, Z1
+	VFMADD231PS  Z16, Z17, Z2
+	VBROADCASTSS (R9)(CX*1), Z18
+	VFMADD231PS  Z15, Z18, Z3
+	VFMADD231PS  Z16, Z18, Z4
+	VBROADCASTSS (R9)(CX*2), Z17
+	VFMADD231PS  Z15, Z17, Z5
+	VFMADD231PS  Z16, Z17, Z6
+	VBROADCASTSS (R10), Z18
+	VFMADD231PS  Z15, Z18, Z7
+	VFMADD231PS  Z16, Z18, Z8
+	VBROADCASTSS (R10)(CX*1), Z17
+	VFMADD231PS  Z15, Z17, Z9
+	VFMADD231PS  Z16, Z17, Z10
+	VBROADCASTSS (R10)(CX*2), Z18
+	VFMADD231PS  Z15, Z18, Z11
+	VFMADD231PS  Z16, Z18, Z12
+	VBROADCASTSS (R11), Z17
+	VFMADD231PS  Z15, Z17, Z13
+	VFMADD231PS  Z16, Z17, Z14
+	ADDQ         $0x40, R12
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R13
+	JNZ          rowsWide7inner
+	VMOVAPS      Z0, Z17
+	VBROADCASTSS floor+64(FP), Z18
+	VADDPS       Z17, Z1, Z1
+	VMAXPS       Z1, Z18, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z17, Z2, Z2
+	VMAXPS       Z2, Z18, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z17
+	VBROADCASTSS floor+64(FP), Z18
+	VADDPS       Z17, Z3, Z3
+	VMAXPS       Z3, Z18, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z17, Z4, Z4
+	VMAXPS       Z4, Z18, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z17
+	VBROADCASTSS floor+64(FP), Z18
+	VADDPS       Z17, Z5, Z5
+	VMAXPS       Z5, Z18, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z17, Z6, Z6
+	VMAXPS       Z6, Z18, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z17
+	VBROADCASTSS floor+64(FP), Z18
+	VADDPS       Z17, Z7, Z7
+	VMAXPS       Z7, Z18, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z17, Z8, Z8
+	VMAXPS       Z8, Z18, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z17
+	VBROADCASTSS floor+64(FP), Z18
+	VADDPS       Z17, Z9, Z9
+	VMAXPS       Z9, Z18, Z9
+	VMOVUPS      Z9, (DX)
+	VADDPS       Z17, Z10, Z10
+	VMAXPS       Z10, Z18, Z10
+	VMOVUPS      Z10, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z17
+	VBROADCASTSS floor+64(FP), Z18
+	VADDPS       Z17, Z11, Z11
+	VMAXPS       Z11, Z18, Z11
+	VMOVUPS      Z11, (DX)
+	VADDPS       Z17, Z12, Z12
+	VMAXPS       Z12, Z18, Z12
+	VMOVUPS      Z12, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z17
+	VBROADCASTSS floor+64(FP), Z18
+	VADDPS       Z17, Z13, Z13
+	VMAXPS       Z13, Z18, Z13
+	VMOVUPS      Z13, (DX)
+	VADDPS       Z17, Z14, Z14
+	VMAXPS       Z14, Z18, Z14
+	VMOVUPS      Z14, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x07, SI
+	JNZ          rowsWide
+	VZEROUPPER
+	RET
+
+rowsWide6:
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	VMOVUPS (R8), Z9
+	VMOVUPS 64(R8), Z10
+	VMOVUPS (R8), Z11
+	VMOVUPS 64(R8), Z12
+	MOVQ    AX, R9
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	MOVQ    b+16(FP), R11
+	MOVQ    inner+24(FP), R12
+
+rowsWide6inner:
+	VMOVUPS      (R11), Z13
+	VMOVUPS      (R11)(DI*1), Z14
+	VBROADCASTSS (R9), Z15
+	VFMADD231PS  Z13, Z15, Z1
+	VFMADD231PS  Z14, Z15, Z2
+	VBROADCASTSS (R9)(CX*1), Z16
+	VFMADD231PS  Z13, Z16, Z3
+	VFMADD231PS  Z14, Z16, Z4
+	VBROADCASTSS (R9)(CX*2), Z15
+	VFMADD231PS  Z13, Z15, Z5
+	VFMADD231PS  Z14, Z15, Z6
+	VBROADCASTSS (R10), Z16
+	VFMADD231PS  Z13, Z16, Z7
+	VFMADD231PS  Z14, Z16, Z8
+	VBROADCASTSS (R10)(CX*1), Z15
+	VFMADD231PS  Z13, Z15, Z9
+	VFMADD231PS  Z14, Z15, Z10
+	VBROADCASTSS (R10)(CX*2), Z16
+	VFMADD231PS  Z13, Z16, Z11
+	VFMADD231PS  Z14, Z16, Z12
+	ADDQ         $0x40, R11
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	DECQ         R12
+	JNZ          rowsWide6inner
+	VMOVAPS      Z0, Z15
+	VBROADCASTSS floor+64(FP), Z16
+	VADDPS       Z15, Z1, Z1
+	VMAXPS       Z1, Z16, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z15, Z2, Z2
+	VMAXPS       Z2, Z16, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z15
+	VBROADCASTSS floor+64(FP), Z16
+	VADDPS       Z15, Z3, Z3
+	VMAXPS       Z3, Z16, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z15, Z4, Z4
+	VMAXPS       Z4, Z16, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z15
+	VBROADCASTSS floor+64(FP), Z16
+	VADDPS       Z15, Z5, Z5
+	VMAXPS       Z5, Z16, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z15, Z6, Z6
+	VMAXPS       Z6, Z16, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z15
+	VBROADCASTSS floor+64(FP), Z16
+	VADDPS       Z15, Z7, Z7
+	VMAXPS       Z7, Z16, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z15, Z8, Z8
+	VMAXPS       Z8, Z16, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z15
+	VBROADCASTSS floor+64(FP), Z16
+	VADDPS       Z15, Z9, Z9
+	VMAXPS       Z9, Z16, Z9
+	VMOVUPS      Z9, (DX)
+	VADDPS       Z15, Z10, Z10
+	VMAXPS       Z10, Z16, Z10
+	VMOVUPS      Z10, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z15
+	VBROADCASTSS floor+64(FP), Z16
+	VADDPS       Z15, Z11, Z11
+	VMAXPS       Z11, Z16, Z11
+	VMOVUPS      Z11, (DX)
+	VADDPS       Z15, Z12, Z12
+	VMAXPS       Z12, Z16, Z12
+	VMOVUPS      Z12, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x06, SI
+	JNZ          rowsWide
+	VZEROUPPER
+	RET
+
+rowsWide5:
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	VMOVUPS (R8), Z9
+	VMOVUPS 64(R8), Z10
+	MOVQ    AX, R9
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	MOVQ    b+16(FP), R11
+	MOVQ    inner+24(FP), R12
+
+rowsWide5inner:
+	VMOVUPS      (R11), Z11
+	VMOVUPS      (R11)(DI*1), Z12
+	VBROADCASTSS (R9), Z13
+	VFMADD231PS  Z11, Z13, Z1
+	VFMADD231PS  Z12, Z13, Z2
+	VBROADCASTSS (R9)(CX*1), Z14
+	VFMADD231PS  Z11, Z14, Z3
+	VFMADD231PS  Z12, Z14, Z4
+	VBROADCASTSS (R9)(CX*2), Z13
+	VFMADD231PS  Z11, Z13, Z5
+	VFMADD231PS  Z12, Z13, Z6
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z11, Z14, Z7
+	VFMADD231PS  Z12, Z14, Z8
+	VBROADCASTSS (R10)(CX*1), Z13
+	VFMADD231PS  Z11, Z13, Z9
+	VFMADD231PS  Z12, Z13, Z10
+	ADDQ         $0x40, R11
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	DECQ         R12
+	JNZ          rowsWide5inner
+	VMOVAPS      Z0, Z13
+	VBROADCASTSS floor+64(FP), Z14
+	VADDPS       Z13, Z1, Z1
+	VMAXPS       Z1, Z14, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z13, Z2, Z2
+	VMAXPS       Z2, Z14, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z13
+	VBROADCASTSS floor+64(FP), Z14
+	VADDPS       Z13, Z3, Z3
+	VMAXPS       Z3, Z14, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z13, Z4, Z4
+	VMAXPS       Z4, Z14, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z13
+	VBROADCASTSS floor+64(FP), Z14
+	VADDPS       Z13, Z5, Z5
+	VMAXPS       Z5, Z14, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z13, Z6, Z6
+	VMAXPS       Z6, Z14, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z13
+	VBROADCASTSS floor+64(FP), Z14
+	VADDPS       Z13, Z7, Z7
+	VMAXPS       Z7, Z14, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z13, Z8, Z8
+	VMAXPS       Z8, Z14, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z13
+	VBROADCASTSS floor+64(FP), Z14
+	VADDPS       Z13, Z9, Z9
+	VMAXPS       Z9, Z14, Z9
+	VMOVUPS      Z9, (DX)
+	VADDPS       Z13, Z10, Z10
+	VMAXPS       Z10, Z14, Z10
+	VMOVUPS      Z10, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x05, SI
+	JNZ          rowsWide
+	VZEROUPPER
+	RET
+
+rowsWide4:
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	VMOVUPS (R8), Z7
+	VMOVUPS 64(R8), Z8
+	MOVQ    AX, R9
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	MOVQ    b+16(FP), R11
+	MOVQ    inner+24(FP), R12
+
+rowsWide4inner:
+	VMOVUPS      (R11), Z9
+	VMOVUPS      (R11)(DI*1), Z10
+	VBROADCASTSS (R9), Z11
+	VFMADD231PS  Z9, Z11, Z1
+	VFMADD231PS  Z10, Z11, Z2
+	VBROADCASTSS (R9)(CX*1), Z12
+	VFMADD231PS  Z9, Z12, Z3
+	VFMADD231PS  Z10, Z12, Z4
+	VBROADCASTSS (R9)(CX*2), Z11
+	VFMADD231PS  Z9, Z11, Z5
+	VFMADD231PS  Z10, Z11, Z6
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z9, Z12, Z7
+	VFMADD231PS  Z10, Z12, Z8
+	ADDQ         $0x40, R11
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	DECQ         R12
+	JNZ          rowsWide4inner
+	VMOVAPS      Z0, Z11
+	VBROADCASTSS floor+64(FP), Z12
+	VADDPS       Z11, Z1, Z1
+	VMAXPS       Z1, Z12, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z11, Z2, Z2
+	VMAXPS       Z2, Z12, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z11
+	VBROADCASTSS floor+64(FP), Z12
+	VADDPS       Z11, Z3, Z3
+	VMAXPS       Z3, Z12, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z11, Z4, Z4
+	VMAXPS       Z4, Z12, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z11
+	VBROADCASTSS floor+64(FP), Z12
+	VADDPS       Z11, Z5, Z5
+	VMAXPS       Z5, Z12, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z11, Z6, Z6
+	VMAXPS       Z6, Z12, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z11
+	VBROADCASTSS floor+64(FP), Z12
+	VADDPS       Z11, Z7, Z7
+	VMAXPS       Z7, Z12, Z7
+	VMOVUPS      Z7, (DX)
+	VADDPS       Z11, Z8, Z8
+	VMAXPS       Z8, Z12, Z8
+	VMOVUPS      Z8, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x04, SI
+	JNZ          rowsWide
+	VZEROUPPER
+	RET
+
+rowsWide3:
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z6
+	MOVQ    AX, R9
+	MOVQ    b+16(FP), R10
+	MOVQ    inner+24(FP), R11
+
+rowsWide3inner:
+	VMOVUPS      (R10), Z7
+	VMOVUPS      (R10)(DI*1), Z8
+	VBROADCASTSS (R9), Z9
+	VFMADD231PS  Z7, Z9, Z1
+	VFMADD231PS  Z8, Z9, Z2
+	VBROADCASTSS (R9)(CX*1), Z10
+	VFMADD231PS  Z7, Z10, Z3
+	VFMADD231PS  Z8, Z10, Z4
+	VBROADCASTSS (R9)(CX*2), Z9
+	VFMADD231PS  Z7, Z9, Z5
+	VFMADD231PS  Z8, Z9, Z6
+	ADDQ         $0x40, R10
+	ADDQ         $0x04, R9
+	DECQ         R11
+	JNZ          rowsWide3inner
+	VMOVAPS      Z0, Z9
+	VBROADCASTSS floor+64(FP), Z10
+	VADDPS       Z9, Z1, Z1
+	VMAXPS       Z1, Z10, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z9, Z2, Z2
+	VMAXPS       Z2, Z10, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z9
+	VBROADCASTSS floor+64(FP), Z10
+	VADDPS       Z9, Z3, Z3
+	VMAXPS       Z3, Z10, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z9, Z4, Z4
+	VMAXPS       Z4, Z10, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z9
+	VBROADCASTSS floor+64(FP), Z10
+	VADDPS       Z9, Z5, Z5
+	VMAXPS       Z5, Z10, Z5
+	VMOVUPS      Z5, (DX)
+	VADDPS       Z9, Z6, Z6
+	VMAXPS       Z6, Z10, Z6
+	VMOVUPS      Z6, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x03, SI
+	JNZ          rowsWide
+	VZEROUPPER
+	RET
+
+rowsWide2:
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS 64(R8), Z4
+	MOVQ    AX, R9
+	MOVQ    b+16(FP), R10
+	MOVQ    inner+24(FP), R11
+
+rowsWide2inner:
+	VMOVUPS      (R10), Z5
+	VMOVUPS      (R10)(DI*1), Z6
+	VBROADCASTSS (R9), Z7
+	VFMADD231PS  Z5, Z7, Z1
+	VFMADD231PS  Z6, Z7, Z2
+	VBROADCASTSS (R9)(CX*1), Z8
+	VFMADD231PS  Z5, Z8, Z3
+	VFMADD231PS  Z6, Z8, Z4
+	ADDQ         $0x40, R10
+	ADDQ         $0x04, R9
+	DECQ         R11
+	JNZ          rowsWide2inner
+	VMOVAPS      Z0, Z7
+	VBROADCASTSS floor+64(FP), Z8
+	VADDPS       Z7, Z1, Z1
+	VMAXPS       Z1, Z8, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z7, Z2, Z2
+	VMAXPS       Z2, Z8, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	VMOVAPS      Z0, Z7
+	VBROADCASTSS floor+64(FP), Z8
+	VADDPS       Z7, Z3, Z3
+	VMAXPS       Z3, Z8, Z3
+	VMOVUPS      Z3, (DX)
+	VADDPS       Z7, Z4, Z4
+	VMAXPS       Z4, Z8, Z4
+	VMOVUPS      Z4, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	ADDQ         CX, AX
+	SUBQ         $0x02, SI
+	JNZ          rowsWide
+	VZEROUPPER
+	RET
+
+rowsWide1:
+	VMOVUPS (R8), Z1
+	VMOVUPS 64(R8), Z2
+	MOVQ    AX, R9
+	MOVQ    b+16(FP), R10
+	MOVQ    inner+24(FP), R11
+
+rowsWide1inner:
+	VMOVUPS      (R10), Z3
+	VMOVUPS      (R10)(DI*1), Z4
+	VBROADCASTSS (R9), Z5
+	VFMADD231PS  Z3, Z5, Z1
+	VFMADD231PS  Z4, Z5, Z2
+	ADDQ         $0x40, R10
+	ADDQ         $0x04, R9
+	DECQ         R11
+	JNZ          rowsWide1inner
+	VMOVAPS      Z0, Z5
+	VBROADCASTSS floor+64(FP), Z3
+	VADDPS       Z5, Z1, Z1
+	VMAXPS       Z1, Z3, Z1
+	VMOVUPS      Z1, (DX)
+	VADDPS       Z5, Z2, Z2
+	VMAXPS       Z2, Z3, Z2
+	VMOVUPS      Z2, 64(DX)
+	ADDQ         BX, DX
+	ADDQ         CX, AX
+	SUBQ         $0x01, SI
+	JNZ          rowsWide
 	VZEROUPPER
 	RET
 

@@ -1,4 +1,4 @@
-// Program avo writes the vector kernels (AVX2, FMA) of predict/kernel with
+// Program avo writes the vector kernels (AVX2 and FMA, some for AVX-512 too) of predict/kernel with
 // github.com/mmcloughlin/avo. It is a module of its own so that nobody who
 // builds fairway needs avo. To make the kernels anew, in predict/kernel:
 //
@@ -13,18 +13,16 @@ import (
 // one line of the cache. Sizes are in bytes.
 const (
 	lane   = 4        // a float32
-	vector = 8 * lane // a register
+	vector = 8 * lane // a register of AVX2
 	line   = 2 * vector
 )
 
-// tile is how many rows the products compute at a time: their 12 sums, the two
-// registers of weights and two of inputs are all the registers there are.
-const tile = 6
-
 func main() {
 	ConstraintExpr("amd64")
-	gemm()
-	rows()
+	gemm("gemmVector", false)
+	gemm("gemmWide", true)
+	rows("rowsVector", false)
+	rows("rowsWide", true)
 	row()
 	Generate()
 }

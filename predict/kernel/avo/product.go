@@ -10,13 +10,26 @@ import (
 )
 
 // product is the loop that the matrix product and the layer for several rows
-// share: tiles of rows against one panel.
+// share: tiles of rows against one panel or two. There are two of each.
+//
+// With AVX2 the line of a panel is two registers. Six rows are 12 sums, which
+// leave two registers for the weights and two for inputs. With AVX-512 it is
+// one; two panels and 12 rows are 24 sums of the 32 registers.
+//
+// Four rows keep both multipliers busy, and fewer do not: with AVX2 7 rows are
+// done as 4 and 3, 8 as 4 and 4, 9 as 4 and 5.
+//
+// Each sum is added up in the same order, one fused multiplication after the
+// other, in all of them: their results are equal to the bit.
 type product struct {
-	name          string // the prefix of labels
+	name string // the prefix of labels
+	wide bool   // AVX-512
+
 	a, aRow       reg.GPVirtual
 	aInner        Op // what goes from one input of a row to the next
-	b, inner      reg.GPVirtual
 	c, cRow, rows reg.GPVirtual
+	size          reg.GPVirtual  // bytes of a panel, with AVX-512
+	none          reg.VecVirtual // zeros; avo does not see that VPXORD needs no value before
 
 	// begin sets the sums of a row before the first input, end stores them at
 	// c; spare are registers that it may use.
@@ -27,23 +40,67 @@ type product struct {
 // load takes the arguments of the function from where they lie.
 func (p *product) load() {
 	p.a, p.aRow = argument("a"), argument("aRow")
-	p.b, p.inner = argument("b"), argument("inner")
 	p.c, p.cRow, p.rows = argument("c"), argument("cRow"), argument("rows")
+	if p.wide {
+		p.none = p.register()
+		VPXORD(p.none, p.none, p.none)
+		p.size = argument("inner")
+		SHLQ(Imm(6), p.size)
+	}
 }
 
 func argument(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVirtual) }
 
-// emit writes the loop over the rows. Four rows keep both multipliers busy, and
-// fewer do not: 7 rows are done as 4 and 3, 8 as 4 and 4, 9 as 4 and 5.
+// most is how many rows the largest tile has, enough how many keep the
+// multipliers busy.
+func (p *product) most() int {
+	if p.wide {
+		return 12
+	}
+	return 6
+}
+
+const enough = 4
+
+func (p *product) register() reg.VecVirtual {
+	if p.wide {
+		return ZMM()
+	}
+	return YMM()
+}
+
+// pair returns two registers, for weights or for the sums of a row.
+func (p *product) pair() [2]reg.VecVirtual {
+	return [2]reg.VecVirtual{p.register(), p.register()}
+}
+
+// second is how many bytes the second register of a row of c comes after the
+// first.
+func (p *product) second() int {
+	if p.wide {
+		return line
+	}
+	return vector
+}
+
+func (p *product) zero(r reg.VecVirtual) {
+	if p.wide {
+		VMOVAPS(p.none, r)
+		return
+	}
+	VXORPS(r, r, r)
+}
+
+// emit writes the loop over the rows.
 func (p *product) emit() {
 	Label(p.name)
-	for rows := 1; rows <= tile; rows++ {
+	for rows := 1; rows <= p.most(); rows++ {
 		CMPQ(p.rows, Imm(uint64(rows)))
 		JE(LabelRef(p.label(rows)))
 	}
-	CMPQ(p.rows, Imm(10))
-	JL(LabelRef(p.label(4)))
-	for rows := tile; rows >= 1; rows-- {
+	CMPQ(p.rows, Imm(uint64(p.most()+enough)))
+	JL(LabelRef(p.label(enough)))
+	for rows := p.most(); rows >= 1; rows-- {
 		p.tile(rows)
 	}
 }
@@ -53,40 +110,44 @@ func (p *product) label(rows int) string { return fmt.Sprintf("%s%d", p.name, ro
 // tile computes some rows and goes back for more.
 func (p *product) tile(rows int) {
 	Label(p.label(rows))
-	var sums [tile][2]reg.VecVirtual
-	for r := range rows {
-		sums[r] = [2]reg.VecVirtual{YMM(), YMM()}
+	sums := make([][2]reg.VecVirtual, rows)
+	for r := range sums {
+		sums[r] = p.pair()
 		p.begin(sums[r])
 	}
-	// x are the first row and the fourth: every other is one or two rows after
-	// one of these, which an address can say.
-	x := [2]reg.GPVirtual{GP64(), GP64()}
+	// x are every third row: the two after it are one or two distances further,
+	// which an address can say.
+	x := []reg.GPVirtual{GP64()}
 	MOVQ(p.a, x[0])
-	if rows > 3 {
-		LEAQ(Mem{Base: p.a, Index: p.aRow, Scale: 2}, x[1])
-		ADDQ(p.aRow, x[1])
+	for len(x)*3 < rows {
+		next := GP64()
+		LEAQ(Mem{Base: x[len(x)-1], Index: p.aRow, Scale: 2}, next)
+		ADDQ(p.aRow, next)
+		x = append(x, next)
 	}
-	w, left := GP64(), GP64()
-	MOVQ(p.b, w)
-	MOVQ(p.inner, left)
-	weights, spare := [2]reg.VecVirtual{YMM(), YMM()}, [2]reg.VecVirtual{YMM(), YMM()}
+	w, left := argument("b"), argument("inner")
+	weights, spare := p.pair(), p.pair()
 	loop := p.label(rows) + "inner"
 	Label(loop)
 	VMOVUPS(Mem{Base: w}, weights[0])
-	VMOVUPS(Mem{Base: w, Disp: vector}, weights[1])
+	if p.wide {
+		VMOVUPS(Mem{Base: w, Index: p.size, Scale: 1}, weights[1])
+	} else {
+		VMOVUPS(Mem{Base: w, Disp: vector}, weights[1])
+	}
 	for r := range rows {
 		at := Mem{Base: x[r/3]}
 		if r%3 > 0 {
 			at.Index, at.Scale = p.aRow, uint8(r%3)
 		}
 		VBROADCASTSS(at, spare[r%2])
-		VFMADD231PS(weights[0], spare[r%2], sums[r][0])
-		VFMADD231PS(weights[1], spare[r%2], sums[r][1])
+		for i, v := range weights {
+			VFMADD231PS(v, spare[r%2], sums[r][i])
+		}
 	}
 	ADDQ(Imm(line), w)
-	ADDQ(p.aInner, x[0])
-	if rows > 3 {
-		ADDQ(p.aInner, x[1])
+	for _, row := range x {
+		ADDQ(p.aInner, row)
 	}
 	DECQ(left)
 	JNZ(LabelRef(loop))
@@ -105,10 +166,10 @@ func (p *product) tile(rows int) {
 }
 
 // gemm is the micro kernel of the matrix product.
-func gemm() {
-	TEXT("gemmVector", attr.NOSPLIT, "func(a *float32, aRow, aInner int, b *float32, inner int, c *float32, cRow, rows int, alpha, beta float32)")
-	Doc("gemmVector computes c = alpha·a·b + beta·c for rows of 16 columns. b is a panel of",
-		"so many inner lines; element (i, k) of a lies aRow·i + aInner·k bytes after a;",
+func gemm(name string, wide bool) {
+	TEXT(name, attr.NOSPLIT, "func(a *float32, aRow, aInner int, b *float32, inner int, c *float32, cRow, rows int, alpha, beta float32)")
+	Doc(name+" computes c = alpha·a·b + beta·c for rows of "+columns(wide)+". b is",
+		panels(wide)+" of so many inner lines; element (i, k) of a lies aRow·i + aInner·k bytes after a;",
 		"the rows of c are cRow bytes apart. inner and rows must be above 0. Where beta is",
 		"0, c is not read.")
 	Pragma("noescape")
@@ -116,60 +177,78 @@ func gemm() {
 	must(err)
 	beta, err := Param("beta").Resolve()
 	must(err)
-	kept := 0
-	p := product{name: "gemm", aInner: argument("aInner")}
+	p := product{name: name, wide: wide, aInner: argument("aInner")}
 	p.load()
 	p.begin = func(sums [2]reg.VecVirtual) {
-		VXORPS(sums[0], sums[0], sums[0])
-		VXORPS(sums[1], sums[1], sums[1])
+		for _, sum := range sums {
+			p.zero(sum)
+		}
 	}
-	p.end = func(sums, spare [2]reg.VecVirtual) {
+	stores := 0
+	p.end = func(sums [2]reg.VecVirtual, spare [2]reg.VecVirtual) {
 		VBROADCASTSS(alpha.Addr, spare[0])
-		VMULPS(sums[0], spare[0], sums[0])
-		VMULPS(sums[1], spare[0], sums[1])
+		for _, sum := range sums {
+			VMULPS(sum, spare[0], sum)
+		}
 		bits := GP32()
 		MOVL(beta.Addr, bits)
 		ADDL(bits, bits) // without its sign
-		kept++
-		store := fmt.Sprintf("store%d", kept)
+		stores++
+		store := fmt.Sprintf("%sstore%d", name, stores)
 		JZ(LabelRef(store))
 		VBROADCASTSS(beta.Addr, spare[0])
-		VFMADD231PS(Mem{Base: p.c}, spare[0], sums[0])
-		VFMADD231PS(Mem{Base: p.c, Disp: vector}, spare[0], sums[1])
+		for i, sum := range sums {
+			VFMADD231PS(Mem{Base: p.c, Disp: i * p.second()}, spare[0], sum)
+		}
 		Label(store)
-		VMOVUPS(sums[0], Mem{Base: p.c})
-		VMOVUPS(sums[1], Mem{Base: p.c, Disp: vector})
+		for i, sum := range sums {
+			VMOVUPS(sum, Mem{Base: p.c, Disp: i * p.second()})
+		}
 	}
 	p.emit()
 }
 
 // rows is a dense layer for several rows.
-func rows() {
-	TEXT("rowsVector", attr.NOSPLIT, "func(a *float32, aRow int, b *float32, inner int, c *float32, cRow, rows int, bias *float32, floor float32)")
-	Doc("rowsVector computes c = max(a·b + bias, floor) for rows of 16 columns. b is a",
-		"panel of so many inner lines; the rows of a and c are aRow and cRow bytes apart.",
-		"NaN stays NaN. inner and rows must be above 0. Each sum is added up in the order of",
+func rows(name string, wide bool) {
+	TEXT(name, attr.NOSPLIT, "func(a *float32, aRow int, b *float32, inner int, c *float32, cRow, rows int, bias *float32, floor float32)")
+	Doc(name+" computes c = max(a·b + bias, floor) for rows of "+columns(wide)+". b is",
+		panels(wide)+" of so many inner lines; the rows of a and c are aRow and cRow bytes apart. NaN",
+		"stays NaN. inner and rows must be above 0. Each sum is added up in the order of",
 		"rowVector, so that a row has the same result to the bit.")
 	Pragma("noescape")
 	floor, err := Param("floor").Resolve()
 	must(err)
-	p := product{name: "rows", aInner: Imm(lane)}
+	p := product{name: name, wide: wide, aInner: Imm(lane)}
 	p.load()
 	bias := argument("bias")
 	p.begin = func(sums [2]reg.VecVirtual) {
-		VMOVUPS(Mem{Base: bias}, sums[0])
-		VMOVUPS(Mem{Base: bias, Disp: vector}, sums[1])
-	}
-	p.end = func(sums, spare [2]reg.VecVirtual) {
-		VXORPS(spare[0], spare[0], spare[0])
-		VBROADCASTSS(floor.Addr, spare[1])
-		for _, sum := range sums {
-			rectify(sum, spare[0], spare[1])
+		for i, sum := range sums {
+			VMOVUPS(Mem{Base: bias, Disp: i * p.second()}, sum)
 		}
-		VMOVUPS(sums[0], Mem{Base: p.c})
-		VMOVUPS(sums[1], Mem{Base: p.c, Disp: vector})
+	}
+	p.end = func(sums [2]reg.VecVirtual, spare [2]reg.VecVirtual) {
+		p.zero(spare[0])
+		VBROADCASTSS(floor.Addr, spare[1])
+		for i, sum := range sums {
+			rectify(sum, spare[0], spare[1])
+			VMOVUPS(sum, Mem{Base: p.c, Disp: i * p.second()})
+		}
 	}
 	p.emit()
+}
+
+func columns(wide bool) string {
+	if wide {
+		return "32 columns"
+	}
+	return "16 columns"
+}
+
+func panels(wide bool) string {
+	if wide {
+		return "two panels, one after the other,"
+	}
+	return "a panel"
 }
 
 func must(err error) {
