@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 
 	"gonum.org/v1/gonum/blas"
@@ -82,9 +83,9 @@ func (l *Loop) Epoch(ctx context.Context) (float64, error) {
 	if l.hand != nil {
 		return l.byHand(ctx)
 	}
-	loss, stop, err := l.task.epoch(ctx, l.machine, l.adam, l.cfg, l.random)
-	if err == nil && stop != "" {
-		err = fmt.Errorf("train: %s", stop)
+	loss, _, err := l.task.epoch(ctx, l.machine, l.adam, l.cfg, l.random)
+	if last := float64(*l.machine.mean); err == nil && (math.IsNaN(last) || math.IsInf(last, 0)) {
+		err = fmt.Errorf("train: the loss is %v", last)
 	}
 	return loss, err
 }
