@@ -78,7 +78,7 @@ func newLoop(widths []int, count int, cfg Config) *Loop {
 func (l *Loop) Rows() (x, target []float32) { return l.task.train.x, l.task.train.target }
 
 // Epoch goes once through the rows and returns their mean loss. A loss that is
-// not finite is an error that names the batch.
+// not finite is an error.
 func (l *Loop) Epoch(ctx context.Context) (float64, error) {
 	if l.hand != nil {
 		return l.byHand(ctx)
