@@ -18,8 +18,8 @@ import (
 // operation is one of them.
 type operation interface {
 	gorgonia.Op
-	// part computes some lines of the result, and no other: parts may run at
-	// once. The lines of most results are the rows of the batch.
+	// part computes some lines of the result, and no other. The lines of most
+	// results are the rows of the batch.
 	part(in []gorgonia.Value, from, to int)
 	base() *op
 }

@@ -1,12 +1,8 @@
 package train
 
 import (
-	"cmp"
 	"fmt"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"gorgonia.org/gorgonia"
 )
@@ -17,17 +13,12 @@ import (
 // found once and a run allocates nothing. Nor does it go through the whole
 // batch operation by operation, but block of rows by block of rows through all
 // of them, while the block is in the cache, and then through the sums over the
-// rows. Blocks and sums are shared out to the processors. No number depends on
-// how: results are equal to the bit to those of Gorgonia's machine.
+// rows. Results are equal to the bit to those of Gorgonia's machine. It runs on
+// the caller's goroutine: sharing the blocks out showed no gain on two cores.
 type tape struct {
-	byRow  []step  // in order
-	blocks []block // of rows
-	sums   []piece // in any order
-
-	next    atomic.Int64 // the first block or piece that nobody has taken
-	summing bool
-	help    func() // work, then Done: a value, as a closure in RunAll would be allocated
-	helpers sync.WaitGroup
+	byRow  []step // in order
+	blocks []block
+	sums   []step
 }
 
 type step struct {
@@ -35,18 +26,12 @@ type step struct {
 	in []gorgonia.Value
 }
 
+// block is some rows of a batch.
 type block struct{ from, to int }
 
-// piece is some lines of a sum.
-type piece struct {
-	step
-	block
-}
-
-const (
-	blockRows  = 64 // about 100 KiB of what the layers of a usual network make
-	pieceLines = 64
-)
+// blockRows is about how many a block has: 100 KiB of what the layers of a
+// usual network make.
+const blockRows = 64
 
 // newTape compiles a graph whose batch has so many rows. Rows of a group stay
 // together.
@@ -56,10 +41,6 @@ func newTape(g *gorgonia.ExprGraph, rows, group int) (*tape, error) {
 		return nil, fmt.Errorf("sorting the graph: %w", err)
 	}
 	t := &tape{blocks: split(rows, max(1, blockRows/group)*group)}
-	t.help = func() {
-		defer t.helpers.Done()
-		t.work()
-	}
 	values, summed := map[int64]gorgonia.Value{}, map[int64]bool{}
 	for _, n := range slices.Backward(nodes) { // what a node needs is behind it
 		if n.Op() == nil || n.Op().Arity() == 0 { // an input or a constant
@@ -83,73 +64,35 @@ func newTape(g *gorgonia.ExprGraph, rows, group int) (*tape, error) {
 		if err := gorgonia.UnsafeLet(n, b.value); err != nil {
 			return nil, err
 		}
-		t.add(s)
+		if b.sums {
+			t.sums = append(t.sums, s)
+		} else {
+			t.byRow = append(t.byRow, s)
+		}
 	}
-	// The largest come first, so that nobody waits long for the last.
-	slices.SortStableFunc(t.sums, func(a, b piece) int { return cmp.Compare(b.size(), a.size()) })
 	return t, nil
 }
 
-func (t *tape) add(s step) {
-	b := s.op.base()
-	if !b.sums {
-		t.byRow = append(t.byRow, s)
-		return
-	}
-	for _, lines := range split(b.lines(), pieceLines) {
-		t.sums = append(t.sums, piece{s, lines})
-	}
-}
-
-// size is how much there is to compute, by and large.
-func (p *piece) size() int { return (p.to - p.from) * len(p.op.base().out) }
-
-// split divides lines into blocks.
-func split(lines, size int) []block {
+// split divides rows into blocks.
+func split(rows, size int) []block {
 	var blocks []block
-	for from := 0; from < lines; from += size {
-		blocks = append(blocks, block{from, min(lines, from+size)})
+	for from := 0; from < rows; from += size {
+		blocks = append(blocks, block{from, min(rows, from+size)})
 	}
 	return blocks
 }
 
-// RunAll implements gorgonia.VM. Its goroutines end before it returns.
+// RunAll implements gorgonia.VM.
 func (t *tape) RunAll() error {
-	t.summing = false
-	t.share(len(t.blocks))
-	t.summing = true
-	t.share(len(t.sums))
-	return nil
-}
-
-// share works together with helpers, if the batch is worth them.
-func (t *tape) share(pieces int) {
-	t.next.Store(0)
-	for range min(len(t.blocks), pieces, runtime.GOMAXPROCS(0)) - 1 {
-		t.helpers.Add(1)
-		go t.help()
-	}
-	t.work()
-	t.helpers.Wait()
-}
-
-// work takes blocks, or pieces of sums, until none is left.
-func (t *tape) work() {
-	for {
-		i := int(t.next.Add(1)) - 1
-		switch {
-		case t.summing && i < len(t.sums):
-			p := &t.sums[i]
-			p.op.part(p.in, p.from, p.to)
-		case !t.summing && i < len(t.blocks):
-			b := t.blocks[i]
-			for _, s := range t.byRow {
-				s.op.part(s.in, b.from, b.to)
-			}
-		default:
-			return
+	for _, b := range t.blocks {
+		for _, s := range t.byRow {
+			s.op.part(s.in, b.from, b.to)
 		}
 	}
+	for _, s := range t.sums {
+		s.op.part(s.in, 0, s.op.base().lines())
+	}
+	return nil
 }
 
 // Reset implements gorgonia.VM: a run leaves nothing behind.
