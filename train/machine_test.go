@@ -73,7 +73,7 @@ func TestGradients(t *testing.T) {
 			copy(m.x, normals(random, len(m.x)))
 			copy(m.target, c.target)
 			for _, mask := range m.masks {
-				dropMask(mask, 5, 0, 0.2, random)
+				drawMask(mask, 5, 0, 0.2, random)
 			}
 			run := func() float64 {
 				t.Helper()
