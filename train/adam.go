@@ -31,11 +31,20 @@ func (a *adam) step() {
 	rate := float32(a.rate * math.Sqrt(1-a.pow2) / (1 - a.power1))
 	epsilon := float32(adamEpsilon * math.Sqrt(1-a.pow2))
 	for i, p := range a.params {
-		first, second, grad := a.first[i], a.second[i], floats(p.grad.Value())
-		for j, g := range grad {
-			first[j] += (1 - beta1) * (g - first[j])
-			second[j] += (1 - beta2) * (g*g - second[j])
-			p.value[j] -= rate * first[j] / (float32(math.Sqrt(float64(second[j]))) + epsilon)
-		}
+		descent(p.value, floats(p.grad.Value()), a.first[i], a.second[i], rate, epsilon)
+	}
+}
+
+// descent is one step of the values of one param. The conversions forbid the
+// compiler to fuse a product and a sum, as it may elsewhere than on amd64:
+// models are equal to the bit.
+func descent(value, grad, first, second []float32, rate, epsilon float32) {
+	n := len(value)
+	grad, first, second = grad[:n], first[:n], second[:n]
+	for i, g := range grad {
+		m := first[i] + float32((1-beta1)*(g-first[i]))
+		v := second[i] + float32((1-beta2)*(float32(g*g)-second[i]))
+		first[i], second[i] = m, v
+		value[i] -= float32(rate * m / (float32(math.Sqrt(float64(v))) + epsilon))
 	}
 }

@@ -21,7 +21,8 @@ type machine struct {
 	out       *gorgonia.Node
 	x, target []float32   // filled by the caller before a run
 	masks     [][]float32 // one per hidden layer, rows × units, likewise
-	params    []param     // of each layer: weights, biases
+	mean      *gorgonia.F32
+	params    []param // of each layer: weights, biases
 	shapes    []model.Layer
 	tape      gorgonia.VM
 }
@@ -38,6 +39,7 @@ type param struct {
 func newMachine(layers []model.Layer, l loss, groups, group int) (*machine, error) {
 	building.Lock()
 	defer building.Unlock()
+	install()
 	g, rows := gorgonia.NewGraph(), groups*group
 	m := &machine{shapes: layers}
 	outputs, targets := l.widths()
@@ -50,19 +52,21 @@ func newMachine(layers []model.Layer, l loss, groups, group int) (*machine, erro
 	}
 	m.out = h
 	target := input(g, "target", &m.target, rows, targets)
-	if m.loss, err = gorgonia.ApplyOp(newLoss(l, groups), h, target); err != nil {
+	if err := m.addLoss(newLossGrad(l, rows, group, outputs), target); err != nil {
 		return nil, fmt.Errorf("train: building the loss: %w", err)
 	}
 	if err := m.differentiate(g); err != nil {
 		return nil, fmt.Errorf("train: differentiating: %w", err)
 	}
-	m.tape = gorgonia.NewTapeMachine(g)
+	if m.tape, err = newTape(g, rows, group); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
 	return m, nil
 }
 
 // layers adds the network to the graph and returns its outputs.
-func (m *machine) layers(g *gorgonia.ExprGraph, rows int) (*gorgonia.Node, error) {
-	h := input(g, "x", &m.x, rows, m.shapes[0].In)
+func (m *machine) layers(g *gorgonia.ExprGraph, rows int) (h *gorgonia.Node, err error) {
+	h = input(g, "x", &m.x, rows, m.shapes[0].In)
 	for i, layer := range m.shapes {
 		var w, b, mask []float32
 		weights := input(g, fmt.Sprintf("w%d", i), &w, layer.In, layer.Out)
@@ -70,22 +74,28 @@ func (m *machine) layers(g *gorgonia.ExprGraph, rows int) (*gorgonia.Node, error
 		transpose(w, layer.W, layer.Out, layer.In)
 		copy(b, layer.B)
 		m.params = append(m.params, param{value: w, grad: weights}, param{value: b, grad: biases})
-		z, err := gorgonia.Mul(h, weights)
-		if err != nil {
-			return nil, err
-		}
-		if !layer.ReLU {
-			h, err = gorgonia.ApplyOp(newShift(fmt.Sprintf("shift%d", i), rows, layer.Out), z, biases)
-		} else {
-			kept := input(g, fmt.Sprintf("mask%d", i), &mask, rows, layer.Out)
+		nodes := []*gorgonia.Node{h, weights, biases}
+		if layer.ReLU {
+			nodes = append(nodes, input(g, fmt.Sprintf("mask%d", i), &mask, rows, layer.Out))
 			m.masks = append(m.masks, mask)
-			h, err = gorgonia.ApplyOp(newRectify(fmt.Sprintf("rectify%d", i), rows, layer.Out), z, biases, kept)
 		}
-		if err != nil {
+		if h, err = gorgonia.ApplyOp(newDense(fmt.Sprintf("layer%d", i), i == 0, layer.ReLU, rows, layer.In, layer.Out), nodes...); err != nil {
 			return nil, err
 		}
 	}
 	return h, nil
+}
+
+// addLoss adds the mean loss to the graph.
+func (m *machine) addLoss(grad *lossGrad, target *gorgonia.Node) error {
+	node, err := gorgonia.ApplyOp(grad, m.out, target)
+	if err != nil {
+		return err
+	}
+	loss := newMeanLoss(grad)
+	m.mean = loss.mean
+	m.loss, err = gorgonia.ApplyOp(loss, m.out, target, node)
+	return err
 }
 
 // differentiate replaces each param's node, so far in its grad, by that of
@@ -118,7 +128,7 @@ func (m *machine) run() (float64, error) {
 	if err := m.tape.RunAll(); err != nil {
 		return 0, fmt.Errorf("train: running the graph: %w", err)
 	}
-	return float64(m.loss.Value().Data().(float32)), nil
+	return float64(*m.mean), nil
 }
 
 // snapshot copies the layers out.

@@ -24,6 +24,7 @@ type lossCase struct {
 	name   string
 	loss   loss
 	rows   int
+	group  int
 	target []float32
 }
 
@@ -42,10 +43,10 @@ func losses(random *rand.Rand) []lossCase {
 		curves = append(curves, t...)
 	}
 	return []lossCase{
-		{"choice", choice{1, 3}, rows, []float32{0.2, 0.7, 0.1, 0.5, -1, 0.5}},
-		{"fixed", choice{5, 5}, 2, []float32{0.2, 0.7, 0.1, 0, -1, -1, -1, -1, -1, -1}},
-		{"survival", survival{4}, rows, []float32{4, 0, 1, 2, 1, 1.5, 0, 0, 1, 1, 0, 1, 3, 0, 2, 4, 1, 0.5}},
-		{"curve", curve{}, rows, curves},
+		{"choice", choice{1, 3}, rows, 3, []float32{0.2, 0.7, 0.1, 0.5, -1, 0.5}},
+		{"fixed", choice{5, 5}, 2, 1, []float32{0.2, 0.7, 0.1, 0, -1, -1, -1, -1, -1, -1}},
+		{"survival", survival{4}, rows, 1, []float32{4, 0, 1, 2, 1, 1.5, 0, 0, 1, 1, 0, 1, 3, 0, 2, 4, 1, 0.5}},
+		{"curve", curve{}, rows, 1, curves},
 	}
 }
 
@@ -65,14 +66,14 @@ func TestGradients(t *testing.T) {
 	for _, c := range losses(random) {
 		t.Run(c.name, func(t *testing.T) {
 			outputs, _ := c.loss.widths()
-			m, err := newMachine(layersFor(random, 3, 7, 5, outputs), c.loss, c.rows, 1)
+			m, err := newMachine(layersFor(random, 3, 7, 5, outputs), c.loss, c.rows/c.group, c.group)
 			if err != nil {
 				t.Fatal(err)
 			}
 			copy(m.x, normals(random, len(m.x)))
 			copy(m.target, c.target)
 			for _, mask := range m.masks {
-				dropMask(mask, 5, 0, 0.2, random)
+				drawMask(mask, 5, 0, 0.2, random)
 			}
 			run := func() float64 {
 				t.Helper()
@@ -173,7 +174,7 @@ func TestMachineAgreesWithServing(t *testing.T) {
 		for _, l := range layers {
 			copy(l.B, normals(random, len(l.B)))
 		}
-		m, err := newMachine(layers, c.loss, rows, 1)
+		m, err := newMachine(layers, c.loss, rows/5, 5)
 		if err != nil {
 			t.Fatal(err)
 		}

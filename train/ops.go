@@ -10,9 +10,19 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// The operations below replace Gorgonia's own Dropout, SoftMax and broadcast
-// additions, whose faults PERFORMANCE.md lists. Each belongs to one node of one
-// graph and keeps the buffer of its result.
+// The operations of this package replace Gorgonia's own Dropout, SoftMax,
+// products and broadcast additions, whose faults PERFORMANCE.md lists. Each
+// belongs to one node of one graph and keeps the buffer of its result, so that
+// a run allocates nothing.
+
+// operation is one of them.
+type operation interface {
+	gorgonia.Op
+	// part computes some lines of the result, and no other. The lines of most
+	// results are the rows of the batch.
+	part(in []gorgonia.Value, from, to int)
+	base() *op
+}
 
 // op is what all of them share: a name that is unique in the graph, so that
 // Gorgonia's expression hash never takes one for another, and which inputs a
@@ -23,7 +33,8 @@ type op struct {
 	wrt    []bool
 	shape  tensor.Shape
 	out    []float32
-	value  gorgonia.Value
+	value  gorgonia.Value // the result, always in the same place
+	sums   bool           // it needs all rows of its inputs, and its lines are no rows
 }
 
 func newOp(name string, wrt []bool, shape ...int) op {
@@ -36,6 +47,7 @@ func newOp(name string, wrt []bool, shape ...int) op {
 	return o
 }
 
+func (o *op) base() *op                                             { return o }
 func (o *op) Arity() int                                            { return o.inputs }
 func (o *op) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) { return o.shape.Clone(), nil }
 func (o *op) ReturnsPtr() bool                                      { return false }
@@ -63,134 +75,20 @@ func (o *op) Type() hm.Type {
 	return hm.NewFnType(append(types, gorgonia.TensorType{Dims: len(o.shape), Of: tensor.Float32})...)
 }
 
-// floats is the backing of a value of rank 1 or 2.
-func floats(v gorgonia.Value) []float32 { return v.Data().([]float32) }
-
-// rectify is max(z + b, 0) · mask, z and mask rows × units, b units. A unit
-// that was dropped has mask 0, one that was kept 1 / (1 − dropout). NaN stays.
-type rectify struct{ op }
-
-func newRectify(name string, rows, units int) *rectify {
-	return &rectify{newOp(name, []bool{true, true, false}, rows, units)}
-}
-
-// Do implements gorgonia.Op.
-func (o *rectify) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
-	z, b, mask := floats(in[0]), floats(in[1]), floats(in[2])
-	for start := 0; start < len(z); start += len(b) {
-		for i, bias := range b {
-			v := z[start+i] + bias
-			if v < 0 {
-				v = 0
-			}
-			o.out[start+i] = v * mask[start+i]
-		}
+// lines is how many the result has.
+func (o *op) lines() int {
+	if len(o.shape) == 0 {
+		return 1
 	}
-	return o.value, nil
+	return o.shape[0]
 }
 
-// SymDiff implements gorgonia.SDOp.
-func (o *rectify) SymDiff(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error) {
-	rows, units := o.shape[0], o.shape[1]
-	gate, err := gorgonia.ApplyOp(&rectifyGrad{newOp(o.name+".grad", make([]bool, 3), rows, units)}, out, in[2], grad)
-	if err != nil {
-		return nil, err
-	}
-	bias, err := gorgonia.ApplyOp(&columnSum{newOp(o.name+".bias", make([]bool, 1), units)}, gate)
-	return gorgonia.Nodes{gate, bias, nil}, err
+// whole computes all of an operation.
+func whole(o operation, in []gorgonia.Value) (gorgonia.Value, error) {
+	b := o.base()
+	o.part(in, 0, b.lines())
+	return b.value, nil
 }
 
-// rectifyGrad lets a gradient through where the result was positive.
-type rectifyGrad struct{ op }
-
-// Do implements gorgonia.Op.
-func (o *rectifyGrad) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
-	out, mask, grad := floats(in[0]), floats(in[1]), floats(in[2])
-	for i, y := range out {
-		g := float32(0)
-		if y > 0 || y != y {
-			g = grad[i] * mask[i]
-		}
-		o.out[i] = g
-	}
-	return o.value, nil
-}
-
-// columnSum adds up the rows, always in their order.
-type columnSum struct{ op }
-
-// Do implements gorgonia.Op.
-func (o *columnSum) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
-	clear(o.out)
-	rows := floats(in[0])
-	for start := 0; start < len(rows); start += len(o.out) {
-		for i := range o.out {
-			o.out[i] += rows[start+i]
-		}
-	}
-	return o.value, nil
-}
-
-// shift is z + b, the last layer's.
-type shift struct{ op }
-
-func newShift(name string, rows, units int) *shift {
-	return &shift{newOp(name, []bool{true, true}, rows, units)}
-}
-
-// Do implements gorgonia.Op.
-func (o *shift) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
-	z, b := floats(in[0]), floats(in[1])
-	for start := 0; start < len(z); start += len(b) {
-		for i, bias := range b {
-			o.out[start+i] = z[start+i] + bias
-		}
-	}
-	return o.value, nil
-}
-
-// SymDiff implements gorgonia.SDOp.
-func (o *shift) SymDiff(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error) {
-	bias, err := gorgonia.ApplyOp(&columnSum{newOp(o.name+".bias", make([]bool, 1), o.shape[1])}, grad)
-	return gorgonia.Nodes{grad, bias}, err
-}
-
-// lossOp is the mean loss of the groups of a batch.
-type lossOp struct {
-	op
-	loss   loss
-	groups int
-}
-
-func newLoss(l loss, groups int) *lossOp {
-	return &lossOp{op: newOp("loss", []bool{true, false}), loss: l, groups: groups}
-}
-
-// Do implements gorgonia.Op.
-func (o *lossOp) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
-	return gorgonia.NewF32(float32(o.loss.value(floats(in[0]), floats(in[1]), nil) / float64(o.groups))), nil
-}
-
-// SymDiff implements gorgonia.SDOp. The gradient that comes in is the 1 that
-// the loss is differentiated by.
-func (o *lossOp) SymDiff(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error) {
-	g := &lossGrad{op: newOp("loss.grad", make([]bool, 2), in[0].Shape()...), loss: o.loss, groups: o.groups}
-	gradient, err := gorgonia.ApplyOp(g, in[0], in[1])
-	return gorgonia.Nodes{gradient, nil}, err
-}
-
-type lossGrad struct {
-	op
-	loss   loss
-	groups int
-}
-
-// Do implements gorgonia.Op.
-func (o *lossGrad) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
-	clear(o.out)
-	o.loss.value(floats(in[0]), floats(in[1]), o.out)
-	for i := range o.out {
-		o.out[i] /= float32(o.groups)
-	}
-	return o.value, nil
-}
+// floats is the backing of a tensor. It allocates nothing, as Data would.
+func floats(v gorgonia.Value) []float32 { return v.(*tensor.Dense).Float32s() }

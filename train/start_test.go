@@ -59,7 +59,7 @@ func TestUntrainedIsPersistence(t *testing.T) {
 
 func TestDropMask(t *testing.T) {
 	mask := make([]float32, 40_000)
-	dropMask(mask, 40, 4, 0.2, seeded(2))
+	drawMask(mask, 40, 4, 0.2, seeded(2))
 	dropped := 0
 	for i, v := range mask {
 		switch {
