@@ -295,6 +295,9 @@ func TestForwardAllocatesNothing(t *testing.T) {
 	onEveryPath(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(9, 10))
 		network := packAll(t, random(rng, 20, 128, 64, 32, 5))
+		if want := strings.Split(t.Name(), "/")[1]; network.Kernels() != want || network.Portable().Kernels() != "Go" {
+			t.Errorf("runs on %s; want %s", network.Kernels(), want)
+		}
 		for _, rows := range []int{1, 10, 100} {
 			x, dst := normal(rng, 20*rows), make([]float32, 5*rows)
 			if n := testing.AllocsPerRun(100, func() { network.Forward(dst, x) }); n != 0 {
