@@ -26,7 +26,7 @@ import (
 // inferenceFigures compare the forward pass of the origin's network, with
 // weights that were trained, with others', on one thread and in one run.
 type inferenceFigures struct {
-	Vector bool `json:"vector"` // whether the vector kernels ran
+	Kernels string `json:"kernels"` // what ours ran on: "AVX-512", "AVX2" or "Go"
 	// Zeros is the share of zeros after each layer: the kernel skips them where
 	// a row comes alone.
 	Zeros []float64 `json:"zeros"`
@@ -79,7 +79,7 @@ func benchInference(ctx context.Context, log io.Writer) (f inferenceFigures, err
 	if err != nil {
 		return f, err
 	}
-	f.Vector, f.Rows = network.Vector(), map[string]rowFigures{}
+	f.Kernels, f.Rows = network.Kernels(), map[string]rowFigures{}
 	if f.Zeros, err = origin.Zeros(layers, x); err != nil {
 		return f, err
 	}

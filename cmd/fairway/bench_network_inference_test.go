@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/fairway-mesh/fairway/predict/kernel"
@@ -55,5 +57,19 @@ func TestBenchInferenceStops(t *testing.T) {
 	cancel()
 	if _, err := benchInference(ctx, t.Output()); err != context.Canceled {
 		t.Errorf("error %v; want %v", err, context.Canceled)
+	}
+}
+
+// TestBenchInferenceWithoutGo: what cannot be measured is null, and the reason
+// is told.
+func TestBenchInferenceWithoutGo(t *testing.T) {
+	t.Setenv("PATH", "")
+	f := inferenceFigures{Rows: map[string]rowFigures{"1": {Ours: 1}}}
+	if err := f.addONNX(t.Context(), t.Output()); err == nil || !strings.Contains(err.Error(), "no Go toolchain") {
+		t.Errorf("error %v; want one that misses the toolchain", err)
+	}
+	text, err := json.Marshal(f)
+	if err != nil || !strings.Contains(string(text), `"vs_onnx_runtime":null`) {
+		t.Errorf("%s (%v): want null", text, err)
 	}
 }

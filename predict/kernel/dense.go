@@ -29,8 +29,7 @@ func pack(l *Layer) packed {
 	}
 	for o := range l.Out {
 		panel, half, lane := o/width, o%width/len(line{}[0]), o%len(line{}[0])
-		// The zero lets no bias be −0: see forward.
-		p.biases[panel][half][lane] = l.B[o] + 0
+		p.biases[panel][half][lane] = l.B[o]
 		for k, w := range l.W[o*l.In : (o+1)*l.In] {
 			p.weights[panel*l.In+k][half][lane] = w
 		}
@@ -76,15 +75,14 @@ func (p *packed) rows(y []float32, yRow int, x []float32, xRow, rows int) {
 	}
 }
 
-// active is room for the inputs of a layer that are not 0. The vector kernels
-// write up to a register more than there are inputs.
+// active is room for the inputs of a layer that are not 0.
 type active struct {
 	index []int32
 	value []float32
 }
 
 func newActive(inputs int) active {
-	return active{make([]int32, inputs+8), make([]float32, inputs+8)}
+	return active{make([]int32, inputs), make([]float32, inputs)}
 }
 
 // list writes the inputs that are not 0, NaN among them, to the front, and

@@ -134,8 +134,8 @@ func (g *gemm) block(m, column, columns, from, inner int) {
 
 func (g *gemm) panel(j, inner int) []float32 { return g.scratch.b[j*inner : (j+width)*inner] }
 
-// pack copies columns of op(b) into a panel, as many lines as it has; columns
-// beyond the last become zeros.
+// pack copies columns of op(b) into a panel, as many lines as it has. What the
+// panel has beyond the last column stays: it goes into columns that merge drops.
 func (g *gemm) pack(panel []float32, column, columns, from int) {
 	if g.transB {
 		packTransposed(panel, g.b[column*g.ldb+from:], g.ldb, columns)
@@ -147,19 +147,12 @@ func (g *gemm) pack(panel []float32, column, columns, from int) {
 			continue
 		}
 		copy(panel, g.b[at:at+columns])
-		clear(panel[columns:width])
 	}
 }
 
 func packTransposed(panel, b []float32, ldb, columns int) {
 	inner := len(panel) / width
-	for j := range width {
-		if j >= columns {
-			for p := range inner {
-				panel[p*width+j] = 0
-			}
-			continue
-		}
+	for j := range columns {
 		for p, v := range b[j*ldb : j*ldb+inner] {
 			panel[p*width+j] = v
 		}

@@ -192,6 +192,11 @@ func TestGemmNotFinite(t *testing.T) {
 			if i := slices.IndexFunc(c, func(v float32) bool { return v != 0 }); i >= 0 {
 				t.Errorf("%d columns, beta 0: c[%d] is %v", n, i, c[i])
 			}
+			fill(c, nan)
+			Gemm(false, false, 4, n, 2, 0, a, 2, b, n, 0, c, n)
+			if i := slices.IndexFunc(c, func(v float32) bool { return v != 0 }); i >= 0 {
+				t.Errorf("%d columns, alpha and beta 0: c[%d] is %v", n, i, c[i])
+			}
 			b[n] = nan
 			fill(c, 1)
 			Gemm(false, false, 4, n, 2, 0, a, 2, b, n, 2, c, n)

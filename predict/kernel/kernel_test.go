@@ -227,21 +227,9 @@ func TestRowsAreIndependent(t *testing.T) {
 	onEveryPath(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(7, 8))
 		for rows := 1; rows <= 2*block+9; rows++ {
-			layers, _ := drawn(t, rng, 70)
-			for o := range layers[0].B {
-				if rng.IntN(4) == 0 {
-					layers[0].B[o] = float32(math.Copysign(0, -1))
-				}
-			}
-			network := packAll(t, layers)
+			_, network := drawn(t, rng, 70)
 			in, out := network.In(), network.Out()
 			x, all, one := inputs(rng, in*rows), make([]float32, out*rows), make([]float32, out)
-			for i := range x[:in] {
-				x[i] = float32(math.Copysign(0, -1))
-				if i%2 > 0 {
-					x[i] = -1e-38 // its products with small weights round to −0
-				}
-			}
 			network.Forward(all, x)
 			for r := rows - 1; r >= 0; r-- {
 				network.Forward(one, x[r*in:(r+1)*in])
@@ -250,6 +238,24 @@ func TestRowsAreIndependent(t *testing.T) {
 						t.Fatalf("row %d of %d: %v alone, %v among others", r, rows, one, all[r*out:(r+1)*out])
 					}
 				}
+			}
+		}
+	})
+}
+
+// TestZerosHaveNoSign: a sum that rounds to −0 stays so where the zeros after it
+// are skipped, and becomes 0 where they are added.
+func TestZerosHaveNoSign(t *testing.T) {
+	onEveryPath(t, func(t *testing.T) {
+		negative := float32(math.Copysign(0, -1))
+		network := packAll(t, []Layer{{In: 3, Out: 40, W: slices.Repeat([]float32{1e-30, 1, 1}, 40), B: slices.Repeat([]float32{0, negative}, 20)}})
+		row := []float32{-1e-30, 0, 0}
+		one, all := make([]float32, 40), make([]float32, 40*30)
+		network.Forward(one, row)
+		network.Forward(all, slices.Repeat(row, 30))
+		for i, v := range all {
+			if v != 0 || math.Float32bits(v) != math.Float32bits(one[i%40]) {
+				t.Fatalf("output %d: %v among others, %v alone", i, v, one[i%40])
 			}
 		}
 	})
@@ -289,6 +295,9 @@ func TestForwardAllocatesNothing(t *testing.T) {
 	onEveryPath(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(9, 10))
 		network := packAll(t, random(rng, 20, 128, 64, 32, 5))
+		if want := strings.Split(t.Name(), "/")[1]; network.Kernels() != want || network.Portable().Kernels() != "Go" {
+			t.Errorf("runs on %s; want %s", network.Kernels(), want)
+		}
 		for _, rows := range []int{1, 10, 100} {
 			x, dst := normal(rng, 20*rows), make([]float32, 5*rows)
 			if n := testing.AllocsPerRun(100, func() { network.Forward(dst, x) }); n != 0 {

@@ -64,8 +64,17 @@ func (n *Network) Portable() *Network {
 	return p
 }
 
-// Vector reports whether the vector kernels run.
-func (n *Network) Vector() bool { return n.vector }
+// Kernels names what the network runs on: "AVX-512" (calls of several rows; AVX2
+// for one), "AVX2" or "Go".
+func (n *Network) Kernels() string {
+	switch {
+	case n.vector && wide:
+		return "AVX-512"
+	case n.vector:
+		return "AVX2"
+	}
+	return "Go"
+}
 
 // In returns the number of inputs of a row.
 func (n *Network) In() int { return n.layers[0].in }

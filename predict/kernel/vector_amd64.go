@@ -38,8 +38,8 @@ func rowsWide(a *float32, aRow int, b *float32, inner int, c *float32, cRow int,
 
 // rowVector computes y = max(w·x + bias, floor) for one row; w is so many panels of
 // inner lines. NaN stays NaN. It leaves the indices of the inputs that are not 0 in
-// active and their values in values; both need room for inner + 8 elements, bias
-// and y for 16 a panel. inner and panels must be above 0.
+// active and their values in values; both need room for inner elements, bias and y
+// for 16 a panel. inner and panels must be above 0.
 //
 //go:noescape
 func rowVector(x *float32, inner int, w *float32, panels int, bias *float32, y *float32, floor float32, active *int32, values *float32)

@@ -16,8 +16,8 @@ func row() {
 	TEXT("rowVector", attr.NOSPLIT, "func(x *float32, inner int, w *float32, panels int, bias, y *float32, floor float32, active *int32, values *float32)")
 	Doc("rowVector computes y = max(w·x + bias, floor) for one row; w is so many panels of",
 		"inner lines. NaN stays NaN. It leaves the indices of the inputs that are not 0 in",
-		"active and their values in values; both need room for inner + 8 elements, bias",
-		"and y for 16 a panel. inner and panels must be above 0.")
+		"active and their values in values; both need room for inner elements, bias and y",
+		"for 16 a panel. inner and panels must be above 0.")
 	Pragma("noescape")
 	s := sparse{active: argument("active"), values: argument("values"), count: GP64()}
 	s.list(argument("x"), argument("inner"), to)
@@ -53,7 +53,8 @@ type sparse struct {
 }
 
 // list writes the inputs that are not 0 to the front of active and values, and
-// how many there are to count.
+// how many there are to count. A register of them never ends beyond as many
+// elements as there are inputs, since no more were listed before than looked at.
 func (s *sparse) list(x, inner reg.GPVirtual, to Mem) {
 	zero, step, index := YMM(), YMM(), YMM()
 	VXORPS(zero, zero, zero)
