@@ -227,34 +227,13 @@ func (t *task) drop(m *machine, dropout float64, random *rand.Rand) {
 		if layer < len(t.spared) {
 			spared = t.spared[layer]
 		}
-		dropMask(mask, units, spared, dropout, random)
+		drawMask(mask, units, spared, dropout, random)
 	}
 }
 
 func fillOnes(mask []float32) {
 	for i := range mask {
 		mask[i] = 1
-	}
-}
-
-// dropMask spends 16 random bits on each unit, so the probability is exact to
-// 1/65536.
-func dropMask(mask []float32, units, spared int, dropout float64, random *rand.Rand) {
-	threshold := uint64(math.Round(dropout * 65536))
-	keep := float32(1 / (1 - float64(threshold)/65536))
-	var bits uint64
-	for i := range mask {
-		if i%4 == 0 {
-			bits = random.Uint64()
-		}
-		mask[i] = keep
-		if bits&0xffff < threshold {
-			mask[i] = 0
-		}
-		bits >>= 16
-		if i%units < spared {
-			mask[i] = 1
-		}
 	}
 }
 
