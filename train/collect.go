@@ -33,6 +33,9 @@ func Collect(ctx context.Context, rec *datasets.Recording, t mesh.Timing, cfg Co
 		set.Columns = pair.Frame.Names
 		history.Moments = append(history.Moments, momentOf(&pair))
 	}
+	if rec.HasRequests() {
+		history.Log = rec.Requests()
+	}
 	sum, err := rec.Digest(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)

@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"time"
@@ -30,6 +31,9 @@ type History struct {
 	Provenance model.Provenance
 	Split      datasets.Split
 	Moments    []Moment // in order of time, then service
+	// Log streams the requests of the recording, which only the report asks
+	// for; nil where there is no log.
+	Log iter.Seq2[datasets.Request, error]
 }
 
 // Moment is one decision of one service.
