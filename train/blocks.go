@@ -175,8 +175,8 @@ type Interval struct {
 	High95 Number `json:"high_95"`
 }
 
-// sure reports whether the 90 % interval is on one side of 0.
-func (i *Interval) sure() bool { return i.Low90 > 0 || i.High90 < 0 }
+// Sure reports whether the 90 % interval is on one side of 0.
+func (i *Interval) Sure() bool { return i.Low90 > 0 || i.High90 < 0 }
 
 // interval is what f makes of sums. Draws that hold nothing of the kind are
 // left out, and where that is most of them, nothing is said.

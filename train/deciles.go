@@ -21,7 +21,7 @@ type deciles struct {
 }
 
 // stepsInTwo is into how many steps a doubling of the prediction is parted.
-const stepsInTwo = 8
+const stepsInTwo = 32
 
 func (d *deciles) add(cell int, predicted, came, weight float64) {
 	if !(predicted > 0 && came > 0) || math.IsInf(predicted, 0) {

@@ -47,9 +47,9 @@ const (
 var rivalNames = [rivals]string{"network", "persistence", "EWMA", "network, load as now"}
 
 // halfLives are what the moving average may choose from, in steps.
-var halfLives = [...]float64{1, 2, 4, 8, 16, 32}
+var halfLives = [...]float64{0.5, 1, 2, 4, 8, 16, 32}
 
-const usualHalfLife = 1 // where the training part has nothing to choose by
+const usualHalfLife = 2 // its place, where the training part has nothing to choose by
 
 // past is what persistence and the moving averages know of one endpoint. What
 // a window does not show stays as it was.
