@@ -41,8 +41,8 @@ func (f *fitting) failure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	repeats := math.Max(1, float64(f.set.Timing.Horizon/f.set.Timing.Step)) // decisions that one failure follows
 	if r.Before[1] > 0 {
-		repeats := math.Max(1, float64(f.set.Timing.Horizon/f.set.Timing.Step))
 		hazard.Calibration = calibrate(validation, hazard.BaseRate, repeats)
 		r.Calibrated = true
 	} else {
@@ -53,6 +53,7 @@ func (f *fitting) failure(ctx context.Context) error {
 		return err
 	}
 	r.score(test)
+	r.Reliability = reliability(test, repeats)
 	if r.Before[2] == 0 {
 		f.note("no endpoint begins to fail in the test part: the skill of the failure forecast is not known")
 	}

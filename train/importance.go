@@ -1,11 +1,11 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 
 	"github.com/fairway-mesh/fairway/datasets"
 	"github.com/fairway-mesh/fairway/features"
@@ -74,15 +74,7 @@ func (j *judge) importance(part datasets.Part, random *rand.Rand) ([]Importance,
 		one.Mean, one.Errors = spreadOf(means), spreadOf(brier)
 		list = append(list, one)
 	}
-	slices.SortStableFunc(list, func(a, b Importance) int {
-		switch {
-		case a.Mean[0] > b.Mean[0]:
-			return -1
-		case a.Mean[0] < b.Mean[0]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(list, func(a, b Importance) int { return cmp.Compare(b.Mean[0], a.Mean[0]) })
 	return list, nil
 }
 
@@ -257,15 +249,7 @@ func ranks(values []float64) []float64 {
 			order = append(order, i)
 		}
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		switch {
-		case values[a] < values[b]:
-			return -1
-		case values[a] > values[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(values[a], values[b]) })
 	out := make([]float64, len(values))
 	for from := 0; from < len(order); {
 		to := from
@@ -291,6 +275,3 @@ func correlation(a, b []float64) float64 {
 	}
 	return ab / math.Sqrt(aa*bb)
 }
-
-// names of a group, for people.
-func (i *Importance) names() string { return strings.Join(i.Inputs, ", ") }

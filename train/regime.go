@@ -30,12 +30,12 @@ func (j *judge) regimesOf(h int, m *Moment, i int, p *past) []regimeKey {
 	row := m.row(i, len(j.set.Columns))
 	load := m.After[i].Rate / float64(row[j.anchors.capacity])
 	keys := []regimeKey{
-		third(load, j.yardsticks.loads, "of the capacity", 2),
+		third(load, j.yardsticks.loads, "", 2),
 		j.state(m, i),
 		{name: filepath.Base(j.set.Histories[h].Provenance.Path)},
 		{name: m.Service},
 		ageOf(m.Time.Sub(p.first)),
-		third(float64(row[j.age]), j.yardsticks.ages, "s old", 1),
+		third(float64(row[j.age]), j.yardsticks.ages, " s", 1),
 	}
 	for k := range keys {
 		keys[k].by = k
@@ -51,13 +51,13 @@ func third(v float64, edges [2]float64, unit string, decimals int) regimeKey {
 	case math.IsNaN(v) || math.IsNaN(edges[0]):
 		return regimeKey{rank: 3, name: "unknown"}
 	case low == high:
-		return regimeKey{name: "all about " + low + " " + unit}
+		return regimeKey{name: "about " + low + unit}
 	case v < edges[0]:
-		return regimeKey{name: "low: under " + low + " " + unit}
+		return regimeKey{name: "under " + low + unit}
 	case v < edges[1]:
-		return regimeKey{rank: 1, name: "middle: to " + high + " " + unit}
+		return regimeKey{rank: 1, name: low + " to " + high + unit}
 	}
-	return regimeKey{rank: 2, name: "high: " + high + " " + unit + " and more"}
+	return regimeKey{rank: 2, name: high + unit + " and more"}
 }
 
 // state says whether the window that was decided upon showed a failure, and
@@ -82,11 +82,11 @@ func (j *judge) state(m *Moment, i int) regimeKey {
 func ageOf(seen time.Duration) regimeKey {
 	switch {
 	case seen < 2*time.Minute:
-		return regimeKey{name: "seen for under 2 min"}
+		return regimeKey{name: "under 2 min"}
 	case seen < 10*time.Minute:
-		return regimeKey{rank: 1, name: "seen for 2 to 10 min"}
+		return regimeKey{rank: 1, name: "2 to 10 min"}
 	}
-	return regimeKey{rank: 2, name: "seen for 10 min and more"}
+	return regimeKey{rank: 2, name: "10 min and more"}
 }
 
 // regimes tells of each regime that was met.

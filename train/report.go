@@ -62,9 +62,16 @@ type RoutingReport struct {
 	Inputs     []string  `json:"inputs"`
 	Rows       [2]int    `json:"rows"` // train, validation: endpoints' outcomes, or decisions
 	Course     Course    `json:"course"`
-	Kept       bool      `json:"kept"` // the trained network, not the untrained one
+	Trials     []Trial   `json:"trials,omitempty"` // of a search, that of Course among them
+	Kept       bool      `json:"kept"`             // the trained network, not the untrained one
 	Validation Judgement `json:"validation"`
 	Test       Judgement `json:"test"`
+}
+
+// Trial is one training of a search.
+type Trial struct {
+	Name   string `json:"name"` // what was tried
+	Course Course `json:"course"`
 }
 
 // FailureReport is about the failure forecast.
@@ -82,7 +89,9 @@ type FailureReport struct {
 	Skill      Number `json:"brier_skill"`
 	AUROC      Number `json:"auroc"`
 	Calibrated bool   `json:"calibrated"`
-	Shipped    bool   `json:"shipped"`
+	// Reliability is of the test part too.
+	Reliability []Reliable `json:"reliability,omitempty"`
+	Shipped     bool       `json:"shipped"`
 }
 
 // Limit is beyond what an endpoint of a service counts as failing.

@@ -20,10 +20,18 @@ func (t *text) errors(part string, e *Errors) {
 		}
 	}
 	t.line("  (%d windows weighed by their requests; %d blocks of %.0f s; ~ is no difference)", e.Windows, e.Blocks, float64(e.Block))
-	for _, lost := range e.Lost() {
-		t.line("  worse: %s", lost)
+	lost := e.Lost()
+	for i, one := range lost {
+		if i == fewLost {
+			t.line("  worse too: %d more, of regimes; see the page or the JSON", len(lost)-i)
+			break
+		}
+		t.line("  worse: %s", one)
 	}
 }
+
+// fewLost is how much of what was lost the text says.
+const fewLost = 6
 
 func (s *Score) headline() bool {
 	return s.Score != scoringNames[relative] && s.Score != scoringNames[logarithmic] || s.Of == quantityNames[ofMean]
@@ -35,7 +43,7 @@ var scoringTitles = map[string]string{"mape": "MAPE", "log_rmse": "log-RMSE", "p
 func (s *Score) Title() string {
 	title := strings.ReplaceAll(s.Of, "_", " ") + " " + scoringTitles[s.Score]
 	if s.Score == scoringNames[pinball] {
-		title += " by " + s.By
+		title += ", " + s.By
 	}
 	return title
 }
@@ -44,7 +52,7 @@ func (s *Score) Title() string {
 func (s *Score) Text(loss float64) string {
 	switch s.Score {
 	case scoringNames[relative]:
-		return percent(loss)
+		return fmt.Sprintf("%.3g %%", 100*loss)
 	case scoringNames[pinball], scoringNames[absolute]:
 		return seconds(Number(loss))
 	}

@@ -21,6 +21,7 @@ import (
 type trainOptions struct {
 	recordings                []string
 	out, schema, report       string
+	against                   string // model file
 	cache                     string // as of cacheFlag
 	window, horizon, deadline time.Duration
 	config                    train.Config
@@ -44,6 +45,9 @@ func newTrainCommand() *cobra.Command {
 			if err := o.config.Validate(); err != nil {
 				return usageError{err}
 			}
+			if o.against != "" && o.report == "" {
+				return usagef("--against is for the report; give --report FILE.html too")
+			}
 			return trainAll(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), o)
 		},
 	}
@@ -57,7 +61,8 @@ func newTrainCommand() *cobra.Command {
 	flags.IntVar(&o.config.Epochs, "epochs", o.config.Epochs, "epochs at most; training stops early")
 	flags.DurationVar(&o.deadline, "deadline", o.config.Objective.Deadline, "what a failed request costs")
 	flags.Uint64Var(&o.config.Seed, "seed", o.config.Seed, "seed of everything random")
-	flags.StringVar(&o.report, "report", "", "file for the report: JSON when it ends in .json, else text")
+	flags.StringVar(&o.report, "report", "", "file for the report: a page when it ends in .html, JSON when in .json, else text")
+	flags.StringVar(&o.against, "against", "", "model in use, which the report judges the new one against (a page always says what the rules alone would do)")
 	cacheFlag(cmd, &o.cache)
 	return cmd
 }
@@ -98,15 +103,7 @@ func fit(ctx context.Context, stderr io.Writer, o trainOptions) (*model.Model, *
 	if err := model.Save(o.out, m); err != nil {
 		return nil, nil, err
 	}
-	if o.report == "" {
-		return m, report, nil
-	}
-	return m, report, writeFile(o.report, func(w io.Writer) error {
-		if filepath.Ext(o.report) == ".json" {
-			return writeIndented(w, report)
-		}
-		return report.WriteText(w)
-	})
+	return m, report, o.writeReport(ctx, stderr, m, report)
 }
 
 // collect walks every recording with the first one's schema and timing: a
