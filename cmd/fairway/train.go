@@ -91,6 +91,10 @@ func fit(ctx context.Context, stderr io.Writer, o trainOptions) (*model.Model, *
 			return nil, nil, err
 		}
 	}
+	old, err := o.modelInUse()
+	if err != nil {
+		return nil, nil, err
+	}
 	set, err := collect(ctx, stderr, o)
 	if err != nil {
 		return nil, nil, err
@@ -103,7 +107,7 @@ func fit(ctx context.Context, stderr io.Writer, o trainOptions) (*model.Model, *
 	if err := model.Save(o.out, m); err != nil {
 		return nil, nil, err
 	}
-	return m, report, o.writeReport(ctx, stderr, m, report)
+	return m, report, o.writeReport(ctx, stderr, m, old, report)
 }
 
 // collect walks every recording with the first one's schema and timing: a

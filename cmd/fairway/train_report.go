@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -35,18 +36,27 @@ type trained struct {
 	Replays []*replay.Table `json:"replays,omitempty"`
 }
 
+// modelInUse loads the model that --against names, before the work; nil where
+// it names none.
+func (o *trainOptions) modelInUse() (*model.Model, error) {
+	if o.against == "" {
+		return nil, nil
+	}
+	return model.Load(o.against)
+}
+
 // writeReport writes the report that was asked for: a page, JSON or text, by
 // the file's name. Judging takes a while, so it is done for a page, and where a
 // model in use was named.
-func (o *trainOptions) writeReport(ctx context.Context, stderr io.Writer, m *model.Model, r *train.Report) error {
+func (o *trainOptions) writeReport(ctx context.Context, stderr io.Writer, m, old *model.Model, r *train.Report) error {
 	if o.report == "" {
 		return nil
 	}
 	kind := filepath.Ext(o.report)
 	out := trained{Report: r}
-	if o.against != "" || kind == ".html" {
+	if old != nil || kind == ".html" {
 		var err error
-		if out.Replays, err = o.replays(ctx, stderr, m); err != nil {
+		if out.Replays, err = o.replays(ctx, stderr, m, old); err != nil {
 			return err
 		}
 	}
@@ -74,7 +84,7 @@ func (o *trainOptions) writePage(ctx context.Context, m *model.Model, r *trained
 	for _, p := range m.Card.Recordings {
 		page.Inputs = append(page.Inputs, report.Input{Name: p.Path, SHA256: p.SHA256})
 	}
-	if o.against != "" {
+	if stat, err := os.Stat(o.against); err == nil && !stat.IsDir() { // a registry has versions of its own
 		input, err := fileInput(o.against)
 		if err != nil {
 			return err
@@ -115,14 +125,9 @@ func (o *trainOptions) command() string {
 // replays judges the model on what training did not learn from: the test parts
 // of its recordings or, where no recording has one, the validation parts. A
 // recording that cannot be judged is told of and left out.
-func (o *trainOptions) replays(ctx context.Context, stderr io.Writer, m *model.Model) ([]*replay.Table, error) {
+func (o *trainOptions) replays(ctx context.Context, stderr io.Writer, m, old *model.Model) ([]*replay.Table, error) {
 	rivals := []string{withoutModel}
-	var old *model.Model
-	if o.against != "" {
-		var err error
-		if old, err = model.Load(o.against); err != nil {
-			return nil, err
-		}
+	if old != nil {
 		rivals = append(rivals, withOldModel)
 	}
 	var tables []*replay.Table
