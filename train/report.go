@@ -62,16 +62,9 @@ type RoutingReport struct {
 	Inputs     []string  `json:"inputs"`
 	Rows       [2]int    `json:"rows"` // train, validation: endpoints' outcomes, or decisions
 	Course     Course    `json:"course"`
-	Trials     []Trial   `json:"trials,omitempty"` // of a search, that of Course among them
-	Kept       bool      `json:"kept"`             // the trained network, not the untrained one
+	Kept       bool      `json:"kept"` // the trained network, not the untrained one
 	Validation Judgement `json:"validation"`
 	Test       Judgement `json:"test"`
-}
-
-// Trial is one training of a search.
-type Trial struct {
-	Name   string `json:"name"` // what was tried
-	Course Course `json:"course"`
 }
 
 // FailureReport is about the failure forecast.

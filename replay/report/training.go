@@ -104,9 +104,6 @@ func learning(r *train.Report, p *painter) section {
 		}
 		out.Texts = append(out.Texts, fmt.Sprintf("Routing: %d inputs, %d rows to learn from, %d to choose by. %s", len(r.Routing.Inputs), r.Routing.Rows[0], r.Routing.Rows[1], kept))
 		draw("Routing network", &r.Routing.Course)
-		for i := range r.Routing.Trials {
-			draw("Trial: "+r.Routing.Trials[i].Name, &r.Routing.Trials[i].Course)
-		}
 	}
 	if r.Failure != nil && r.Failure.Shipped {
 		out.Texts = append(out.Texts, fmt.Sprintf("Failure forecast: the %s is shipped, which did better in validation.", r.Failure.Courses.Shipped))

@@ -52,7 +52,7 @@ func trainingReport(name string, unknown bool) *train.Report {
 	course := train.Course{Best: 1, Stop: "all epochs done", Epochs: []train.Epoch{{Loss: nan, Validation: 0.5}, {Epoch: 1, Loss: 0.4, Validation: 0.45}}}
 	return &train.Report{
 		Network: "outcome", Parts: []train.Part{{Recording: name, Start: start, End: start.Add(time.Hour)}}, Services: []train.Service{{Name: name, NoChoice: true, Variation: nan}},
-		Routing: &train.RoutingReport{Inputs: []string{"load_now"}, Course: course, Trials: []train.Trial{{Name: name, Course: course}}, Kept: true, Validation: judged, Test: judged},
+		Routing: &train.RoutingReport{Inputs: []string{"load_now"}, Course: course, Kept: true, Validation: judged, Test: judged},
 		Failure: &train.FailureReport{Shipped: true, Skill: -0.1, Courses: train.FailureCourses{Network: course, Logistic: course, Shipped: "logistic"},
 			Reliability: []train.Reliable{{Decisions: 9, Failures: 1, Forecast: 0.1, Observed: 0.11, Low: 0.05, High: 0.2}}},
 		Notes: []string{name}, Constant: []string{"up"},
@@ -78,7 +78,7 @@ func TestTrainingPage(t *testing.T) {
 	for _, want := range []string{
 		"<small>against rules alone</small>", "Errors in test", "Errors in validation", "mean MAPE", "p99 pinball, requests", "Where the network loses, in test",
 		"state failing, mean MAPE: 10 % instead of 5 % by persistence", "By service", "Calibration, in test", "shop, load_now", "Failures: what was forecast",
-		"Trial: shop", "Failure forecast, logistic", "epoch 1, kept", "Replay of lab against rules alone", "no choice, not trained", "Columns with one value only: up", "Künsch",
+		"Failure forecast, logistic", "epoch 1, kept", "Replay of lab against rules alone", "no choice, not trained", "Columns with one value only: up", "Künsch",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
