@@ -40,7 +40,11 @@ type span struct {
 }
 
 func newClock(set *Set) *clock {
-	c := &clock{cell: blockOf(set.Timing) / cellsInBlock}
+	block := blockOf(set.Timing)
+	for h := range set.Histories {
+		block = max(block, blockOf(set.timing(h)))
+	}
+	c := &clock{cell: block / cellsInBlock}
 	first := 0
 	for i := range set.Histories {
 		s := set.Histories[i].Split

@@ -33,7 +33,7 @@ func (j *judge) hear(part datasets.Part) (*hearing, error) {
 		groups: map[regimeKey]*scored{}, deciles: deciles{c, map[int]*tally{}}}
 	h.log = &logged{hearing: h}
 	var failed error
-	j.set.walk(part, func(history int, m *Moment, pasts []*past) {
+	j.set.walk(part, func(history int, m *Moment, pasts []recalled) {
 		if failed == nil && !j.skip[m.Service] {
 			failed = h.moment(history, m, pasts)
 		}
@@ -46,7 +46,7 @@ func (j *judge) hear(part datasets.Part) (*hearing, error) {
 }
 
 // moment hears what everybody says of one moment, and what came.
-func (h *hearing) moment(history int, m *Moment, pasts []*past) error {
+func (h *hearing) moment(history int, m *Moment, pasts []recalled) error {
 	f := h.set.frame(m)
 	now := make([]predict.Prediction, len(m.Endpoints))
 	if err := h.predictor.Predict(now, f, nil); err != nil {
@@ -68,7 +68,7 @@ func (h *hearing) moment(history int, m *Moment, pasts []*past) error {
 	}
 	for i := range m.Endpoints {
 		if after := &m.After[i]; after.Requests > 0 && after.Rate >= 0 {
-			h.endpoint(history, m, i, pasts[i], [2]forecast{foretold(&then[i]), foretold(&now[i])})
+			h.endpoint(history, m, i, &pasts[i], [2]forecast{foretold(&then[i]), foretold(&now[i])})
 		}
 	}
 	return nil
@@ -76,16 +76,17 @@ func (h *hearing) moment(history int, m *Moment, pasts []*past) error {
 
 // endpoint judges the rivals by one endpoint of a moment. network is what it
 // says at the load that came, and at that of now.
-func (h *hearing) endpoint(history int, m *Moment, i int, p *past, network [2]forecast) {
+func (h *hearing) endpoint(history int, m *Moment, i int, p *recalled, network [2]forecast) {
 	weight := m.After[i].Requests
-	if math.IsNaN(network[0][ofMean]) || math.IsNaN(p.last[ofMean]) {
+	last := p.persisted()
+	if math.IsNaN(network[0][ofMean]) || math.IsNaN(last[ofMean]) {
 		h.errors.LeftOut++
 		return
 	}
 	h.errors.Windows++
 	h.errors.Requests += Number(weight)
 	cell, came := h.clock.at(history, m.Time), h.cameOf(m.Service, &m.After[i])
-	said := [rivals]forecast{rivalNetwork: network[0], rivalPersistence: p.last, rivalSameLoad: network[1]}
+	said := [rivals]forecast{rivalNetwork: network[0], rivalPersistence: last, rivalSameLoad: network[1]}
 	var groups []*scored
 	for _, key := range h.regimesOf(history, m, i, p) {
 		if h.groups[key] == nil {
@@ -94,7 +95,7 @@ func (h *hearing) endpoint(history int, m *Moment, i int, p *past, network [2]fo
 		groups = append(groups, h.groups[key])
 	}
 	for k, s := range scores {
-		said[rivalEWMA] = p.averages(h.yardsticks.half[k])
+		said[rivalEWMA] = p.smoothed(h.yardsticks.half[k])
 		var losses [rivals]float64
 		for r := range said {
 			losses[r] = s.loss(&said[r], &came)
@@ -130,7 +131,7 @@ func (h *hearing) judgement(random *rand.Rand) Judgement {
 		return result
 	}
 	e := h.errors
-	e.Block, e.Blocks = Number(blockOf(h.set.Timing).Seconds()), d.blocks
+	e.Block, e.Blocks = Number((cellsInBlock * h.clock.cell).Seconds()), d.blocks
 	e.Scores, e.Coverage = h.all.told(d, byWindows, h.halfLife(scores[:]))
 	single, covered := h.single.told(d, byRequests, h.halfLife(requestScores[:]))
 	e.Scores, e.Coverage, e.Logged = append(e.Scores, single...), append(e.Coverage, covered...), len(single) > 0

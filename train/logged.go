@@ -27,7 +27,7 @@ type loggedRow struct {
 var loggedQuantiles = [...]int{ofP50, ofP90, ofP99}
 
 // note keeps what was foretold, where a log will tell of it.
-func (l *logged) note(history int, m *Moment, i, cell int, p *past, said [rivals]forecast) {
+func (l *logged) note(history int, m *Moment, i, cell int, p *recalled, said [rivals]forecast) {
 	if history != l.history {
 		l.finish()
 		l.history = history
@@ -37,7 +37,7 @@ func (l *logged) note(history int, m *Moment, i, cell int, p *past, said [rivals
 	}
 	row := loggedRow{at: m.Time, cell: cell}
 	for k, q := range loggedQuantiles {
-		said[rivalEWMA][q] = p.smoothed(l.hearing.yardsticks.half[halfLifeOf(score{q, pinball})], q)
+		said[rivalEWMA][q] = p.smoothed(l.hearing.yardsticks.half[halfLifeOf(score{q, pinball})])[q]
 		for r := range said {
 			row.said[r][k] = float32(said[r][q])
 		}
@@ -74,7 +74,7 @@ func (l *logged) request(r *datasets.Request) {
 		return
 	}
 	rows := l.rows[[2]string{r.Service, r.Endpoint}]
-	oldest := r.Time.Add(-l.hearing.set.Timing.InForce())
+	oldest := r.Time.Add(-l.hearing.set.timing(l.history).InForce())
 	from, _ := slices.BinarySearchFunc(rows, oldest, func(row loggedRow, t time.Time) int { return row.at.Compare(t) })
 	for i := from; i < len(rows) && rows[i].at.Before(r.Time); i++ {
 		row := &rows[i]

@@ -26,7 +26,7 @@ type regimeKey struct {
 var regimeKinds = [...]string{"load", "state", "recording", "service", "endpoint_age", "metrics_age"}
 
 // regimesOf names the regimes that an endpoint was in at a decision.
-func (j *judge) regimesOf(h int, m *Moment, i int, p *past) []regimeKey {
+func (j *judge) regimesOf(h int, m *Moment, i int, p *recalled) []regimeKey {
 	row := m.row(i, len(j.set.Columns))
 	load := m.After[i].Rate / float64(row[j.anchors.capacity])
 	keys := []regimeKey{
@@ -34,7 +34,7 @@ func (j *judge) regimesOf(h int, m *Moment, i int, p *past) []regimeKey {
 		j.state(m, i),
 		{name: filepath.Base(j.set.Histories[h].Provenance.Path)},
 		{name: m.Service},
-		ageOf(m.Time.Sub(p.first)),
+		ageOf(p.age),
 		third(float64(row[j.age]), j.yardsticks.ages, " s", 1),
 	}
 	for k := range keys {

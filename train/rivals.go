@@ -86,34 +86,76 @@ func (p *past) push(at time.Time, s *Seen, step time.Duration) {
 	}
 }
 
-// smoothed is the moving average of a quantity; NaN of one never seen.
-func (p *past) smoothed(half, q int) float64 {
-	if math.IsNaN(p.last[q]) {
-		return math.NaN()
-	}
-	return p.smooth[half][q]
+// pastsOf a history's endpoints.
+type pastsOf struct {
+	step time.Duration
+	list map[[2]string]*past
 }
+
+func newPasts(step time.Duration) *pastsOf { return &pastsOf{step, map[[2]string]*past{}} }
+
+// of takes note of a moment, later than those before, and returns what is then
+// known of its endpoints.
+func (p *pastsOf) of(m *Moment) []recalled {
+	list := make([]recalled, len(m.Endpoints))
+	for i, name := range m.Endpoints {
+		key := [2]string{m.Service, name}
+		if p.list[key] == nil {
+			p.list[key] = newPast(m.Time)
+		}
+		p.list[key].push(m.Time, &m.Now[i], p.step)
+		list[i] = p.list[key].known(m.Time)
+	}
+	return list
+}
+
+// recalled is what is known of an endpoint at a decision, for keeping.
+type recalled struct {
+	age    time.Duration // since it was first seen
+	last   [quantities]float32
+	smooth [len(halfLives)][quantities]float32
+}
+
+func (p *past) known(at time.Time) recalled {
+	k := recalled{age: at.Sub(p.first)}
+	for q, v := range p.last {
+		k.last[q] = float32(v)
+		for half := range halfLives {
+			k.smooth[half][q] = float32(p.smooth[half][q])
+			if math.IsNaN(v) { // never seen
+				k.smooth[half][q] = float32(v)
+			}
+		}
+	}
+	return k
+}
+
+func widened(v *[quantities]float32) (f forecast) {
+	for q := range f {
+		f[q] = float64(v[q])
+	}
+	return f
+}
+
+// persisted is the last window, smoothed a moving average.
+func (k *recalled) persisted() forecast { return widened(&k.last) }
+
+func (k *recalled) smoothed(half int) forecast { return widened(&k.smooth[half]) }
 
 // walk calls f with every moment of the wanted part, and with what was known
 // of each of its endpoints by then: the moments before the part count too.
-func (s *Set) walk(wanted datasets.Part, f func(h int, m *Moment, pasts []*past)) {
-	var pasts []*past
+func (s *Set) walk(wanted datasets.Part, f func(h int, m *Moment, pasts []recalled)) {
 	for h := range s.Histories {
 		history := &s.Histories[h]
-		known := map[[2]string]*past{}
+		pasts := newPasts(s.timing(h).Step)
 		for i := range history.Moments {
 			m := &history.Moments[i]
-			pasts = pasts[:0]
-			for k, name := range m.Endpoints {
-				key := [2]string{m.Service, name}
-				if known[key] == nil {
-					known[key] = newPast(m.Time)
-				}
-				known[key].push(m.Time, &m.Now[k], s.Timing.Step)
-				pasts = append(pasts, known[key])
+			list := m.pasts
+			if list == nil {
+				list = pasts.of(m)
 			}
 			if history.Split.Part(m.Time) == wanted {
-				f(h, m, pasts)
+				f(h, m, list)
 			}
 		}
 	}
@@ -182,18 +224,18 @@ func thirds(values []float64) [2]float64 {
 // tune chooses, for each score, the half-life with the least loss in training.
 func (j *judge) tune() (best [len(scores)]int) {
 	var losses [len(scores)][len(halfLives)]average
-	j.set.walk(datasets.Train, func(_ int, m *Moment, pasts []*past) {
-		for i, p := range pasts {
+	j.set.walk(datasets.Train, func(_ int, m *Moment, pasts []recalled) {
+		for i := range pasts {
 			after := &m.After[i]
 			if j.skip[m.Service] || !(after.Requests > 0) {
 				continue
 			}
 			came := j.cameOf(m.Service, after)
 			for k := range halfLives {
-				smooth := p.averages(k)
+				smooth := pasts[i].smoothed(k)
 				for s := range scores {
 					if loss := scores[s].loss(&smooth, &came); !math.IsNaN(loss) {
-						losses[s][k].add(loss, after.Requests)
+						losses[s][k].add(loss, after.Requests*m.weight())
 					}
 				}
 			}
@@ -208,11 +250,4 @@ func (j *judge) tune() (best [len(scores)]int) {
 		}
 	}
 	return best
-}
-
-func (p *past) averages(half int) (f forecast) {
-	for q := range f {
-		f[q] = p.smoothed(half, q)
-	}
-	return f
 }

@@ -48,7 +48,8 @@ func TestPast(t *testing.T) {
 	const step = 5 * time.Second
 	nan := math.NaN()
 	p := newPast(epoch)
-	if !math.IsNaN(p.smoothed(1, ofMean)) {
+	average := func(half int) float64 { k := p.known(epoch); return k.smoothed(half)[ofMean] }
+	if !math.IsNaN(average(1)) {
 		t.Error("an average of nothing is known")
 	}
 	seen := func(mean float64) *Seen { return &Seen{Mean: mean, P50: nan, P90: nan, P99: nan, ErrorRatio: nan} }
@@ -58,15 +59,15 @@ func TestPast(t *testing.T) {
 	if halfLives[half] != 1 {
 		t.Fatal("the second half-life is not one step")
 	}
-	if got := p.smoothed(half, ofMean); got != 1.5 {
+	if got := average(half); got != 1.5 {
 		t.Errorf("one half-life after a step from 1 to 2: %v; want 1.5", got)
 	}
 	p.push(epoch.Add(2*step), seen(nan), step)
-	if p.last[ofMean] != 2 || p.smoothed(half, ofMean) != 1.5 {
-		t.Errorf("an idle window changed what is known: %v, %v", p.last[ofMean], p.smoothed(half, ofMean))
+	if p.last[ofMean] != 2 || average(half) != 1.5 {
+		t.Errorf("an idle window changed what is known: %v, %v", p.last[ofMean], average(half))
 	}
 	p.push(epoch.Add(3*step), seen(2), step)
-	if got := p.smoothed(half, ofMean); got != 1.875 {
+	if got := average(half); got != 1.875 {
 		t.Errorf("two more half-lives: %v; want 1.875", got)
 	}
 	if !math.IsNaN(p.last[ofP99]) {

@@ -105,6 +105,13 @@ func learning(r *train.Report, p *painter) section {
 		out.Texts = append(out.Texts, fmt.Sprintf("Routing: %d inputs, %d rows to learn from, %d to choose by. %s", len(r.Routing.Inputs), r.Routing.Rows[0], r.Routing.Rows[1], kept))
 		draw("Routing network", &r.Routing.Course)
 	}
+	if r.Search != nil {
+		p.add(trials(r.Search))
+		out.Tables = append(out.Tables, trialsTable(r.Search))
+		if r.Search.Cut != "" {
+			out.Notes = append(out.Notes, "The search: "+r.Search.Cut)
+		}
+	}
 	if r.Failure != nil && r.Failure.Shipped {
 		out.Texts = append(out.Texts, fmt.Sprintf("Failure forecast: the %s is shipped, which did better in validation.", r.Failure.Courses.Shipped))
 		draw("Failure forecast, network", &r.Failure.Courses.Network)
@@ -128,6 +135,39 @@ func learningCurve(name string, c *train.Course) *chart {
 		lines = append(lines, line{name: fmt.Sprintf("epoch %d, kept", best.Epoch), colour: 2, dots: true, x: []float64{float64(best.Epoch)}, y: []float64{float64(best.Validation)}})
 	}
 	return &chart{title: name, about: about, x: axis{label: "epoch", ticks: wholeTicks{}}, y: axis{label: "loss"}, lines: lines}
+}
+
+// trials shows the validation loss of every trial of a search.
+func trials(s *train.Search) *chart {
+	c := &chart{title: "Trials of the search", about: "Validation loss. A third of the trials goes on for three times the epochs, twice; the thick one was chosen.", x: axis{label: "epoch", ticks: wholeTicks{}}, y: axis{label: "loss"}}
+	for n, one := range s.Trials {
+		l := line{colour: muted, thin: true}
+		if n == s.Chosen {
+			l = line{name: trialName(n), colour: 1}
+		}
+		for epoch, loss := range one.Losses {
+			l.x, l.y = append(l.x, float64(epoch)), append(l.y, float64(loss))
+		}
+		c.lines = append(c.lines, l)
+	}
+	return c
+}
+
+func trialName(n int) string { return fmt.Sprintf("trial %d", n+1) }
+
+func trialsTable(s *train.Search) table {
+	t := table{About: "Trials; the first has the settings that were given", Heads: []string{"validation", "epochs", "best", "learning rate", "width", "dropout", "batch"}}
+	for n, one := range s.Trials {
+		row := tableRow{Name: trialName(n)}
+		if n == s.Chosen {
+			row.Name += ", chosen"
+		}
+		for _, text := range []string{numberText(one.Validation), fmt.Sprint(one.Epochs), fmt.Sprint(one.Best), fmt.Sprintf("%.2g", one.LearningRate), fmt.Sprint(one.Width), fmt.Sprintf("%.2f", one.Dropout), fmt.Sprint(one.Batch)} {
+			row.Cells = append(row.Cells, plain(text))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
 }
 
 // wholeTicks are those of an axis of counts.

@@ -55,7 +55,8 @@ func trainingReport(name string, unknown bool) *train.Report {
 		Routing: &train.RoutingReport{Inputs: []string{"load_now"}, Course: course, Kept: true, Validation: judged, Test: judged},
 		Failure: &train.FailureReport{Shipped: true, Skill: -0.1, Courses: train.FailureCourses{Network: course, Logistic: course, Shipped: "logistic"},
 			Reliability: []train.Reliable{{Decisions: 9, Failures: 1, Forecast: 0.1, Observed: 0.11, Low: 0.05, High: 0.2}}},
-		Notes: []string{name}, Constant: []string{"up"},
+		Search: &train.Search{Trials: []train.Trial{{Width: 128, Epochs: 1, Validation: 0.45, Losses: []train.Number{0.5, 0.45}}, {Width: 64, Epochs: 1, Validation: train.Number(math.Inf(1)), Diverged: true}}},
+		Notes:  []string{name}, Constant: []string{"up"},
 	}
 }
 
@@ -78,7 +79,7 @@ func TestTrainingPage(t *testing.T) {
 	for _, want := range []string{
 		"<small>against rules alone</small>", "Errors in test", "Errors in validation", "mean MAPE", "p99 pinball, requests", "Where the network loses, in test",
 		"state failing, mean MAPE: 10 % instead of 5 % by persistence", "By service", "Calibration, in test", "shop, load_now", "Failures: what was forecast",
-		"Failure forecast, logistic", "epoch 1, kept", "Replay of lab against rules alone", "no choice, not trained", "Columns with one value only: up", "Künsch",
+		"Failure forecast, logistic", "trial 1, chosen", "Trials of the search", "epoch 1, kept", "Replay of lab against rules alone", "no choice, not trained", "Columns with one value only: up", "Künsch",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
