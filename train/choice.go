@@ -122,7 +122,7 @@ func softmaxTask(set *Set, columns []column, skip map[string]bool, cfg Config, r
 			}
 			weigh(target, m.weight())
 			r.add(x, target)
-			r.from(m, whole)
+			r.from(m, everyEndpoint)
 		})
 		return r
 	}
@@ -160,7 +160,7 @@ func fixed5Task(set *Set, columns []column, skip map[string]bool, cfg Config, ra
 			}
 			weigh(target, m.weight())
 			r.add(x, target)
-			r.from(m, whole)
+			r.from(m, everyEndpoint)
 		})
 		return r
 	}

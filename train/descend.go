@@ -27,8 +27,8 @@ func (r *rows) add(x, target []float32) {
 	r.target = append(r.target, target...)
 }
 
-// whole is the endpoint of a row that is about all of a moment.
-const whole = -1
+// everyEndpoint is the endpoint of a row that is about all of a moment.
+const everyEndpoint = -1
 
 // origin is where a group of rows comes from.
 type origin struct {

@@ -71,7 +71,7 @@ func (t *task) blame(value float64, layers []model.Layer, groups []int) *Diverge
 
 func (o origin) row() *Row {
 	r := &Row{Service: o.moment.Service, Time: o.moment.Time, moment: o.moment}
-	if o.endpoint != whole {
+	if o.endpoint != everyEndpoint {
 		r.Endpoint = o.moment.Endpoints[o.endpoint]
 	}
 	return r

@@ -33,8 +33,9 @@ type Trial struct {
 
 // A search trains all trials for a ninth of the epochs, the better third of
 // them for a third, and the better third of these for all: successive halving
-// (Jamieson and Talwalkar, AISTATS 2016) with a factor of three. Each rung
-// costs about as much as another.
+// (Jamieson and Talwalkar, AISTATS 2016) with a factor of three, but that the
+// first trial, which has the given settings, always goes on. Each rung costs
+// about as much as another.
 const (
 	rungs  = 3
 	factor = 3
@@ -74,9 +75,7 @@ func (f *fitting) search(ctx context.Context, t task) ([]model.Layer, Course, er
 	}
 	alive := s.ranked(len(s.report.Trials))
 	for rung := 1; rung < rungs && s.report.Cut == ""; rung++ {
-		better := (len(alive) + factor - 1) / factor
-		s.drop(alive[better:])
-		alive = alive[:better]
+		alive = s.promote(alive)
 		for _, n := range alive {
 			if f.cfg.spent() >= 1 {
 				s.report.Cut = fmt.Sprintf("the budget was spent in rung %d of %d", rung+1, rungs)
@@ -158,13 +157,21 @@ func (s *searching) train(ctx context.Context, n, rung int) error {
 	return nil
 }
 
-// drop gives up the weights of trials that do not go on. None of them can be
-// the best in the end: those that go on are better now, and do not get worse.
-func (s *searching) drop(trials []int) {
-	for _, n := range trials {
+// promote returns the better third of the ranked trials, and the first trial in
+// any case: a slow learner can be the best in the end, and a search is not to
+// ship what is worse than no search. The others give up their weights. None of
+// them can be chosen: those that go on are better now, and do not get worse.
+func (s *searching) promote(ranked []int) []int {
+	var on []int
+	for i, n := range ranked {
+		if i < (len(ranked)+factor-1)/factor || n == 0 {
+			on = append(on, n)
+			continue
+		}
 		made := s.f.saved.Made[trialName(n)]
 		made.Layers, made.First, made.Second, made.Best = nil, nil, nil, nil
 	}
+	return on
 }
 
 // ranked are the first n trials, the best first.
@@ -199,7 +206,7 @@ func (t *text) search(s *Search) {
 		}
 		t.line("  trial %d\t%s\t%d\t%d\t%.2g\t%d\t%.2f\t%d%s", n+1, number(float64(c.Validation)), c.Epochs, c.Best, c.LearningRate, c.Width, c.Dropout, c.Batch, mark)
 	}
-	t.line("  trial 1 has the settings that were given; a third of the trials goes on for three times the epochs, twice")
+	t.line("  trial 1 has the settings that were given and goes on in any case; of the others a third goes on for three times the epochs, twice")
 	if s.Cut != "" {
 		t.line("  %s", s.Cut)
 	}

@@ -16,7 +16,8 @@ import (
 	"github.com/fairway-mesh/fairway/train"
 )
 
-// meshes are two small meshes that are scraped as differently as can be.
+// meshes are two small meshes that are scraped as differently as can be, and one
+// in which something happens.
 const meshes = `
 duration: 12m
 deadline: 500ms
@@ -30,17 +31,20 @@ endpoints:
 variants:
   swift: {metrics: {scrape: 500ms, delay: 500ms, step: 5s, range: 10s}}
   sluggish: {metrics: {scrape: 15s, delay: 15s, step: 15s, range: 60s}}
+  troubled:
+    metrics: {scrape: 2s, delay: 2s, step: 5s, range: 10s}
+    events: [{kind: errors, at: 600s, for: 60s, ratio: 0.5, select: {index: [1]}}]
 `
 
 // simulated records one of the meshes.
-func simulated(t *testing.T, variant string) string {
+func simulated(t *testing.T, variant, duration string) string {
 	t.Helper()
 	folder := t.TempDir()
 	file, out := filepath.Join(folder, "meshes.yaml"), filepath.Join(folder, variant)
 	if err := os.WriteFile(file, []byte(meshes), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	mustCall(t, "lab", "simulate", "--scenario", file+"#"+variant, "--duration", "12m", "--seed", "3", "--out", out)
+	mustCall(t, "lab", "simulate", "--scenario", file+"#"+variant, "--duration", duration, "--seed", "3", "--out", out)
 	return out
 }
 
@@ -48,7 +52,7 @@ func simulated(t *testing.T, variant string) string {
 // scrapes allow, make one model, which is served as the first is.
 func TestTrainTogether(t *testing.T) {
 	lab := filepath.Join("..", "..", "datasets", "recordings", "lab-validation")
-	swift, sluggish := simulated(t, "swift"), simulated(t, "sluggish")
+	swift, sluggish := simulated(t, "swift", "12m"), simulated(t, "sluggish", "12m")
 	folder := t.TempDir()
 	file, report := filepath.Join(folder, "together.model"), filepath.Join(folder, "report.json")
 	mustCall(t, "train", "--recording", swift, "--recording", sluggish, "--recording", lab, "--out", file, "--report", report, "--epochs", "2", "--cache", "off")
@@ -59,14 +63,7 @@ func TestTrainTogether(t *testing.T) {
 	if m.Timing.Step != 5*time.Second || m.Timing.Delay != 500*time.Millisecond || len(m.Card.Recordings) != 3 {
 		t.Errorf("timing %+v, %d recordings", m.Timing, len(m.Card.Recordings))
 	}
-	text, err := os.ReadFile(report)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r train.Report
-	if err := json.Unmarshal(text, &r); err != nil {
-		t.Fatal(err)
-	}
+	r := reportIn(t, report)
 	// 60 % of twelve minutes, less what the first windows need.
 	if swift, sluggish := r.Parts[0].Train, r.Parts[1].Train; swift < 75 || swift > 87 || sluggish < 18 || sluggish > 29 {
 		t.Errorf("%d decisions of the mesh with a step of 5 s, %d of that with 15 s", swift, sluggish)
@@ -78,6 +75,42 @@ func TestTrainTogether(t *testing.T) {
 	log := mustCall(t, "train", "--recording", swift, "--recording", sluggish, "--out", file, "--window", "30s", "--horizon", "90s", "--epochs", "1", "--cache", "off")
 	if m, err = model.Load(file); err != nil || m.Timing.Step != 30*time.Second {
 		t.Errorf("%v: step %v; want 30s\n%s", err, m.Timing.Step, log)
+	}
+}
+
+func reportIn(t *testing.T, path string) train.Report {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r train.Report
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestRareFailuresAreDrawn: of a recording that is too long to be held, all
+// decisions before its one failure are learned from, at the rate that they had.
+func TestRareFailuresAreDrawn(t *testing.T) {
+	recording, folder := simulated(t, "troubled", "1h"), t.TempDir()
+	learned := func(rows string) train.Report {
+		t.Helper()
+		report := filepath.Join(folder, rows+".json")
+		mustCall(t, "train", "--recording", recording, "--out", filepath.Join(folder, "m"), "--rows", rows, "--report", report, "--epochs", "2", "--cache", "off")
+		return reportIn(t, report)
+	}
+	whole, drawn := learned("5000"), learned("1000")
+	if whole.Parts[0].Train < 400 || drawn.Parts[0].Train > 250 {
+		t.Fatalf("%d decisions of all, %d drawn", whole.Parts[0].Train, drawn.Parts[0].Train)
+	}
+	w, d := whole.Failure, drawn.Failure
+	if w.Before[0] < 5 || d.Before[0] != w.Before[0] || d.Onsets != w.Onsets {
+		t.Errorf("%v decisions before a failure and %v onsets; of the whole %v and %v", d.Before, d.Onsets, w.Before, w.Onsets)
+	}
+	if ratio := d.BaseRate / w.BaseRate; ratio < 0.85 || ratio > 1.15 {
+		t.Errorf("the base rate is %v; of the whole %v", d.BaseRate, w.BaseRate)
 	}
 }
 
