@@ -16,9 +16,9 @@ import (
 	"github.com/fairway-mesh/fairway/train"
 )
 
-// meshes are two small meshes that are scraped as differently as can be, and one
+// smallMeshes are two small meshes that are scraped as differently as can be, and one
 // in which something happens.
-const meshes = `
+const smallMeshes = `
 duration: 12m
 deadline: 500ms
 network: 500us
@@ -41,7 +41,7 @@ func simulated(t *testing.T, variant, duration string) string {
 	t.Helper()
 	folder := t.TempDir()
 	file, out := filepath.Join(folder, "meshes.yaml"), filepath.Join(folder, variant)
-	if err := os.WriteFile(file, []byte(meshes), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(smallMeshes), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	mustCall(t, "lab", "simulate", "--scenario", file+"#"+variant, "--duration", duration, "--seed", "3", "--out", out)
