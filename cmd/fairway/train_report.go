@@ -117,6 +117,14 @@ func (o *trainOptions) command() string {
 	add("epochs", fmt.Sprint(o.config.Epochs))
 	add("deadline", o.config.Objective.Deadline.String())
 	add("seed", fmt.Sprint(o.config.Seed))
+	add("rows", fmt.Sprint(o.config.Rows))
+	add("warm-start", o.warm)
+	if o.config.Trials > 0 {
+		add("search", fmt.Sprint(o.config.Trials))
+	}
+	if o.budget > 0 {
+		add("budget", o.budget.String())
+	}
 	add("against", o.against)
 	add("report", o.report)
 	return strings.Join(parts, " ")
