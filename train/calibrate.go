@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -20,15 +21,7 @@ type forecasted struct {
 // by one decision at the base rate, so no pool says 0 or 1.
 func calibrate(list []forecasted, base, repeats float64) model.Calibration {
 	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(a, b forecasted) int {
-		switch {
-		case a.p < b.p:
-			return -1
-		case a.p > b.p:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(list, func(a, b forecasted) int { return cmp.Compare(a.p, b.p) })
 	var c model.Calibration
 	for _, q := range pools(list) {
 		y := (q.failed + base) / (q.n + 1)
@@ -82,6 +75,43 @@ func wilson(y, n float64) (low, high float64) {
 	return math.Max(0, middle-half), math.Min(1, middle+half)
 }
 
+// Reliable compares forecasts that are alike with what became of them. The
+// 90 % interval is Wilson's, of as many failures as could be told apart.
+type Reliable struct {
+	Decisions int    `json:"decisions"`
+	Failures  int    `json:"failures"`
+	Forecast  Number `json:"forecast"`
+	Observed  Number `json:"observed"`
+	Low       Number `json:"low"`
+	High      Number `json:"high"`
+}
+
+// reliableBins is how many groups of like forecasts are told at most.
+const reliableBins = 10
+
+// reliability parts the forecasts by their size into groups of about as many.
+// Equal forecasts stay together; repeats is as of calibrate.
+func reliability(list []forecasted, repeats float64) (bins []Reliable) {
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b forecasted) int { return cmp.Compare(a.p, b.p) })
+	var one pool
+	for i, f := range list {
+		one.n, one.sum = one.n+1, one.sum+f.p
+		if f.failed {
+			one.failed++
+		}
+		last := i == len(list)-1
+		if !last && (list[i+1].p == f.p || (i+1)*reliableBins < (len(bins)+1)*len(list)) {
+			continue
+		}
+		y := one.failed / one.n
+		low, high := wilson(y, math.Max(1, one.n/repeats))
+		bins = append(bins, Reliable{int(one.n), int(one.failed), Number(one.sum / one.n), Number(y), Number(low), Number(high)})
+		one = pool{}
+	}
+	return bins
+}
+
 // brier is the mean squared error of the probabilities.
 func brier(list []forecasted) float64 {
 	sum := 0.0
@@ -99,15 +129,7 @@ func brier(list []forecasted) float64 {
 // forecast; ties count half. NaN unless there are both kinds.
 func auroc(list []forecasted) float64 {
 	list = slices.Clone(list)
-	slices.SortFunc(list, func(a, b forecasted) int {
-		switch {
-		case a.p < b.p:
-			return -1
-		case a.p > b.p:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(list, func(a, b forecasted) int { return cmp.Compare(a.p, b.p) })
 	var failed, quiet, won float64
 	for i := 0; i < len(list); {
 		var f, q float64

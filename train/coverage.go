@@ -82,7 +82,7 @@ func (f *fitting) doubted(part datasets.Part, skip map[string]bool) ([]doubted, 
 }
 
 func doubtedIn(set *Set, m *model.Model, skip map[string]bool, wanted func(h *History, m *Moment) bool) ([]doubted, error) {
-	j, err := newJudge(set, m, skip)
+	j, err := judgeOf(set, m, skip)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (j *judge) doubted(m *Moment) (d doubted, known bool, err error) {
 	}
 	d.risk, d.persistence, d.saved = risk.value(), persistence.value(), math.NaN()
 	if one, ok := j.compare(m, now); ok {
-		d.saved = one.costs[byShares] - one.costs[byNetwork]
+		d.saved = one[byShares] - one[byNetwork]
 	}
 	return d, risk.weight > 0, nil
 }

@@ -47,8 +47,8 @@ func (f *fitting) failure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	repeats := math.Max(1, float64(f.set.Timing.Horizon/f.set.Timing.Step)) // decisions that one failure follows
 	if slices.ContainsFunc(validation, func(v forecasted) bool { return v.failed }) {
-		repeats := math.Max(1, float64(f.set.Timing.Horizon/f.set.Timing.Step))
 		hazard.Calibration = calibrate(validation, hazard.BaseRate, repeats)
 		r.Calibrated = true
 	} else {
@@ -59,6 +59,7 @@ func (f *fitting) failure(ctx context.Context) error {
 		return err
 	}
 	r.score(test)
+	r.Reliability = reliability(test, repeats)
 	if r.Before[2] == 0 {
 		f.note("no endpoint begins to fail in the test part: the skill of the failure forecast is not known")
 	}

@@ -78,6 +78,7 @@ const (
 	streamRouting = iota + 1
 	streamFailure
 	streamBootstrap
+	streamImportance
 	streamMembers = 1 << 16 // and two for each member after it
 )
 
@@ -230,37 +231,6 @@ func (f *fitting) routingTask(skip map[string]bool) (task, *model.Network, error
 		return fixed5Task(f.set, f.columns, skip, f.cfg, random)
 	default:
 		return outcomeTask(f.set, f.columns, skip, f.cfg, random)
-	}
-}
-
-func (f *fitting) judge(part datasets.Part, skip map[string]bool) (Judgement, error) {
-	j, err := newJudge(f.set, f.model, skip)
-	if err != nil {
-		return Judgement{}, err
-	}
-	return j.judge(part, f.random(streamBootstrap))
-}
-
-func (f *fitting) routingFigures(r *RoutingReport) {
-	figures := f.model.Card.Figures
-	for part, j := range map[string]*Judgement{"validation": &r.Validation, "test": &r.Test} {
-		if f.cfg.Network == model.Outcome {
-			figures[part+".mean_log_rmse"] = float64(j.Mean)
-			figures[part+".mean_log_rmse_persistence"] = float64(j.MeanPersistence)
-			figures[part+".cost_error_seconds"] = float64(j.Cost)
-			figures[part+".cost_error_seconds_persistence"] = float64(j.CostPersistence)
-		}
-		if c := map[string]*Coverage{"validation": r.ValidationCoverage, "test": r.TestCoverage}[part]; c != nil {
-			figures[part+".risk_coverage_area"] = float64(c.Curves[0].Area)
-			figures[part+".risk_coverage_area_gain"] = float64(c.Gain)
-			figures[part+".coverage"] = float64(c.Answered.Decisions) / float64(c.Decisions)
-		}
-		if len(j.Ways) == ways {
-			figures[part+".cost_seconds"] = float64(j.Ways[byNetwork].Cost)
-			figures[part+".cost_seconds_persistence"] = float64(j.Ways[byPersistence].Cost)
-			figures[part+".cost_seconds_historically_best"] = float64(j.Ways[byHistory].Cost)
-			figures[part+".cost_seconds_hindsight"] = float64(j.Ways[byHindsight].Cost)
-		}
 	}
 }
 

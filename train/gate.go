@@ -127,7 +127,7 @@ func spans(set *Set, skip map[string]bool) (latency, capacity model.Span, err er
 // spreadLimits look at the validation part: of what the members learned from they
 // are sure.
 func (f *fitting) spreadLimits(skip map[string]bool) (model.Limits, error) {
-	j, err := newJudge(f.set, f.model, skip)
+	j, err := judgeOf(f.set, f.model, skip)
 	if err != nil {
 		return nil, err
 	}

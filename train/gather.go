@@ -53,6 +53,9 @@ func (g *gathering) look(ctx context.Context, rec *datasets.Recording, t mesh.Ti
 		return fmt.Errorf("train: %w", err)
 	}
 	s := h.Split
+	if rec.HasRequests() {
+		h.Log = rec.Requests()
+	}
 	h.Provenance = model.Provenance{
 		Path: rec.Path, Start: start, End: end, SHA256: sum, Services: slices.Sorted(maps.Keys(services)),
 		Split: model.Split{TrainEnd: s.TrainEnd, ValidationStart: s.ValidationStart, ValidationEnd: s.ValidationEnd, TestStart: s.TestStart},
@@ -171,7 +174,12 @@ func (g *gathering) drawFrom(ctx context.Context, n int, rec *datasets.Recording
 		h.Drawn.Decisions[part-datasets.Train]++
 		d.into[part-datasets.Train].offer(s, n, m)
 	}
-	if err := g.walk(ctx, rec, t, func(m Moment) { told.push(m, give) }); err != nil {
+	known := newPasts(t.Step)
+	keep := func(m Moment) {
+		m.pasts = known.of(&m) // a drawn decision has lost the windows before it
+		told.push(m, give)
+	}
+	if err := g.walk(ctx, rec, t, keep); err != nil {
 		return err
 	}
 	told.finish(give)

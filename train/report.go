@@ -90,7 +90,9 @@ type FailureReport struct {
 	Skill      Number `json:"brier_skill"`
 	AUROC      Number `json:"auroc"`
 	Calibrated bool   `json:"calibrated"`
-	Shipped    bool   `json:"shipped"`
+	// Reliability is of the test part too.
+	Reliability []Reliable `json:"reliability,omitempty"`
+	Shipped     bool       `json:"shipped"`
 }
 
 // Limit is beyond what an endpoint of a service counts as failing.

@@ -54,9 +54,9 @@ func madeUpReport() *Report {
 		{wayNames[2], 0.0431, 0.0019, -0.0003, 0.0041},
 		{wayNames[3], 0.0633, 0.0221, 0.0180, 0.0270},
 		{wayNames[4], 0.0377, -0.0035, -0.0049, -0.0022},
-	}, Mean: 0.213, MeanPersistence: 0.377, Cost: 0.0081, CostPersistence: 0.0126}
+	}, Mean: 0.213, MeanPersistence: 0.377, Cost: 0.0081, CostPersistence: 0.0126, Errors: madeUpErrors()}
 	short := judgement
-	short.Decisions, short.Ways, short.Mean = 0, nil, nan
+	short.Decisions, short.Ways, short.Mean, short.Errors = 0, nil, nan, &Errors{}
 	coverage := &Coverage{
 		Decisions: 240, Gain: 0.031, Low: 0.012, High: 0.05, Answered: Selected{231, 0.155, 0.21, 0.0221}, Declined: Selected{9, 0.4, 0.38, nan},
 		Curves: []RiskCurve{
@@ -73,10 +73,39 @@ func madeUpReport() *Report {
 			Members: []Member{{3, 5, 0.33}, {4, 4, 0.29}}, Together: 0.295, TestCoverage: coverage,
 			Course: Course{Best: 2, Stop: "no better validation loss in 2 epochs", Epochs: []Epoch{{0, nan, 0.41}, {1, 0.5, 0.33}, {2, 0.41, 0.301}, {3, 0.4, 0.31}, {4, 0.38, 0.312}}}},
 		Failure: &FailureReport{Limits: []Limit{{"catalog", 0.35, 0.05, false}, {"pay", 1, 0.05, true}}, Bins: []time.Duration{5 * time.Second, 30 * time.Second},
-			Onsets: [3]int{14, 5, 4}, Rows: [3]int{3900, 1300, 1280}, Before: [3]int{84, 30, 24}, BaseRate: 0.0219, Brier: 0.0131, BrierBase: 0.0184, Skill: 0.288, AUROC: 0.871, Calibrated: true, Shipped: true,
+			Onsets: [3]int{14, 5, 4}, Rows: [3]int{3900, 1300, 1280}, Before: [3]int{84, 30, 24}, BaseRate: 0.0219, Brier: 0.0131, BrierBase: 0.0184, Skill: 0.288, AUROC: 0.871, Calibrated: true, Shipped: true, Reliability: []Reliable{{40, 2, 0.04, 0.05, 0.01, 0.1}},
 			Courses: FailureCourses{Shipped: "logistic",
 				Network:  Course{Best: 0, Stop: "no better validation loss in 1 epochs", Epochs: []Epoch{{0, nan, 0.13}, {1, 0.12, 0.14}}},
 				Logistic: Course{Best: 1, Stop: "all epochs done", Epochs: []Epoch{{0, nan, 0.13}, {1, 0.125, 0.121}}}}},
 		Notes: []string{"pay: no choice, not trained"},
+	}
+}
+
+func madeUpErrors() *Errors {
+	nan := Number(math.NaN())
+	score := func(of, by, what string, loss Number) Score {
+		s := Score{Of: of, Score: by, By: what, Windows: 900}
+		for k, name := range rivalNames {
+			r := Rival{Name: name, Loss: loss * Number(1+0.2*float64(k))}
+			if k > 0 {
+				r.Gain = &Interval{r.Loss - loss, 0.1 * loss, 0.5 * loss, 0.05 * loss, 0.6 * loss}
+			}
+			if k == rivalEWMA {
+				r.HalfLife = 10
+			}
+			s.Rivals = append(s.Rivals, r)
+		}
+		return s
+	}
+	lost, unknown := score("mean", "mape", byWindows, 0.2), score("error_ratio", "brier", byWindows, 0.01)
+	lost.Rivals[rivalPersistence] = Rival{Name: rivalNames[rivalPersistence], Loss: 0.15, Gain: &Interval{-0.05, -0.07, -0.03, -0.08, -0.02}}
+	unknown.Rivals[rivalEWMA].Gain = &Interval{0.004, nan, nan, nan, nan}
+	return &Errors{
+		Windows: 900, Requests: 12345, LeftOut: 3, Block: 60, Blocks: 9, Logged: true,
+		Scores:     []Score{score("mean", "mape", byWindows, 0.2), score("p50", "log_rmse", byWindows, 0.4), unknown, score("p99", "pinball", byRequests, 0.005)},
+		Regimes:    []Regime{{By: "state", Name: "failing", Windows: 20, Scores: []Score{lost}}},
+		Deciles:    []Decile{{90, 0.04, Interval{0.041, 0.039, 0.043, 0.038, 0.044}}},
+		Coverage:   []Coverage{{"p90", byRequests, 0.9, []Covered{{rivalNames[0], Interval{0.89, 0.88, 0.9, 0.87, 0.91}}}}},
+		Importance: []Importance{{[]string{"load_now", "utilization"}, [3]Number{0.1, 0.09, 0.11}, [3]Number{0.001, 0, 0.002}}},
 	}
 }

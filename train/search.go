@@ -20,14 +20,15 @@ type Search struct {
 
 // Trial is one choice of settings and what came of it.
 type Trial struct {
-	Width        int     `json:"width"` // units of the first hidden layer
-	Batch        int     `json:"batch"`
-	LearningRate float64 `json:"learning_rate"`
-	Dropout      float64 `json:"dropout"`
-	Epochs       int     `json:"epochs"` // that it was given
-	Best         int     `json:"best_epoch"`
-	Validation   Number  `json:"validation"` // least loss
-	Diverged     bool    `json:"diverged,omitempty"`
+	Width        int      `json:"width"` // units of the first hidden layer
+	Batch        int      `json:"batch"`
+	LearningRate float64  `json:"learning_rate"`
+	Dropout      float64  `json:"dropout"`
+	Epochs       int      `json:"epochs"` // that it was given
+	Best         int      `json:"best_epoch"`
+	Validation   Number   `json:"validation"` // least loss
+	Diverged     bool     `json:"diverged,omitempty"`
+	Losses       []Number `json:"validation_losses"` // by epoch, from 0
 }
 
 // A search trains all trials for a ninth of the epochs, the better third of
@@ -142,9 +143,14 @@ func (s *searching) train(ctx context.Context, n, rung int) error {
 		return err
 	}
 	trial.Epochs, trial.Diverged, trial.Validation = until, course.Diverged != nil, Number(math.Inf(1))
+	trial.Losses = nil
 	// What a later rung of a training that was interrupted found is not known yet.
 	for _, e := range course.Epochs {
-		if e.Epoch <= until && e.Validation < trial.Validation {
+		if e.Epoch > until {
+			break
+		}
+		trial.Losses = append(trial.Losses, e.Validation)
+		if e.Validation < trial.Validation {
 			trial.Validation, trial.Best = e.Validation, e.Epoch
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"time"
@@ -42,6 +43,9 @@ type History struct {
 	// Drawn says what the recording held, where Moments are but a part of it,
 	// which was drawn; nil where they are all.
 	Drawn *Drawn
+	// Log streams the requests of the recording, which only the report asks
+	// for; nil where there is no log.
+	Log iter.Seq2[datasets.Request, error]
 }
 
 // Drawn is what a history held of which a part was drawn, in the training, the
@@ -62,6 +66,9 @@ type Moment struct {
 	// Fates say, per endpoint, whether it begins to fail. nil: the history's
 	// Moments tell, being all there are.
 	Fates []Fate
+	// pasts are, per endpoint, what persistence and the moving averages know;
+	// nil: the history's Moments tell.
+	pasts []recalled
 }
 
 // weight is the Weight, or 1 where none is given.

@@ -170,6 +170,13 @@ func (t *text) course(name string, c *Course) {
 
 func (t *text) judgement(part string, j *Judgement) {
 	t.line("")
+	t.ways(part, j)
+	if j.Errors != nil {
+		t.errors(part, j.Errors)
+	}
+}
+
+func (t *text) ways(part string, j *Judgement) {
 	if j.Decisions == 0 {
 		t.line("  %s: no decision has two endpoints whose outcome is known", part)
 		return
@@ -187,10 +194,6 @@ func (t *text) judgement(part string, j *Judgement) {
 		t.line("  %s\t%s\t%s\t%s to %s%s", way.Name, seconds(way.Cost), seconds(way.Gain), seconds(way.Low), seconds(way.High), sure)
 	}
 	t.line("  (at the loads that the endpoints had: what a choice itself would have added is not in it; ~ is no difference)")
-	if !math.IsNaN(float64(j.Mean)) {
-		t.line("  error of the mean latency, given the load that came: log-RMSE %s, persistence %s", number(float64(j.Mean)), number(float64(j.MeanPersistence)))
-		t.line("  error of the cost: %s, persistence %s", seconds(j.Cost), seconds(j.CostPersistence))
-	}
 }
 
 func (t *text) failure(r *FailureReport) {

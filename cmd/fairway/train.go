@@ -24,6 +24,7 @@ import (
 type trainOptions struct {
 	recordings                []string
 	out, schema, report       string
+	against                   string // model file
 	cache                     string // as of cacheFlag
 	window, horizon, deadline time.Duration
 	checkpoint, resume        bool
@@ -56,6 +57,9 @@ on with by the same command and --resume, and gives the same model.`,
 			if err := o.complete(cmd, network); err != nil {
 				return err
 			}
+			if o.against != "" && o.report == "" {
+				return usagef("--against is for the report; give --report FILE.html too")
+			}
 			return trainAll(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), o)
 		},
 	}
@@ -74,7 +78,8 @@ on with by the same command and --resume, and gives the same model.`,
 	flags.StringVar(&o.warm, "warm-start", "", "earlier model whose weights to begin with: same network, schema and columns")
 	flags.IntVar(&o.config.Trials, "search", 0, "settings to try for the routing network: learning rate, width, dropout, batch; the best in validation is kept")
 	flags.DurationVar(&o.budget, "budget", 0, "time for trying settings; of --search, or as many as it allows")
-	flags.StringVar(&o.report, "report", "", "file for the report: JSON when it ends in .json, else text")
+	flags.StringVar(&o.report, "report", "", "file for the report: a page when it ends in .html, JSON when in .json, else text")
+	flags.StringVar(&o.against, "against", "", "model in use, which the report judges the new one against (a page always says what the rules alone would do)")
 	cacheFlag(cmd, &o.cache)
 	return cmd
 }
@@ -121,6 +126,10 @@ func fit(ctx context.Context, stderr io.Writer, o trainOptions) (*model.Model, *
 			return nil, nil, err
 		}
 	}
+	old, err := o.modelInUse()
+	if err != nil {
+		return nil, nil, err
+	}
 	if err := prepare(stderr, &o); err != nil {
 		return nil, nil, err
 	}
@@ -142,15 +151,7 @@ func fit(ctx context.Context, stderr io.Writer, o trainOptions) (*model.Model, *
 	if err := model.Save(o.out, m); err != nil {
 		return nil, nil, err
 	}
-	if o.report == "" {
-		return m, report, nil
-	}
-	return m, report, writeFile(o.report, func(w io.Writer) error {
-		if filepath.Ext(o.report) == ".json" {
-			return writeIndented(w, report)
-		}
-		return report.WriteText(w)
-	})
+	return m, report, o.writeReport(ctx, stderr, m, old, report)
 }
 
 // prepare reads the earlier model and settles what becomes of a checkpoint.
