@@ -38,6 +38,10 @@ type scout struct {
 	age, learn                time.Duration
 }
 
+// What an endpoint tells is at most that, in requests and in seconds, so that
+// all that is made of it is finite.
+const largest, longest = 1e9, 1e6
+
 func newScout(c Config, s settings) Picker {
 	return &scout{
 		random:     newRandom(c, 18),
@@ -114,9 +118,10 @@ func (p *scout) Probes(dst []int, now time.Duration) ([]int, time.Duration) {
 }
 
 func (p *scout) Probed(now time.Duration, i int, l mesh.Load) {
-	if !p.has(i) || !finite(l.InFlight) || l.InFlight < 0 {
+	if !p.has(i) || !(l.InFlight >= 0) {
 		return
 	}
+	l.InFlight = min(l.InFlight, largest)
 	k := &p.known[i]
 	p.asking.answered(now, k)
 	step := k.step(now, p.learn)
@@ -125,8 +130,8 @@ func (p *scout) Probed(now time.Duration, i int, l mesh.Load) {
 	p.fleet.others.add(k.others, fleetStep)
 	n := l.InFlight * k.scale
 	p.told.probed(i, n, 0, 0)
-	if l.Latency > 0 && finite(l.Latency) {
-		p.compare(k, n, l.Latency, step)
+	if l.Latency > 0 {
+		p.compare(k, n, min(l.Latency, longest), step)
 	}
 	p.candidates.enter(i)
 }

@@ -53,7 +53,7 @@ func (p *scout) cost(now time.Duration, i int) (tier, float64) {
 	switch {
 	case p.asking.silent(now, k):
 		return silent, c
-	case fails > failsMore, p.told.q < 1 && n > p.told.hot:
+	case fails > failsMore, n > p.told.hot:
 		return hot, c
 	}
 	return cold, c
@@ -97,7 +97,7 @@ func (p *scout) compare(k *view, n, latency, step float64) {
 	} else {
 		k.latency = latency
 		if p.fleet.known {
-			k.ratio = max(k.ratio+step*(latency/p.fleet.at(n)-k.ratio), 1e-3)
+			k.ratio = min(max(k.ratio+step*(latency/p.fleet.at(n)-k.ratio), 1e-3), 1e3)
 		}
 		p.fleet.learn(n, latency/k.ratio)
 	}

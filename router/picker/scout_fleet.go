@@ -12,7 +12,15 @@ type fleet struct {
 	// comparable by their ratios: exactly so many below levels, within a
 	// twelfth above.
 	known bool
-	takes [levels + 32]struct{ mean, n float64 }
+	takes [levels + 32]takes
+}
+
+// takes is the latency at one level. Where that is not known it is taken from
+// the nearest level that is, times a factor.
+type takes struct {
+	mean, n float64
+	from    int
+	factor  float64
 }
 
 const (
@@ -29,35 +37,46 @@ func level(n float64) int {
 }
 
 func (f *fleet) learn(n, latency float64) {
-	f.known = true
 	x := &f.takes[level(n)]
 	x.n++
 	x.mean += max(1/x.n, levelStep) * (latency - x.mean)
+	if x.n == 1 {
+		f.known = true
+		for b := range f.takes {
+			f.takes[b].from, f.takes[b].factor = f.nearest(b)
+		}
+	}
 }
 
-// at is the latency at n in flight.
+// nearest is the level next to b that is known: from a lower one the latency
+// grows as if all were waiting in a queue.
+func (f *fleet) nearest(b int) (from int, factor float64) {
+	for away := range f.takes {
+		if x := b - away; x >= 0 && f.takes[x].n > 0 {
+			return x, float64(b+1) / float64(x+1)
+		}
+		if x := b + away; x < len(f.takes) && f.takes[x].n > 0 {
+			return x, 1
+		}
+	}
+	return b, 1
+}
+
+// at is the latency at n in flight, with nothing known in proportion to the
+// queue.
 func (f *fleet) at(n float64) float64 {
+	if !f.known {
+		return 1e-3 * (n + 1)
+	}
 	b := level(n)
-	x := f.nearest(b)
+	x := f.level(b)
 	if b >= levels-1 {
 		return x
 	}
-	return x + (f.nearest(b+1)-x)*(n-float64(b))
+	return x + (f.level(b+1)-x)*(n-float64(b))
 }
 
-// nearest is the latency of a level, from the nearest that is known: from a lower
-// one as if all were waiting in a queue. With nothing known it is in proportion to
-// the queue.
-func (f *fleet) nearest(b int) float64 {
-	if f.known {
-		for away := range f.takes {
-			if x := b - away; x >= 0 && f.takes[x].n > 0 {
-				return f.takes[x].mean * float64(b+1) / float64(x+1)
-			}
-			if x := b + away; x < len(f.takes) && f.takes[x].n > 0 {
-				return f.takes[x].mean
-			}
-		}
-	}
-	return 1e-3 * float64(b+1)
+func (f *fleet) level(b int) float64 {
+	x := &f.takes[b]
+	return f.takes[x.from].mean * x.factor
 }

@@ -46,13 +46,13 @@ func (k *view) ask(now time.Duration) {
 // step is the weight that an answer has in averages over a span of time: by the
 // time since the one before, and the first answers alike.
 func (k *view) step(now, span time.Duration) float64 {
-	const largest = 0.3
+	const most = 0.3
 	k.answers++
 	if !k.heard {
-		return largest
+		return most
 	}
 	x := 1 - math.Exp(-(now-k.at).Seconds()/span.Seconds())
-	return max(min(x, largest), 1/(k.answers+2))
+	return max(min(x, most), 1/(k.answers+2))
 }
 
 // or is the average, x where it has not begun.
