@@ -38,6 +38,9 @@ type scout struct {
 	age, learn                time.Duration
 }
 
+// mostOwed is for how many requests there may be probes that nobody asked for.
+const mostOwed = 16
+
 // What an endpoint tells is at most that, in requests and in seconds, so that
 // all that is made of it is finite.
 const largest, longest = 1e9, 1e6
@@ -64,7 +67,7 @@ func (p *scout) Pick(now time.Duration, _ *mesh.Request) int {
 		best = p.drawn(now, best)
 	}
 	p.known[best].send(now)
-	p.asking.owed += p.asking.each
+	p.asking.owed = min(p.asking.owed+p.asking.each, mostOwed*p.asking.each)
 	return best
 }
 
@@ -128,10 +131,9 @@ func (p *scout) Probed(now time.Duration, i int, l mesh.Load) {
 	k.others, k.at, k.heard = max(l.InFlight-float64(k.own), 0), now, true
 	k.usual.add(k.others, step)
 	p.fleet.others.add(k.others, fleetStep)
-	n := l.InFlight * k.scale
-	p.told.probed(i, n, 0, 0)
-	if l.Latency > 0 {
-		p.compare(k, n, min(l.Latency, longest), step)
+	p.told.probed(i, l.InFlight, 0, 0)
+	if k.tells = l.Latency > 0; k.tells {
+		p.compare(k, l.InFlight, min(l.Latency, longest), step)
 	}
 	p.candidates.enter(i)
 }
@@ -141,6 +143,7 @@ func (p *scout) Done(now time.Duration, i int, o mesh.Outcome) {
 		return
 	}
 	k := &p.known[i]
+	n := p.inFlight(now, k)
 	k.own, k.moved = max(k.own-1, 0), now
 	k.fails.done(now, o.Failed)
 	if o.Failed {
@@ -148,7 +151,11 @@ func (p *scout) Done(now time.Duration, i int, o mesh.Outcome) {
 		return
 	}
 	p.fleet.failing.add(0, fleetStep)
-	p.fleet.latency.add(max(o.Latency, 0).Seconds(), fleetStep)
+	latency := max(o.Latency, 0).Seconds()
+	p.fleet.latency.add(latency, fleetStep)
+	if !k.tells && latency > 0 {
+		p.compare(k, n, min(latency, longest), fleetStep)
+	}
 	if p.has(i) && k.heard {
 		p.candidates.enter(i)
 	}

@@ -38,7 +38,7 @@ const (
 // than the fleet; and what failures there cost.
 func (p *scout) cost(now time.Duration, i int) (tier, float64) {
 	k := &p.known[i]
-	n := p.inFlight(now, k) * k.scale
+	n := p.inFlight(now, k)
 	c := p.fleet.at(n)
 	c += n / ahead * max(p.fleet.at(n+ahead)-c, 0)
 	c *= k.slow * k.spared
@@ -83,17 +83,18 @@ func (p *scout) inFlight(now time.Duration, k *view) float64 {
 	return usual + (k.others-usual)/(1+x+x*x/2) + float64(k.own) // nearly exp(−x)
 }
 
-// compare learns from a latency that was told at n in flight how much slower
-// the endpoint is than the fleet, and how slow the fleet is. Who tells the same
-// again may not have been asked anything since, so that what it tells may be
-// old: then it drifts back to being as the others, and is tried again.
+// compare learns from a latency at n in flight how much slower the endpoint is
+// than the fleet, and how slow the fleet is. Who tells the same again may not
+// have been asked anything since, so that what it tells may be old: then it
+// drifts back to what the board predicts, else to being as the others, and is
+// tried again.
 //
 // An endpoint that has become slower than it was in the past may be about to
 // fail. It counts as slower than it is, by what it is above 1.3 times its past
 // to the power of alarm, at most 8 times.
 func (p *scout) compare(k *view, n, latency, step float64) {
 	if latency == k.latency {
-		k.ratio += step / drift * (1 - k.ratio)
+		k.ratio += step / drift * (k.prior - k.ratio)
 	} else {
 		k.latency = latency
 		if p.fleet.known {

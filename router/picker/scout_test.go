@@ -274,10 +274,6 @@ func TestScoutReadsABoard(t *testing.T) {
 	p.Board(Board{InFlight: []float64{5, nan, 1}, Service: []float64{0.01, 0.02, nan, nan}, Capacity: []float64{200, 200, 100, nan}})
 	near(t, "usual", p.known[0].usual.or(-1), 5)
 	near(t, "unknown", p.known[1].usual.or(-1), -1)
-	// 2 and 4 at once, 3 on average.
-	near(t, "scale", p.known[0].scale, 1.5)
-	near(t, "scale", p.known[1].scale, 0.75)
-	near(t, "scale without a service time", p.known[2].scale, 1)
 	// A mean of 500/3 requests/s.
 	near(t, "ratio", p.known[2].ratio, 5.0/3)
 	near(t, "ratio of the unknown", p.known[3].ratio, 1)
@@ -287,8 +283,10 @@ func TestScoutReadsABoard(t *testing.T) {
 	near(t, "usual of who answers", p.known[0].usual.or(-1), 5-0.3*2)
 	near(t, "ratio of who tells latencies", p.known[1].ratio, 2.5/3)
 	near(t, "a bounded ratio", p.known[2].ratio, most)
+	p.Board(Board{Service: []float64{nan, nan, 0.01, 0.03}})
+	near(t, "ratio by the service time", p.known[3].ratio, 1.5)
 	p.Board(Board{})
-	near(t, "scale without a board", p.known[0].scale, 1)
+	near(t, "ratio without a board", p.known[3].ratio, 1)
 	if x := p.Pick(0, nil); x < 0 {
 		t.Error("picks nobody")
 	}
@@ -313,6 +311,34 @@ func TestScoutHeedsWeights(t *testing.T) {
 	}
 	if math.Abs(counts[0]/20_000-0.75) > 0.02 {
 		t.Errorf("of a tie they are picked %v times; want 3 to 1", counts)
+	}
+}
+
+// TestScoutWithoutProbes: where nobody is asked, or who is asked tells no
+// latencies, endpoints are compared by the requests that went there.
+func TestScoutWithoutProbes(t *testing.T) {
+	for _, answers := range []bool{false, true} {
+		p := named[*scout](t, "hot_cold", Config{Endpoints: 4, Seed: 1})
+		counts := [4]float64{}
+		for k := range 4000 {
+			now := time.Duration(k) * ms
+			i := p.Pick(now, nil)
+			counts[i]++
+			latency := 10 * ms
+			if i == 3 {
+				latency = 80 * ms
+			}
+			p.Done(now, i, mesh.Outcome{Latency: latency})
+			if answers {
+				p.tell(now, k%4, 1)
+			}
+		}
+		if counts[3] == 0 || counts[3] > 500 || slices.Min(counts[:3]) < 500 {
+			t.Errorf("answers %v: the slow one is picked %v times, want some, and fewer than 500", answers, counts)
+		}
+		if asked, _ := p.Probes(nil, 4*time.Second); len(asked) > 16*3 {
+			t.Errorf("asks %d times at once", len(asked))
+		}
 	}
 }
 

@@ -18,17 +18,18 @@ type view struct {
 	answers float64
 	others  float64 // requests in flight then that were not ours
 	usual   average // of these
-	latency float64 // that it told last, seconds; 0: never
+	tells   bool    // it tells latencies
+	latency float64 // the last that is known, seconds; 0: none
 
 	ratio  float64 // of its latencies to those of the fleet at as many in flight
+	prior  float64 // the same by the board
 	past   average // of this
 	slow   float64 // what follows from both for the cost
-	scale  float64 // what a request in flight there counts as
 	spared float64 // what the slow loop's weights make of its cost
 	fails  failing
 }
 
-var unheard = view{asked: none, ratio: 1, slow: 1, scale: 1, spared: 1}
+var unheard = view{asked: none, ratio: 1, slow: 1, prior: 1, spared: 1}
 
 func (k *view) send(now time.Duration) {
 	if k.own == 0 {
