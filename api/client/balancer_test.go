@@ -35,7 +35,7 @@ func TestBalancer(t *testing.T) {
 	if ch.Endpoint == nil || ch.From != client.Weights || ch.TableVersion != table.Version() || ch.Propensity == ch.Propensity {
 		t.Fatalf("picked %+v", ch)
 	}
-	b.Done(ch.Endpoint, mesh.Outcome{Latency: time.Millisecond})
+	b.Done(ch.Endpoint, mesh.Outcome{Latency: 10 * time.Millisecond})
 	asked, next := b.Probes(nil)
 	if len(asked) != 3 || next != picker.Never {
 		t.Fatalf("asks %v, next in %v", asked, next)
