@@ -8,10 +8,10 @@ import (
 	"github.com/fairway-mesh/fairway/router/picker"
 )
 
-// Board sets no weights from the load, it passes it on: the requests in flight
-// of the newest window go to the pickers in Decision.Board, beside weights that
-// are equal, or with capacity = 1 in proportion to the capacities (see
-// capacityOf). It makes power of two choices, which elsewhere polls the
+// Board sets no weights from the load, it passes it on: what the newest window
+// says goes to the pickers in Decision.Board (see tellLoad and tellSpeed), beside
+// weights that are equal, or with capacity = 1 in proportion to the capacities
+// (see capacityOf). It makes power of two choices, which elsewhere polls the
 // endpoints (YARP; Prequal, NSDI'24, figure 7, every 500 ms), comparable at
 // equal information: pickers know what was scraped and nothing else.
 //
@@ -38,17 +38,43 @@ func (p *board) Decide(dst *Decision, f *features.Frame) error {
 	}
 	stale := dst.Age > p.cfg.staleAfter(f)
 	for i := range dst.Weights {
-		dst.Weights[i] = 1
-		if p.capacity {
+		if dst.Weights[i] = 1; p.capacity {
 			dst.Weights[i] = capacityOf(f, i)
 		}
-		if queue := counted(f.At(i, mesh.InFlight)); !stale {
-			dst.Board = append(dst.Board, queue)
-		}
 	}
-	if !stale && math.IsNaN(average(f, mesh.InFlight)) {
-		dst.Board = dst.Board[:0]
+	if !stale {
+		tellLoad(&dst.Board, f)
+		tellSpeed(&dst.Board, f)
 	}
 	finish(dst, f)
 	return nil
+}
+
+// tellLoad puts the requests in flight on a board.
+func tellLoad(b *picker.Board, f *features.Frame) {
+	for i := range f.Endpoints {
+		b.InFlight = append(b.InFlight, counted(f.At(i, mesh.InFlight)))
+	}
+	b.InFlight = told(b.InFlight)
+}
+
+// tellSpeed puts on a board what each endpoint can do: its capacity (see
+// capacityOf), and, for want of a prediction, the mean latency of the last
+// windows for that of an idle endpoint.
+func tellSpeed(b *picker.Board, f *features.Frame) {
+	for i := range f.Endpoints {
+		b.Service = append(b.Service, positive(column(f, i, "latency_ref_seconds")))
+		b.Capacity = append(b.Capacity, capacityOf(f, i))
+	}
+	b.Service, b.Capacity = told(b.Service), told(b.Capacity)
+}
+
+// told is a part of a board, empty where nothing in it is known.
+func told(list []float64) []float64 {
+	for _, x := range list {
+		if !math.IsNaN(x) {
+			return list
+		}
+	}
+	return list[:0]
 }

@@ -13,7 +13,8 @@ import (
 // The weights are those of the rules. Where the rules give a service's
 // endpoints no weights, or all of them the same, they are in proportion to the
 // capacity that the features remember, at its slow level; see capacityOf. An
-// endpoint without either gets the mean of the others.
+// endpoint without either gets the mean of the others. The same capacities
+// are on the board, for pickers that read one.
 func Capacity(set *rules.Set) Policy { return capacity{set} }
 
 type capacity struct{ set *rules.Set }
@@ -29,6 +30,7 @@ func (p capacity) Decide(dst *Decision, f *features.Frame) error {
 			dst.Weights[i] = capacityOf(f, i)
 		}
 	}
+	tellSpeed(&dst.Board, f)
 	finish(dst, f)
 	return nil
 }

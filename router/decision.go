@@ -9,6 +9,7 @@ import (
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/predict"
+	"github.com/fairway-mesh/fairway/router/picker"
 )
 
 // Source says who set the weights of the endpoints.
@@ -69,9 +70,9 @@ type Decision struct {
 	Failures    []predict.Failure
 	Ejected     []bool // gets no traffic
 	Held        []bool // gets the floor weight: it fails too, and no more may be ejected
-	// Board is what pickers that read a board are told of the requests in
-	// flight at each endpoint, NaN where unknown; empty where the policy has none.
-	Board []float64
+	// Board is what pickers that read a board are told; empty where the policy
+	// has nothing to tell.
+	Board picker.Board
 	Notes []string
 }
 
@@ -86,12 +87,13 @@ func (d *Decision) reset(f *features.Frame) {
 		Failures:    d.Failures[:0],
 		Ejected:     sized(d.Ejected, n),
 		Held:        sized(d.Held, n),
-		Board:       d.Board[:0],
+		Board:       d.Board,
 		Notes:       d.Notes[:0],
 	}
 	clear(d.Weights)
 	clear(d.Ejected)
 	clear(d.Held)
+	d.Board.Clear()
 }
 
 // metricsAge is how old the metrics are that f rests on: the age of its window,
@@ -129,7 +131,7 @@ func (d *Decision) Clone() Decision {
 	c.Failures = slices.Clone(d.Failures)
 	c.Ejected = slices.Clone(d.Ejected)
 	c.Held = slices.Clone(d.Held)
-	c.Board = slices.Clone(d.Board)
+	c.Board = d.Board.Clone()
 	c.Notes = slices.Clone(d.Notes)
 	return c
 }

@@ -33,7 +33,7 @@ func TestParametersAreHeeded(t *testing.T) {
 		for k, list := range story {
 			f := looking(k, list...)
 			d := decide(t, p, f)
-			all = append(append(all, d.Weights...), d.Board...)
+			all = append(append(all, d.Weights...), d.Board.InFlight...)
 			f.Time = f.Time.Add(2 * time.Second) // asked again between two windows
 			d = decide(t, p, f)
 			all = append(all, d.Weights...)

@@ -35,8 +35,8 @@ type Strategy struct {
 //	pid:kp=0.1/power_of_two      either with parameters
 //	fairway+outlier_ejection     overlays of picker.Overlays, on the picker
 //
-// A name of both, such as round_robin, is the picker's; a picker that reads a
-// board brings the policy that makes one. Model, rules and cfg are as for Named.
+// A name of both, such as round_robin, is the picker's; a picker that lives on
+// a board alone brings the policy that makes one. Model, rules and cfg are as for Named.
 func StrategyNamed(name string, m *model.Model, set *rules.Set, cfg Config) (Strategy, error) {
 	if _, err := Parameters(name); err != nil {
 		return Strategy{}, err
@@ -84,10 +84,12 @@ func parts(name string) (policy, picked string) {
 	return policy, picked
 }
 
-// makerOf is the policy without which a picker has nothing to live on, if any.
+// makerOf is the policy without which a picker has nothing to live on, if any:
+// one that reads a board and asks nobody.
 func makerOf(name string) string {
 	p, err := picker.Named(name, sample)
-	if _, reads := p.(picker.BoardReader); err == nil && reads {
+	_, reads := p.(picker.BoardReader)
+	if _, asks := p.(picker.Prober); err == nil && reads && !asks {
 		return "board"
 	}
 	return ""

@@ -70,7 +70,7 @@ func TestEveryStrategy(t *testing.T) {
 		}
 		for _, name := range []string{about.Name, about.Name + "+outlier_ejection+slow_start"} {
 			s := strategy(t, name)
-			weights, board := mesh.Weights{0.25, 0.25, 0.25, 0.25}, []float64(nil)
+			weights, board := mesh.Weights{0.25, 0.25, 0.25, 0.25}, picker.Board{}
 			if s.Policy != nil {
 				list := rows(4)
 				list[3] = list[3].down()

@@ -63,7 +63,7 @@ func (r *run) decide(random *rand.Rand) {
 	if told.weights == nil {
 		return
 	}
-	told.weights, told.board = slices.Clone(told.weights), slices.Clone(told.board)
+	told.weights, told.board = slices.Clone(told.weights), told.board.Clone()
 	r.measure.publish(r.inUse, told.weights)
 	r.inUse = told.weights
 	for p := range r.proxies {

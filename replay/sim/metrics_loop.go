@@ -9,6 +9,7 @@ import (
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/picker"
 )
 
 // loop is the slow loop, as fairwayd has it: scrapes become windows, windows
@@ -22,7 +23,7 @@ type loop struct {
 	rows      []int           // the endpoint of each of its rows
 	decision  router.Decision
 	weights   mesh.Weights
-	board     []float64
+	board     picker.Board
 }
 
 // featured is a policy that knows how its frames were made when it was
@@ -82,14 +83,29 @@ func (l *loop) decide(t time.Duration) (news, string, error) {
 	for k, w := range l.decision.Weights {
 		l.weights[l.rows[k]] = w
 	}
-	l.board = l.board[:0]
-	for k, x := range l.decision.Board {
-		for len(l.board) < len(l.weights) {
-			l.board = append(l.board, math.NaN())
-		}
-		l.board[l.rows[k]] = x
+	b := &l.decision.Board
+	l.board = picker.Board{
+		InFlight: l.spread(l.board.InFlight, b.InFlight),
+		Service:  l.spread(l.board.Service, b.Service),
+		Capacity: l.spread(l.board.Capacity, b.Capacity),
 	}
 	return news{l.weights, l.board}, string(l.decision.Reason), nil
+}
+
+// spread puts the values of the frame's endpoints in the places of the run's,
+// with NaN for those that the frame lacks. It reuses the memory of dst.
+func (l *loop) spread(dst, values []float64) []float64 {
+	dst = dst[:0]
+	if len(values) == 0 {
+		return dst
+	}
+	for range l.weights {
+		dst = append(dst, math.NaN())
+	}
+	for k, x := range values {
+		dst[l.rows[k]] = x
+	}
+	return dst
 }
 
 // look makes the next frame, where something is to be seen.

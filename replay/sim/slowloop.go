@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/picker"
 )
 
 // slowLoop is what makes weights out of scrapes: it sees the mesh through
@@ -23,7 +24,7 @@ type slowLoop interface {
 // is empty where the policy has none.
 type news struct {
 	weights mesh.Weights
-	board   []float64
+	board   picker.Board
 }
 
 // Observer is told of a run while it goes on, in order of the time. Any of its

@@ -61,7 +61,8 @@ func (p *boardPowerOfTwo) recall(i int) {
 func (p *boardPowerOfTwo) Done(time.Duration, int, mesh.Outcome) {}
 
 // Board reads a new board; what was sent before is on it.
-func (p *boardPowerOfTwo) Board(inFlight []float64) {
+func (p *boardPowerOfTwo) Board(b Board) {
+	inFlight := b.InFlight
 	sum, n := 0.0, 0.0
 	for _, x := range inFlight {
 		if x >= 0 && !math.IsInf(x, 0) {

@@ -22,7 +22,7 @@ func boardOf(t *testing.T, name string, proxies, n int) Picker {
 func TestBoardPowerOfTwo(t *testing.T) {
 	for _, name := range []string{"board_power_of_two", "board_power_of_two+outlier_ejection+slow_start"} {
 		p := boardOf(t, name, 50, 3)
-		p.(BoardReader).Board([]float64{4, 0, 9})
+		p.(BoardReader).Board(Board{InFlight: []float64{4, 0, 9}})
 		var counts [3]float64
 		for range 30_000 {
 			counts[p.Pick(0, nil)]++
@@ -30,7 +30,7 @@ func TestBoardPowerOfTwo(t *testing.T) {
 		if counts[2] != 0 || math.Abs(counts[1]/30_000-2.0/3) > 0.01 {
 			t.Errorf("%s: picked %v", name, counts)
 		}
-		p.(BoardReader).Board([]float64{4, math.NaN()}) // the unknown are taken for 4 too
+		p.(BoardReader).Board(Board{InFlight: []float64{4, math.NaN()}}) // the unknown are taken for 4 too
 		counts = [3]float64{}
 		for range 30_000 {
 			counts[p.Pick(0, nil)]++
@@ -49,7 +49,7 @@ func TestBoardPowerOfTwo(t *testing.T) {
 func TestBoardOwnPowerOfTwo(t *testing.T) {
 	p := boardOf(t, "board_own_power_of_two", 5, 2)
 	for range 2 { // each board begins anew
-		p.(BoardReader).Board([]float64{12, 0})
+		p.(BoardReader).Board(Board{InFlight: []float64{12, 0}})
 		var picks [6]int
 		for k := range picks {
 			picks[k] = p.Pick(0, nil)
@@ -60,7 +60,7 @@ func TestBoardOwnPowerOfTwo(t *testing.T) {
 		}
 	}
 	p = boardOf(t, "board_own_power_of_two:proxies=100", 5, 2)
-	p.(BoardReader).Board([]float64{12, 0})
+	p.(BoardReader).Board(Board{InFlight: []float64{12, 0}})
 	if a, b := p.Pick(0, nil), p.Pick(0, nil); a != 1 || b != 0 {
 		t.Errorf("with 100 proxies: %d, %d", a, b)
 	}
@@ -68,7 +68,7 @@ func TestBoardOwnPowerOfTwo(t *testing.T) {
 
 func TestBoardPickersAlone(t *testing.T) {
 	p := boardOf(t, "board_power_of_two", 1, 1)
-	p.(BoardReader).Board([]float64{7})
+	p.(BoardReader).Board(Board{InFlight: []float64{7}})
 	if i := p.Pick(0, nil); i != 0 {
 		t.Errorf("the only one: %d", i)
 	}
@@ -76,7 +76,7 @@ func TestBoardPickersAlone(t *testing.T) {
 	if i := p.Pick(0, nil); i != -1 {
 		t.Errorf("nobody: %d", i)
 	}
-	p.(BoardReader).Board([]float64{1, 2, 3}) // of endpoints that have gone
+	p.(BoardReader).Board(Board{InFlight: []float64{1, 2, 3}}) // of endpoints that have gone
 }
 
 func FuzzPickOther(f *testing.F) {

@@ -74,7 +74,7 @@ func (p *ejection) Pick(now time.Duration, r *mesh.Request) int {
 
 func (p *ejection) recall(i int) { recall(p.inner, i) }
 
-func (p *ejection) Board(inFlight []float64) { tell(p.inner, inFlight) }
+func (p *ejection) Board(b Board) { tell(p.inner, b) }
 
 func (p *ejection) Done(now time.Duration, i int, o mesh.Outcome) {
 	if i >= 0 && i < len(p.known) {

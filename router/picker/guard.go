@@ -42,8 +42,10 @@ func (k *failing) at(now time.Duration) float64 {
 	return k.share * math.Exp2(-(now-k.stamp).Seconds()/guardHalf.Seconds())
 }
 
-func (g *guard) done(now time.Duration, i int, failed bool) {
-	k, x := &g.known[i], 0.0
+func (g *guard) done(now time.Duration, i int, failed bool) { g.known[i].done(now, failed) }
+
+func (k *failing) done(now time.Duration, failed bool) {
+	x := 0.0
 	if failed {
 		x = 1
 	}

@@ -31,9 +31,9 @@ type holds interface {
 
 type readsLoad interface{ ReadsLoad() }
 
-func tell(p Picker, board []float64) {
+func tell(p Picker, b Board) {
 	if r, ok := p.(BoardReader); ok {
-		r.Board(board)
+		r.Board(b)
 	}
 }
 

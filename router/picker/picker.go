@@ -40,12 +40,11 @@ type Prober interface {
 }
 
 // BoardReader is a Picker that lives on what the slow loop last saw. Board brings
-// it with each new window, after the Update of its weights: the requests in
-// flight at each endpoint, NaN where unknown, nothing where there is no board.
-// It copies what it keeps.
+// it with each new window, after the Update of its weights; it is empty where
+// there is none. A picker copies what it keeps.
 type BoardReader interface {
 	Picker
-	Board(inFlight []float64)
+	Board(b Board)
 }
 
 // Throttler is a Picker that may hold a request back: Pick returns Held, and

@@ -88,7 +88,7 @@ func (p *slowStart) Pick(now time.Duration, r *mesh.Request) int {
 
 func (p *slowStart) recall(i int) { recall(p.inner, i) }
 
-func (p *slowStart) Board(inFlight []float64) { tell(p.inner, inFlight) }
+func (p *slowStart) Board(b Board) { tell(p.inner, b) }
 
 func (p *slowStart) Done(now time.Duration, i int, o mesh.Outcome) {
 	p.now = now
