@@ -19,7 +19,7 @@ import (
 
 // newBenchCommand is `fairway bench`: measurements of fairway itself.
 func newBenchCommand() *cobra.Command {
-	return group("bench", "measure fairway itself", newBenchReadCommand(), newBenchWalkCommand(), newBenchReplayCommand(), newBenchRoutingCommand())
+	return group("bench", "measure fairway itself", newBenchReadCommand(), newBenchWalkCommand(), newBenchReplayCommand(), newBenchRoutingCommand(), newBenchRoutingModelCommand())
 }
 
 // readFigures is the last line of `fairway bench read`. Ratios are of times for

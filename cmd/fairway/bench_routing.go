@@ -29,7 +29,7 @@ var routingSubset = []string{
 }
 
 // routingRivals are all that live on the metrics that are scraped.
-var routingRivals = []string{"wrr_metrics", "pid", "curve_solver", "board_power_of_two", "load_interpretation", "ewma_weights"}
+var routingRivals = []string{"wrr_metrics", "pid", "curve_solver", "board", "load_interpretation", "ewma_weights"}
 
 // Others that ours is held against.
 const (
