@@ -85,7 +85,7 @@ what is compared and how.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&o.all, "all", false, "all built-in scenarios")
 	flags.StringSliceVar(&o.scenarios, "scenario", nil, "these scenarios instead")
-	flags.StringVar(&o.model, "model", "", "model (default the one that ships)")
+	flags.StringVar(&o.model, "model", "", "model (default the one that ships); none: none")
 	flags.StringVar(&o.shifted, "shift-model", "", "model of another service for the shift scenarios (default the same)")
 	flags.StringVar(&o.ours, "ours", "fairway/weighted_round_robin", "what competes on metrics alone")
 	flags.StringVar(&o.native, "native", "fairway/hot_cold", "what competes with Prequal, knowing what is in flight; empty: nothing")
@@ -94,6 +94,9 @@ what is compared and how.`,
 	flags.Uint64Var(&o.seed, "seed", 1, "the first seed")
 	return cmd
 }
+
+// noModel is the value of --model for the rules alone.
+const noModel = "none"
 
 //go:embed models
 var bundledModels embed.FS
@@ -119,7 +122,11 @@ func newRoutingBench(cmd *cobra.Command, o routingOptions) (*routingBench, error
 		return nil, usagef("--ours and --rivals want a strategy each")
 	}
 	var err error
-	if b.model, err = routingModel(); err == nil && o.model != "" {
+	switch o.model {
+	case "":
+		b.model, err = routingModel()
+	case noModel:
+	default:
 		b.model, err = model.Load(o.model)
 	}
 	if err != nil {
