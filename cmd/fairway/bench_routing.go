@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 	"time"
 
@@ -42,6 +43,7 @@ type routingOptions struct {
 	all               bool
 	scenarios, rivals []string
 	model, shifted    string
+	tuned             string
 	ours, native      string
 	seeds             int
 	seed              uint64
@@ -51,6 +53,7 @@ type routingBench struct {
 	o      routingOptions
 	model  *model.Model
 	shift  *model.Model // trained on another service
+	tuned  *tune.Results
 	log    io.Writer
 	stdout io.Writer
 }
@@ -90,6 +93,7 @@ what is compared and how.`,
 	flags.StringVar(&o.ours, "ours", "fairway/weighted_round_robin", "what competes on metrics alone")
 	flags.StringVar(&o.native, "native", "fairway/hot_cold", "what competes with Prequal, knowing what is in flight; empty: nothing")
 	flags.StringSliceVar(&o.rivals, "rivals", routingRivals, "what competes on metrics alone with ours")
+	flags.StringVar(&o.tuned, "tuned", "", "what fairway tune wrote of the rivals (default what ships)")
 	flags.IntVar(&o.seeds, "seeds", 10, "runs of each in each scenario")
 	flags.Uint64Var(&o.seed, "seed", 1, "the first seed")
 	return cmd
@@ -141,6 +145,15 @@ func newRoutingBench(cmd *cobra.Command, o routingOptions) (*routingBench, error
 			return nil, err
 		}
 	}
+	if b.tuned = tune.Bundled(); o.tuned != "" {
+		text, err := os.ReadFile(o.tuned)
+		if err != nil {
+			return nil, err
+		}
+		if b.tuned, err = tune.Read(o.tuned, text); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case len(o.scenarios) > 0 && o.all:
 		return nil, usagef("--scenario and --all exclude each other")
@@ -154,9 +167,12 @@ func newRoutingBench(cmd *cobra.Command, o routingOptions) (*routingBench, error
 			return nil, err
 		}
 	}
-	names := append([]string{o.ours}, o.rivals...)
+	names := []string{o.ours}
+	for _, name := range o.rivals {
+		names = append(names, b.tuned.Tuned(name))
+	}
 	if o.native != "" {
-		names = append(names, o.native)
+		names = append(names, o.native, b.tuned.Tuned(routingProbes))
 	}
 	_, err = entriesFor(names, b.model, nil)
 	return b, err
@@ -168,7 +184,7 @@ func (b *routingBench) run(ctx context.Context) (*routingFigures, error) {
 		f.Model = b.model.Name
 	}
 	for _, name := range append(slices.Clone(b.o.rivals), routingProbes) {
-		f.Tuned[name] = tune.Bundled().Tuned(name)
+		f.Tuned[name] = b.tuned.Tuned(name)
 	}
 	for i, name := range b.o.scenarios {
 		start := time.Now()

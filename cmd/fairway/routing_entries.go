@@ -55,7 +55,7 @@ func (b *routingBench) entries(ctx context.Context, s *sim.Scenario) []contest.E
 	}
 	entries := []contest.Entry{entryOf(entryOurs, b.o.ours, m)}
 	for _, name := range b.o.rivals {
-		entries = append(entries, entryOf(name, tune.Bundled().Tuned(name), nil))
+		entries = append(entries, entryOf(name, b.tuned.Tuned(name), nil))
 	}
 	if strings.HasPrefix(s.Name, staleFamily) {
 		entries = append(entries, entryOf(routingRandom, routingRandom, nil))
@@ -64,7 +64,7 @@ func (b *routingBench) entries(ctx context.Context, s *sim.Scenario) []contest.E
 		entries = append(entries, entryOf(routingRules, routingRules, nil))
 	}
 	if b.o.native != "" && (atNinety(s) || ramps(s)) {
-		entries = append(entries, entryOf(entryNative, b.o.native, m), entryOf(routingProbes, tune.Bundled().Tuned(routingProbes), nil))
+		entries = append(entries, entryOf(entryNative, b.o.native, m), entryOf(routingProbes, b.tuned.Tuned(routingProbes), nil))
 	}
 	if unequal(s) {
 		entries = append(entries, contest.Entry{Name: entryTurns, For: bestSplits(ctx, turns, b.o.seed)},
