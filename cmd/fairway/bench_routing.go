@@ -24,9 +24,9 @@ import (
 // routingSubset is what `fairway bench routing` runs without --all: one of
 // every kind, and those that a claim is about, within ten minutes of two cores.
 var routingSubset = []string{
-	"basic", "bursty", "c3-fluctuating-200", "decisions-prompt", "fleet-10", "gray-failure-10", "half-slow-75", "nine-rules-90", "one-slow",
-	"ramp-to-failure-leak", "ramp-to-failure-saturation", "rolling-deploy", "shift-load", "shift-speeds", "shift-work", "sink-hole", "speeds-5",
-	"stale-1-10", "stale-10-50", "stale-20-1", "stale-50-10", "stale-300-1", "stale-300-50", "stall", "zone-loss",
+	"azure-conversation", "basic", "bursty", "c3-fluctuating-200", "decisions-prompt", "fleet-10", "gray-failure-10", "half-slow-75", "half-slow-94",
+	"nine-rules-90", "one-slow", "ramp-to-failure-leak", "ramp-to-failure-saturation", "rolling-deploy", "shift-load", "shift-speeds", "shift-work",
+	"sink-hole", "speeds-5", "stale-10-50", "stale-20-1", "stale-50-10", "stale-300-1", "stale-300-50", "stall", "zone-loss",
 }
 
 // routingRivals are all that live on the metrics that are scraped.
