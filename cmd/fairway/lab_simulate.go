@@ -129,7 +129,7 @@ func recordMeshes(cmd *cobra.Command, o simulateOptions) error {
 		}
 		group.Go(func() error {
 			seed := o.seed + uint64(k)
-			if err := recordMesh(ctx, io.Discard, o, seed, filepath.Join(o.out, fmt.Sprintf("mesh-%d", seed))); err != nil {
+			if err := recordMesh(ctx, io.Discard, o, seed, filepath.Join(o.out, meshFolder(seed))); err != nil {
 				return err
 			}
 			mu.Lock()

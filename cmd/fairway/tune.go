@@ -47,6 +47,9 @@ is trained on or judged by. It minimises the
 				return err
 			}
 			cfg.Progress = tuning(cmd.ErrOrStderr())
+			cfg.Done = func(s tune.Result) {
+				fmt.Fprintf(cmd.OutOrStdout(), "%-22s %+.4f (defaults %+.4f, %d runs)  %s\n", s.Name, s.Loss, s.Default, s.Runs, s.Strategy)
+			}
 			r, err := tune.Run(cmd.Context(), names, func(name string) (router.Strategy, error) {
 				return router.StrategyNamed(name, m, nil, router.DefaultConfig())
 			}, cfg)
@@ -54,9 +57,6 @@ is trained on or judged by. It minimises the
 				return err
 			}
 			r.MadeBy = strings.Join(append([]string{"fairway"}, os.Args[1:]...), " ")
-			for _, s := range r.Strategies {
-				fmt.Fprintf(cmd.OutOrStdout(), "%-22s %+.4f (defaults %+.4f, %d runs)  %s\n", s.Name, s.Loss, s.Default, s.Runs, s.Strategy)
-			}
 			return writeFile(out, r.Write)
 		},
 	}

@@ -25,10 +25,12 @@ type Config struct {
 	// Progress, if any, is told which strategy is tuned and how many of its runs
 	// are done. It is called from one goroutine at a time.
 	Progress func(strategy string, done, all int)
+	// Done, if any, is told each result as it comes.
+	Done func(Result)
 }
 
-// DefaultConfig is 48 meshes and a budget of 1000 runs: some two minutes of two
-// cores for each strategy.
+// DefaultConfig is 48 meshes and a budget of 1000 runs: some minutes of one core
+// for each strategy.
 func DefaultConfig() Config {
 	return Config{Meshes: 48, FirstMesh: meshes.Tuning, Budget: 1000, Seed: 1}
 }

@@ -42,6 +42,9 @@ func Run(ctx context.Context, names []string, build Build, cfg Config) (*Results
 			return nil, fmt.Errorf("tune: %s: %w", name, err)
 		}
 		out.Strategies = append(out.Strategies, r)
+		if cfg.Done != nil {
+			cfg.Done(r)
+		}
 	}
 	return out, nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/fairway-mesh/fairway/replay/sim"
 )
 
-const unequal = `{name: unequal, deadline: 60s, warm_up: 20s, duration: 420s, proxies: {count: 2}, arrivals: {load: 0.6}, work: {mean: 20ms},
+const unequal = `{name: unequal, deadline: 60s, warm_up: 20s, duration: 220s, proxies: {count: 2}, arrivals: {load: 0.6}, work: {mean: 20ms},
 endpoints: [{count: 1, speed: 5}, {count: 2, speed: 2}, {count: 2}, {count: 1, speed: 0.3}]}`
 
 // TestOptimalIsOptimal: of M/M/1 queues the formula is exact, and its split is
@@ -59,7 +59,7 @@ func TestBestSplitIsBest(t *testing.T) {
 		if x := mean(capacity, pick); x < least {
 			t.Errorf("%s: by capacity it is %v, best %v", pick, x, least)
 		}
-		for range 12 {
+		for range 8 {
 			w := make(mesh.Weights, len(best))
 			for i := range w {
 				w[i] = best[i] * math.Exp(0.1*random.NormFloat64())
