@@ -5,26 +5,30 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 )
 
-// layers yields the layers of both networks in the order of the file.
+// layers yields the layers of all networks in the order of the file.
 func (m *Model) layers() iter.Seq[*Layer] {
-	return func(yield func(*Layer) bool) {
-		var all [][]Layer
-		if m.Routing != nil {
-			all = append(all, m.Routing.Layers)
-		}
-		if m.Failure != nil {
-			all = append(all, m.Failure.Layers)
-		}
-		for _, layers := range all {
-			for i := range layers {
-				if !yield(&layers[i]) {
-					return
-				}
-			}
+	var all []*Layer
+	add := func(layers []Layer) {
+		for i := range layers {
+			all = append(all, &layers[i])
 		}
 	}
+	if n := m.Routing; n != nil {
+		add(n.Layers)
+		for _, member := range n.Members {
+			add(member)
+		}
+		if n.Doubt != nil {
+			all = append(all, &n.Doubt.Whiten)
+		}
+	}
+	if m.Failure != nil {
+		add(m.Failure.Layers)
+	}
+	return slices.Values(all)
 }
 
 // blob yields the slices of parameters in the order of the file.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -20,6 +21,35 @@ type Card struct {
 	// Levels holds what was usual in training, by service and endpoint; an
 	// endpoint without an entry was not in the recordings.
 	Levels map[string]map[string]Level `json:"levels,omitempty"`
+}
+
+// Identifies reports whether training could tell the effect of a service's
+// load. Of a service that training saw, its own history says so. One network
+// serves all services: for one that training did not see, the others answer,
+// if of those with a choice at least half the windows had loads that varied. A
+// card without levels (a network from elsewhere) knows nothing, and allows it.
+func (c *Card) Identifies(service string) bool {
+	if slices.Contains(c.Unidentified, service) {
+		return false
+	}
+	if _, seen := c.Levels[service]; seen {
+		return true
+	}
+	varied, all := 0, 0
+	for name, endpoints := range c.Levels {
+		if len(endpoints) < 2 {
+			continue
+		}
+		windows := 0
+		for _, level := range endpoints {
+			windows += level.Windows
+		}
+		all += windows
+		if !slices.Contains(c.Unidentified, name) {
+			varied += windows
+		}
+	}
+	return 2*varied >= all
 }
 
 // Provenance is one recording that a model was trained on.

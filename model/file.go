@@ -19,12 +19,12 @@ import (
 //	12  uint32    length of the header
 //	16  uint64    length of the parameters
 //	24            header: the Model as JSON, without the weights
-//	              parameters: float32; of each layer of Routing, then of
-//	              Failure, first W, then B
+//	              parameters: float32; of each layer of Routing, of its
+//	              members, of its whitening, then of Failure, first W, then B
 //	              SHA-256 of everything before
 const (
 	magic         = "\x89fairway"
-	layout        = 1
+	layout        = 2 // 1 had neither members nor a whitening, and reads the same
 	prologue      = 24
 	maxHeader     = 16 << 20
 	maxParameters = 64 << 20 // bytes; the origin's network has 52 KB
@@ -106,8 +106,8 @@ func verify(r io.Reader) (content []byte, headerLength int, err error) {
 		return nil, 0, cut("prologue", n, prologue, err)
 	}
 	sum.Write(start)
-	if v := binary.LittleEndian.Uint32(start[8:]); v != layout {
-		return nil, 0, fmt.Errorf("layout version %d; this program reads %d: train again, or use the program that wrote it", v, layout)
+	if v := binary.LittleEndian.Uint32(start[8:]); v < 1 || v > layout {
+		return nil, 0, fmt.Errorf("layout version %d; this program reads 1 to %d: train again, or use the program that wrote it", v, layout)
 	}
 	header, parameters := binary.LittleEndian.Uint32(start[12:]), binary.LittleEndian.Uint64(start[16:])
 	if header > maxHeader || parameters > maxParameters || parameters%4 != 0 {

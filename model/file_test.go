@@ -114,7 +114,7 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 	}{
 		"empty":            {nil, `not a model file: it begins with ""`},
 		"foreign":          {[]byte("PK\x03\x04 something else"), `not a model file: it begins with "PK`},
-		"newer":            {edit(8, 2), "layout version 2; this program reads 1"},
+		"newer":            {edit(8, 3), "layout version 3; this program reads 1 to 2"},
 		"huge header":      {edit(12, 255, 255, 255, 255), "claims 4294967295 bytes of header"},
 		"huge parameters":  {edit(16, 0, 0, 0, 0, 0, 0, 0, 255), "at most 16777216 and 67108864"},
 		"odd parameters":   {edit(16, file[16]+1), "in fours"},

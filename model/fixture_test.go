@@ -29,6 +29,9 @@ func sample() *Model {
 		Routing: &Network{
 			Kind: Outcome, Columns: []string{"error_ratio", "utilization"}, Scaler: unit(2),
 			Layers: layers(rng, 2, 8, OutcomeOutputs), Bounds: DefaultBounds(),
+			Members: [][]Layer{layers(rng, 2, 8, OutcomeOutputs), layers(rng, 2, 8, OutcomeOutputs)},
+			Mean:    true,
+			Doubt:   &Doubt{Whiten: layers(rng, 2, 2)[0], Distance: Limits{4, 2.5}, Latency: Span{0.005, 0.4}, Capacity: Span{20, 300}, Spread: Limits{0.5, 0.25}},
 		},
 		Failure: &Hazard{
 			Columns: []string{"error_ratio", "utilization", "up"}, Scaler: unit(3), Layers: layers(rng, 3, 4, 2),

@@ -40,6 +40,17 @@ type Network struct {
 	// Layers: the first takes the columns (Fixed5: of each route in turn),
 	// the last has no ReLU.
 	Layers []Layer `json:"layers"`
+	// Members (Outcome only) are further networks of the same shape, trained
+	// from other beginnings on other draws of the same history. How far they
+	// are apart says how little they know.
+	Members [][]Layer `json:"members,omitempty"`
+	// Mean says that the network's outputs are the means of those of Layers
+	// and of all members: in validation they were better than those of Layers,
+	// which else speaks alone.
+	Mean bool `json:"mean,omitempty"`
+	// Doubt is what the network was trained on and how well its members
+	// agreed; nil in files from before there was one.
+	Doubt *Doubt `json:"doubt,omitempty"`
 	// Routes (Fixed5 only) are the endpoints in the order of inputs and
 	// outputs; an empty name is a place that no endpoint takes.
 	Routes []string `json:"routes,omitempty"`

@@ -28,6 +28,16 @@ func (m *Model) WriteText(w io.Writer) error {
 	line("objective", "deadline %v, p%g, error cost %g", o.Deadline, 100*o.Percentile, o.ErrorCost)
 	if n := m.Routing; n != nil {
 		line("routing", "%s, %s, %s", n.Kind, shape(n.Layers), count(len(n.Columns), "column"))
+		if len(n.Members) > 0 {
+			who := "the first"
+			if n.Mean {
+				who = "their mean"
+			}
+			line("", "an ensemble of %d such networks: %s answers", 1+len(n.Members), who)
+		}
+		if d := n.Doubt; d != nil {
+			line("doubt", "%s", d)
+		}
 		if len(n.Routes) > 0 {
 			line("", "routes %s", strings.Join(n.Routes, ", "))
 		}

@@ -7,11 +7,12 @@ import (
 	"slices"
 )
 
-// maxWidth bounds the inputs and outputs of a layer, maxLayers their number:
-// far beyond any use here, and small enough to multiply without overflow.
+// maxWidth bounds the inputs and outputs of a layer, maxLayers their number,
+// maxMembers that of the further networks: far beyond any use here, and small enough to multiply without overflow.
 const (
-	maxWidth  = 1 << 16
-	maxLayers = 64
+	maxWidth   = 1 << 16
+	maxLayers  = 64
+	maxMembers = 64
 )
 
 // Validate reports everything that is wrong with m: what a predictor could not
@@ -63,7 +64,33 @@ func (n *Network) validate() error {
 	}
 	errs.add(n.Kind == Fixed5 || len(n.Routes) == 0, "routes belong to fixed5 networks only")
 	errs.wrap("", validateLayers(n.Layers, in, out))
+	errs.add(n.Kind == Outcome || len(n.Members) == 0, "members belong to outcome networks only")
+	errs.add(len(n.Members) <= maxMembers, "%d members; want at most %d", len(n.Members), maxMembers)
+	errs.add(!n.Mean || len(n.Members) > 0, "the mean of members is to answer, and there are none")
+	for i, layers := range n.Members {
+		errs.wrap(fmt.Sprintf("member %d", i+1), n.validateMember(layers))
+	}
+	if n.Doubt != nil {
+		errs.wrap("doubt", n.Doubt.validate(n))
+	}
 	return errs.join("")
+}
+
+// validateMember makes sure that a member can stand for the network.
+func (n *Network) validateMember(layers []Layer) error {
+	if len(layers) != len(n.Layers) {
+		return fmt.Errorf("%d layers; the network has %d", len(layers), len(n.Layers))
+	}
+	for i := range layers {
+		a, b := &layers[i], &n.Layers[i]
+		if a.Out != b.Out || a.ReLU != b.ReLU {
+			return fmt.Errorf("layer %d has %d outputs (ReLU %v); the network's has %d (%v)", i+1, a.Out, a.ReLU, b.Out, b.ReLU)
+		}
+		if err := a.validate(b.In); err != nil {
+			return fmt.Errorf("layer %d: %w", i+1, err)
+		}
+	}
+	return nil
 }
 
 func (h *Hazard) validate(m *Model) error {

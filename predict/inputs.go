@@ -54,7 +54,11 @@ type inputs struct {
 	columns columns
 	scaler  *model.Scaler
 	network *kernel.Network
+	members []*kernel.Network // of the ensemble, beside network
+	mean    bool              // of all of them are the outputs
 	x, out  []float32
+	alone   *kernel.Network // if not nil, only this one is asked
+	each    [][]float32     // the outputs of network, then of each member
 }
 
 // scaled returns the frame's rows as the network takes them, valid until the
@@ -79,17 +83,45 @@ func (in *inputs) scaled(f *features.Frame) ([]float32, error) {
 	return in.x, nil
 }
 
-// run returns the network's outputs for rows of x, valid until the next call.
-// Finite weights and inputs can still overflow: then ErrNotFinite.
+// run returns the network's outputs for rows of x, the mean of the ensemble's
+// where that is to answer, valid until the next call. Finite weights and inputs can still
+// overflow: then ErrNotFinite.
 func (in *inputs) run(x []float32) ([]float32, error) {
 	in.out = resize(in.out, len(x)/in.network.In()*in.network.Out())
-	in.network.Forward(in.out, x)
+	switch {
+	case in.alone != nil:
+		in.alone.Forward(in.out, x)
+	case !in.mean:
+		in.network.Forward(in.out, x)
+	default:
+		in.runEach(x)
+		for i := range in.out {
+			sum := float32(0)
+			for _, out := range in.each {
+				sum += out[i]
+			}
+			in.out[i] = sum / float32(len(in.each))
+		}
+	}
 	for i, v := range in.out {
 		if v-v != 0 {
 			return nil, fmt.Errorf("%w: output %d of the network is %v", ErrNotFinite, i, v)
 		}
 	}
 	return in.out, nil
+}
+
+// runEach writes each network's outputs for rows of x to in.each.
+func (in *inputs) runEach(x []float32) {
+	in.each = resize(in.each, 1+len(in.members))
+	for k := range in.each {
+		network := in.network
+		if k > 0 {
+			network = in.members[k-1]
+		}
+		in.each[k] = resize(in.each[k], len(x)/network.In()*network.Out())
+		network.Forward(in.each[k], x)
+	}
 }
 
 func resize[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }

@@ -10,6 +10,7 @@ var (
 	ErrSchema     = errors.New("the frame does not fit the model's schema")
 	ErrNotFinite  = errors.New("an input is not finite")
 	ErrUnfamiliar = errors.New("the frame is unlike anything the model was trained on")
+	ErrDisagree   = errors.New("the networks of the ensemble disagree")
 )
 
 // Prediction is what one endpoint is expected to answer while the decision is

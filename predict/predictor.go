@@ -21,6 +21,12 @@ type Predictor struct {
 	physics columns // what curves are relative to
 	missing columns
 	curves  []Curve
+	// What doubt needs: nil whitener when the model knows of none.
+	whitener *whitener
+	scales   columns // latency, capacity, load ÷ capacity
+	measures []float64
+	spreads  []Spread
+	sums     []sums
 	// Of a fixed5 network: the endpoint of each route, and the inputs of all.
 	slots  []int
 	joined []float32
@@ -33,13 +39,24 @@ func Compile(m *model.Model) (*Predictor, error) {
 	}
 	p := &Predictor{model: m, hash: m.Schema.Hash()}
 	p.physics.want = []string{"latency_ref_seconds", "capacity_rps", "load_now"}
+	p.scales.want = []string{"latency_ref_seconds", "capacity_rps", "load_now"}
 	p.missing.want = []string{"missing_ratio"}
 	if n := m.Routing; n != nil {
 		network, err := Bare(n.Layers)
 		if err != nil {
 			return nil, fmt.Errorf("routing network: %w", err)
 		}
-		p.routing = &inputs{columns: columns{want: n.Columns}, scaler: &n.Scaler, network: network}
+		p.routing = &inputs{columns: columns{want: n.Columns}, scaler: &n.Scaler, network: network, mean: n.Mean}
+		for i, layers := range n.Members {
+			member, err := Bare(layers)
+			if err != nil {
+				return nil, fmt.Errorf("routing network, member %d: %w", i+1, err)
+			}
+			p.routing.members = append(p.routing.members, member)
+		}
+		if p.whitener, err = newWhitener(n); err != nil {
+			return nil, err
+		}
 		p.slots, p.joined = make([]int, len(n.Routes)), make([]float32, len(n.Routes)*len(n.Columns))
 	}
 	if h := m.Failure; h != nil {

@@ -35,6 +35,7 @@ const (
 	SchemaMismatch  Reason = "schema_mismatch"              // the frame lacks what the model was trained on
 	NotFinite       Reason = "not_finite"                   // the model answered with NaN or infinity
 	Unfamiliar      Reason = "unfamiliar"                   // the frame is far from what the model was trained on
+	Disagreement    Reason = "disagreement"                 // the networks of the model's ensemble are too far apart
 	NotIdentifiable Reason = "load_effect_not_identifiable" // the load never varied in the recording
 	NoEndpoints     Reason = "no_endpoints"                 // nowhere to send a request
 	ShadowOnly      Reason = "shadow"                       // the model is only listened to

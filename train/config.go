@@ -17,6 +17,7 @@ type Config struct {
 	Batch        int     // rows a step
 	EpochRows    int     // rows an epoch draws at most; a larger set is seen in parts
 	LearningRate float64 // of Adam
+	Members      int     // networks of the ensemble that an outcome network is; 1 is no ensemble
 	Dropout      float64 // part of the first two layers' outputs that is dropped
 	Patience     int     // epochs without a better validation loss before stopping
 	Seed         uint64
@@ -37,7 +38,7 @@ type Config struct {
 // epochs, dropout 0.2.
 func DefaultConfig() Config {
 	return Config{
-		Network: model.Outcome, Epochs: 100, Batch: 256, EpochRows: 16384, LearningRate: 1e-3, Dropout: 0.2, Patience: 30,
+		Network: model.Outcome, Epochs: 100, Batch: 256, EpochRows: 16384, LearningRate: 1e-3, Dropout: 0.2, Patience: 30, Members: 3,
 		Seed: 1, Objective: mesh.DefaultObjective(), MinRequests: 10, MadeBy: "fairway",
 	}
 }
@@ -60,6 +61,7 @@ func (c Config) Validate() error {
 	check(c.EpochRows >= c.Batch, "an epoch of %d rows is smaller than a batch of %d", c.EpochRows, c.Batch)
 	check(c.LearningRate > 0, "learning rate is %v; want more than 0", c.LearningRate)
 	check(c.Dropout >= 0 && c.Dropout < 1, "dropout is %v; want 0 to less than 1", c.Dropout)
+	check(c.Members >= 1 && c.Members <= 32, "members is %d; want 1 to 32", c.Members)
 	check(c.Patience >= 1, "patience is %d epochs; want at least 1", c.Patience)
 	check(c.Objective.Deadline > 0, "deadline is %v; want more than 0", c.Objective.Deadline)
 	check(c.Objective.MaxErrorRatio > 0 && c.Objective.MaxErrorRatio <= 1, "max error ratio is %v; want more than 0, at most 1", c.Objective.MaxErrorRatio)

@@ -16,6 +16,8 @@ type rows struct {
 	group       int
 	x, target   []float32
 	pad         []float32 // the target of a row that counts for nothing
+	blocks      []int     // the first group of each stretch of time, see drawn
+	last        stretchID
 }
 
 func (r *rows) groups() int { return len(r.target) / (r.targets * r.group) }

@@ -66,6 +66,7 @@ const (
 	streamRouting = iota + 1
 	streamFailure
 	streamBootstrap
+	streamMembers = 1 << 16 // and as many after it as there are members
 )
 
 func (f *fitting) random(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(f.cfg.Seed, stream)) }
@@ -141,6 +142,12 @@ func (f *fitting) routing(ctx context.Context) error {
 	network.Layers = layers
 	r := &RoutingReport{Inputs: network.Columns, Rows: [2]int{t.train.groups(), t.validation.groups()}, Course: course, Kept: course.Best > 0}
 	f.report.Routing = r
+	if err := f.ensemble(ctx, skip, &t, network, r); err != nil {
+		return err
+	}
+	if err := f.gate(network, skip, r); err != nil {
+		return err
+	}
 	if r.Validation, err = f.judge(datasets.Validation, skip); err != nil {
 		return err
 	}
@@ -197,6 +204,11 @@ func (f *fitting) routingFigures(r *RoutingReport) {
 			figures[part+".mean_log_rmse_persistence"] = float64(j.MeanPersistence)
 			figures[part+".cost_error_seconds"] = float64(j.Cost)
 			figures[part+".cost_error_seconds_persistence"] = float64(j.CostPersistence)
+		}
+		if c := map[string]*Coverage{"validation": r.ValidationCoverage, "test": r.TestCoverage}[part]; c != nil {
+			figures[part+".risk_coverage_area"] = float64(c.Curves[0].Area)
+			figures[part+".risk_coverage_area_gain"] = float64(c.Gain)
+			figures[part+".coverage"] = float64(c.Answered.Decisions) / float64(c.Decisions)
 		}
 		if len(j.Ways) == ways {
 			figures[part+".cost_seconds"] = float64(j.Ways[byNetwork].Cost)

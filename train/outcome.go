@@ -54,7 +54,8 @@ func outcomeRows(set *Set, in *inputs, a *anchors, part datasets.Part, skip map[
 	r := rows{in: len(in.names), targets: outcomeTargets, group: 1, pad: make([]float32, outcomeTargets)}
 	x := make([]float32, len(in.names))
 	sum := 0.0
-	set.each(part, func(_ int, m *Moment) {
+	set.each(part, func(h int, m *Moment) {
+		r.begin(h, m.Time, set.Timing)
 		for i := range m.Endpoints {
 			t, ok := a.target(m, i, len(set.Columns))
 			if !ok || skip[m.Service] {

@@ -62,9 +62,15 @@ type RoutingReport struct {
 	Inputs     []string  `json:"inputs"`
 	Rows       [2]int    `json:"rows"` // train, validation: endpoints' outcomes, or decisions
 	Course     Course    `json:"course"`
-	Kept       bool      `json:"kept"` // the trained network, not the untrained one
+	Kept       bool      `json:"kept"`                // the trained network, not the untrained one
+	Members    []Member  `json:"members,omitempty"`   // of the ensemble, beside the first
+	Together   Number    `json:"together_validation"` // loss of the mean of all members
 	Validation Judgement `json:"validation"`
 	Test       Judgement `json:"test"`
+	// How risk falls where the network answers only what it doubts least. The
+	// gate was set on the validation part.
+	ValidationCoverage *Coverage `json:"validation_coverage"`
+	TestCoverage       *Coverage `json:"test_coverage"`
 }
 
 // FailureReport is about the failure forecast.

@@ -57,12 +57,20 @@ func madeUpReport() *Report {
 	}, Mean: 0.213, MeanPersistence: 0.377, Cost: 0.0081, CostPersistence: 0.0126}
 	short := judgement
 	short.Decisions, short.Ways, short.Mean = 0, nil, nan
+	coverage := &Coverage{
+		Decisions: 240, Gain: 0.031, Low: 0.012, High: 0.05, Answered: Selected{231, 0.155, 0.21, 0.0221}, Declined: Selected{9, 0.4, 0.38, nan},
+		Curves: []RiskCurve{
+			{"doubt", 0.135, []RiskPoint{{0.25, 0.1}, {0.5, 0.121}, {0.75, 0.14}, {1, 0.166}}},
+			{"no order", 0.166, []RiskPoint{{0, 0.166}, {1, 0.166}}},
+		},
+	}
 	return &Report{
 		Network: model.Outcome, Seed: 7,
 		Parts:    []Part{{"recordings/shop", at(0), at(30), at(31), at(40), at(41), at(50), 720, 216, 216, datasets.None}, {Recording: "recordings/later", Start: at(60), End: at(90), Test: 360, Whole: datasets.Test}},
 		Services: []Service{{Name: "catalog", Endpoints: 5, Decisions: 576, Variation: 0.31}, {Name: "pay", Endpoints: 1, Decisions: 576, Variation: nan, NoChoice: true}},
 		Constant: []string{"metrics_age"}, Absent: []string{"memory_trend", "memory_vs_past"},
 		Routing: &RoutingReport{Inputs: []string{"load_now", "error_ratio"}, Rows: [2]int{3600, 1080}, Kept: true, Test: judgement, Validation: short,
+			Members: []Member{{3, 5, 0.33}, {4, 4, 0.29}}, Together: 0.295, TestCoverage: coverage,
 			Course: Course{Best: 2, Stop: "no better validation loss in 2 epochs", Epochs: []Epoch{{0, nan, 0.41}, {1, 0.5, 0.33}, {2, 0.41, 0.301}, {3, 0.4, 0.31}, {4, 0.38, 0.312}}}},
 		Failure: &FailureReport{Limits: []Limit{{"catalog", 0.35, 0.05, false}, {"pay", 1, 0.05, true}}, Bins: []time.Duration{5 * time.Second, 30 * time.Second},
 			Onsets: [3]int{14, 5, 4}, Rows: [3]int{3900, 1300, 1280}, Before: [3]int{84, 30, 24}, BaseRate: 0.0219, Brier: 0.0131, BrierBase: 0.0184, Skill: 0.288, AUROC: 0.871, Calibrated: true, Shipped: true,

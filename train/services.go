@@ -66,13 +66,15 @@ func measureErrors(set *Set, service string) column {
 
 // shareVariation is the median over the endpoints of the coefficient of
 // variation of their share of the service's requests over a horizon, among
-// horizons of comparable service load (thirds), less what drawing each request
-// by a fixed weight would give. Only horizons in which all endpoints had
+// horizons of one history with comparable service load (thirds), less what drawing each request
+// by a fixed weight would give. Histories with different fixed shares, such as of
+// several meshes that call a service alike, do not vary. Only horizons in which all endpoints had
 // requests count: a failure moves shares, but not at random.
 func shareVariation(set *Set, service string) float64 {
 	var moments []*Moment
+	var histories []int
 	var loads []float64
-	set.each(datasets.Train, func(_ int, m *Moment) {
+	set.each(datasets.Train, func(h int, m *Moment) {
 		if m.Service != service {
 			return
 		}
@@ -83,7 +85,7 @@ func shareVariation(set *Set, service string) float64 {
 			}
 			total += m.After[i].Requests
 		}
-		moments, loads = append(moments, m), append(loads, total)
+		moments, histories, loads = append(moments, m), append(histories, h), append(loads, total)
 	})
 	if len(moments) < 6 {
 		return math.NaN()
@@ -91,6 +93,7 @@ func shareVariation(set *Set, service string) float64 {
 	sorted := slices.Sorted(slices.Values(loads))
 	low, high := quantile(sorted, 1.0/3), quantile(sorted, 2.0/3)
 	type group struct {
+		history  int
 		endpoint string
 		third    int
 	}
@@ -103,7 +106,7 @@ func shareVariation(set *Set, service string) float64 {
 			third = 1
 		}
 		for i, name := range m.Endpoints {
-			g := group{name, third}
+			g := group{histories[k], name, third}
 			if seen[g] == nil {
 				seen[g] = &spread{}
 			}

@@ -122,7 +122,7 @@ func (w world) loads(random *rand.Rand) [][]float64 {
 
 func quick() Config {
 	cfg := DefaultConfig()
-	cfg.Epochs, cfg.Patience = 40, 10
+	cfg.Epochs, cfg.Patience, cfg.Members = 40, 10, 1
 	cfg.Created = epoch
 	return cfg
 }

@@ -89,8 +89,63 @@ func (t *text) routing(r *RoutingReport) {
 	}
 	t.course("routing loss", &r.Course)
 	t.line("  %s", kept)
+	if len(r.Members) > 0 {
+		who := "the first answers alone"
+		if float64(r.Together) < r.Course.least() {
+			who = "the mean of all answers"
+		}
+		t.line("  an ensemble of %d: validation loss of the first %s, of the mean %s: %s", 1+len(r.Members), number(r.Course.least()), number(float64(r.Together)), who)
+	}
+	for i, m := range r.Members {
+		t.line("  member %d: epoch %d of %d is kept, validation loss %s", i+2, m.Best, m.Epochs, number(float64(m.Validation)))
+	}
 	t.judgement("validation", &r.Validation)
 	t.judgement("test", &r.Test)
+	t.coverage("validation", r.ValidationCoverage)
+	t.coverage("test", r.TestCoverage)
+}
+
+// WriteText writes the curves for people to read; what names the decisions.
+func (c *Coverage) WriteText(w io.Writer, what string) error {
+	t := &text{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	t.coverage(what, c)
+	if t.err != nil {
+		return t.err
+	}
+	return t.w.Flush()
+}
+
+// coverage writes what is answered at which risk.
+func (t *text) coverage(part string, c *Coverage) {
+	if c == nil {
+		return
+	}
+	head := ""
+	shown := []float64{0.25, 0.5, 0.75, 0.9, 1}
+	for _, x := range shown {
+		head += fmt.Sprintf("\t%g %%", 100*x)
+	}
+	t.line("")
+	t.line("  %s: risk of the part answered%s\tarea", part, head)
+	for _, curve := range c.Curves {
+		cells := ""
+		for _, x := range shown {
+			cells += "\t" + number(float64(curve.at(x)))
+		}
+		t.line("  by %s%s\t%s", curve.Name, cells, number(float64(curve.Area)))
+	}
+	sure := ""
+	if !(c.Low > 0 || c.High < 0) {
+		sure = "  ~"
+	}
+	t.line("  (risk: mean |ln(predicted cost ÷ cost)|; least doubt first; its area is smaller than without order by %s, 90 %% interval %s to %s%s)", number(float64(c.Gain)), number(float64(c.Low)), number(float64(c.High)), sure)
+	t.line("  gate\tdecisions\trisk\tpersistence's\tsaved a request")
+	for _, s := range []struct {
+		name string
+		Selected
+	}{{"answered", c.Answered}, {"declined", c.Declined}} {
+		t.line("  %s\t%d\t%s\t%s\t%s", s.name, s.Decisions, number(float64(s.Risk)), number(float64(s.Persistence)), seconds(s.Saved))
+	}
 }
 
 // course writes some epochs of a training, the first, the best and the last

@@ -396,7 +396,7 @@ type Decision struct {
 	Weights []*EndpointWeight `protobuf:"bytes,7,rep,name=weights,proto3" json:"weights,omitempty"`
 	Source  Decision_Source   `protobuf:"varint,8,opt,name=source,proto3,enum=fairway.v1.Decision_Source" json:"source,omitempty"`
 	// Why the weights are not the model's: "warm_up", "stale", "no_model",
-	// "schema_mismatch", "not_finite", "unfamiliar", "no_endpoints",
+	// "schema_mismatch", "not_finite", "unfamiliar", "disagreement", "no_endpoints",
 	// "load_effect_not_identifiable", "shadow", "fault"; empty when the model set them.
 	Reason string `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Policy that set the weights.

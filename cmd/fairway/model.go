@@ -15,7 +15,7 @@ import (
 )
 
 func newModelCommand() *cobra.Command {
-	return group("model", "list, show, publish, promote and roll back the models of a registry; export and import networks",
+	return group("model", "list, show, publish, promote, roll back, doubt, export and import models",
 		modelCommand("list REGISTRY", "the versions of a registry, oldest first", 1, func(ctx context.Context, out io.Writer, args []string) error {
 			return listModels(ctx, out, args[0])
 		}),
@@ -35,7 +35,7 @@ func newModelCommand() *cobra.Command {
 		modelCommand("rollback REGISTRY", "serve the version before the present one", 1, func(ctx context.Context, out io.Writer, args []string) error {
 			return rollbackModel(ctx, out, args[0])
 		}),
-		newModelExportCommand(), newModelImportCommand(),
+		newDoubtCommand(), newModelExportCommand(), newModelImportCommand(),
 	)
 }
 
