@@ -383,6 +383,22 @@ func TestImportedNetworkIsServed(t *testing.T) {
 	}
 }
 
+// TestImportLike takes what no flag names from the model that it is to be like.
+func TestImportLike(t *testing.T) {
+	columns := strings.Join(features.Routing()[:4], ",")
+	first, file := imported(t, "keras-fixed5.onnx", "--kind", "fixed5", "--schema", "lab", "--columns", columns, "--scaler", scalerFile(t, 4), "--routes", "a,b,c,d,", "--horizon", "40s")
+	again, _ := imported(t, "keras-fixed5.onnx", "--kind", "fixed5", "--like", file)
+	if diff := cmp.Diff(first.Routing, again.Routing); diff != "" || first.Timing != again.Timing || first.Timing.Horizon != 40*time.Second {
+		t.Errorf("it is not like the model: timing %+v and %+v, %s", first.Timing, again.Timing, diff)
+	}
+	// Columns in another order are not what the model's scaler is for.
+	_, _, err := call(t, "model", "import", "--onnx", foreignONNX("keras-fixed5.onnx"), "--out", filepath.Join(t.TempDir(), "m"), "--kind", "fixed5", "--like", file,
+		"--columns", "share,log_request_rate,log_service_rate,candidate_load")
+	if err == nil || !strings.Contains(err.Error(), "--scaler") {
+		t.Errorf("other columns: %v; want that a scaler is needed", err)
+	}
+}
+
 // TestModelImportRefuses holds each refusal to a way out.
 func TestModelImportRefuses(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "m")

@@ -25,9 +25,9 @@ type Dense struct {
 	Clipped bool
 }
 
-// dense returns what was read. With raw, what the network does to its inputs
+// result returns what was read. With raw, what the network does to its inputs
 // becomes the Scaler; else it becomes part of the first layer.
-func (a *assembly) dense32(raw bool) (*Dense, error) {
+func (a *assembly) result(raw bool) (*Dense, error) {
 	if a.pending != nil {
 		return nil, errors.New("the network ends in a scaled Relu; want a dense layer as the last")
 	}

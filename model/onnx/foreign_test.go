@@ -189,6 +189,10 @@ func TestForeign(t *testing.T) {
 				t.Fatalf("%d inputs, tail %q, scaler %v; want %d, %q, %v", d.Inputs, d.Tail, d.Scaler != nil, f.in, f.tail, f.raw)
 			}
 			f.compare(t, d)
+			if d, err = read(t, content).Dense(false); err != nil || d.Scaler != nil {
+				t.Fatalf("scaling as a part of the first layer: %v, scaler %v", err, d.Scaler)
+			}
+			f.compare(t, d)
 		})
 	}
 }

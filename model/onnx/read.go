@@ -78,7 +78,7 @@ func (f *File) dense(output string, raw bool) (*Dense, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.dense32(raw)
+	return a.result(raw)
 }
 
 // Model returns the model that Write wrote; ErrForeign when there is none.
