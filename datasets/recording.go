@@ -179,20 +179,25 @@ func steady(interval time.Duration) time.Duration {
 // DefaultHorizon is how far ahead is predicted when nobody says otherwise.
 const DefaultHorizon = time.Minute
 
-// Timing fills in what was not asked for (0): the schema's step and range,
+// Timing is TimingFor the recording's schema and scrapes.
+func (r *Recording) Timing(step, horizon time.Duration) mesh.Timing {
+	return TimingFor(r.Schema, r.Manifest.ScrapeInterval(), step, horizon)
+}
+
+// TimingFor fills in what was not asked for (0): the schema's step and range,
 // never below the scrape interval, and a horizon of a minute or three steps,
 // whichever is longer. The delay is one scrape: that late a sample can be.
 // The range is as RangeFor has it.
-func (r *Recording) Timing(step, horizon time.Duration) mesh.Timing {
-	t := mesh.Timing{Step: step, Range: r.Schema.Range, Delay: r.Manifest.ScrapeInterval(), Horizon: horizon}
+func TimingFor(s *mesh.Schema, scrape, step, horizon time.Duration) mesh.Timing {
+	t := mesh.Timing{Step: step, Range: s.Range, Delay: scrape, Horizon: horizon}
 	if t.Step == 0 {
-		t.Step = r.Schema.Step
+		t.Step = s.Step
 	}
 	t.Step = max(t.Step, t.Delay)
 	if t.Range == 0 {
 		t.Range = max(t.Step, 4*t.Delay)
 	}
-	t.Range = RangeFor(r.Schema, t.Range, t.Delay)
+	t.Range = RangeFor(s, t.Range, t.Delay)
 	if t.Horizon == 0 {
 		t.Horizon = max(DefaultHorizon, 3*t.Step)
 	}

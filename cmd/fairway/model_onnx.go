@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -203,27 +204,11 @@ func (o *importOptions) frame() (*model.Model, error) {
 	return m, nil
 }
 
-// timing is as a recording's would be.
+// timing is as a recording's would be. Nobody says how late metrics are: a
+// window, unless --scrape does.
 func (o *importOptions) timing(s *mesh.Schema) mesh.Timing {
-	t := mesh.Timing{Step: o.window, Range: s.Range, Delay: o.scrape, Horizon: o.horizon}
-	if t.Step == 0 {
-		t.Step = s.Step
-	}
-	if t.Step == 0 {
-		t.Step = 15 * time.Second
-	}
-	if t.Delay == 0 {
-		t.Delay = t.Step
-	}
-	t.Step = max(t.Step, t.Delay)
-	if t.Range == 0 {
-		t.Range = max(t.Step, 4*t.Delay)
-	}
-	t.Range = datasets.RangeFor(s, t.Range, t.Delay)
-	if t.Horizon == 0 {
-		t.Horizon = max(datasets.DefaultHorizon, 3*t.Step)
-	}
-	return t
+	scrape := cmp.Or(o.scrape, o.window, s.Step, 15*time.Second)
+	return datasets.TimingFor(s, scrape, o.window, o.horizon)
 }
 
 // fill puts the network into m, where the one that it is like may be.
