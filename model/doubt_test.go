@@ -76,7 +76,9 @@ func TestLimitsOf(t *testing.T) {
 // TestIdentifies: a service that training saw is judged by its own history, one
 // that it did not see by all that had a choice.
 func TestIdentifies(t *testing.T) {
-	pool := func(windows int) map[string]Level { return map[string]Level{"a": {Windows: windows}, "b": {Windows: windows}} }
+	pool := func(windows int) map[string]Level {
+		return map[string]Level{"a": {Windows: windows}, "b": {Windows: windows}}
+	}
 	alone := map[string]Level{"a": {Windows: 10_000}}
 	for name, c := range map[string]struct {
 		card    Card

@@ -36,7 +36,7 @@ const (
 
 // farScale is by how much latency or capacity may lie outside of what training
 // saw: a factor that traffic grows by in a year, not one that units differ by.
-const farScale = 4
+const farScale = 3
 
 // whitener measures how far rows are from those of training.
 type whitener struct {

@@ -91,10 +91,10 @@ func TestScaleSeesOtherUnits(t *testing.T) {
 		}
 	}
 	f = usualFrame(rng, m, 2)
-	set(f, 0, "capacity_rps", 400*0.99)
+	set(f, 0, "capacity_rps", 300*0.99)
 	set(f, 1, "capacity_rps", 500)
 	if d := doubtOf(t, p, f); !(d.Scale > 0.99 && d.Scale < 1) {
-		t.Errorf("nearly four times the capacity: %+v", d)
+		t.Errorf("nearly three times the capacity: %+v", d)
 	}
 	for i := range 2 {
 		set(f, i, "capacity_rps", nan32)
@@ -200,7 +200,7 @@ func TestGate(t *testing.T) {
 		"twice in a row":        {[]Doubt{frame(1.2), frame(1.2), frame(0.9)}, "-uu"},
 		"great doubt":           {[]Doubt{frame(2.1), frame(0.1)}, "uu"},
 		"three calm windows":    {[]Doubt{frame(3), frame(0.7), frame(0.7), frame(0.7), frame(0.7)}, "uuu--"},
-		"not calm enough":       {[]Doubt{frame(3), frame(0.7), frame(0.7), frame(0.9), frame(0.7), frame(0.7), frame(0.7)}, "uuuuuu-"},
+		"not calm enough":       {[]Doubt{frame(3), frame(0.7), frame(0.7), frame(0.95), frame(0.7), frame(0.7), frame(0.7)}, "uuuuuu-"},
 		"members":               {[]Doubt{members(3), frame(0.7), frame(1.5)}, "ddu"},
 		"after it opened again": {[]Doubt{frame(3), {}, {}, {}, frame(1.5), frame(1.5)}, "uuu--u"},
 	} {

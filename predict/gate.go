@@ -24,7 +24,7 @@ type Gate struct {
 // windows that are clearly below the limit.
 const (
 	greatDoubt  = 2
-	littleDoubt = 0.8
+	littleDoubt = 0.9
 	calmWindows = 3
 )
 

@@ -80,9 +80,19 @@ func bestChoice(dst []float32, m *Moment, o mesh.Objective, random *rand.Rand) b
 	return true
 }
 
+// weigh makes a choice count weight times: a cross-entropy is proportional to
+// its target. Below 0 is no candidate.
+func weigh(target []float32, weight float64) {
+	for i := range target {
+		if target[i] > 0 {
+			target[i] *= float32(weight)
+		}
+	}
+}
+
 // softmaxTask prepares the origin's trunk, applied to each candidate.
 func softmaxTask(set *Set, columns []column, skip map[string]bool, cfg Config, random *rand.Rand) (task, *model.Network, error) {
-	in, err := chooseInputs(set, columns, features.Routing(), false)
+	in, err := cfg.inputs(set, columns, features.Routing(), false)
 	if err != nil {
 		return task{}, nil, err
 	}
@@ -110,12 +120,17 @@ func softmaxTask(set *Set, columns []column, skip map[string]bool, cfg Config, r
 				}
 				in.scaled(x[i*len(in.names):][:len(in.names)], m.row(i, len(set.Columns)))
 			}
+			weigh(target, m.weight())
 			r.add(x, target)
+			r.from(m, whole)
 		})
 		return r
 	}
 	t.train, t.validation = part(datasets.Train), part(datasets.Validation)
-	t.layers = initial(random, len(in.names), trunk[0], trunk[1], trunk[2], 1)
+	t.begin = func(random *rand.Rand, width int) ([]model.Layer, []int) {
+		return initial(random, hidden(width, len(in.names), 1)...), nil
+	}
+	t.layers, _ = t.begin(random, cfg.Width)
 	return t, &model.Network{Kind: model.Softmax, Columns: in.names, Scaler: in.scaler}, nil
 }
 
@@ -123,7 +138,7 @@ func softmaxTask(set *Set, columns []column, skip map[string]bool, cfg Config, r
 // service, which have places of their own.
 func fixed5Task(set *Set, columns []column, skip map[string]bool, cfg Config, random *rand.Rand) (task, *model.Network, error) {
 	routes := fiveOf(set, skip)
-	in, err := chooseInputs(set, columns, fiveColumns, true)
+	in, err := cfg.inputs(set, columns, fiveColumns, true)
 	if err != nil {
 		return task{}, nil, err
 	}
@@ -143,12 +158,17 @@ func fixed5Task(set *Set, columns []column, skip map[string]bool, cfg Config, ra
 					target[place] = found[i]
 				}
 			}
+			weigh(target, m.weight())
 			r.add(x, target)
+			r.from(m, whole)
 		})
 		return r
 	}
 	t.train, t.validation = part(datasets.Train), part(datasets.Validation)
-	t.layers = initial(random, fiveRoutes*len(in.names), trunk[0], trunk[1], trunk[2], fiveRoutes)
+	t.begin = func(random *rand.Rand, width int) ([]model.Layer, []int) {
+		return initial(random, hidden(width, fiveRoutes*len(in.names), fiveRoutes)...), nil
+	}
+	t.layers, _ = t.begin(random, cfg.Width)
 	return t, &model.Network{Kind: model.Fixed5, Columns: in.names, Scaler: in.scaler, Routes: routes}, nil
 }
 

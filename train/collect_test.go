@@ -9,11 +9,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
 )
 
@@ -126,6 +128,74 @@ func TestCollect(t *testing.T) {
 	}
 }
 
+// TestHorizonsOfTheirOwn: what looks farther ahead than the set teaches as far
+// as the set looks; what looks less far is censored, and judges no forecast.
+func TestHorizonsOfTheirOwn(t *testing.T) {
+	set := world{service: "s", endpoints: 4, moments: 1000, seed: 7, failures: true}.set()
+	far, near := set.Histories[0], set.Histories[0]
+	far.Timing, near.Timing = set.Timing, set.Timing
+	far.Timing.Horizon, near.Timing.Horizon = 45*time.Second, 10*time.Second
+	far.Split = apartBy(far.Split, 15*time.Second)
+	found := map[string]limits{"s": {latency: 10, errors: 0.3}}
+	set.Histories = append(set.Histories, far, near)
+	if err := set.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	examples, _ := survivals(set, found, 10)
+	bins := binsOf(set.Timing)
+	var longest [3]time.Duration
+	for _, e := range examples {
+		longest[e.history] = max(longest[e.history], e.after)
+		if got := e.binned(bins, 1); int(got[0]) > len(bins) {
+			t.Fatalf("at risk in %v bins of %d", got[0], len(bins))
+		}
+	}
+	if want := [3]time.Duration{30 * time.Second, 30 * time.Second, 10 * time.Second}; longest != want {
+		t.Errorf("watched for %v; want %v", longest, want)
+	}
+	cfg := quick()
+	cfg.Epochs = 2
+	m, _ := fit(t, set, cfg)
+	f := &fitting{set: set, model: m}
+	list, err := f.forecasts(examples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range examples {
+		if one.history == 2 && one.failed {
+			set.Histories = set.Histories[:2]
+			rest, err := f.forecasts(slices.DeleteFunc(examples, func(e example) bool { return e.history == 2 }))
+			if err != nil || len(rest) != len(list) {
+				t.Errorf("%v: %d forecasts with the history that looks less far, %d without", err, len(list), len(rest))
+			}
+			return
+		}
+	}
+	t.Error("nothing fails in the history that looks less far")
+}
+
+// apartBy makes the gaps of a split longer.
+func apartBy(s datasets.Split, more time.Duration) datasets.Split {
+	s.ValidationStart, s.TestStart = s.ValidationStart.Add(more), s.TestStart.Add(more)
+	return s
+}
+
+// TestPartsMustBeApart: validation chooses by a later time, after a gap.
+func TestPartsMustBeApart(t *testing.T) {
+	for _, part := range []string{"validation", "test"} {
+		set := world{service: "s", endpoints: 2, moments: 200, seed: 1}.set()
+		s := &set.Histories[0].Split
+		if part == "validation" {
+			s.ValidationStart = s.TrainEnd.Add(set.Timing.Purge() - time.Second)
+		} else {
+			s.TestStart = s.ValidationStart
+		}
+		if _, _, err := Fit(t.Context(), set, quickest()); err == nil || !strings.Contains(err.Error(), "the "+part+" part begins") {
+			t.Errorf("%s: error %v", part, err)
+		}
+	}
+}
+
 func collect(t *testing.T) *Set {
 	t.Helper()
 	dump, schema, err := record(t.TempDir())
@@ -144,18 +214,47 @@ func collect(t *testing.T) *Set {
 	return set
 }
 
-func TestMerge(t *testing.T) {
-	one, two := collect(t), collect(t)
-	all, err := Merge(one, two)
-	if err != nil || len(all.Histories) != 2 || len(one.Histories) != 1 {
-		t.Fatalf("%v, %d histories", err, len(all.Histories))
+// toy is a Source of the recording of record, with a step and a horizon.
+func toy(t *testing.T, step, horizon time.Duration) Source {
+	t.Helper()
+	dump, schema, err := record(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
-	two.Timing.Horizon *= 2
-	if _, err := Merge(one, two); err == nil || !strings.Contains(err.Error(), "timing") {
-		t.Errorf("error %v; want one about the timing", err)
+	return func(ctx context.Context, use func(*datasets.Recording, mesh.Timing) error) error {
+		rec, err := datasets.Open(ctx, dump, schema)
+		if err != nil {
+			return err
+		}
+		return errors.Join(use(rec, rec.Timing(step, horizon)), rec.Close())
 	}
-	if _, err := Merge(); err == nil {
-		t.Error("nothing was merged without an error")
+}
+
+// TestTimingsOfTheirOwn: recordings that are looked at with different steps
+// make one set, and each is split and labelled by its own.
+func TestTimingsOfTheirOwn(t *testing.T) {
+	const horizon = 30 * time.Second
+	set, err := CollectAll(t.Context(), DefaultConfig(), toy(t, 10*time.Second, horizon), toy(t, 5*time.Second, horizon))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := set.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	slow, fast := &set.Histories[0], &set.Histories[1]
+	if set.Timing != slow.Timing || slow.Timing.Step != 10*time.Second || fast.Timing.Step != 5*time.Second {
+		t.Errorf("the set has timing %+v, its histories %+v and %+v", set.Timing, slow.Timing, fast.Timing)
+	}
+	if n, m := len(slow.Moments), len(fast.Moments); m < 2*n-10 {
+		t.Errorf("%d moments every 10 s, %d every 5 s", n, m)
+	}
+	cfg := quick()
+	cfg.Epochs = 2
+	if m, _ := fit(t, set, cfg); m.Timing != slow.Timing {
+		t.Errorf("the model has timing %+v; want the first recording's", m.Timing)
+	}
+	if _, err := CollectAll(t.Context(), DefaultConfig()); err == nil {
+		t.Error("a set of nothing")
 	}
 }
 

@@ -98,7 +98,7 @@ func doubtedIn(set *Set, m *model.Model, skip map[string]bool, wanted func(h *Hi
 			if err != nil {
 				return nil, fmt.Errorf("train: doubting %s at %s: %w", m.Service, m.Time.Format(time.RFC3339), err)
 			}
-			if d.block = m.Time.Truncate(stretch(set.Timing)).Unix() ^ int64(k)<<40; known {
+			if d.block = m.Time.Truncate(stretch(set.timing(k))).Unix() ^ int64(k)<<40; known {
 				list = append(list, d)
 			}
 		}
@@ -172,7 +172,7 @@ var orders = []struct {
 // coveragePoints is how many points of a curve are kept.
 const coveragePoints = 20
 
-// coverageResamples are fewer than those of costs: each one sorts.
+// coverageResamples are fewer than those of costs: two digits do.
 const coverageResamples = 200
 
 // coverageOf returns nil of no decisions.
@@ -231,26 +231,34 @@ func area(risks []float64) float64 {
 	return sum / float64(len(risks))
 }
 
-// gainInterval draws stretches of time with replacement.
+// gainInterval draws stretches of time with replacement. They are sorted once: a
+// draw only says how often each of their decisions counts.
 func gainInterval(list []doubted, random *rand.Rand) (low, high Number) {
-	var blocks [][]doubted
+	numbers := map[int64]int{}
 	for i := range list {
-		if i == 0 || list[i].block != list[i-1].block {
-			blocks = append(blocks, nil)
+		if _, ok := numbers[list[i].block]; !ok {
+			numbers[list[i].block] = len(numbers)
 		}
-		blocks[len(blocks)-1] = append(blocks[len(blocks)-1], list[i])
 	}
-	if len(blocks) < leastBlocks {
+	if len(numbers) < leastBlocks {
 		return Number(math.NaN()), Number(math.NaN())
 	}
-	var gains []float64
-	for range coverageResamples {
-		var drawn []doubted
-		for range blocks {
-			drawn = append(drawn, blocks[random.IntN(len(blocks))]...)
+	sorted := slices.Clone(list)
+	slices.SortStableFunc(sorted, func(a, b doubted) int { return compareNumbers(a.doubt.Most(), b.doubt.Most()) })
+	gains, counts := make([]float64, coverageResamples), make([]float64, len(numbers))
+	for k := range gains {
+		clear(counts)
+		for range counts {
+			counts[random.IntN(len(counts))]++
 		}
-		risks := cumulated(drawn, orders[0].of)
-		gains = append(gains, risks[len(risks)-1]-area(risks))
+		n, sum, area := 0.0, 0.0, 0.0
+		for i := range sorted {
+			if c := counts[numbers[sorted[i].block]]; c > 0 {
+				n, sum = n+c, sum+c*sorted[i].risk
+				area += c * sum / n
+			}
+		}
+		gains[k] = (sum - area) / n
 	}
 	slices.Sort(gains)
 	return Number(quantile(gains, 0.05)), Number(quantile(gains, 0.95))

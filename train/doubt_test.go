@@ -94,6 +94,7 @@ func TestDrawn(t *testing.T) {
 			continue // a stretch without rows
 		}
 		r.add([]float32{float32(k)}, []float32{float32(k)})
+		r.from(nil, k)
 	}
 	if len(r.blocks) != 19 {
 		t.Fatalf("%d stretches of 19 minutes with rows", len(r.blocks))
@@ -101,7 +102,7 @@ func TestDrawn(t *testing.T) {
 	d := r.drawn(rand.New(rand.NewPCG(1, 1)))
 	seen := map[float32]bool{}
 	for i := 0; i < len(d.x); i += 3 {
-		if d.x[i] != d.target[i] || math.Mod(float64(d.x[i]), 3) != 0 || d.x[i+2] != d.x[i]+2 {
+		if d.x[i] != d.target[i] || d.origins[i].endpoint != int(d.x[i]) || math.Mod(float64(d.x[i]), 3) != 0 || d.x[i+2] != d.x[i]+2 {
 			t.Fatalf("rows %v are no stretch of time", d.x[i:i+3])
 		}
 		seen[d.x[i]] = true
@@ -163,7 +164,7 @@ func TestUsualLimits(t *testing.T) {
 			t.Fatalf("%d frames: limits %v", frames, l)
 		}
 		for i := range want {
-			if !(l[i] > want[i]/2 && l[i] < want[i]*2.5) {
+			if !(l[i] > want[i]/2 && l[i] < want[i]*3) {
 				t.Errorf("%d frames, %d endpoints: limit %v, want about %v", frames, i+1, l[i], want[i])
 			}
 		}
@@ -257,20 +258,20 @@ func TestLower(t *testing.T) {
 // shares that never vary do not identify the load effect.
 func TestFixedSharesOfManyMeshes(t *testing.T) {
 	variation := func(fixed bool) float64 {
-		var all []*Set
+		var all *Set
 		for k := range 4 {
 			set := world{service: "s", endpoints: 2, moments: 60, seed: uint64(30 + k), fixed: fixed}.set()
 			for i := range set.Histories[0].Moments {
 				m := &set.Histories[0].Moments[i]
 				m.After[0].Requests *= float64(1 + k)
 			}
-			all = append(all, set)
+			if all == nil {
+				all = set
+				continue
+			}
+			all.Histories = append(all.Histories, set.Histories...)
 		}
-		merged, err := Merge(all...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return float64(servicesOf(merged)[0].Variation)
+		return float64(servicesOf(all)[0].Variation)
 	}
 	if v := variation(true); !(v < leastVariation) {
 		t.Errorf("fixed in each mesh: variation %v", v)

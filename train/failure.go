@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +16,10 @@ var parts = [3]datasets.Part{datasets.Train, datasets.Validation, datasets.Test}
 
 // failure trains, calibrates and judges the failure forecast.
 func (f *fitting) failure(ctx context.Context) error {
-	found := limitsOf(f.set, f.services, f.cfg.Objective)
+	found := f.set.limits
+	if found == nil {
+		found = limitsOf(f.set, f.services, f.cfg.Objective)
+	}
 	examples, onsets := survivals(f.set, found, f.cfg.MinRequests)
 	bins := binsOf(f.set.Timing)
 	r := &FailureReport{Limits: f.describeLimits(found), Bins: bins}
@@ -23,25 +27,27 @@ func (f *fitting) failure(ctx context.Context) error {
 	r.count(f.set, examples, onsets)
 	switch {
 	case r.Before[0] == 0:
-		f.note("no endpoint begins to fail in the training part (%d onsets in all): there is no failure forecast", len(onsets))
+		f.note("no endpoint begins to fail in the training part (%d onsets in all): there is no failure forecast", max(len(onsets), r.Onsets[0]+r.Onsets[1]+r.Onsets[2]))
 		return nil
 	case r.Rows[1] == 0:
 		f.note("the validation part holds no decision about a working endpoint: there is no failure forecast")
 		return nil
 	}
-	network, logistic, hazard, err := hazardTasks(f.set, f.columns, examples, bins, f.random(streamFailure))
+	network, logistic, hazard, err := hazardTasks(f.set, f.columns, examples, bins, f.warmHazard(bins), f.random(streamFailure))
 	if err != nil {
 		return err
 	}
-	if hazard.Layers, r.Courses, err = better(ctx, network, logistic, f.cfg, f.random(streamFailure+16)); err != nil {
+	if hazard.Layers, r.Courses, err = better(ctx, network, logistic, f.cfg, f.dice(streamFailure+16), f.saved); err != nil {
 		return err
 	}
+	f.diverged(network.stage, &r.Courses.Network)
+	f.diverged(logistic.stage, &r.Courses.Logistic)
 	f.model.Failure = hazard
 	validation, err := f.forecasts(partOf(f.set, examples, datasets.Validation))
 	if err != nil {
 		return err
 	}
-	if r.Before[1] > 0 {
+	if slices.ContainsFunc(validation, func(v forecasted) bool { return v.failed }) {
 		repeats := math.Max(1, float64(f.set.Timing.Horizon/f.set.Timing.Step))
 		hazard.Calibration = calibrate(validation, hazard.BaseRate, repeats)
 		r.Calibrated = true
@@ -89,8 +95,13 @@ func rounded(seconds float64) string {
 
 // count says how much there is to learn from in each part.
 func (r *FailureReport) count(set *Set, examples []example, onsets []onset) {
+	var known []example
 	for p, part := range parts {
-		for _, e := range partOf(set, examples, part) {
+		found := partOf(set, examples, part)
+		if part != datasets.Test {
+			known = append(known, found...)
+		}
+		for _, e := range found {
 			r.Rows[p]++
 			if e.failed {
 				r.Before[p]++
@@ -101,8 +112,13 @@ func (r *FailureReport) count(set *Set, examples []example, onsets []onset) {
 				r.Onsets[p]++
 			}
 		}
+		for h := range set.Histories {
+			if drawn := set.Histories[h].Drawn; drawn != nil {
+				r.Onsets[p] += drawn.Onsets[p]
+			}
+		}
 	}
-	r.BaseRate = Number(float64(r.Before[0]+r.Before[1]) / float64(r.Rows[0]+r.Rows[1]))
+	r.BaseRate = Number(rateOf(known))
 }
 
 // forecasts asks the model, as serving does, for the probability of each
@@ -117,6 +133,9 @@ func (f *fitting) forecasts(examples []example) ([]forecasted, error) {
 	for _, e := range examples {
 		if !e.failed && e.after < f.set.Timing.Horizon {
 			continue // censored
+		}
+		if f.set.timing(e.history).Horizon < f.set.Timing.Horizon {
+			continue // only failures would be left of this history
 		}
 		answer, ok := answers[e.moment]
 		if !ok {

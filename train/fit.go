@@ -1,7 +1,7 @@
 // Package train learns a model from recordings: frames and their later
 // answers in, a model and a report out. It is the only room with gorgonia.
 //
-// Collect walks a recording, Fit learns from what it found. Everything is
+// CollectAll walks recordings, Fit learns from what it found. Everything is
 // split by time with purge gaps, scaled by the training part alone, chosen and
 // calibrated on the validation part and reported on the test part.
 package train
@@ -20,13 +20,23 @@ import (
 
 // Fit learns a routing network, where there is a choice, and a failure
 // forecast, where there were failures. Equal sets and configs give equal
-// models to the bit, whatever the number of processors. A model without
-// either network is an error. ctx is looked at between batches.
+// models to the bit, whatever the number of processors, and whether or not
+// they were stopped and gone on with (Config.Checkpoint). A model without
+// either network is an error. A loss that is not finite is none: the best
+// network of before is kept, and the report says what diverged and where. ctx
+// is looked at between batches.
 func Fit(ctx context.Context, set *Set, cfg Config) (*model.Model, *Report, error) {
 	if err := errors.Join(cfg.Validate(), set.Validate()); err != nil {
 		return nil, nil, err
 	}
-	f := &fitting{set: set, cfg: cfg, services: servicesOf(set), columns: columnsOf(set)}
+	if err := checkWarm(set, cfg); err != nil {
+		return nil, nil, err
+	}
+	saved, err := openCheckpoint(cfg.Checkpoint, set, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	f := &fitting{set: set, cfg: cfg, tuned: cfg, saved: saved, services: servicesOf(set), columns: columnsOf(set)}
 	f.report = &Report{Network: cfg.Network, Seed: cfg.Seed, Parts: partsOf(set), Services: f.services}
 	f.set = withoutDead(set, f.services)
 	f.model = &model.Model{Format: model.Format, Name: cfg.Name, Created: cfg.Created, Schema: set.Schema, Timing: set.Timing, Objective: cfg.Objective, Features: set.Features}
@@ -47,13 +57,15 @@ func Fit(ctx context.Context, set *Set, cfg Config) (*model.Model, *Report, erro
 	if err := f.model.Validate(); err != nil {
 		return nil, f.report, fmt.Errorf("train: %w", err)
 	}
-	return f.model, f.report, nil
+	return f.model, f.report, f.saved.remove()
 }
 
 // fitting is one Fit under way.
 type fitting struct {
 	set      *Set
 	cfg      Config
+	tuned    Config      // cfg, with what a search found for the routing network
+	saved    *checkpoint // how far its networks have come
 	services []Service
 	columns  []column
 	model    *model.Model
@@ -66,10 +78,13 @@ const (
 	streamRouting = iota + 1
 	streamFailure
 	streamBootstrap
-	streamMembers = 1 << 16 // and as many after it as there are members
+	streamMembers = 1 << 16 // and two for each member after it
 )
 
-func (f *fitting) random(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(f.cfg.Seed, stream)) }
+func (f *fitting) random(stream uint64) *rand.Rand { return streamed(f.cfg.Seed, stream) }
+
+// dice are random's whose state a checkpoint can keep.
+func (f *fitting) dice(stream uint64) *dice { return newDice(f.cfg.Seed, stream) }
 
 func (f *fitting) note(format string, args ...any) {
 	f.model.Card.Notes = append(f.model.Card.Notes, fmt.Sprintf(format, args...))
@@ -92,12 +107,13 @@ func (f *fitting) card() (err error) {
 	c := &f.model.Card
 	c.MadeBy, c.Seed, c.Figures = f.cfg.MadeBy, f.cfg.Seed, model.Figures{}
 	c.Notes, c.Unidentified = remarks(f.services)
+	c.Notes = append(c.Notes, f.set.notes...)
 	for _, h := range f.set.Histories {
 		c.Recordings = append(c.Recordings, h.Provenance)
 	}
-	for _, p := range f.report.Parts {
+	for h, p := range f.report.Parts {
 		if p.short() {
-			f.note("%s: %v of history leave no room for three parts with gaps of %v between them; record longer, or look less far ahead", p.Recording, p.End.Sub(p.Start).Round(time.Second), f.set.Timing.Purge())
+			f.note("%s: %v of history leave no room for three parts with gaps of %v between them; record longer, or look less far ahead", p.Recording, p.End.Sub(p.Start).Round(time.Second), f.set.timing(h).Purge())
 		}
 	}
 	c.Levels, err = levels(f.set)
@@ -134,15 +150,19 @@ func (f *fitting) routing(ctx context.Context) error {
 		f.note("the training or the validation part holds no outcome of a choice: there is no routing network")
 		return nil
 	}
-	layers, course, err := descend(ctx, t, f.cfg, f.random(streamRouting+16))
+	if err := f.warmRouting(&t, network); err != nil {
+		return err
+	}
+	layers, course, err := f.settle(ctx, t)
 	if err != nil {
 		return err
 	}
+	f.diverged(t.stage, &course)
 	f.model.Routing = network
 	network.Layers = layers
 	r := &RoutingReport{Inputs: network.Columns, Rows: [2]int{t.train.groups(), t.validation.groups()}, Course: course, Kept: course.Best > 0}
 	f.report.Routing = r
-	if err := f.ensemble(ctx, skip, &t, network, r); err != nil {
+	if err := f.ensemble(ctx, &t, network, r); err != nil {
 		return err
 	}
 	if err := f.gate(network, skip, r); err != nil {
@@ -157,6 +177,31 @@ func (f *fitting) routing(ctx context.Context) error {
 	}
 	f.routingFigures(r)
 	return nil
+}
+
+// settle trains a routing network with the settings given, or with those that
+// a search finds. A further member of an ensemble is another call of descend,
+// with f.tuned, dice of its own and a stage of its own name, by which the
+// checkpoint knows it.
+func (f *fitting) settle(ctx context.Context, t task) ([]model.Layer, Course, error) {
+	if f.cfg.Trials > 1 {
+		return f.search(ctx, t)
+	}
+	return descend(ctx, t, f.cfg, f.dice(streamRouting+16), f.saved)
+}
+
+// diverged notes a training that ran away, and finds out whose row it was.
+func (f *fitting) diverged(stage string, c *Course) {
+	d := c.Diverged
+	if d == nil {
+		return
+	}
+	if d.Row != nil {
+		d.Row.Recording = f.set.locate(d.Row)
+		c.Stop = fmt.Sprintf("%v; epoch %d is kept", d, c.Best)
+	}
+	f.report.Diverged = append(f.report.Diverged, stage+": "+c.Stop)
+	f.note("%s diverged: %s", stage, c.Stop)
 }
 
 // doubt notes what validation does not say for the network. Which epoch is
@@ -184,7 +229,7 @@ func (f *fitting) routingTask(skip map[string]bool) (task, *model.Network, error
 	case model.Fixed5:
 		return fixed5Task(f.set, f.columns, skip, f.cfg, random)
 	default:
-		return outcomeTask(f.set, f.columns, skip, random)
+		return outcomeTask(f.set, f.columns, skip, f.cfg, random)
 	}
 }
 

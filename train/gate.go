@@ -170,13 +170,15 @@ func (u *usual) add(values []float64) {
 	}
 }
 
-// The limits leave usualPart of what was seen inside. fewTail values are needed
+// The limits leave usualPart of what was seen inside, and a margin: another day
+// of the same service is never quite the same. fewTail values are needed
 // beyond a quantile for it to be known; where there are fewer, values are taken
 // to spread as a log-normal's do, of which usualDeviations lie inside.
 const (
 	usualPart       = 0.999
 	usualDeviations = 3.09
 	fewTail         = 3
+	margin          = 1.25
 )
 
 // limits ends with the first size that no frame had.
@@ -191,7 +193,7 @@ func (u *usual) limits() (l model.Limits) {
 			middle := math.Max(quantile(values, 0.5), 1e-6)
 			limit = math.Max(limit, middle*math.Pow(math.Max(quantile(values, 0.84)/middle, 1), usualDeviations))
 		}
-		l = append(l, math.Max(limit, 1e-6))
+		l = append(l, math.Max(margin*limit, 1e-6))
 	}
 	return l
 }

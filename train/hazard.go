@@ -21,8 +21,11 @@ const mostQuiet = 20_000
 
 // hazardTasks prepares the network and its ablation, logistic regression, on
 // the same rows.
-func hazardTasks(set *Set, columns []column, examples []example, bins []time.Duration, random *rand.Rand) (network, logistic task, hazard *model.Hazard, err error) {
+func hazardTasks(set *Set, columns []column, examples []example, bins []time.Duration, earlier *model.Hazard, random *rand.Rand) (network, logistic task, hazard *model.Hazard, err error) {
 	in, err := chooseInputs(set, columns, features.Failure(), false)
+	if earlier != nil {
+		in, err = earlierInputs(set, earlier.Columns, earlier.Scaler)
+	}
 	if err != nil {
 		return task{}, task{}, nil, err
 	}
@@ -40,7 +43,14 @@ func hazardTasks(set *Set, columns []column, examples []example, bins []time.Dur
 	for _, layers := range [][]model.Layer{network.layers, logistic.layers} {
 		copy(layers[len(layers)-1].B, baseHazards(train, bins))
 	}
-	return network, logistic, hazard, nil
+	if earlier == nil {
+		return network, logistic, hazard, nil
+	}
+	begun := &network
+	if len(earlier.Layers) == len(logistic.layers) {
+		begun = &logistic
+	}
+	return network, logistic, hazard, begun.warmed(earlier.Layers)
 }
 
 func partOf(set *Set, examples []example, part datasets.Part) []example {
@@ -54,16 +64,17 @@ func partOf(set *Set, examples []example, part datasets.Part) []example {
 }
 
 func rateOf(examples []example) float64 {
-	failed := 0
+	failed, all := 0.0, 0.0
 	for _, e := range examples {
+		all += e.moment.weight()
 		if e.failed {
-			failed++
+			failed += e.moment.weight()
 		}
 	}
-	if len(examples) == 0 {
+	if all == 0 {
 		return 0
 	}
-	return float64(failed) / float64(len(examples))
+	return failed / all
 }
 
 // weighted are examples of which those without a failure count quiet times.
@@ -93,13 +104,14 @@ func hazardRows(set *Set, in *inputs, w weighted, bins []time.Duration) rows {
 	x := make([]float32, r.in)
 	for i := range w.examples {
 		e := &w.examples[i]
-		weight := w.quiet
-		if e.failed {
-			weight = 1
+		weight := e.moment.weight()
+		if !e.failed {
+			weight *= w.quiet
 		}
 		target := e.binned(bins, weight)
 		in.scaled(x, e.moment.row(e.index, len(set.Columns)))
 		r.add(x, target[:])
+		r.from(e.moment, e.index)
 	}
 	return r
 }
@@ -108,12 +120,12 @@ func hazardRows(set *Set, in *inputs, w weighted, bins []time.Duration) rows {
 func baseHazards(examples []example, bins []time.Duration) []float32 {
 	risk, failed := make([]float64, len(bins)), make([]float64, len(bins))
 	for i := range examples {
-		t := examples[i].binned(bins, 1)
+		t, weight := examples[i].binned(bins, 1), examples[i].moment.weight()
 		for b := range int(t[0]) {
-			risk[b]++
+			risk[b] += weight
 		}
 		if t[1] > 0 {
-			failed[int(t[0])-1]++
+			failed[int(t[0])-1] += weight
 		}
 	}
 	logits := make([]float32, len(bins))
@@ -125,12 +137,12 @@ func baseHazards(examples []example, bins []time.Duration) []float32 {
 
 // better trains the network and logistic regression and takes the one with
 // the higher likelihood of the validation part.
-func better(ctx context.Context, network, logistic task, cfg Config, random *rand.Rand) ([]model.Layer, FailureCourses, error) {
-	deep, deepCourse, err := descend(ctx, network, cfg, random)
+func better(ctx context.Context, network, logistic task, cfg Config, d *dice, saved *checkpoint) ([]model.Layer, FailureCourses, error) {
+	deep, deepCourse, err := descend(ctx, network, cfg, d, saved)
 	if err != nil {
 		return nil, FailureCourses{}, err
 	}
-	flat, flatCourse, err := descend(ctx, logistic, cfg, random)
+	flat, flatCourse, err := descend(ctx, logistic, cfg, d, saved)
 	if err != nil {
 		return nil, FailureCourses{}, err
 	}

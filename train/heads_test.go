@@ -137,7 +137,7 @@ func TestHazardHeadAgreesWithServing(t *testing.T) {
 	set := world{service: "s", endpoints: 25, moments: headRows / 25, seed: 23, failures: true}.set()
 	examples, _ := survivals(set, map[string]limits{"s": {latency: 10, errors: 0.3}}, 10)
 	bins := binsOf(set.Timing)
-	network, _, hazard, err := hazardTasks(set, columnsOf(set), examples, bins, random)
+	network, _, hazard, err := hazardTasks(set, columnsOf(set), examples, bins, nil, random)
 	if err != nil {
 		t.Fatal(err)
 	}

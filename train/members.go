@@ -44,7 +44,7 @@ func (r *rows) begin(history int, at time.Time, t mesh.Timing) {
 // bootstrap, by which members see different histories.
 func (r *rows) drawn(random *rand.Rand) rows {
 	d := *r
-	d.x, d.target, d.blocks = nil, nil, nil
+	d.x, d.target, d.origins, d.blocks = nil, nil, nil, nil
 	for range r.blocks {
 		k := random.IntN(len(r.blocks))
 		from, to := r.blocks[k], r.groups()
@@ -53,33 +53,40 @@ func (r *rows) drawn(random *rand.Rand) rows {
 		}
 		in, out := r.group*r.in, r.group*r.targets
 		d.add(r.x[from*in:to*in], r.target[from*out:to*out])
+		d.origins = append(d.origins, r.origins[from:to]...)
 	}
 	return d
 }
+
+// memberHaste is how many times sooner than the first network a member gives up:
+// it is there to differ, and its last tenths do not change how.
+const memberHaste = 3
 
 // ensemble trains the further networks, each from another beginning and on
 // another draw of the training part; the validation part is the same for all. The
 // mean of all answers if its loss there is less than that of the first alone: a
 // draw leaves out a third of the history, which costs where there is little.
-func (f *fitting) ensemble(ctx context.Context, skip map[string]bool, t *task, n *model.Network, r *RoutingReport) error {
+func (f *fitting) ensemble(ctx context.Context, t *task, n *model.Network, r *RoutingReport) error {
 	if f.cfg.Network != model.Outcome {
 		return nil
 	}
-	for k := 1; k < f.cfg.Members; k++ {
-		random := f.random(streamMembers + uint64(k))
-		member, _, err := outcomeTask(f.set, f.columns, skip, random)
-		if err != nil {
-			return err
-		}
-		member.stage = fmt.Sprintf("routing, member %d of %d", k+1, f.cfg.Members)
-		member.train = member.train.drawn(random)
+	cfg := f.tuned
+	cfg.Epochs = max(1, min(cfg.Epochs, r.Course.Best)) // the first was best then
+	cfg.Patience = max(1, cfg.Patience/memberHaste)
+	for k := 1; k < cfg.Members; k++ {
+		random := f.random(streamMembers + 2*uint64(k))
+		member := *t
+		member.stage = fmt.Sprintf("routing, member %d of %d", k+1, cfg.Members)
+		member.layers, member.spared = t.begin(random, cfg.Width)
+		member.train = t.train.drawn(random)
 		if member.train.groups() == 0 {
 			break
 		}
-		layers, course, err := descend(ctx, member, f.cfg, random)
+		layers, course, err := descend(ctx, member, cfg, f.dice(streamMembers+2*uint64(k)+1), f.saved)
 		if err != nil {
 			return err
 		}
+		f.diverged(member.stage, &course)
 		n.Members = append(n.Members, layers)
 		r.Members = append(r.Members, Member{Best: course.Best, Epochs: len(course.Epochs) - 1, Validation: Number(course.least())})
 	}

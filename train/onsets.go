@@ -133,20 +133,31 @@ type onset struct {
 
 // survivals walks every endpoint of the set. Decisions within a failure, and
 // within the purge time after one, are left out: to call a failure that is
-// under way is no forecast.
+// under way is no forecast. Of histories that were drawn from, the fates tell
+// the examples, and the onsets are counted already.
 func survivals(set *Set, found map[string]limits, minRequests float64) (examples []example, onsets []onset) {
-	cool := set.Timing.Purge()
 	for h := range set.Histories {
-		for _, places := range endpointsOf(&set.Histories[h]) {
-			service := places[0].moment.Service
-			list := failuresOf(places, found[service], set.Timing, minRequests)
-			for i, f := range list {
-				if i == 0 || f.start.Sub(list[i-1].end) > cool {
-					onsets = append(onsets, onset{service, places[0].moment.Endpoints[places[0].index], h, f.start})
-				}
-			}
-			examples = append(examples, watched(places, list, set.Timing, h)...)
+		history := &set.Histories[h]
+		if history.Drawn != nil {
+			examples = append(examples, fated(history, h)...)
+			continue
 		}
+		e, o := survivalsOf(history, h, set.foresight(h), found, minRequests)
+		examples, onsets = append(examples, e...), append(onsets, o...)
+	}
+	return examples, onsets
+}
+
+func survivalsOf(history *History, h int, t mesh.Timing, found map[string]limits, minRequests float64) (examples []example, onsets []onset) {
+	for _, places := range endpointsOf(history) {
+		service := places[0].moment.Service
+		list := failuresOf(places, found[service], t, minRequests)
+		for i, f := range list {
+			if i == 0 || f.start.Sub(list[i-1].end) > t.Purge() {
+				onsets = append(onsets, onset{service, places[0].moment.Endpoints[places[0].index], h, f.start})
+			}
+		}
+		examples = append(examples, watched(places, list, t, h)...)
 	}
 	return examples, onsets
 }

@@ -55,14 +55,16 @@ func outcomeRows(set *Set, in *inputs, a *anchors, part datasets.Part, skip map[
 	x := make([]float32, len(in.names))
 	sum := 0.0
 	set.each(part, func(h int, m *Moment) {
-		r.begin(h, m.Time, set.Timing)
+		r.begin(h, m.Time, set.timing(h))
 		for i := range m.Endpoints {
 			t, ok := a.target(m, i, len(set.Columns))
 			if !ok || skip[m.Service] {
 				continue
 			}
 			in.scaled(x, m.row(i, len(set.Columns)))
+			t[targetWeight] *= float32(m.weight())
 			r.add(x, t[:])
+			r.from(m, i)
 			sum += float64(t[targetWeight])
 		}
 	})
@@ -77,8 +79,8 @@ func outcomeRows(set *Set, in *inputs, a *anchors, part datasets.Part, skip map[
 
 // outcomeTask prepares the outcome network. Its untrained form is persistence
 // with the usual tails of the training part.
-func outcomeTask(set *Set, columns []column, skip map[string]bool, random *rand.Rand) (task, *model.Network, error) {
-	in, err := chooseInputs(set, columns, features.Outcome(), false)
+func outcomeTask(set *Set, columns []column, skip map[string]bool, cfg Config, random *rand.Rand) (task, *model.Network, error) {
+	in, err := cfg.inputs(set, columns, features.Outcome(), false)
 	if err != nil {
 		return task{}, nil, err
 	}
@@ -90,12 +92,16 @@ func outcomeTask(set *Set, columns []column, skip map[string]bool, random *rand.
 	var scale float64
 	t.train, scale = outcomeRows(set, &in, &a, datasets.Train, skip, 0)
 	t.validation, _ = outcomeRows(set, &in, &a, datasets.Validation, skip, scale)
-	t.layers = initial(random, len(in.names), trunk[0], trunk[1], trunk[2], model.OutcomeOutputs)
 	usual := func(name string) float64 { return columns[slices.Index(set.Columns, name)].center }
-	t.spared = carry(t.layers, &in.scaler, persistence(&in, usual))
-	last := &t.layers[len(t.layers)-1]
-	last.B[6] = float32(softplusInverse(errorSlope))
-	usualTails(last.B[7:10], &t.train)
+	t.begin = func(random *rand.Rand, width int) ([]model.Layer, []int) {
+		layers := initial(random, hidden(width, len(in.names), model.OutcomeOutputs)...)
+		spared := carry(layers, &in.scaler, persistence(&in, usual))
+		last := &layers[len(layers)-1]
+		last.B[6] = float32(softplusInverse(errorSlope))
+		usualTails(last.B[7:10], &t.train)
+		return layers, spared
+	}
+	t.layers, t.spared = t.begin(random, cfg.Width)
 	n := &model.Network{Kind: model.Outcome, Columns: in.names, Scaler: in.scaler, Bounds: model.DefaultBounds()}
 	return t, n, nil
 }

@@ -33,6 +33,8 @@ type Report struct {
 	Absent   []string       `json:"absent_columns"`
 	Routing  *RoutingReport `json:"routing"` // nil when there was nothing to choose
 	Failure  *FailureReport `json:"failure"`
+	Search   *Search        `json:"search,omitempty"`
+	Diverged []string       `json:"diverged,omitempty"` // trainings that ran away, and where
 	Notes    []string       `json:"notes"`
 }
 

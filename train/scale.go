@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -51,6 +52,38 @@ func quantile(sorted []float64, q float64) float64 {
 	}
 	part := at - float64(i)
 	return sorted[i]*(1-part) + sorted[i+1]*part
+}
+
+// median of the known values, each of which counts as often as its weight says;
+// 0 of too few. With equal weights it is quantile's.
+func median(values, weights []float64) float64 {
+	type weighed struct{ value, weight float64 }
+	var known []weighed
+	for i, v := range values {
+		if v == v {
+			known = append(known, weighed{v, weights[i]})
+		}
+	}
+	if len(known) < tooFew {
+		return 0
+	}
+	slices.SortFunc(known, func(a, b weighed) int {
+		return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.weight, b.weight))
+	})
+	total := 0.0 // from the first value to the last, which are a weight apart
+	for i := range known[1:] {
+		total += (known[i].weight + known[i+1].weight) / 2
+	}
+	at := 0.0
+	for i := range known[1:] {
+		gap := (known[i].weight + known[i+1].weight) / 2
+		if at+gap >= total/2 {
+			part := (total/2 - at) / gap
+			return known[i].value*(1-part) + known[i+1].value*part
+		}
+		at += gap
+	}
+	return known[len(known)-1].value
 }
 
 // columnsOf measures every column of the set on the training part.

@@ -204,8 +204,8 @@ func levels(set *Set) (map[string]map[string]model.Level, error) {
 		return nil, err
 	}
 	type values struct {
-		latency, capacity []float32
-		windows           int
+		latency, capacity, weights []float64
+		windows                    int
 	}
 	seen := map[string]map[string]*values{}
 	set.each(datasets.Train, func(_ int, m *Moment) {
@@ -220,15 +220,16 @@ func levels(set *Set) (map[string]map[string]model.Level, error) {
 			}
 			row := m.row(i, len(set.Columns))
 			v.windows++
-			v.latency = append(v.latency, row[a.reference])
-			v.capacity = append(v.capacity, row[a.capacity])
+			v.latency = append(v.latency, float64(row[a.reference]))
+			v.capacity = append(v.capacity, float64(row[a.capacity]))
+			v.weights = append(v.weights, m.weight())
 		}
 	})
 	levels := map[string]map[string]model.Level{}
 	for service, endpoints := range seen {
 		levels[service] = map[string]model.Level{}
 		for name, v := range endpoints {
-			levels[service][name] = model.Level{LatencySeconds: measure(v.latency).center, CapacityRPS: measure(v.capacity).center, Windows: v.windows}
+			levels[service][name] = model.Level{LatencySeconds: median(v.latency, v.weights), CapacityRPS: median(v.capacity, v.weights), Windows: v.windows}
 		}
 	}
 	return levels, nil

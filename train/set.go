@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -18,19 +19,34 @@ import (
 type Set struct {
 	Columns  []string // of every Moment's X
 	Schema   mesh.Schema
-	Timing   mesh.Timing
+	Timing   mesh.Timing      // the model's: it is served with one
 	Features *features.Config // what made X; nil when it was made otherwise
 	// Histories are learned from together. Each is split by its own times, so
 	// none may overlap another.
 	Histories []History
+
+	limits map[string]limits // by which Fates were told; nil: those of the Histories
+	notes  []string          // what the model's card is to say of how it was made
 }
 
 // History is one recording as it was walked.
 type History struct {
 	Provenance model.Provenance
-	Split      datasets.Split
-	Moments    []Moment // in order of time, then service
+	// Timing is how the recording was looked at; zero: as the Set says. Each
+	// history may have its own. Failures are learned as far ahead as both look;
+	// the forecast is judged and calibrated where the history's looks as far as
+	// the Set's.
+	Timing  mesh.Timing
+	Split   datasets.Split
+	Moments []Moment // in order of time, then service
+	// Drawn says what the recording held, where Moments are but a part of it,
+	// which was drawn; nil where they are all.
+	Drawn *Drawn
 }
+
+// Drawn is what a history held of which a part was drawn, in the training, the
+// validation and the test part.
+type Drawn struct{ Decisions, Onsets [3]int }
 
 // Moment is one decision of one service.
 type Moment struct {
@@ -40,7 +56,16 @@ type Moment struct {
 	X         []float32 // endpoints × columns, row by row; NaN = unknown
 	Now       []Seen    // per endpoint, in the window that was decided upon
 	After     []Seen    // per endpoint, while the decision was in force
+	// Weight is how many decisions this one stands for, as a multiple of their
+	// mean; 0 counts as 1.
+	Weight float64
+	// Fates say, per endpoint, whether it begins to fail. nil: the history's
+	// Moments tell, being all there are.
+	Fates []Fate
 }
+
+// weight is the Weight, or 1 where none is given.
+func (m *Moment) weight() float64 { return cmp.Or(m.Weight, 1) }
 
 // Seen is what the metrics said of one endpoint over one span; NaN = unknown.
 type Seen struct {
@@ -86,34 +111,14 @@ func (s *Set) Services() []string {
 	return names
 }
 
-// Merge joins sets that were collected with the same schema, timing and
-// columns.
-func Merge(sets ...*Set) (*Set, error) {
-	if len(sets) == 0 {
-		return nil, errors.New("train: nothing to merge")
-	}
-	first := sets[0]
-	all := *first
-	all.Histories = slices.Clone(first.Histories)
-	for _, s := range sets[1:] {
-		switch {
-		case !slices.Equal(s.Columns, first.Columns):
-			return nil, fmt.Errorf("train: %s and %s have different columns", first.name(), s.name())
-		case s.Timing != first.Timing:
-			return nil, fmt.Errorf("train: %s has timing %+v, %s %+v; give --window and --horizon", first.name(), first.Timing, s.name(), s.Timing)
-		case s.Schema.Hash() != first.Schema.Hash():
-			return nil, fmt.Errorf("train: %s has schema %s, %s has %s; one model learns from one schema", first.name(), first.Schema.Name, s.name(), s.Schema.Name)
-		}
-		all.Histories = append(all.Histories, s.Histories...)
-	}
-	return &all, nil
-}
+// timing is how history h was looked at.
+func (s *Set) timing(h int) mesh.Timing { return cmp.Or(s.Histories[h].Timing, s.Timing) }
 
-func (s *Set) name() string {
-	if len(s.Histories) == 0 {
-		return "an empty set"
-	}
-	return s.Histories[0].Provenance.Path
+// foresight is the timing by which history h is watched for failures.
+func (s *Set) foresight(h int) mesh.Timing {
+	t := s.timing(h)
+	t.Horizon = min(t.Horizon, s.Timing.Horizon)
+	return t
 }
 
 // Validate reports the first shape that does not fit or order that is wrong.
@@ -122,21 +127,53 @@ func (s *Set) Validate() error {
 		return fmt.Errorf("train: a set needs columns, a step and a horizon; it has %d, %v, %v", len(s.Columns), s.Timing.Step, s.Timing.Horizon)
 	}
 	count := 0
-	for _, h := range s.Histories {
-		for i := range h.Moments {
-			m := &h.Moments[i]
-			n := len(m.Endpoints)
-			if len(m.X) != n*len(s.Columns) || len(m.Now) != n || len(m.After) != n {
-				return fmt.Errorf("train: %s %s at %s: %d endpoints, %d feature values for %d columns, %d and %d observations", h.Provenance.Path, m.Service, m.Time.Format(time.RFC3339), n, len(m.X), len(s.Columns), len(m.Now), len(m.After))
-			}
-			if i > 0 && m.Time.Before(h.Moments[i-1].Time) {
-				return fmt.Errorf("train: %s: %s comes after %s", h.Provenance.Path, m.Time.Format(time.RFC3339), h.Moments[i-1].Time.Format(time.RFC3339))
-			}
-			count++
+	for h := range s.Histories {
+		if err := s.validateHistory(h); err != nil {
+			return err
 		}
+		count += len(s.Histories[h].Moments)
 	}
 	if count == 0 {
 		return errors.New("train: no decisions to learn from; is the recording longer than range + delay + horizon?")
+	}
+	return nil
+}
+
+func (s *Set) validateHistory(n int) error {
+	h, t := &s.Histories[n], s.timing(n)
+	if t.Step <= 0 || t.Horizon <= 0 {
+		return fmt.Errorf("train: %s: a step of %v and a horizon of %v; want both above 0", h.Provenance.Path, t.Step, t.Horizon)
+	}
+	if err := apart(&h.Split, t.Purge()); err != nil {
+		return fmt.Errorf("train: %s: %w", h.Provenance.Path, err)
+	}
+	for i := range h.Moments {
+		m := &h.Moments[i]
+		n := len(m.Endpoints)
+		if len(m.X) != n*len(s.Columns) || len(m.Now) != n || len(m.After) != n || m.Fates != nil && len(m.Fates) != n {
+			return fmt.Errorf("train: %s %s at %s: %d endpoints, %d feature values for %d columns, %d and %d observations, %d fates", h.Provenance.Path, m.Service, m.Time.Format(time.RFC3339), n, len(m.X), len(s.Columns), len(m.Now), len(m.After), len(m.Fates))
+		}
+		if i > 0 && m.Time.Before(h.Moments[i-1].Time) {
+			return fmt.Errorf("train: %s: %s comes after %s", h.Provenance.Path, m.Time.Format(time.RFC3339), h.Moments[i-1].Time.Format(time.RFC3339))
+		}
+	}
+	return nil
+}
+
+// apart reports parts of a split that are not in order of time with a gap
+// between them: then validation would choose, and test judge, by what training
+// has seen.
+func apart(s *datasets.Split, gap time.Duration) error {
+	if s.Whole() != datasets.None {
+		return nil
+	}
+	for _, p := range [2]struct {
+		name       string
+		end, start time.Time
+	}{{"validation", s.TrainEnd, s.ValidationStart}, {"test", s.ValidationEnd, s.TestStart}} {
+		if p.start.Sub(p.end) < gap {
+			return fmt.Errorf("the %s part begins %v after the end of the part before; want at least %v, range, delay and horizon", p.name, p.start.Sub(p.end), gap)
+		}
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ func TestUntrainedIsPersistence(t *testing.T) {
 	}
 	reference, _ := set.column("latency_ref_seconds")
 	failed, _ := set.column("error_ratio")
-	task, network, err := outcomeTask(set, columnsOf(set), nil, seeded(1))
+	task, network, err := outcomeTask(set, columnsOf(set), nil, DefaultConfig(), seeded(1))
 	if err != nil {
 		t.Fatal(err)
 	}

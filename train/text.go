@@ -19,6 +19,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	t.services(r.Services)
 	t.list("constant columns", r.Constant)
 	t.list("absent columns", r.Absent)
+	if r.Search != nil {
+		t.search(r.Search)
+	}
 	if r.Routing != nil {
 		t.routing(r.Routing)
 	}

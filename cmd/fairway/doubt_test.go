@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -154,5 +155,38 @@ func TestGateDeclinesStrangers(t *testing.T) {
 		if !(part >= s.least && part <= s.most) || math.IsNaN(part) {
 			t.Errorf("%s, seed %d: it answers in %.1f %% of the windows; want %g to %g %%", s.scenario, s.seed, 100*part, 100*s.least, 100*s.most)
 		}
+	}
+
+	// Where it meets other speeds it answers, and is right to.
+	text := mustCall(t, "model", "doubt", "--model", filepath.Join(dir, "home.model"), "--recording", filepath.Join(dir, "speeds-17-false"), "--cache", "off", "--json")
+	var d doubts
+	if err := json.Unmarshal([]byte(text), &d); err != nil {
+		t.Fatal(err)
+	}
+	if a := d.Coverage.Answered; a.Decisions < 40 || !(a.Risk < a.Persistence) || !(a.Saved > 0) {
+		t.Errorf("speeds: of what it answers: %+v; want a risk below persistence's, and requests to be cheaper", a)
+	} else {
+		t.Logf("speeds: of what it answers: %+v", a)
+	}
+	text = mustCall(t, "model", "doubt", "--model", filepath.Join(dir, "home.model"), "--recording", filepath.Join(dir, "fast-14-false"), "--cache", "off")
+	for _, want := range []string{"the gate lets the model answer", "simulated: first declined in window", "risk of the part answered", "by hindsight"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("model doubt does not say %q:\n%s", want, text)
+		}
+	}
+}
+
+func TestModelDoubtRefuses(t *testing.T) {
+	for want, args := range map[string][]string{
+		"needs --recording": {"--model", "x"},
+		"needs --model":     {"--recording", "x"},
+		"does not know":     {"--model", "x", "--recording", "x", "more"},
+	} {
+		if _, _, err := call(t, append([]string{"model", "doubt"}, args...)...); err == nil || !strings.Contains(err.Error(), want) || exitStatus(err) != 2 {
+			t.Errorf("%q: %v; want %q", args, err, want)
+		}
+	}
+	if _, _, err := call(t, "model", "doubt", "--model", filepath.Join(t.TempDir(), "none"), "--recording", "x"); err == nil {
+		t.Error("no model, and no error")
 	}
 }

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -23,26 +27,35 @@ type trainOptions struct {
 	out, schema, report       string
 	cache                     string // as of cacheFlag
 	window, horizon, deadline time.Duration
+	checkpoint, resume        bool
+	warm                      string // an earlier model
+	budget                    time.Duration
 	config                    train.Config
 }
 
+// checkpointOf is the file that keeps how far the training of a model has come.
+func checkpointOf(out string) string { return out + ".checkpoint" }
+
 func newTrainCommand() *cobra.Command {
-	o := trainOptions{config: train.DefaultConfig()}
+	o := trainOptions{checkpoint: true, config: train.DefaultConfig()}
 	network := string(o.config.Network)
 	cmd := &cobra.Command{
 		Use:   "train",
 		Short: "fit a routing network and a failure forecast on recordings",
-		Args:  noArguments,
+		Long: `train learns from recordings, of the simulator and of real meshes alike, each
+looked at as often as its manifest or its schema says. The model is served as the
+first of them is looked at.
+
+Memory does not grow with the recordings: of more than --rows a part is drawn, by
+regime, so that rare ones survive. A training that was stopped or killed is gone
+on with by the same command and --resume, and gives the same model.`,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := needed(cmd, "recording", "out"); err != nil {
 				return err
 			}
-			if o.window < 0 || o.horizon < 0 {
-				return usagef("--window is %v and --horizon %v; want times above 0", o.window, o.horizon)
-			}
-			o.config.Network, o.config.Objective.Deadline = model.Kind(network), o.deadline
-			if err := o.config.Validate(); err != nil {
-				return usageError{err}
+			if err := o.complete(cmd, network); err != nil {
+				return err
 			}
 			return trainAll(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), o)
 		},
@@ -51,15 +64,38 @@ func newTrainCommand() *cobra.Command {
 	flags.StringSliceVar(&o.recordings, "recording", nil, "recording or dump to learn from; may be given again")
 	flags.StringVar(&o.out, "out", "", "model file to write")
 	flags.StringVar(&o.schema, "schema", "", "schema file or built-in name; without it the recording's, or the one that fits")
-	flags.DurationVar(&o.window, "window", 0, "time between decisions (default the schema's, else 15s)")
-	flags.DurationVar(&o.horizon, "horizon", 0, "how far to look ahead (default 1m0s, at least three windows)")
+	flags.DurationVar(&o.window, "window", 0, "time between decisions, of all recordings (default each recording's own, else its schema's)")
+	flags.DurationVar(&o.horizon, "horizon", 0, "how far to look ahead (default the first recording's: 1m0s, at least three windows)")
 	flags.StringVar(&network, "network", network, "routing network: outcome, softmax or fixed5")
 	flags.IntVar(&o.config.Epochs, "epochs", o.config.Epochs, "epochs at most; training stops early")
 	flags.DurationVar(&o.deadline, "deadline", o.config.Objective.Deadline, "what a failed request costs")
 	flags.Uint64Var(&o.config.Seed, "seed", o.config.Seed, "seed of everything random")
+	flags.IntVar(&o.config.Rows, "rows", o.config.Rows, "rows (decisions × endpoints) of training to hold in memory; of more, a part is drawn")
+	flags.BoolVar(&o.resume, "resume", false, "go on with a training that was stopped, from its checkpoint beside --out")
+	flags.StringVar(&o.warm, "warm-start", "", "earlier model whose weights to begin with: same network, schema and columns")
+	flags.IntVar(&o.config.Trials, "search", 0, "settings to try for the routing network: learning rate, width, dropout, batch; the best in validation is kept")
+	flags.DurationVar(&o.budget, "budget", 0, "time for trying settings; of --search, or as many as it allows")
 	flags.StringVar(&o.report, "report", "", "file for the report: JSON when it ends in .json, else text")
 	cacheFlag(cmd, &o.cache)
 	return cmd
+}
+
+// complete fills in what follows from the flags, and refuses what cannot be.
+func (o *trainOptions) complete(cmd *cobra.Command, network string) error {
+	if o.window < 0 || o.horizon < 0 || o.budget < 0 {
+		return usagef("--window is %v, --horizon %v and --budget %v; want times above 0", o.window, o.horizon, o.budget)
+	}
+	if cmd.Flag("search").Changed && o.config.Trials < 2 {
+		return usagef("--search is %d; want 2 to %d settings to try", o.config.Trials, train.MostTrials)
+	}
+	if o.budget > 0 && o.config.Trials == 0 {
+		o.config.Trials = train.MostTrials
+	}
+	o.config.Network, o.config.Objective.Deadline = model.Kind(network), o.deadline
+	if err := o.config.Validate(); err != nil {
+		return usageError{err}
+	}
+	return nil
 }
 
 func trainAll(ctx context.Context, stdout, stderr io.Writer, o trainOptions) error {
@@ -86,14 +122,23 @@ func fit(ctx context.Context, stderr io.Writer, o trainOptions) (*model.Model, *
 			return nil, nil, err
 		}
 	}
+	if err := prepare(stderr, &o); err != nil {
+		return nil, nil, err
+	}
 	set, err := collect(ctx, stderr, o)
 	if err != nil {
 		return nil, nil, err
 	}
 	o.config.Progress = trainingProgress(stderr)
+	if start := time.Now(); o.budget > 0 {
+		o.config.Spent = func() float64 { return time.Since(start).Seconds() / o.budget.Seconds() }
+	}
 	m, report, err := train.Fit(ctx, set, o.config)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, goOn(ctx, o, err)
+	}
+	for _, text := range report.Diverged {
+		fmt.Fprintln(stderr, "fairway: the training diverged, and the last good network is kept:", text)
 	}
 	if err := model.Save(o.out, m); err != nil {
 		return nil, nil, err
@@ -109,33 +154,93 @@ func fit(ctx context.Context, stderr io.Writer, o trainOptions) (*model.Model, *
 	})
 }
 
-// collect walks every recording with the first one's schema and timing: a
-// model answers to one set of queries.
-func collect(ctx context.Context, stderr io.Writer, o trainOptions) (*train.Set, error) {
-	var sets []*train.Set
-	var schema *mesh.Schema
-	var timing mesh.Timing
-	cache := openCache(stderr, o.cache)
-	for _, path := range o.recordings {
-		recording, err := openAgain(ctx, path, o.schema, schema)
-		if err != nil {
-			return nil, err
+// prepare reads the earlier model and settles what becomes of a checkpoint.
+func prepare(stderr io.Writer, o *trainOptions) (err error) {
+	if o.warm != "" {
+		if o.config.Warm, err = model.Load(o.warm); err != nil {
+			return err
 		}
-		tellChoice(stderr, recording)
-		recording.Cache = cache
-		if schema == nil {
-			schema, timing = recording.Schema, recording.Timing(o.window, o.horizon)
-			if o.window != 0 && o.window != timing.Step {
-				fmt.Fprintf(stderr, "fairway: %s: --window %v is less than the time between two scrapes; %v is taken\n", path, o.window, timing.Step)
-			}
-		}
-		set, err := train.Collect(ctx, recording, timing, o.config)
-		if err := firstError(err, recording.Close()); err != nil {
-			return nil, err
-		}
-		sets = append(sets, set)
 	}
-	return train.Merge(sets...)
+	if !o.checkpoint {
+		return nil
+	}
+	path := checkpointOf(o.out)
+	o.config.Checkpoint = path
+	_, err = os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if o.resume {
+			fmt.Fprintf(stderr, "fairway: there is no %s to go on from: the training begins anew\n", path)
+		}
+		return nil
+	case err != nil || o.resume:
+		return err
+	}
+	fmt.Fprintf(stderr, "fairway: %s of an earlier training is given up; --resume would go on from it\n", path)
+	return os.Remove(path)
+}
+
+// goOn adds to the error of a training that was stopped how to go on with it.
+func goOn(ctx context.Context, o trainOptions, err error) error {
+	if ctx.Err() == nil || o.config.Checkpoint == "" {
+		return err
+	}
+	if _, none := os.Stat(o.config.Checkpoint); none != nil {
+		return err
+	}
+	return fmt.Errorf("%w; %s keeps how far it has come, the same command with --resume goes on", err, o.config.Checkpoint)
+}
+
+// collect walks every recording with the first one's schema, and its horizon
+// where that is not too short: a model answers to one set of queries, and is
+// served as the first is looked at.
+func collect(ctx context.Context, stderr io.Writer, o trainOptions) (*train.Set, error) {
+	s := sources{o: o, stderr: stderr, cache: openCache(stderr, o.cache), told: map[string]bool{}, bar: newProgress(stderr, "reading", len(o.recordings))}
+	var list []train.Source
+	for _, path := range o.recordings {
+		list = append(list, func(ctx context.Context, use func(*datasets.Recording, mesh.Timing) error) error {
+			return s.open(ctx, path, use)
+		})
+	}
+	set, err := train.CollectAll(ctx, o.config, list...)
+	return set, firstError(err, s.bar.Finish())
+}
+
+// sources opens recordings one at a time.
+type sources struct {
+	o       trainOptions
+	stderr  io.Writer
+	cache   *datasets.Cache
+	schema  *mesh.Schema // of the first, as is the horizon
+	horizon time.Duration
+	told    map[string]bool // of these it was told how they are read
+	bar     *progressbar.ProgressBar
+}
+
+func (s *sources) open(ctx context.Context, path string, use func(*datasets.Recording, mesh.Timing) error) error {
+	recording, err := openAgain(ctx, path, s.o.schema, s.schema)
+	if err != nil {
+		return err
+	}
+	recording.Cache = s.cache
+	timing := recording.Timing(s.o.window, cmp.Or(s.o.horizon, s.horizon))
+	if s.schema == nil {
+		s.schema, s.horizon = recording.Schema, timing.Horizon
+	}
+	if s.o.horizon == 0 {
+		timing.Horizon = max(timing.Horizon, 3*timing.Step) // as datasets has it
+	}
+	if !s.told[path] {
+		s.told[path] = true
+		tellChoice(s.stderr, recording)
+		if s.o.window != 0 && s.o.window != timing.Step {
+			fmt.Fprintf(s.stderr, "fairway: %s: --window %v is less than the time between two scrapes; %v is taken\n", path, s.o.window, timing.Step)
+		}
+	}
+	s.bar.Describe(path)
+	used := use(recording, timing)
+	_ = s.bar.Add(1) // a bar that cannot be drawn stops nothing, nor does one that is full
+	return firstError(used, recording.Close())
 }
 
 // tellChoice says which schema was taken, and which fit too, where nobody chose.
