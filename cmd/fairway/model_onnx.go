@@ -262,8 +262,8 @@ func (o *importOptions) fill(m *model.Model, f *onnx.File) (how string, err erro
 
 func (o *importOptions) fillRouting(m *model.Model, d *onnx.Dense, columns []string, scaler *model.Scaler) (err error) {
 	var bounds model.Bounds
-	kind, routes := model.Kind(o.kind), o.routes
-	if n := m.Routing; n != nil && n.Kind == kind {
+	kind, routes, like := model.Kind(o.kind), o.routes, m.Routing
+	if n := like; n != nil && n.Kind == kind {
 		bounds = n.Bounds
 		if routes == nil {
 			routes = n.Routes
@@ -274,6 +274,12 @@ func (o *importOptions) fillRouting(m *model.Model, d *onnx.Dense, columns []str
 	}
 	if bounds != (model.Bounds{}) {
 		m.Routing.Bounds = bounds
+	}
+	// The same columns, scaled alike, are as unusual as for the other network.
+	if like != nil && like.Doubt != nil && scaler == &like.Scaler {
+		doubt := *like.Doubt
+		doubt.Spread = nil
+		m.Routing.Doubt = &doubt
 	}
 	return nil
 }

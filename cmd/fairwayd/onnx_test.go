@@ -38,8 +38,8 @@ func TestImported(t *testing.T) {
 	if err := model.Save(path, m); err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, "--recording", recording(t), "--model", path, "--speed", "1000")
-	got := p.until(t, "the model", func(d *fairwayv1.Decision) bool { return d.Source == fairwayv1.Decision_MODEL })
+	p := start(t, "--recording", recording(t), "--model", path, "--speed", "10")
+	got := p.first(t, func(d *fairwayv1.Decision) bool { return d.Source == fairwayv1.Decision_MODEL })
 	if got.ModelVersion != "imported" || len(got.Weights) != 2 {
 		t.Errorf("got %v", got)
 	}

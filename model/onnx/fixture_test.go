@@ -40,6 +40,8 @@ func trained(kind model.Kind) *model.Model {
 	case model.Outcome:
 		n.Columns = features.Outcome()
 		n.Layers, n.Bounds = layers(rng, len(n.Columns), 16, 8, model.OutcomeOutputs), model.DefaultBounds()
+		n.Members, n.Mean = [][]model.Layer{layers(rng, len(n.Columns), 16, 8, model.OutcomeOutputs)}, true
+		n.Doubt = &model.Doubt{Whiten: layers(rng, len(n.Columns), 4)[0], Distance: model.Limits{2, 1.5}, Spread: model.Limits{0.3}, Latency: model.Span{Low: 0.01, High: 1}}
 	case model.Softmax:
 		n.Columns = features.Routing()
 		n.Layers = layers(rng, len(n.Columns), 16, 1)

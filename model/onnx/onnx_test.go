@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,11 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("%s: written again it is another file", kind)
 		}
 	}
+	single := trained(model.Outcome)
+	single.Routing.Mean = false
+	if got, err := read(t, written(t, single)).Model(); err != nil || !cmp.Equal(single, got) {
+		t.Errorf("members that only doubt: %v, %s", err, cmp.Diff(single, got))
+	}
 	m := trained(model.Softmax)
 	m.Failure = nil
 	if got, err := read(t, written(t, m)).Model(); err != nil || got.Failure != nil {
@@ -52,6 +58,7 @@ func TestWithoutProperties(t *testing.T) {
 	for _, kind := range model.Kinds() {
 		m := trained(kind)
 		m.Failure = nil
+		m.Routing.Members, m.Routing.Mean, m.Routing.Doubt = nil, false, nil
 		f := read(t, written(t, m))
 		f.file.metadata = nil
 		if _, err := f.Model(); !errors.Is(err, ErrForeign) {
@@ -80,7 +87,8 @@ func TestWithoutProperties(t *testing.T) {
 // here: weights are no part of the property that all else is in.
 func TestKnowsEveryField(t *testing.T) {
 	for of, want := range map[any]string{
-		model.Model{}.Routing: "Kind Columns Scaler Layers Routes Bounds",
+		model.Model{}.Routing: "Kind Columns Scaler Layers Members Mean Doubt Routes Bounds",
+		(*model.Doubt)(nil):   "Whiten Distance Latency Capacity Spread",
 		model.Model{}.Failure: "Columns Scaler Layers Bins Calibration BaseRate",
 	} {
 		var names []string
@@ -105,6 +113,12 @@ func TestChangedByHand(t *testing.T) {
 		}},
 		{"routing network: layer 1 of the graph", func(f *file) { f.metadata[0][1] = strings.Replace(f.metadata[0][1], `"out":16`, `"out":17`, 1) }},
 		{"does not scale", func(f *file) { f.graph.initializers[1].data[3] ^= 1 }},
+		{"member 1: the graph has 3 layers, the property fairway.model speaks of 0", func(f *file) {
+			f.metadata[0][1] = strings.Replace(f.metadata[0][1], `"members":[`, `"members":[[],[],`, 1)
+		}},
+		{"property fairway.routing.whiten", func(f *file) {
+			f.metadata = slices.DeleteFunc(f.metadata, func(pair [2]string) bool { return pair[0] == whitenKey })
+		}},
 		{"failure network: nothing makes", func(f *file) { f.graph.nodes[len(f.graph.nodes)-1].outputs[0] = "renamed" }},
 		{"objective", func(f *file) {
 			f.metadata[0][1] = strings.Replace(f.metadata[0][1], `"percentile":0.99`, `"percentile":9`, 1)

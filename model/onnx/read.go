@@ -96,7 +96,7 @@ func (f *File) Model() (*model.Model, error) {
 		return nil, fmt.Errorf("onnx: property %s is %q, and the schema of %s has the hash %s: it was changed by hand", hashKey, short(hash), modelKey, m.Schema.Hash())
 	}
 	if n := m.Routing; n != nil {
-		if err := f.fill(n.Layers, &n.Scaler, routingOutputs); err != nil {
+		if err := f.fillRouting(n); err != nil {
 			return nil, fmt.Errorf("onnx: routing network: %w", err)
 		}
 	}
@@ -109,6 +109,29 @@ func (f *File) Model() (*model.Model, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// fillRouting fills a routing network, its members and its doubt.
+func (f *File) fillRouting(n *model.Network) error {
+	outputs := outputsOf(n)
+	if err := f.fill(n.Layers, &n.Scaler, outputs[0]); err != nil {
+		return err
+	}
+	for i, layers := range n.Members {
+		if err := f.fill(layers, &n.Scaler, outputs[i+1]); err != nil {
+			return fmt.Errorf("member %d: %w", i+1, err)
+		}
+	}
+	if n.Doubt == nil {
+		return nil
+	}
+	var p parameters
+	text, _ := f.property(whitenKey)
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		return fmt.Errorf("property %s: %w", whitenKey, err)
+	}
+	n.Doubt.Whiten.W, n.Doubt.Whiten.B = p.W, p.B
+	return nil
 }
 
 // fill gives layers their parameters, after making sure that graph and

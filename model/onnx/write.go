@@ -21,9 +21,17 @@ const (
 // Keys of the properties in a file. What is in modelKey is enough to read the
 // model again; the others are for people and programs that are not fairway.
 const (
-	modelKey = "fairway.model" // the model as JSON, without the weights
-	hashKey  = "fairway.schema_hash"
+	modelKey  = "fairway.model" // the model as JSON, without the weights
+	hashKey   = "fairway.schema_hash"
+	whitenKey = "fairway.routing.whiten" // what model.Doubt.Whiten holds, as JSON
 )
+
+// parameters of the layer that says how unusual a row is: no part of what the
+// graph calculates.
+type parameters struct {
+	W []float32 `json:"w"`
+	B []float32 `json:"b"`
+}
 
 // The graph's inputs are called after the networks; their outputs as follows.
 const (
@@ -42,7 +50,7 @@ func Write(w io.Writer, m *model.Model) error {
 	}
 	f := &file{irVersion: irVersion, producer: "fairway", opsets: []opset{{version: operators}}, graph: graph{name: name(m), doc: doc}}
 	if n := m.Routing; n != nil {
-		f.graph.network(f.graph.scaled(routing, len(n.Routes), &n.Scaler), routingOutputs, n.Layers)
+		f.graph.ensemble(f.graph.scaled(routing, len(n.Routes), &n.Scaler), n)
 	}
 	if h := m.Failure; h != nil {
 		f.graph.network(f.graph.scaled(failure, 0, &h.Scaler), failureOutputs, h.Layers)
@@ -88,6 +96,32 @@ func (g *graph) scaled(in string, routes int, s *model.Scaler) string {
 		x = g.node("Flatten", in+"/flat", []string{x}, attribute{name: "axis", kind: intAttribute, i: 1})
 	}
 	return x
+}
+
+// ensemble appends a routing network after x, and its members, each with an
+// output of its own.
+func (g *graph) ensemble(x string, n *model.Network) {
+	outputs := outputsOf(n)
+	g.network(x, outputs[0], n.Layers)
+	for i, layers := range n.Members {
+		g.network(x, outputs[i+1], layers)
+	}
+	if n.Mean {
+		g.node("Mean", routingOutputs, outputs)
+		g.outputs = append(g.outputs, value{name: routingOutputs, kind: float32Kind, dims: g.outputs[0].dims})
+	}
+}
+
+// outputsOf names the outputs of n's Layers, then of its members.
+func outputsOf(n *model.Network) []string {
+	names := []string{routingOutputs}
+	if n.Mean {
+		names[0] = "routing_member0"
+	}
+	for i := range n.Members {
+		names = append(names, fmt.Sprintf("routing_member%d", i+1))
+	}
+	return names
 }
 
 // network appends layers after x, and the output that they end in. The last
@@ -146,6 +180,13 @@ func (f *file) describe(m *model.Model) error {
 		f.metadata = append(f.metadata, [2]string{"fairway.routing.kind", string(n.Kind)}, [2]string{"fairway.routing.columns", strings.Join(n.Columns, ",")})
 		if len(n.Routes) > 0 {
 			f.metadata = append(f.metadata, [2]string{"fairway.routing.routes", strings.Join(n.Routes, ",")})
+		}
+		if n.Doubt != nil {
+			text, err := json.Marshal(parameters{n.Doubt.Whiten.W, n.Doubt.Whiten.B})
+			if err != nil {
+				return fmt.Errorf("onnx: %w", err)
+			}
+			f.metadata = append(f.metadata, [2]string{whitenKey, string(text)})
 		}
 	}
 	if h := m.Failure; h != nil {
