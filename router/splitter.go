@@ -2,6 +2,7 @@ package router
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
@@ -18,8 +19,8 @@ type splitter struct {
 	minLoad float64 // see Config
 }
 
-// weigh sets the weights of least total cost on the curves, and predicts what
-// they cause. With shrink they go towards the capacities, at 1 all the way.
+// weigh sets the weights of least total cost on the curves, predicts what they
+// cause, and tells pickers what the curves know of each endpoint. With shrink they go towards the capacities, at 1 all the way.
 func (l *splitter) weigh(dst *Decision, f *features.Frame, service *rules.Service, shrink float64) error {
 	objective := service.Objective
 	if objective == (mesh.Objective{}) {
@@ -30,8 +31,15 @@ func (l *splitter) weigh(dst *Decision, f *features.Frame, service *rules.Servic
 		return err
 	}
 	dst.Predictions = sized(dst.Predictions, len(f.Endpoints))
+	tellLoad(&dst.Board, f)
 	for i := range l.curves {
-		dst.Predictions[i] = l.curves[i].Predict(rate * dst.Weights[i])
+		c := &l.curves[i]
+		dst.Predictions[i] = c.Predict(rate * dst.Weights[i])
+		service, capacity := math.NaN(), math.NaN()
+		if c.Known {
+			service, capacity = c.Level*c.Concurrency/c.Capacity, c.Capacity
+		}
+		dst.Board.Service, dst.Board.Capacity = append(dst.Board.Service, service), append(dst.Board.Capacity, capacity)
 	}
 	return nil
 }
