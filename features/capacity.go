@@ -125,3 +125,22 @@ func (m *memory) peak() float64 {
 	}
 	return math.Log(headroom * m.PeakRate)
 }
+
+// noiseChance is the variance of the log capacity of one request up to which it
+// is taken for chance: service varies so where nothing changes.
+const noiseChance = 2
+
+// restless is the unrest of a frame: of the noise what is not chance, for the
+// mean number of requests of an endpoint and window.
+func (s *service) restless() float64 {
+	var requests mean
+	for i := range s.readings {
+		if n := s.readings[i].requests; n > 0 {
+			requests.add(1, n, 1)
+		}
+	}
+	if requests.Weight == 0 {
+		return 0
+	}
+	return math.Sqrt(max(s.noise.value()-noiseChance, 0) / requests.value())
+}
