@@ -38,6 +38,10 @@ const (
 	// one window adds to it, in multiples; noiseWindows is its time constant.
 	noiseFirst, noiseClip, noiseWindows = 1, 25, 50
 	noiseLeast                          = 0.1
+	// failing is the error ratio above which a window says nothing of the capacity:
+	// an overloaded endpoint is busy with what is given up, one that fails after
+	// the work is busy with failures, and they are held against it already.
+	failing = 0.1
 	// wander is the variance of the log capacity that no number of requests
 	// takes away.
 	wander = 1e-4
@@ -69,6 +73,9 @@ func (m *memory) advanceCapacity(r *reading, c *clock) (surprise float64) {
 	good, span := r.rate*(1-first(r.errors, 0)), c.fresh
 	w := tally{Good: good * span, Busy: r.utilization * span, Requests: r.rate * span}
 	surprise = math.NaN()
+	if first(r.errors, 0) > failing && m.Long.Requests > shortRequests {
+		return surprise
+	}
 	if past, now := m.Long.log(), w.log(); m.Long.Requests > shortRequests && w.Requests >= 5 {
 		surprise = (now - past) * (now - past) * w.Requests * c.new
 	}
