@@ -307,7 +307,7 @@ func TestNothingIsAllocated(t *testing.T) {
 		allocations := testing.AllocsPerRun(50, func() {
 			for _, f := range frames {
 				n := len(f.Endpoints)
-				err = errors.Join(err, p.Predict(predictions[:n], f, nil), p.Forecast(failures[:n], f), p.Familiar(f))
+				err = errors.Join(err, p.Predict(predictions[:n], f, nil), p.Forecast(failures[:n], f), familiar(p, f))
 				if kind == model.Outcome {
 					err = errors.Join(err, p.Curves(curves[:n], f, 1))
 				}
