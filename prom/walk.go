@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
@@ -19,6 +20,7 @@ type Walk struct {
 	at      time.Time // of the next window
 	length  int       // of the next slice, in windows
 	checked bool
+	missing []Missing // what Check found
 	found   bool
 }
 
@@ -75,9 +77,11 @@ func (w *Walk) Next(ctx context.Context) (Slice, error) {
 		return s, w.end()
 	}
 	if !w.checked {
-		if _, err := Check(ctx, w.src, w.board.schema); err != nil {
+		missing, err := Check(ctx, w.src, w.board.schema)
+		if err != nil {
 			return s, err
 		}
+		w.missing = missing
 		w.checked = true
 	}
 	weight, err := w.board.fill(ctx, w.src, w.at, n)
@@ -105,8 +109,16 @@ func (w *Walk) end() error {
 		return w.named(err)
 	}
 	if !w.found {
-		return w.named(fmt.Errorf("its metrics exist, but its queries find nothing between %s and %s; does the range of %s span two scrapes, and do the labels in the queries exist?",
-			clock(w.query.Start.UnixMilli()), clock(w.query.End.UnixMilli()), w.query.Range))
+		between := fmt.Sprintf("between %s and %s", clock(w.query.Start.UnixMilli()), clock(w.query.End.UnixMilli()))
+		if len(w.missing) > 0 {
+			var lacking []string
+			for _, m := range w.missing {
+				lacking = append(lacking, m.Metric)
+			}
+			slices.Sort(lacking)
+			return w.named(fmt.Errorf("its queries find nothing %s, and it asks for metrics that do not exist: %s; give another schema, or one of your own", between, some(slices.Compact(lacking))))
+		}
+		return w.named(fmt.Errorf("its metrics exist, but its queries find nothing %s; does the range of %s span two scrapes, and do the labels in the queries exist?", between, w.query.Range))
 	}
 	return io.EOF
 }

@@ -102,6 +102,15 @@ func TestTrainingPageWithLittle(t *testing.T) {
 	if !strings.Contains(page, "Calibration, in validation") || strings.Contains(page, "NaN") {
 		t.Error("without a test part, the page does not show the validation part, or shows what is not known as NaN")
 	}
+	if strings.Contains(page, ">~<") || strings.Count(page, "not known<") < len(r.Routing.Validation.Errors.Regimes) {
+		t.Error("what is not known, for too few blocks, is shown as no difference")
+	}
+	r.Failure.Skill = train.Number(math.NaN())
+	r.Routing.Validation.Errors.Importance[0].Errors = [3]train.Number{-1e-9, -1e-9, 1e-9}
+	page = trainingPage(t, &Training{Title: "Training", Report: r})
+	if !strings.Contains(page, "In test no endpoint begins to fail") || strings.Contains(page, "-0.00") {
+		t.Error("a forecast of unknown worth has a score, or 0 has a sign")
+	}
 	r.Routing, r.Failure = nil, nil
 	if page := trainingPage(t, &Training{Title: "Training", Report: r}); strings.Contains(page, "Errors in") || !strings.Contains(page, "What was learned from") {
 		t.Error("without networks, the page speaks of errors, or not of the recordings")
