@@ -20,7 +20,6 @@ type Walk struct {
 	at      time.Time // of the next window
 	length  int       // of the next slice, in windows
 	checked bool
-	missing []Missing // what Check found
 	found   bool
 }
 
@@ -74,14 +73,12 @@ func (w *Walk) Next(ctx context.Context) (Slice, error) {
 	s := Slice{Start: w.at, Next: w.at}
 	n := min(steps(w.at, w.query.End, w.query.Step), w.length)
 	if n == 0 {
-		return s, w.end()
+		return s, w.end(ctx)
 	}
 	if !w.checked {
-		missing, err := Check(ctx, w.src, w.board.schema)
-		if err != nil {
+		if _, err := Check(ctx, w.src, w.board.schema); err != nil {
 			return s, err
 		}
-		w.missing = missing
 		w.checked = true
 	}
 	weight, err := w.board.fill(ctx, w.src, w.at, n)
@@ -104,15 +101,19 @@ func (w *Walk) Next(ctx context.Context) (Slice, error) {
 }
 
 // end says what the walk has not found.
-func (w *Walk) end() error {
+func (w *Walk) end(ctx context.Context) error {
 	if err := w.board.astray(); err != nil {
 		return w.named(err)
 	}
 	if !w.found {
 		between := fmt.Sprintf("between %s and %s", clock(w.query.Start.UnixMilli()), clock(w.query.End.UnixMilli()))
-		if len(w.missing) > 0 {
+		missing, err := Check(ctx, w.src, w.board.schema)
+		if err != nil {
+			return err
+		}
+		if len(missing) > 0 {
 			var lacking []string
-			for _, m := range w.missing {
+			for _, m := range missing {
 				lacking = append(lacking, m.Metric)
 			}
 			slices.Sort(lacking)
