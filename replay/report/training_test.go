@@ -143,3 +143,12 @@ func TestWholeTicks(t *testing.T) {
 		}
 	}
 }
+
+func TestManyRowsMakeATallPicture(t *testing.T) {
+	for rows, want := range map[int]string{3: `viewBox="0 0 360 230"`, 40: `viewBox="0 0 360 530"`} {
+		c := &chart{title: "t", lines: []line{{dots: true, x: []float64{1, 2}, y: []float64{0, 1}}}, y: axis{ticks: make(rowTicks, rows), min: -0.6, max: float64(rows) - 0.4}}
+		if p, err := c.draw(1); err != nil || !strings.Contains(string(p.SVG), want) {
+			t.Errorf("%d rows: %v, or not %s", rows, err, want)
+		}
+	}
+}
