@@ -24,7 +24,9 @@ import (
 // the floor weight. If fewer than half would stay untouched, nothing is done
 // (Envoy's panic threshold), but that none that qualifies gets more than an
 // equal share and none that is well less, and no ejection begins that would
-// outlast it. An endpoint returns through a slow start. State advances once per
+// outlast it. An endpoint returns through a slow start, and so begins one that
+// appears, or is up again, beside others that have served for longer (see young).
+// State advances once per
 // window; while none comes, an endpoint that was well again in the last one
 // returns in time. An endpoint of which nothing was seen for longer than
 // MaxEjection has left: it gets nothing and does not count.
@@ -41,7 +43,9 @@ type eject struct {
 
 // ejections is the memory of one service.
 type ejections struct {
-	End    time.Time // of the newest window
+	Since  time.Time // of the first window
+	End    time.Time // of the newest one
+	Panic  bool      // in which nothing was ejected because too many failed
 	ByName map[string]*ejection
 }
 
@@ -49,11 +53,12 @@ type ejections struct {
 type ejection struct {
 	Severity float64   // in the newest window; 0 is well
 	Until    time.Time // zero: not ejected
-	Returned time.Time // when the last ejection ended, zero before any
+	Returned time.Time // when its slow start began: it appeared or an ejection ended; zero before any
 	Calm     time.Time // since when it has been well, or Count last fell
 	Count    int       // of ejections lately
 	Seen     time.Time // when it last had a value
 	Unseen   int       // windows since then
+	Down     bool
 	Gone     bool
 }
 
@@ -75,6 +80,9 @@ func (p *eject) Decide(dst *Decision, f *features.Frame) error {
 	}
 	limits := p.cfg.Rules.Service(f.Service).Service.Limits
 	if len(state.ByName) == 0 || f.End.After(state.End) {
+		if len(state.ByName) == 0 {
+			state.Since = f.Time
+		}
 		state.End = f.End
 		p.observe(state, dst, f)
 		p.advance(state, dst, f.Time, limits)
@@ -102,11 +110,17 @@ func (p *eject) observe(state *ejections, dst *Decision, f *features.Frame) {
 	alive := anyShows(f)
 	for i, e := range f.Endpoints {
 		s := state.ByName[e.Name]
-		if s == nil {
+		appeared := s == nil
+		if appeared {
 			s = &ejection{Seen: f.Time, Calm: f.Time}
 			state.ByName[e.Name] = s
 		}
-		if s.Unseen++; shows(f, i) {
+		there := shows(f, i)
+		if p.young(state, appeared, s.Down && !isDown(f, i), s.Gone && there, f.Time) {
+			s.Returned = f.Time
+		}
+		s.Down = isDown(f, i)
+		if s.Unseen++; there {
 			s.Seen, s.Unseen = f.Time, 0
 		}
 		s.Severity = p.severity(dst, f, i)
@@ -121,6 +135,20 @@ func (p *eject) observe(state *ejections, dst *Decision, f *features.Frame) {
 		}
 		s.Gone = alive && f.Time.Sub(s.Seen) > p.cfg.MaxEjection
 	}
+}
+
+// young reports whether an endpoint begins with a slow start that appeared, is up
+// again, or came back after it had left. It does not where the service itself was
+// first seen only lately: then its peers are as young, or have come to be known
+// one after the other. What is up again after a panic does not either: the few
+// that were left have carried the load, and need it back at once. Endpoints that
+// begin together, with no older one beside them, share the traffic as they would
+// without a slow start.
+func (p *eject) young(state *ejections, appeared, restarted, back bool, now time.Time) bool {
+	if restarted && !state.Panic || back {
+		return true
+	}
+	return appeared && now.Sub(state.Since) > p.cfg.SlowStart
 }
 
 // shows reports whether the window has any sign of life of endpoint i.
@@ -182,6 +210,7 @@ func (p *eject) advance(state *ejections, dst *Decision, now time.Time, limits r
 	var claims []claim
 	n, failing := state.count(dst, now)
 	panicking := p.panicking(n, failing)
+	state.Panic = panicking
 	for _, e := range dst.Endpoints {
 		s := state.ByName[e.Name]
 		if s.Gone {
@@ -274,7 +303,7 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 	settle(dst.Weights, dst.Ejected)
 }
 
-// slowStart is the part of its weight that a returned endpoint gets: a tenth
+// slowStart is the part of its weight that a young or returned endpoint gets: a tenth
 // at first (Envoy's slow start, aggression 1).
 func (p *eject) slowStart(s *ejection, now time.Time) float64 {
 	if s.Returned.IsZero() || p.cfg.SlowStart <= 0 {
