@@ -38,6 +38,12 @@ const (
 	// one window adds to it, in multiples; noiseWindows is its time constant.
 	noiseFirst, noiseClip, noiseWindows = 1, 25, 50
 	noiseLeast                          = 0.1
+	// failing is the error ratio above which a window says nothing of the capacity,
+	// if the endpoint is not full: its failures are not for the load, they may have
+	// cost work, and are held against it already.
+	failing, full = 0.1, 0.97
+	// fullPart is what a window counts for in which the endpoint was full.
+	fullPart = 0.1
 	// wander is the variance of the log capacity that no number of requests
 	// takes away.
 	wander = 1e-4
@@ -48,6 +54,9 @@ const (
 	// overload is how far above its capacity an endpoint can be loaded.
 	overload = 3
 )
+
+// broken reports whether the endpoint fails without being overloaded.
+func (r *reading) broken() bool { return r.errors > failing && !(r.utilization >= full) }
 
 // forgets is the discount of a window with n requests.
 func forgets(n, windows, requests float64) float64 {
@@ -69,6 +78,18 @@ func (m *memory) advanceCapacity(r *reading, c *clock) (surprise float64) {
 	good, span := r.rate*(1-first(r.errors, 0)), c.fresh
 	w := tally{Good: good * span, Busy: r.utilization * span, Requests: r.rate * span}
 	surprise = math.NaN()
+	known := m.Long.Requests > shortRequests
+	switch {
+	case r.broken() && known:
+		return surprise
+	case r.utilization >= full && w.Requests >= enough:
+		// Part of what it was sent may have been given up: the capacity is no more
+		// than this, and once better is known this counts for little.
+		if known && w.log() > m.Long.log() {
+			return surprise
+		}
+		w = tally{w.Good * fullPart, w.Busy * fullPart, w.Requests * fullPart}
+	}
 	if past, now := m.Long.log(), w.log(); m.Long.Requests > shortRequests && w.Requests >= 5 {
 		surprise = (now - past) * (now - past) * w.Requests * c.new
 	}
@@ -124,4 +145,23 @@ func (m *memory) peak() float64 {
 		return math.Log(headroom * m.PeakInFlight / latency)
 	}
 	return math.Log(headroom * m.PeakRate)
+}
+
+// noiseChance is the variance of the log capacity of one request up to which it
+// is taken for chance: service varies so where nothing changes.
+const noiseChance = 2
+
+// restless is the unrest of a frame: of the noise what is not chance, for the
+// mean number of requests of an endpoint and window.
+func (s *service) restless() float64 {
+	var requests mean
+	for i := range s.readings {
+		if n := s.readings[i].requests; n > 0 {
+			requests.add(1, n, 1)
+		}
+	}
+	if requests.Weight == 0 {
+		return 0
+	}
+	return math.Sqrt(max(s.noise.value()-noiseChance, 0) / requests.value())
 }

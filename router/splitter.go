@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
@@ -78,9 +79,7 @@ func (l *splitter) split(dst *Decision, f *features.Frame, o mesh.Objective, flo
 			continue
 		}
 		open++
-		if f.Step > 0 {
-			l.curves[i].Horizon = f.Step
-		}
+		l.curves[i].Horizon = horizon(f, dst.Age)
 		if l.curves[i].Known {
 			l.known = append(l.known, i)
 			capacity += l.curves[i].Capacity
@@ -95,11 +94,12 @@ func (l *splitter) split(dst *Decision, f *features.Frame, o mesh.Objective, flo
 	// The median, because an endpoint that fails fast seems to be able to do any
 	// amount: a part of that can be more than its healthy peers can do.
 	slices.Sort(l.sorted)
-	total := max(max(rate, f.Demand)*k/n, l.minLoad*k*l.sorted[(len(l.sorted)-1)/2], 1e-6)
+	least := l.minLoad * k * l.sorted[(len(l.sorted)-1)/2]
+	total := max(ready(max(rate, f.Demand)*k/n, capacity, f.Unrest), least, 1e-6)
 	l.loads = sized(l.loads, len(l.known))
 	// floor is a part of the traffic of all n that are up, n/k of that of the k.
 	solved := l.solver.solve(l.loads, total, floor*n/k*total, func(i int, load float64) float64 {
-		return l.curves[l.known[i]].Cost(load, o) + l.egress[l.known[i]]
+		return drowning(&l.curves[l.known[i]], load, o) + l.egress[l.known[i]]
 	})
 	if !solved {
 		return 0, fmt.Errorf("%w: a predicted cost", NotFinite)
@@ -122,4 +122,36 @@ func (l *splitter) split(dst *Decision, f *features.Frame, o mesh.Objective, flo
 	}
 	dst.Weights.Normalize()
 	return rate, nil
+}
+
+// horizon is how many seconds pass from what a frame shows on average to the next
+// decision: half of the window's span, its age and the time between windows. Who
+// reckons with less corrects again what is being corrected, and swings.
+func horizon(f *features.Frame, age time.Duration) float64 {
+	span := f.End.Sub(f.Start).Seconds()
+	if f.Step > 0 {
+		return f.Step + span/2 + age.Seconds()
+	}
+	return 1.5*span + age.Seconds()
+}
+
+// drowned is what a second beyond the deadline costs: little, for nobody waits
+// for it, but where it cost nothing all that the service cannot do would go to
+// one endpoint.
+const drowned = 0.1
+
+// drowning is the cost of a request at a load, beyond the deadline too.
+func drowning(c *predict.Curve, load float64, o mesh.Objective) float64 {
+	return c.Cost(load, o) + drowned*max(c.Mean(load)-o.Deadline.Seconds(), 0)
+}
+
+// restless is the unrest from which on weights are the capacities.
+const restless = 0.2
+
+// ready is the load that weights are solved for. The further it is below the
+// capacity the more the best endpoints get, which is right where they stay the
+// best: where capacities do not last, it goes towards them, at which the weights
+// are in proportion to the capacities.
+func ready(load, capacity, unrest float64) float64 {
+	return load + max(capacity-load, 0)*min(unrest/restless, 1)
 }
