@@ -111,3 +111,15 @@ func TestNoSlowStartWhereItIsOff(t *testing.T) {
 	all := run(t, Eject(RoundRobin(), nil, cfg), append(times(8, six()), young())...)
 	near(t, "weight", all[8].Weights[6], 1.0/7, 1e-9)
 }
+
+// TestSlowStartOfMany: what one has served alone it goes on to serve mostly,
+// while nine that appeared at once warm up.
+func TestSlowStartOfMany(t *testing.T) {
+	var ten []seen
+	for i := range 10 {
+		ten = append(ten, well(fmt.Sprintf("e%d", i), ""))
+	}
+	all := run(t, Eject(RoundRobin(), nil, DefaultConfig()), append(times(8, ten[:1]), times(8, ten)...)...)
+	near(t, "weight of the first", all[8].Weights[0], 1/1.9, 1e-9)
+	near(t, "weight of the first in the end", all[15].Weights[0], 0.1, 1e-9)
+}

@@ -24,7 +24,7 @@ func cautious(s *Scenario) *model.Model {
 		Format: model.Format, Name: "cautious", Schema: *labSchema(), Objective: mesh.DefaultObjective(),
 		Timing: mesh.Timing{Step: s.Metrics.Step, Range: s.Metrics.Range, Delay: s.Metrics.Delay, Horizon: 3 * s.Metrics.Range},
 		Routing: &model.Network{
-			Kind: model.Outcome, Columns: []string{"error_recent"},
+			Kind: model.Outcome, Columns: []string{"error_recent"}, Bounds: model.DefaultBounds(),
 			Scaler: model.Scaler{Center: []float32{0}, Scale: []float32{1}, Impute: []float32{0}, Low: []float32{0}, High: []float32{1}},
 			Layers: []model.Layer{{In: 1, Out: model.OutcomeOutputs, W: make([]float32, model.OutcomeOutputs), B: bias}},
 		},
@@ -55,7 +55,7 @@ func TestStability(t *testing.T) {
 			base := averaged(t, s, "capacity/weighted")
 			for _, name := range []string{"queueing/weighted", "learned/weighted"} {
 				got := averaged(t, s, name)
-				t.Logf("%s: mean %.3f of capacity's; %.2f moved per minute, %.4f per slot in the middle, %.4f at the end", name, got.mean/base.mean, got.churn, got.early, got.late)
+				t.Logf("%s: mean %.4f s, %.3f of capacity's; %.2f moved per minute, %.4f per slot in the middle, %.4f at the end", name, got.mean, got.mean/base.mean, got.churn, got.early, got.late)
 				if got.mean > 1.02*base.mean {
 					t.Errorf("%s: mean %v s; capacity has %v", name, got.mean, base.mean)
 				}
