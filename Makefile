@@ -8,10 +8,10 @@ SEED ?= 8
 REALTIME = $(shell chrt --rr 20 true 2>/dev/null && echo chrt --rr 20)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check test-deps format vet lint race bench bench-read bench-replay recording proto clean
+.PHONY: help demo build test check test-deps format vet lint race bench bench-read bench-replay bench-network bench-routing eval-routing routing-model recording proto clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## train, replay, serve and ask, on the bundled recordings: the tour of two minutes
 	@mkdir -p $(OUT)
@@ -52,6 +52,18 @@ bench-read: build test-deps ## how fast histories are read, against promtool: so
 
 bench-replay: build ## the judge itself: queueing theory, Prequal's nine rules, leave one policy out, speed; minutes, one JSON line last
 	@$(OUT)/fairway bench replay
+
+bench-network: build ## training and inference beside others': Gorgonia, by hand, TensorFlow.js, gonum, ONNX Runtime; one JSON line last
+	@$(OUT)/fairway bench network
+
+bench-routing: build ## fairway beside tuned rivals in a part of the frozen scenarios: some minutes, one JSON line last
+	@$(OUT)/fairway bench routing
+
+eval-routing: build ## the same in all of them: half an hour or more, one JSON line last
+	@$(OUT)/fairway bench routing --all
+
+routing-model: build ## make the model that bench-routing runs anew, on random simulated meshes
+	$(OUT)/fairway bench routing-model --out cmd/fairway/models/routing.model
 
 recording: build test-deps ## make a new recording of the lab, with SEED: 48 minutes of real time
 	$(REALTIME) $(OUT)/fairway lab record --duration 48m --seed $(SEED) --out $(OUT)/recording
