@@ -16,7 +16,7 @@ type ablationFigures struct {
 	Seeds     int                `json:"seeds"`
 	Level     float64            `json:"level"`
 	Pickers   []ablationPart     `json:"pickers"`
-	Costs     []ablationCost     `json:"costs"`
+	Costs     []ablationCost     `json:"costs,omitempty"`
 	Recorded  []ablationRecorded `json:"recorded,omitempty"`
 }
 
@@ -26,6 +26,7 @@ type ablationPart struct {
 	Rows      []ablationRow      `json:"rows"`
 	Duels     []ablationDuel     `json:"duels"`
 	Scenarios []ablationScenario `json:"scenarios"`
+	LeftOut   []string           `json:"left_out,omitempty"` // for want of time
 }
 
 // ablationScenario has what each came to in one scenario: latencies in seconds,

@@ -16,21 +16,31 @@ func (f *ablationFigures) writeText(w io.Writer) error {
 		p := &f.Pickers[i]
 		fmt.Fprintf(t, "### In %d scenarios, picked by `%s`\n\n", len(p.Scenarios), p.Picker)
 		fmt.Fprintf(t, "Over `%s`, %d seeds; below 1 is less; %.0f %% intervals over the scenarios.\n\n", f.Reference, f.Seeds, 100*f.Level)
+		if len(p.LeftOut) > 0 {
+			fmt.Fprintf(t, "Left out for want of time: %s.\n\n", strings.Join(p.LeftOut, ", "))
+		}
 		p.writeRows(t)
 		fmt.Fprintf(t, "\nIn how many scenarios the row's mean latency is below the column's; **bold** where the ratio over all scenarios is below 1 significantly (t, Holm over all pairs).\n\n")
 		p.writeDuels(t, f.Level)
 		t.WriteString("\n")
 	}
-	fmt.Fprint(t, "### What a decision takes\n\nns, the median of a run.\n\n| | 5 endpoints | 10 endpoints | 100 endpoints |\n|---|---|---|---|\n")
-	for _, c := range f.Costs {
-		fmt.Fprintf(t, "| %s | %s | %s | %s |\n", c.Name, whole(c.Five), whole(c.Ten), whole(c.Hundred))
-	}
+	f.writeCosts(t)
 	for i := range f.Recorded {
 		f.Recorded[i].write(t, f.Level)
 	}
 	t.WriteString("\n")
 	_, err := io.WriteString(w, t.String())
 	return err
+}
+
+func (f *ablationFigures) writeCosts(t *strings.Builder) {
+	if len(f.Costs) == 0 {
+		return
+	}
+	fmt.Fprint(t, "### What a decision takes\n\nns, the median of a run.\n\n| | 5 endpoints | 10 endpoints | 100 endpoints |\n|---|---|---|---|\n")
+	for _, c := range f.Costs {
+		fmt.Fprintf(t, "| %s | %s | %s | %s |\n", c.Name, whole(c.Five), whole(c.Ten), whole(c.Hundred))
+	}
 }
 
 func (p *ablationPart) writeRows(t *strings.Builder) {

@@ -27,6 +27,8 @@ type ablationOptions struct {
 	seeds                int
 	seed                 uint64
 	cache                string
+	budget               time.Duration
+	costs                bool
 	training, validation int
 	epochs               int
 }
@@ -38,7 +40,7 @@ type ablationBench struct {
 }
 
 func newBenchAblationCommand() *cobra.Command {
-	o := ablationOptions{recordings: "datasets/recordings", reference: "capacity", cache: cacheOff}
+	o := ablationOptions{recordings: "datasets/recordings", reference: "capacity", cache: cacheOff, costs: true}
 	cmd := &cobra.Command{
 		Use:   "ablation --models DIR",
 		Short: "hold the parts of fairway and the forms that it began with against each other",
@@ -79,6 +81,8 @@ docs/ablation.md has it; the last line is JSON.`,
 	flags.StringVar(&o.reference, "reference", o.reference, "what all others are compared with")
 	flags.IntVar(&o.seeds, "seeds", 2, "runs of each in each scenario")
 	flags.Uint64Var(&o.seed, "seed", 1, "the first seed")
+	flags.DurationVar(&o.budget, "budget", 0, "time from which on no further scenario begins, with each picker; what is left out is named; 0: all are run")
+	flags.BoolVar(&o.costs, "costs", o.costs, "time the decisions")
 	flags.IntVar(&o.training, "training", 60, "how many meshes are recorded for training")
 	flags.IntVar(&o.validation, "validation", 16, "how many for validation")
 	flags.IntVar(&o.epochs, "epochs", 40, "epochs of every training at most")
@@ -118,9 +122,13 @@ func (b *ablationBench) run(ctx context.Context) (*ablationFigures, error) {
 	}
 	f := &ablationFigures{Reference: b.o.reference, FirstSeed: b.o.seed, Seeds: b.o.seeds, Level: routingLevel}
 	for _, picker := range b.o.pickers {
-		part := ablationPart{Picker: picker}
+		part, began := ablationPart{Picker: picker}, time.Now()
 		for i, name := range names {
 			start := time.Now()
+			if b.o.budget > 0 && start.Sub(began) > b.o.budget {
+				part.LeftOut = append(part.LeftOut, name)
+				continue
+			}
 			s, err := sim.Load(name)
 			if err != nil {
 				return nil, err
@@ -136,8 +144,10 @@ func (b *ablationBench) run(ctx context.Context) (*ablationFigures, error) {
 		f.Pickers = append(f.Pickers, part)
 	}
 	var err error
-	if f.Costs, err = b.costs(ctx); err != nil {
-		return nil, err
+	if b.o.costs {
+		if f.Costs, err = b.costs(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if b.o.recordings != "" {
 		f.Recorded, err = b.recorded(ctx)
