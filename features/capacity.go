@@ -38,6 +38,10 @@ const (
 	// one window adds to it, in multiples; noiseWindows is its time constant.
 	noiseFirst, noiseClip, noiseWindows = 1, 25, 50
 	noiseLeast                          = 0.1
+	// failing is the error ratio above which a window says nothing of the capacity:
+	// an overloaded endpoint is busy with what is given up, one that fails after
+	// the work is busy with failures, and they are held against it already.
+	failing = 0.1
 	// wander is the variance of the log capacity that no number of requests
 	// takes away.
 	wander = 1e-4
@@ -69,6 +73,9 @@ func (m *memory) advanceCapacity(r *reading, c *clock) (surprise float64) {
 	good, span := r.rate*(1-first(r.errors, 0)), c.fresh
 	w := tally{Good: good * span, Busy: r.utilization * span, Requests: r.rate * span}
 	surprise = math.NaN()
+	if first(r.errors, 0) > failing && m.Long.Requests > shortRequests {
+		return surprise
+	}
 	if past, now := m.Long.log(), w.log(); m.Long.Requests > shortRequests && w.Requests >= 5 {
 		surprise = (now - past) * (now - past) * w.Requests * c.new
 	}
@@ -124,4 +131,23 @@ func (m *memory) peak() float64 {
 		return math.Log(headroom * m.PeakInFlight / latency)
 	}
 	return math.Log(headroom * m.PeakRate)
+}
+
+// noiseChance is the variance of the log capacity of one request up to which it
+// is taken for chance: service varies so where nothing changes.
+const noiseChance = 2
+
+// restless is the unrest of a frame: of the noise what is not chance, for the
+// mean number of requests of an endpoint and window.
+func (s *service) restless() float64 {
+	var requests mean
+	for i := range s.readings {
+		if n := s.readings[i].requests; n > 0 {
+			requests.add(1, n, 1)
+		}
+	}
+	if requests.Weight == 0 {
+		return 0
+	}
+	return math.Sqrt(max(s.noise.value()-noiseChance, 0) / requests.value())
 }

@@ -19,6 +19,7 @@ const (
 	excessFirst             = 0.1   // variance of a window's where nothing is known of it
 	excessMemory            = 50    // windows that the variance is a mean of
 	unrestLeast             = 1e-6
+	excessEnough            = 5 // requests of which a window gets half of the weight that it can get
 )
 
 // see takes in a window's value; weight is the part of its span that is new.
@@ -49,11 +50,12 @@ func (s *service) settle(c *clock) {
 	noise := s.unrest.value()
 	for i, m := range s.order {
 		r := &s.readings[i]
-		if !(r.rate > 0) {
+		n := r.rate * c.fresh
+		if !(n > 0) || first(r.errors, 0) > failing {
 			continue
 		}
 		q := s.queue(m, c.span)
-		if e := m.Excess.see(math.Log(r.typical()/q.Mean(r.rate)), c.new, noise); !isNaN(e) {
+		if e := m.Excess.see(math.Log(r.typical()/q.Mean(r.rate)), c.new*n/(n+excessEnough), noise); !isNaN(e) {
 			surprise.add(1, min(e, noiseClip*noise), 1)
 		}
 	}

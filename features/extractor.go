@@ -192,6 +192,7 @@ func (x *Extractor) fill(s *service, w *mesh.Window, c *clock) {
 	if c.dt > 0 {
 		f.Step = c.dt
 	}
+	f.Unrest = s.restless()
 	f.Demand = s.demand.ready(x.view.total)
 	for i, m := range s.order {
 		x.view.m = m

@@ -22,6 +22,10 @@ type Frame struct {
 	// the newest one's. What is right for little load drowns the best endpoints
 	// when more comes, and the reverse costs little.
 	Demand float64
+	// Unrest is by how much capacities change from one window to the next beyond
+	// what the chance of a few requests explains: a standard deviation of their
+	// logarithms.
+	Unrest float64
 	// Objective is what the frame was made for.
 	Objective mesh.Objective
 	// Anomalies says, per endpoint, how strange it behaves and why.

@@ -134,6 +134,9 @@ func (m *memory) advance(r *reading, c *clock) {
 		m.Seen, m.Absent = c.now, 0
 	}
 	m.Sample = first(c.now-r.age, m.Sample)
+	if m.Up == 0 && r.up > 0 {
+		m.ErrorsRecent.fade(0) // they were those of the process that is gone
+	}
 	m.Up, m.Missing = r.up, r.missing
 	m.advanceRate(r, c)
 	m.alive = m.Up != 0 && m.Absent <= c.gap

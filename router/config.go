@@ -51,7 +51,7 @@ func DefaultConfig() Config {
 	return Config{
 		WarmUp:           6,
 		MinLoad:          0.1,
-		Trust:            1,
+		Trust:            0.3,
 		FailureThreshold: 0.7,
 		ErrorThreshold:   0.5,
 		PanicThreshold:   0.5,

@@ -19,7 +19,8 @@ import (
 // that the forecast (nil: none) expects to fail.
 //
 // The mechanics are those of gRFC A50: an ejection lasts the base time × how
-// often it happened lately, at most MaxEjection; at most max(1, 10 %) of the
+// often it happened lately, at most MaxEjection, and as long as the endpoint is
+// not well; one that was down returns as soon as it is up and well; at most max(1, 10 %) of the
 // endpoints are ejected, the worst first; the others that qualify are held at
 // the floor weight. If fewer than half would stay untouched, nothing is done
 // (Envoy's panic threshold), but that none that qualifies gets more than an
@@ -55,6 +56,7 @@ type ejection struct {
 	Seen     time.Time // when it last had a value
 	Unseen   int       // windows since then
 	Gone     bool
+	Down     bool // it was down, and has not shown itself up and well since
 }
 
 // holds reports whether the ejection lasts. One whose time is up goes on while
@@ -113,6 +115,7 @@ func (p *eject) observe(state *ejections, dst *Decision, f *features.Frame) {
 		if alive && s.Unseen >= vanished {
 			s.Severity = max(s.Severity, 1)
 		}
+		s.recover(isDown(f, i), f.At(i, mesh.Up) > 0, f.Time)
 	}
 	for name, s := range state.ByName {
 		if f.Find(name) < 0 {
@@ -120,6 +123,21 @@ func (p *eject) observe(state *ejections, dst *Decision, f *features.Frame) {
 			continue
 		}
 		s.Gone = alive && f.Time.Sub(s.Seen) > p.cfg.MaxEjection
+	}
+}
+
+// recover ends the ejection of an endpoint that was down, once it is up and
+// well: that it answers is seen without sending it anything, unlike failures,
+// for which an ejection has to wait.
+func (e *ejection) recover(down, up bool, now time.Time) {
+	switch {
+	case down:
+		e.Down = true
+	case up && e.Down && e.Severity == 0:
+		e.Down = false
+		if now.Before(e.Until) {
+			e.Until = now
+		}
 	}
 }
 
@@ -203,7 +221,7 @@ func (p *eject) advance(state *ejections, dst *Decision, now time.Time, limits r
 		switch ejected := !s.Until.IsZero(); {
 		case !chosen(name) && ejected:
 			s.Until, s.Returned, s.Calm = time.Time{}, now, now
-		case chosen(name) && !now.Before(s.Until): // new, or it has lasted and is needed still
+		case chosen(name) && !ejected: // one that has lasted and is needed still goes on by its severity
 			most := int(p.cfg.MaxEjection/p.cfg.BaseEjection) + 1
 			s.Count = min(max(s.Count, 0)+1, most)
 			s.Until = now.Add(min(time.Duration(s.Count)*p.cfg.BaseEjection, p.cfg.MaxEjection))

@@ -17,11 +17,14 @@ import (
 // learned sets weights by what a model predicts.
 type learned struct {
 	splitter
-	model   *model.Model
-	predict *predict.Predictor
-	cfg     Config
-	name    string
-	seen    map[string]*progress
+	formula     *predict.Formula
+	plain       []predict.Curve // by the formula
+	corrections fleets[correction]
+	model       *model.Model
+	predict     *predict.Predictor
+	cfg         Config
+	name        string
+	seen        map[string]*progress
 }
 
 // progress is how far the windows of a service have come.
@@ -66,7 +69,7 @@ func measured(f *features.Frame) bool {
 // It declines with NoModel (m or p is nil, or there is no routing network),
 // NotIdentifiable, WarmUp, Stale, SchemaMismatch, NotFinite or Unfamiliar.
 func Learned(m *model.Model, p *predict.Predictor, cfg Config) Policy {
-	l := &learned{splitter: splitter{minLoad: cfg.MinLoad}, model: m, predict: p, cfg: cfg, seen: map[string]*progress{}}
+	l := &learned{splitter: splitter{minLoad: cfg.MinLoad}, formula: predict.NewFormula(), corrections: fleets[correction]{}, model: m, predict: p, cfg: cfg, seen: map[string]*progress{}}
 	if m != nil {
 		l.name = m.Name
 		if m.Version != 0 {
@@ -151,6 +154,9 @@ func (l *learned) weigh(dst *Decision, f *features.Frame, service *rules.Service
 	}
 	l.curves = sized(l.curves, n)
 	if err := l.predict.Curves(l.curves, f, l.cfg.Trust); err != nil {
+		return err
+	}
+	if err := l.steady(f); err != nil {
 		return err
 	}
 	return l.splitter.weigh(dst, f, service, l.shrink(dst.Age, f))

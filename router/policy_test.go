@@ -150,8 +150,9 @@ func with(i int, change func(seen) seen) []seen {
 }
 
 func TestEjectAndReturn(t *testing.T) {
-	// Down for one window; 30 s are six windows of 5 s.
-	windows := append([][]seen{six(), with(2, seen.down)}, times(14, six())...)
+	// Failing for one window; 30 s are six windows of 5 s.
+	failing := with(2, func(s seen) seen { return s.failing(1) })
+	windows := append([][]seen{six(), failing}, times(14, six())...)
 	all := run(t, Eject(RoundRobin(), nil, DefaultConfig()), windows...)
 	for k, d := range all {
 		w, want := d.Weights[2], 0.0
@@ -169,6 +170,16 @@ func TestEjectAndReturn(t *testing.T) {
 			want = 1.0 / 6
 		}
 		near(t, fmt.Sprintf("window %d: weight", k), w, want, 1e-9)
+	}
+}
+
+// TestDownReturnsWhenUp: that it answers is seen without sending it anything.
+func TestDownReturnsWhenUp(t *testing.T) {
+	windows := append([][]seen{six(), with(2, seen.down), with(2, seen.down)}, times(3, six())...)
+	for k, d := range run(t, Eject(RoundRobin(), nil, DefaultConfig()), windows...) {
+		if want := k == 1 || k == 2; d.Ejected[2] != want {
+			t.Errorf("window %d: ejected %v", k, d.Ejected[2])
+		}
 	}
 }
 
@@ -345,7 +356,7 @@ func TestEjectAdvancesOncePerWindow(t *testing.T) {
 // is not kept out for as long as no other comes.
 func TestEjectionsEndWhileMetricsAge(t *testing.T) {
 	p := Eject(RoundRobin(), nil, DefaultConfig())
-	decide(t, p, frame(0, with(2, seen.down)...))
+	decide(t, p, frame(0, with(2, func(s seen) seen { return s.failing(1) })...))
 	f := frame(1, six()...)
 	for _, ejected := range []bool{true, true, true, false} { // at 5, 15, 25 and 35 s of 30
 		if d := decide(t, p, f); d.Ejected[2] != ejected {

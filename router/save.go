@@ -78,7 +78,7 @@ func memories(p Policy) []any {
 	case *shadow:
 		return append(memories(p.listened), memories(p.served)...)
 	case *learned:
-		return []any{&p.seen}
+		return []any{&p.seen, &p.corrections}
 	case *wrr:
 		return []any{&p.services, &p.updated}
 	case *pid:

@@ -70,7 +70,7 @@ func (l *splitter) split(dst *Decision, f *features.Frame, o mesh.Objective, flo
 	}
 	n, k := float64(open), float64(len(l.known))
 	rate = serviceRate(f)
-	total := max(max(rate, f.Demand)*k/n, l.minLoad*capacity, 1e-6)
+	total := max(ready(max(rate, f.Demand)*k/n, capacity, f.Unrest), l.minLoad*capacity, 1e-6)
 	l.loads = sized(l.loads, len(l.known))
 	// floor is a part of the traffic of all n that are up, n/k of that of the k.
 	solved := l.solver.solve(l.loads, total, floor*n/k*total, func(i int, load float64) float64 {
@@ -97,4 +97,15 @@ func (l *splitter) split(dst *Decision, f *features.Frame, o mesh.Objective, flo
 	}
 	dst.Weights.Normalize()
 	return rate, nil
+}
+
+// restless is the unrest from which on weights are the capacities.
+const restless = 0.2
+
+// ready is the load that weights are solved for. The further it is below the
+// capacity the more the best endpoints get, which is right where they stay the
+// best: where capacities do not last, it goes towards them, at which the weights
+// are in proportion to the capacities.
+func ready(load, capacity, unrest float64) float64 {
+	return load + max(capacity-load, 0)*min(unrest/restless, 1)
 }
