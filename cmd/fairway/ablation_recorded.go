@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"path/filepath"
+	"slices"
 
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/replay"
@@ -51,6 +52,12 @@ func (b *ablationBench) recorded(ctx context.Context) ([]ablationRecorded, error
 				}
 			}
 		}
+	}
+	names := append(ablationNames(), replay.AsRecorded, replay.HindsightBest)
+	for i := range out {
+		slices.SortStableFunc(out[i].Rows, func(a, b ablationRecordedRow) int {
+			return slices.Index(names, a.Name) - slices.Index(names, b.Name)
+		})
 	}
 	return out, nil
 }
