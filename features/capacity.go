@@ -38,10 +38,12 @@ const (
 	// one window adds to it, in multiples; noiseWindows is its time constant.
 	noiseFirst, noiseClip, noiseWindows = 1, 25, 50
 	noiseLeast                          = 0.1
-	// failing is the error ratio above which a window says nothing of the capacity:
-	// an overloaded endpoint is busy with what is given up, one that fails after
-	// the work is busy with failures, and they are held against it already.
-	failing = 0.1
+	// failing is the error ratio above which a window says nothing of the capacity,
+	// if the endpoint is not full: its failures are not for the load, they may have
+	// cost work, and are held against it already.
+	failing, full = 0.1, 0.97
+	// fullPart is what a window counts for in which the endpoint was full.
+	fullPart = 0.1
 	// wander is the variance of the log capacity that no number of requests
 	// takes away.
 	wander = 1e-4
@@ -52,6 +54,9 @@ const (
 	// overload is how far above its capacity an endpoint can be loaded.
 	overload = 3
 )
+
+// broken reports whether the endpoint fails without being overloaded.
+func (r *reading) broken() bool { return r.errors > failing && !(r.utilization >= full) }
 
 // forgets is the discount of a window with n requests.
 func forgets(n, windows, requests float64) float64 {
@@ -73,8 +78,17 @@ func (m *memory) advanceCapacity(r *reading, c *clock) (surprise float64) {
 	good, span := r.rate*(1-first(r.errors, 0)), c.fresh
 	w := tally{Good: good * span, Busy: r.utilization * span, Requests: r.rate * span}
 	surprise = math.NaN()
-	if first(r.errors, 0) > failing && m.Long.Requests > shortRequests {
+	known := m.Long.Requests > shortRequests
+	switch {
+	case r.broken() && known:
 		return surprise
+	case r.utilization >= full && w.Requests >= enough:
+		// Part of what it was sent may have been given up: the capacity is no more
+		// than this, and once better is known this counts for little.
+		if known && w.log() > m.Long.log() {
+			return surprise
+		}
+		w = tally{w.Good * fullPart, w.Busy * fullPart, w.Requests * fullPart}
 	}
 	if past, now := m.Long.log(), w.log(); m.Long.Requests > shortRequests && w.Requests >= 5 {
 		surprise = (now - past) * (now - past) * w.Requests * c.new

@@ -51,7 +51,7 @@ func (s *service) settle(c *clock) {
 	for i, m := range s.order {
 		r := &s.readings[i]
 		n := r.rate * c.fresh
-		if !(n > 0) || first(r.errors, 0) > failing {
+		if !(n > 0) || r.broken() {
 			continue
 		}
 		q := s.queue(m, c.span)
