@@ -34,8 +34,6 @@ var inside = [][2]string{
 	{"replay", "replay/ope"}, {"replay", "replay/finding"}, {"replay", "replay/fitted"}, {"replay/contest", "replay/sim"},
 	{"replay/meshes", "replay/sim"}, {"replay/tune", "replay/sim"}, {"replay/tune", "replay/meshes"}, {"replay/fit", "replay/sim"},
 	{"predict/kernel", "predict/kernel"},
-	{"api/client", "api"}, {"api", "api/fairwayv1"}, {"datasets/accesslog", "datasets"}, {"replay", "replay/ope"},
-	{"replay", "replay/finding"}, {"replay", "replay/fitted"}, {"replay/contest", "replay/sim"}, {"replay/fit", "replay/sim"},
 	{"train", "train/backprop"},
 	{"replay/fitted", "replay/fit"}, {"replay/fitted", "replay/contest"}, {"replay/fitted", "replay/sim"}, {"replay/report", "replay"},
 }
