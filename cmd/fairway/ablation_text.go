@@ -12,6 +12,11 @@ import (
 // writeText writes the figures as Markdown.
 func (f *ablationFigures) writeText(w io.Writer) error {
 	t := &strings.Builder{}
+	t.WriteString("### What competes\n\n| | is |\n|---|---|\n")
+	for _, c := range contestants {
+		fmt.Fprintf(t, "| %s | %s |\n", c.name, c.is)
+	}
+	t.WriteString("\n")
 	for i := range f.Pickers {
 		p := &f.Pickers[i]
 		fmt.Fprintf(t, "### In %d scenarios, picked by `%s`\n\n", len(p.Scenarios), p.Picker)

@@ -34,7 +34,7 @@ var contestants = []contestant{
 	{name: "no age", policy: "fairway:stale_after=3600", model: model.Outcome, is: "fairway that takes metrics for new: no shrinking with age, never stale"},
 	{name: "no network", policy: "fairway:trust=0", model: model.Outcome, is: "fairway with none of the network's corrections: ejection and step limit on the formula"},
 	{name: "learned", policy: "learned", model: model.Outcome, is: "the network, the formula where it declines; no ejection, no step limit"},
-	{name: "learned, trust 0.5", policy: "learned:trust=0.5", model: model.Outcome, is: "learned with half of the network's corrections"},
+	{name: "learned, trust 1", policy: "learned:trust=1", model: model.Outcome, is: "learned with all of the network's corrections"},
 	{name: "learned, trust 0", policy: "learned:trust=0", model: model.Outcome, is: "learned with none: the formula, by the network's path"},
 	{name: "queueing", policy: "queueing", is: "the formula of the queue alone"},
 	{name: "softmax", policy: "learned", model: model.Softmax, is: "the origin's softmax over candidates; the formula where it declines"},
