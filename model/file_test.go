@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -231,4 +232,20 @@ func FuzzRead(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// A network of before its outputs corrected the formula of the queue has the
+// shape of one of today and would answer, wrongly.
+func TestOutcomeOfAFormerLayoutIsRefused(t *testing.T) {
+	file := written(t)
+	header := binary.LittleEndian.Uint32(file[12:])
+	was := regexp.MustCompile(`"bounds": \{[^}]*\}`)
+	old := was.ReplaceAll(file[prologue:prologue+int(header)], []byte(`"bounds": {"low": 0.05, "high": 50}`))
+	content := append(bytes.Clone(file[:prologue]), old...)
+	binary.LittleEndian.PutUint32(content[8:], 1)
+	binary.LittleEndian.PutUint32(content[12:], uint32(len(old)))
+	content = append(content, file[prologue+int(header):len(file)-sha256.Size]...)
+	if _, err := Read(bytes.NewReader(sealed(content))); err == nil || !strings.Contains(err.Error(), "outcome networks of a former fairway") || !strings.Contains(err.Error(), "train again") {
+		t.Errorf("error %v", err)
+	}
 }

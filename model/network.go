@@ -58,7 +58,8 @@ type Network struct {
 }
 
 // Bounds (Outcome only) are the factors by which the network may correct what
-// is known without it, either way. The zero value stands for DefaultBounds.
+// is known without it, either way. The networks of a former fairway had other
+// bounds, and outputs of another meaning: without these a model is refused.
 type Bounds struct {
 	Capacity float64 `json:"capacity"` // of an endpoint
 	Stretch  float64 `json:"stretch"`  // of waiting

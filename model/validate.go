@@ -48,7 +48,11 @@ func (n *Network) validate() error {
 	case Outcome:
 		out = OutcomeOutputs
 		b := n.Bounds
-		errs.add(b == Bounds{} || b.Capacity > 1 && b.Stretch > 1 && b.Level > 1 && finite(b.Capacity+b.Stretch+b.Level), "bounds are %+v; want factors above 1", b)
+		if b == (Bounds{}) {
+			errs.add(false, "it has no factors that bound its corrections, as the outcome networks of a former fairway, whose outputs meant something else: train again, or use the program that wrote it")
+			break
+		}
+		errs.add(b.Capacity > 1 && b.Stretch > 1 && b.Level > 1 && finite(b.Capacity+b.Stretch+b.Level), "bounds are %+v; want factors above 1", b)
 	case Softmax:
 		out = 1
 	case Fixed5:

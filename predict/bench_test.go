@@ -19,7 +19,7 @@ func BenchmarkPredict(b *testing.B) {
 		"predict":  func() error { return p.Predict(predictions, f, nil) },
 		"curves":   func() error { return p.Curves(curves, f, 1) },
 		"forecast": func() error { return p.Forecast(failures, f) },
-		"familiar": func() error { return p.Familiar(f) },
+		"familiar": func() error { return familiar(p, f) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

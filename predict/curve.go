@@ -12,6 +12,7 @@ import (
 //
 //	mean   = Level · Queue.Mean(load)
 //	errors = sigmoid(Err0 + Err1·(load − Now)/Capacity)
+//	P50    = mean · Mid · exp(−Refused(errors)), P90 = mean · Mid · Tail90
 //
 // Mean, errors and cost never decrease in the load: Level and Err1 are not
 // negative and the queue's mean does not. A Curve is not changed by its methods.
@@ -23,8 +24,8 @@ type Curve struct {
 	Now            float64 // load of the frame's window, requests/s
 	Level          float64 // of the mean
 	Err0, Err1     float64 // logit of the error ratio at Now; its slope per capacity, ≥ 0
-	Mid            float64 // P50 ÷ mean
-	Tail90, Tail99 float64 // P90 ÷ P50 and P99 ÷ P90, both ≥ 1
+	Mid            float64 // P50 ÷ mean, as if nothing were refused
+	Tail90, Tail99 float64 // P90 ÷ that and P99 ÷ P90, both ≥ 1
 }
 
 // Anchors are what a frame says of one endpoint that its curve is made of.
@@ -148,12 +149,28 @@ func (c *Curve) Cost(load float64, o mesh.Objective) float64 {
 	return answered + errors*max(deadline*o.ErrorCost-answered, 0)
 }
 
+// An endpoint that fails most of what it gets, being overloaded, refuses it at
+// once: the median is then that of refusals, refusedMost lower as a logarithm.
+// Around half of all it is refusedSteep that says how sure it is of which it is.
+const (
+	refusedMost  = 4
+	refusedSteep = 10
+)
+
+// Refused is by how much, as a logarithm, the median falls as a part errors of
+// all requests fails; and its slope.
+func Refused(errors float64) (fall, slope float64) {
+	part := sigmoid(refusedSteep * (errors - 0.5))
+	return refusedMost * part, refusedMost * refusedSteep * part * (1 - part)
+}
+
 // Predict returns all that the curve says of load requests/s.
 func (c *Curve) Predict(load float64) Prediction {
-	mean := c.Mean(load)
-	p50 := mean * c.Mid
-	p90 := p50 * c.Tail90
-	return Prediction{Mean: mean, P50: p50, P90: p90, P99: p90 * c.Tail99, ErrorRatio: c.Errors(load), Preference: math.NaN()}
+	mean, errors := c.Mean(load), c.Errors(load)
+	middle := mean * c.Mid
+	fall, _ := Refused(errors)
+	p90 := middle * c.Tail90
+	return Prediction{Mean: mean, P50: middle * math.Exp(-fall), P90: p90, P99: p90 * c.Tail99, ErrorRatio: errors, Preference: math.NaN()}
 }
 
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }

@@ -206,17 +206,7 @@ func OfMost(values []float64) float64 {
 	return values[(len(values)-1)/2]
 }
 
-// Familiar returns ErrUnfamiliar, saying why, when f itself is more doubtful
-// than it may be, whatever came before it. Other errors: ErrSchema,
-// ErrNotFinite.
-func (p *Predictor) Familiar(f *features.Frame) error {
-	d, o, err := p.strange(f)
-	if err != nil || d.Strange() <= 1 {
-		return err
-	}
-	return p.unfamiliar(f, d, o)
-}
-
+// unfamiliar says of what d is doubtful.
 func (p *Predictor) unfamiliar(f *features.Frame, d Doubt, o odd) error {
 	in := p.routing
 	if in == nil {

@@ -65,14 +65,14 @@ func TestDistanceSeesJointNovelty(t *testing.T) {
 	for i := range 3 {
 		apart(i)
 	}
-	if err := p.Familiar(f); err != nil {
+	if err := familiar(p, f); err != nil {
 		t.Errorf("three of six: %v; want familiar, most are", err)
 	}
 	apart(3)
 	if d := doubtOf(t, p, f); d.Far != 0 || !(d.Distance > 1) {
 		t.Errorf("four of six: %+v; want only the distance above 1", d)
 	}
-	if err := p.Familiar(f); !errors.Is(err, ErrUnfamiliar) || !strings.Contains(err.Error(), "as far from training") {
+	if err := familiar(p, f); !errors.Is(err, ErrUnfamiliar) || !strings.Contains(err.Error(), "as far from training") {
 		t.Errorf("four of six: %v", err)
 	}
 }
@@ -85,7 +85,7 @@ func TestScaleSeesOtherUnits(t *testing.T) {
 		for k := range 2 + i {
 			set(f, k, "latency_ref_seconds", 40) // milliseconds
 		}
-		err := p.Familiar(f)
+		err := familiar(p, f)
 		if of == "two" && err != nil || of == "three" && (!errors.Is(err, ErrUnfamiliar) || !strings.Contains(err.Error(), "are the units right?")) {
 			t.Errorf("%s of five in milliseconds: %v", of, err)
 		}
@@ -154,7 +154,7 @@ func TestDisagreement(t *testing.T) {
 	if err := p.Trust(&Gate{}, f); !errors.Is(err, ErrDisagree) {
 		t.Errorf("beyond the limit: %v", err)
 	}
-	if err := p.Familiar(f); err != nil {
+	if err := familiar(p, f); err != nil {
 		t.Errorf("the frame itself: %v", err)
 	}
 }

@@ -18,7 +18,7 @@ func Example() {
 		Format: model.Format, Name: "shop", Schema: schema, Objective: mesh.DefaultObjective(),
 		Timing: mesh.Timing{Step: 5 * time.Second, Range: 10 * time.Second, Horizon: 30 * time.Second},
 		Routing: &model.Network{
-			Kind: model.Outcome, Columns: []string{"utilization"},
+			Kind: model.Outcome, Bounds: model.DefaultBounds(), Columns: []string{"utilization"},
 			Scaler: model.Scaler{Center: []float32{0}, Scale: []float32{1}, Impute: []float32{0}, Low: []float32{0}, High: []float32{1}},
 			Layers: []model.Layer{{In: 1, Out: 10, W: make([]float32, 10), B: []float32{0, 0, 0.5, 0, 0, 0, 1, 0, 0, 0}}},
 		},

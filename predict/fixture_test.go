@@ -85,7 +85,7 @@ func trained(rng *rand.Rand, kind model.Kind) *model.Model {
 	in, out := 0, 0
 	switch kind {
 	case model.Outcome:
-		n.Columns, out = features.Outcome(), model.OutcomeOutputs
+		n.Columns, n.Bounds, out = features.Outcome(), model.DefaultBounds(), model.OutcomeOutputs
 	case model.Softmax:
 		n.Columns, out = features.Routing(), 1
 	case model.Fixed5:

@@ -36,10 +36,6 @@ func (p *Predictor) Curves(dst []Curve, f *features.Frame, trust float64) error 
 	if err != nil {
 		return err
 	}
-	bounds := p.model.Routing.Bounds
-	if bounds == (model.Bounds{}) {
-		bounds = model.DefaultBounds()
-	}
 	for i := range dst {
 		a, known := AnchorsOf(f.Row(i), at)
 		if !a.Finite() {
@@ -51,7 +47,7 @@ func (p *Predictor) Curves(dst []Curve, f *features.Frame, trust float64) error 
 			for k := range OutErrors {
 				o[k] *= float32(trust)
 			}
-			dst[i] = Correct(&a, o, bounds)
+			dst[i] = Correct(&a, o, p.model.Routing.Bounds)
 		}
 	}
 	return nil

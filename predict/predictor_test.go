@@ -98,10 +98,11 @@ func TestOutcomeIsTheFormula(t *testing.T) {
 	for _, load := range []float64{0, 16, 48, 100, 192, 1e9} {
 		var want Prediction
 		want.Mean = level * q.Mean(load)
-		want.P50 = want.Mean * math.Exp(2*math.Tanh(float64(o[7])/2))
-		want.P90 = want.P50 * (1 + sp(8))
+		middle := want.Mean * math.Exp(2*math.Tanh(float64(o[7])/2))
+		want.P90 = middle * (1 + sp(8))
 		want.P99 = want.P90 * (1 + sp(9))
 		want.ErrorRatio = 1 / (1 + math.Exp(-(math.Log(0.01/0.99) + float64(o[5]) + sp(6)*(load-16)/q.Capacity)))
+		want.P50 = middle * math.Exp(-4/(1+math.Exp(-10*(want.ErrorRatio-0.5))))
 		want.Preference = math.NaN()
 		got := ask(t, compile(t, m), f, []float64{load}).Predictions[0]
 		if diff := cmp.Diff(want, got, cmpopts.EquateNaNs(), cmpopts.EquateApprox(1e-6, 0)); diff != "" {
@@ -307,7 +308,7 @@ func TestNothingIsAllocated(t *testing.T) {
 		allocations := testing.AllocsPerRun(50, func() {
 			for _, f := range frames {
 				n := len(f.Endpoints)
-				err = errors.Join(err, p.Predict(predictions[:n], f, nil), p.Forecast(failures[:n], f), p.Familiar(f))
+				err = errors.Join(err, p.Predict(predictions[:n], f, nil), p.Forecast(failures[:n], f), familiar(p, f))
 				if kind == model.Outcome {
 					err = errors.Join(err, p.Curves(curves[:n], f, 1))
 				}

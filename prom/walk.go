@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
@@ -72,7 +73,7 @@ func (w *Walk) Next(ctx context.Context) (Slice, error) {
 	s := Slice{Start: w.at, Next: w.at}
 	n := min(steps(w.at, w.query.End, w.query.Step), w.length)
 	if n == 0 {
-		return s, w.end()
+		return s, w.end(ctx)
 	}
 	if !w.checked {
 		if _, err := Check(ctx, w.src, w.board.schema); err != nil {
@@ -100,13 +101,25 @@ func (w *Walk) Next(ctx context.Context) (Slice, error) {
 }
 
 // end says what the walk has not found.
-func (w *Walk) end() error {
+func (w *Walk) end(ctx context.Context) error {
 	if err := w.board.astray(); err != nil {
 		return w.named(err)
 	}
 	if !w.found {
-		return w.named(fmt.Errorf("its metrics exist, but its queries find nothing between %s and %s; does the range of %s span two scrapes, and do the labels in the queries exist?",
-			clock(w.query.Start.UnixMilli()), clock(w.query.End.UnixMilli()), w.query.Range))
+		between := fmt.Sprintf("between %s and %s", clock(w.query.Start.UnixMilli()), clock(w.query.End.UnixMilli()))
+		missing, err := Check(ctx, w.src, w.board.schema)
+		if err != nil {
+			return err
+		}
+		if len(missing) > 0 {
+			var lacking []string
+			for _, m := range missing {
+				lacking = append(lacking, m.Metric)
+			}
+			slices.Sort(lacking)
+			return w.named(fmt.Errorf("its queries find nothing %s, and it asks for metrics that do not exist: %s; give another schema, or one of your own", between, some(slices.Compact(lacking))))
+		}
+		return w.named(fmt.Errorf("its metrics exist, but its queries find nothing %s; does the range of %s span two scrapes, and do the labels in the queries exist?", between, w.query.Range))
 	}
 	return io.EOF
 }

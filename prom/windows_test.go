@@ -252,9 +252,10 @@ series:
 		requests_total{app="cart",pod="a",code="200"} 0+50x8
 		requests_total{app="cart",pod="a",code="500"} 0+50x8`)
 	for query, want := range map[string]string{
-		"rate(requests_total[$range])":             `two results for endpoint a of service cart at once`,
-		"sum by (app) (rate(requests_total[30s]))": `no result has both labels app and pod`,
-		`rate(requests_total{code="404"}[$range])`: `its queries find nothing between`,
+		"rate(requests_total[$range])":                                                 `two results for endpoint a of service cart at once`,
+		"sum by (app) (rate(requests_total[30s]))":                                     `no result has both labels app and pod`,
+		`rate(requests_total{code="404"}[$range])`:                                     `its queries find nothing between`,
+		`rate(requests_total{code="404"}[$range]) / sum by (app, pod) (seconds_total)`: `, and it asks for metrics that do not exist: seconds_total; give another schema`,
 		"rate(request_total[$range])": `schema odd does not fit: none of its metrics exists
   request_rate asks for request_total, which does not exist; there is requests_total`,
 		`max by (app, pod) (requests_total) * on (app, pod) group_left requests_total`: `query "max by`,

@@ -100,7 +100,11 @@ func shortDoubts(blocks int, level float64) []string {
 	if ope.Conclusive(blocks, level) {
 		return nil
 	}
-	return []string{fmt.Sprintf("%d blocks are too few to call any difference significant; judge a longer part", blocks)}
+	few := fmt.Sprintf("%d blocks are", blocks)
+	if blocks == 1 {
+		few = "one block is"
+	}
+	return []string{few + " too few to call any difference significant; judge a longer part"}
 }
 
 // far reports whether the policy goes where the recording did not.

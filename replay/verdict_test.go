@@ -56,3 +56,11 @@ func TestVerdictOnARefusedLog(t *testing.T) {
 		t.Errorf("%q because %q; want that nothing can be told from 50 requests", v.Answer, got)
 	}
 }
+
+func TestOneBlockIsToldInTheSingular(t *testing.T) {
+	for blocks, want := range map[int]string{0: "0 blocks are too few", 1: "one block is too few", 2: "2 blocks are too few"} {
+		if got := shortDoubts(blocks, 0.95); len(got) != 1 || !strings.HasPrefix(got[0], want) {
+			t.Errorf("%d blocks: %q; want %q", blocks, got, want)
+		}
+	}
+}

@@ -19,13 +19,15 @@ import (
 // that the forecast (nil: none) expects to fail.
 //
 // The mechanics are those of gRFC A50: an ejection lasts the base time × how
-// often it happened lately, at most MaxEjection, and as long as the endpoint is
-// not well; one that was down returns as soon as it is up and well; at most max(1, 10 %) of the
+// often it happened lately, at most MaxEjection, and as long as its endpoint is
+// ill; one that is down is out the first time for just that long. At most max(1, 10 %) of the
 // endpoints are ejected, the worst first; the others that qualify are held at
 // the floor weight. If fewer than half would stay untouched, nothing is done
 // (Envoy's panic threshold), but that none that qualifies gets more than an
 // equal share and none that is well less, and no ejection begins that would
-// outlast it. An endpoint returns through a slow start. State advances once per
+// outlast it. An endpoint returns through a slow start; those of several at once
+// are cut short such that they take no more traffic away than the ejections that
+// are allowed. State advances once per
 // window; while none comes, an endpoint that was well again in the last one
 // returns in time. An endpoint of which nothing was seen for longer than
 // MaxEjection has left: it gets nothing and does not count.
@@ -56,7 +58,6 @@ type ejection struct {
 	Seen     time.Time // when it last had a value
 	Unseen   int       // windows since then
 	Gone     bool
-	Down     bool // it was down, and has not shown itself up and well since
 }
 
 // holds reports whether the ejection lasts. One whose time is up goes on while
@@ -115,7 +116,6 @@ func (p *eject) observe(state *ejections, dst *Decision, f *features.Frame) {
 		if alive && s.Unseen >= vanished {
 			s.Severity = max(s.Severity, 1)
 		}
-		s.recover(isDown(f, i), f.At(i, mesh.Up) > 0, f.Time)
 	}
 	for name, s := range state.ByName {
 		if f.Find(name) < 0 {
@@ -123,21 +123,6 @@ func (p *eject) observe(state *ejections, dst *Decision, f *features.Frame) {
 			continue
 		}
 		s.Gone = alive && f.Time.Sub(s.Seen) > p.cfg.MaxEjection
-	}
-}
-
-// recover ends the ejection of an endpoint that was down, once it is up and
-// well: that it answers is seen without sending it anything, unlike failures,
-// for which an ejection has to wait.
-func (e *ejection) recover(down, up bool, now time.Time) {
-	switch {
-	case down:
-		e.Down = true
-	case up && e.Down && e.Severity == 0:
-		e.Down = false
-		if now.Before(e.Until) {
-			e.Until = now
-		}
 	}
 }
 
@@ -173,6 +158,9 @@ const vanished = 3
 // believed: the request volume of gRFC A50 for a few endpoints.
 const minRequests = 5
 
+// saysDown is the severity of an endpoint whose metrics say that it is down.
+const saysDown = 3
+
 // severity is 0 for an endpoint that is well; the higher, the sooner it is
 // ejected. A forecast counts only while the metrics can be believed, and as
 // much as its lower bound: a calibration on a handful of failures says 0.8 and
@@ -180,7 +168,7 @@ const minRequests = 5
 func (p *eject) severity(dst *Decision, f *features.Frame, i int) float64 {
 	switch errorRatio := f.At(i, mesh.ErrorRatio); {
 	case isDown(f, i):
-		return 3
+		return saysDown
 	case errorRatio >= p.cfg.ErrorThreshold && i < len(f.Requests) && f.Requests[i] >= minRequests:
 		return 2
 	}
@@ -221,12 +209,23 @@ func (p *eject) advance(state *ejections, dst *Decision, now time.Time, limits r
 		switch ejected := !s.Until.IsZero(); {
 		case !chosen(name) && ejected:
 			s.Until, s.Returned, s.Calm = time.Time{}, now, now
-		case chosen(name) && !ejected: // one that has lasted and is needed still goes on by its severity
-			most := int(p.cfg.MaxEjection/p.cfg.BaseEjection) + 1
-			s.Count = min(max(s.Count, 0)+1, most)
-			s.Until = now.Add(min(time.Duration(s.Count)*p.cfg.BaseEjection, p.cfg.MaxEjection))
+		case chosen(name) && !ejected:
+			s.Count = min(max(s.Count, 0)+1, int(p.cfg.MaxEjection/p.cfg.BaseEjection)+1)
+			s.Until = now.Add(p.lasts(s))
 		}
 	}
+}
+
+// lasts is the time of an ejection that begins. It goes on by itself for an
+// endpoint that is ill beyond that, and is not counted again: an outage of 40 s
+// is one outage. The first of an endpoint that says itself that it is down lasts
+// as long as that.
+func (p *eject) lasts(s *ejection) time.Duration {
+	count := s.Count
+	if s.Severity == saysDown {
+		count--
+	}
+	return min(time.Duration(count)*p.cfg.BaseEjection, p.cfg.MaxEjection)
 }
 
 // calm forgets one earlier ejection for each base time that an endpoint was
@@ -270,6 +269,7 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 		dst.Notes = append(dst.Notes, fmt.Sprintf("panic: %d of %d endpoints are failing; no ejection", failing, n))
 	}
 	least := floorWeight(limits, len(dst.Endpoints))
+	warming := p.warming(state, dst, now, float64(maxEjected(limits, n))/float64(max(n, 1)))
 	for i, e := range dst.Endpoints {
 		s := state.ByName[e.Name]
 		switch {
@@ -286,10 +286,26 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 		case s.Severity > 0:
 			dst.Held[i], dst.Weights[i] = true, min(dst.Weights[i], least)
 		default:
-			dst.Weights[i] *= p.slowStart(s, now)
+			dst.Weights[i] *= 1 - (1-p.slowStart(s, now))*warming
 		}
 	}
 	settle(dst.Weights, dst.Ejected)
+}
+
+// warming is how much of the slow starts is kept: together they take no more
+// traffic away than ejections may, or a rolling restart would load the rest with
+// what those have no room for.
+func (p *eject) warming(state *ejections, dst *Decision, now time.Time, most float64) float64 {
+	away := 0.0
+	for i, e := range dst.Endpoints {
+		if s := state.ByName[e.Name]; s != nil && s.Severity == 0 && !s.holds(now) && !s.Gone {
+			away += dst.Weights[i] * (1 - p.slowStart(s, now))
+		}
+	}
+	if away > most {
+		return most / away
+	}
+	return 1
 }
 
 // slowStart is the part of its weight that a returned endpoint gets: a tenth

@@ -85,7 +85,7 @@ func uncorrected(t testing.TB) *model.Model {
 		Format: model.Format, Name: "formula", Version: 3, Schema: *schema, Objective: mesh.DefaultObjective(),
 		Timing: mesh.Timing{Step: 5 * time.Second, Range: 10 * time.Second, Delay: 2 * time.Second, Horizon: 30 * time.Second},
 		Routing: &model.Network{
-			Kind: model.Outcome, Columns: []string{"error_ratio"}, Scaler: scaler,
+			Kind: model.Outcome, Bounds: model.DefaultBounds(), Columns: []string{"error_ratio"}, Scaler: scaler,
 			Layers: []model.Layer{{In: 1, Out: model.OutcomeOutputs, W: make([]float32, model.OutcomeOutputs), B: bias}},
 		},
 		Failure: &model.Hazard{

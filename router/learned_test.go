@@ -39,6 +39,7 @@ func TestLearnedSplitsByPredictedCost(t *testing.T) {
 	if err := p.Curves(curves, f, 1); err != nil {
 		t.Fatal(err)
 	}
+	curves[1].Horizon = horizon(f, d.Age)
 	near(t, "predicted mean", d.Predictions[1].Mean, curves[1].Mean(420*d.Weights[1]), 1e-9)
 }
 

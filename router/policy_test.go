@@ -151,8 +151,7 @@ func with(i int, change func(seen) seen) []seen {
 
 func TestEjectAndReturn(t *testing.T) {
 	// Failing for one window; 30 s are six windows of 5 s.
-	failing := with(2, func(s seen) seen { return s.failing(1) })
-	windows := append([][]seen{six(), failing}, times(14, six())...)
+	windows := append([][]seen{six(), with(2, failsAll)}, times(14, six())...)
 	all := run(t, Eject(RoundRobin(), nil, DefaultConfig()), windows...)
 	for k, d := range all {
 		w, want := d.Weights[2], 0.0
@@ -173,19 +172,40 @@ func TestEjectAndReturn(t *testing.T) {
 	}
 }
 
-// TestDownReturnsWhenUp: that it answers is seen without sending it anything.
-func TestDownReturnsWhenUp(t *testing.T) {
-	windows := append([][]seen{six(), with(2, seen.down), with(2, seen.down)}, times(3, six())...)
-	for k, d := range run(t, Eject(RoundRobin(), nil, DefaultConfig()), windows...) {
-		if want := k == 1 || k == 2; d.Ejected[2] != want {
-			t.Errorf("window %d: ejected %v", k, d.Ejected[2])
+func failsAll(s seen) seen { return s.failing(1) }
+
+// TestDownIsOutOnce: an outage that the metrics tell of lasts as long as they
+// say, however long, and is one; the second soon after it lasts longer.
+func TestDownIsOutOnce(t *testing.T) {
+	for _, length := range []int{1, 8} {
+		down, up := times(length, with(2, seen.down)), times(3, six())
+		windows := append(append(append(append([][]seen{six()}, down...), up...), down...), times(7, six())...)
+		for k, d := range run(t, Eject(RoundRobin(), nil, DefaultConfig()), windows...) {
+			first := k >= 1 && k < 1+length
+			second := 4 + length // its first window; 30 s are six
+			if want := first || k >= second && k < second+max(length, 6); d.Ejected[2] != want {
+				t.Errorf("down for %d windows, window %d: ejected is %v", length, k, d.Ejected[2])
+			}
+		}
+	}
+}
+
+// TestSlowStartsTogether: three of six that return at once do not load the
+// others with more than one has.
+func TestSlowStartsTogether(t *testing.T) {
+	list := six()
+	for i := range 3 {
+		list[i] = list[i].down()
+	}
+	for k, d := range run(t, Eject(RoundRobin(), nil, DefaultConfig()), six(), list, six(), six(), six()) {
+		if w := d.Weights[5]; k > 1 && w > 1.0/5+1e-9 {
+			t.Errorf("window %d: weights %v", k, d.Weights)
 		}
 	}
 }
 
 func TestEjectionsGrow(t *testing.T) {
-	// Down for 400 windows: 30 + 60 + … are extended without a gap, to 300 s
-	// at most, and the endpoint stays out.
+	// Down for 400 windows: the endpoint stays out.
 	all := run(t, Eject(RoundRobin(), nil, DefaultConfig()), times(400, with(0, seen.down))...)
 	for k, d := range all[:60] {
 		if !d.Ejected[0] {
@@ -356,7 +376,7 @@ func TestEjectAdvancesOncePerWindow(t *testing.T) {
 // is not kept out for as long as no other comes.
 func TestEjectionsEndWhileMetricsAge(t *testing.T) {
 	p := Eject(RoundRobin(), nil, DefaultConfig())
-	decide(t, p, frame(0, with(2, func(s seen) seen { return s.failing(1) })...))
+	decide(t, p, frame(0, with(2, failsAll)...))
 	f := frame(1, six()...)
 	for _, ejected := range []bool{true, true, true, false} { // at 5, 15, 25 and 35 s of 30
 		if d := decide(t, p, f); d.Ejected[2] != ejected {

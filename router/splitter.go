@@ -3,6 +3,7 @@ package router
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
@@ -57,9 +58,7 @@ func (l *splitter) split(dst *Decision, f *features.Frame, o mesh.Objective, flo
 			continue
 		}
 		open++
-		if f.Step > 0 {
-			l.curves[i].Horizon = f.Step
-		}
+		l.curves[i].Horizon = horizon(f, dst.Age)
 		if l.curves[i].Known {
 			l.known = append(l.known, i)
 			capacity += l.curves[i].Capacity
@@ -74,7 +73,7 @@ func (l *splitter) split(dst *Decision, f *features.Frame, o mesh.Objective, flo
 	l.loads = sized(l.loads, len(l.known))
 	// floor is a part of the traffic of all n that are up, n/k of that of the k.
 	solved := l.solver.solve(l.loads, total, floor*n/k*total, func(i int, load float64) float64 {
-		return l.curves[l.known[i]].Cost(load, o)
+		return drowning(&l.curves[l.known[i]], load, o)
 	})
 	if !solved {
 		return 0, fmt.Errorf("%w: a predicted cost", NotFinite)
@@ -97,6 +96,27 @@ func (l *splitter) split(dst *Decision, f *features.Frame, o mesh.Objective, flo
 	}
 	dst.Weights.Normalize()
 	return rate, nil
+}
+
+// horizon is how many seconds pass from what a frame shows on average to the next
+// decision: half of the window's span, its age and the time between windows. Who
+// reckons with less corrects again what is being corrected, and swings.
+func horizon(f *features.Frame, age time.Duration) float64 {
+	span := f.End.Sub(f.Start).Seconds()
+	if f.Step > 0 {
+		return f.Step + span/2 + age.Seconds()
+	}
+	return 1.5*span + age.Seconds()
+}
+
+// drowned is what a second beyond the deadline costs: little, for nobody waits
+// for it, but where it cost nothing all that the service cannot do would go to
+// one endpoint.
+const drowned = 0.1
+
+// drowning is the cost of a request at a load, beyond the deadline too.
+func drowning(c *predict.Curve, load float64, o mesh.Objective) float64 {
+	return c.Cost(load, o) + drowned*max(c.Mean(load)-o.Deadline.Seconds(), 0)
 }
 
 // restless is the unrest from which on weights are the capacities.

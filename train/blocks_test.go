@@ -110,3 +110,12 @@ func TestFewBlocksGiveNoInterval(t *testing.T) {
 		t.Errorf("of four blocks: %+v; want the value alone", i)
 	}
 }
+
+func TestIntervalsInText(t *testing.T) {
+	nan := Number(math.NaN())
+	for want, one := range map[string][2]Number{"not known": {nan, nan}, "-1 ms to 2 ms ~": {-0.001, 0.002}, "1 ms to 2 ms": {0.001, 0.002}, "-2 ms to -1 ms": {-0.002, -0.001}} {
+		if got := between(one[0], one[1], seconds); got != want {
+			t.Errorf("%v: %q; want %q", one, got, want)
+		}
+	}
+}

@@ -127,10 +127,10 @@ func softmaxTask(set *Set, columns []column, skip map[string]bool, cfg Config, r
 		return r
 	}
 	t.train, t.validation = part(datasets.Train), part(datasets.Validation)
-	t.begin = func(random *rand.Rand, width int) ([]model.Layer, []int) {
-		return initial(random, hidden(width, len(in.names), 1)...), nil
+	t.begin = func(random *rand.Rand, width int) []model.Layer {
+		return initial(random, hidden(width, len(in.names), 1)...)
 	}
-	t.layers, _ = t.begin(random, cfg.Width)
+	t.layers = t.begin(random, cfg.Width)
 	return t, &model.Network{Kind: model.Softmax, Columns: in.names, Scaler: in.scaler}, nil
 }
 
@@ -165,10 +165,10 @@ func fixed5Task(set *Set, columns []column, skip map[string]bool, cfg Config, ra
 		return r
 	}
 	t.train, t.validation = part(datasets.Train), part(datasets.Validation)
-	t.begin = func(random *rand.Rand, width int) ([]model.Layer, []int) {
-		return initial(random, hidden(width, fiveRoutes*len(in.names), fiveRoutes)...), nil
+	t.begin = func(random *rand.Rand, width int) []model.Layer {
+		return initial(random, hidden(width, fiveRoutes*len(in.names), fiveRoutes)...)
 	}
-	t.layers, _ = t.begin(random, cfg.Width)
+	t.layers = t.begin(random, cfg.Width)
 	return t, &model.Network{Kind: model.Fixed5, Columns: in.names, Scaler: in.scaler, Routes: routes}, nil
 }
 

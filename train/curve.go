@@ -29,14 +29,12 @@ const (
 	outcomeTargets
 )
 
-// quantileWeights are the weights of the four latency losses: the mean decides.
-var quantileWeights = [4]float64{1, 0.25, 0.25, 0.25}
+// latencyWeights are the weights of the four latency losses: the mean decides.
+var latencyWeights = [4]float64{1, 0.5, 0.5, 0.5}
 
-// errorsWeight is the weight of the error ratio's cross-entropy.
-const errorsWeight = 1
-
-// curve is the loss of the outcome network. The squared error of log
-// latencies is bent to linear beyond 1 (Huber, 1964).
+// curve is the loss of the outcome network: the squared error of log latencies,
+// bent to linear beyond 1 (Huber, 1964), and the cross-entropy of the error
+// ratio.
 type curve struct{ bounds model.Bounds }
 
 func (curve) widths() (int, int) { return model.OutcomeOutputs, outcomeTargets }
@@ -78,51 +76,50 @@ func (l curve) row(o, t []float32, g *[model.OutcomeOutputs]float64) float64 {
 	latest := at(targetReference) - now - at(targetExcess)
 	logMean := then + at(targetExcess) + persist*latest + level
 
+	more := (at(targetLoad) - at(targetNow)) / q.Capacity
+	rise := softplus(float64(o[predict.OutErrorRise]))
+	odds := at(targetOdds) + float64(o[predict.OutErrors]) + rise*more
+	failed := sigmoid(odds)
+	fall, byFailed := predict.Refused(failed)
+
 	half := math.Tanh(float64(o[predict.OutMid]) / 2)
 	tail90, tail99 := softplus(float64(o[predict.OutTail90])), softplus(float64(o[predict.OutTail99]))
-	p50 := logMean + 2*half
-	p90 := p50 + math.Log1p(tail90)
+	middle := logMean + 2*half
+	p90 := middle + math.Log1p(tail90)
 	p99 := p90 + math.Log1p(tail99)
-	total := 0.0
-	var slope [4]float64 // of the loss by each log latency
-	for i, predicted := range [4]float64{logMean, p50, p90, p99} {
-		want := at(targetMean + i)
-		if math.IsNaN(want) {
-			continue
-		}
-		value, d := huber(predicted - want)
-		total += quantileWeights[i] * value
-		slope[i] = quantileWeights[i] * d
-	}
+	total, slope := latencies([4]float64{logMean, middle - fall, p90, p99}, t[targetMean:])
 	s99 := slope[3]
 	s90 := s99 + slope[2]
-	s50 := s90 + slope[1]
-	byMean := s50 + slope[0]
+	byMiddle := s90 + slope[1]
+	byMean := byMiddle + slope[0]
+	byOdds := -slope[1] * byFailed * failed * (1 - failed)
+	if want := at(targetErrors); !math.IsNaN(want) { // cross-entropy
+		total += softplus(odds) - want*odds
+		byOdds += failed - want
+	}
 	g[predict.OutPersist] = byMean * persist * (1 - persist) * latest
-	g[predict.OutCapacity] = byMean * (thenCapacity - persist*nowCapacity) * byCapacity
+	g[predict.OutCapacity] = (byMean*(thenCapacity-persist*nowCapacity) - byOdds*rise*more) * byCapacity
 	g[predict.OutStretch] = byMean * (thenStretch - persist*nowStretch) * byStretch
 	g[predict.OutWaiting] = byMean * (thenWaiting - persist*nowWaiting) * (1 - drain)
 	g[predict.OutLevel] = byMean * byLevel
-	g[predict.OutMid] = s50 * (1 - half*half)
+	g[predict.OutErrors] = byOdds
+	g[predict.OutErrorRise] = byOdds * sigmoid(float64(o[predict.OutErrorRise])) * more
+	g[predict.OutMid] = byMiddle * (1 - half*half)
 	g[predict.OutTail90] = s90 * sigmoid(float64(o[predict.OutTail90])) / (1 + tail90)
 	g[predict.OutTail99] = s99 * sigmoid(float64(o[predict.OutTail99])) / (1 + tail99)
-	return total + l.errors(o, t, q.Capacity, byCapacity, g)
+	return total
 }
 
-// errors is the cross-entropy of the error ratio.
-func (l curve) errors(o, t []float32, capacity, byCapacity float64, g *[model.OutcomeOutputs]float64) float64 {
-	want := float64(t[targetErrors])
-	if math.IsNaN(want) {
-		return 0
+// latencies is the loss of log latencies, and its slope by each.
+func latencies(predicted [4]float64, want []float32) (total float64, slope [4]float64) {
+	for i, p := range predicted {
+		if want := float64(want[i]); !math.IsNaN(want) {
+			value, d := huber(p - want)
+			total += latencyWeights[i] * value
+			slope[i] = latencyWeights[i] * d
+		}
 	}
-	more := float64(t[targetLoad]-t[targetNow]) / capacity
-	rise := softplus(float64(o[predict.OutErrorRise]))
-	x := float64(t[targetOdds]) + float64(o[predict.OutErrors]) + rise*more
-	d := errorsWeight * (sigmoid(x) - want)
-	g[predict.OutErrors] = d
-	g[predict.OutErrorRise] = d * sigmoid(float64(o[predict.OutErrorRise])) * more
-	g[predict.OutCapacity] -= d * rise * more * byCapacity
-	return errorsWeight * (softplus(x) - want*x)
+	return total, slope
 }
 
 // bounded is predict.Bounded with its slope.

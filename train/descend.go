@@ -43,13 +43,10 @@ func (r *rows) from(m *Moment, endpoint int) { r.origins = append(r.origins, ori
 
 // task is one network to train.
 type task struct {
-	stage string
-	// begin makes layers to start from, and says how many of the first units of
-	// each hidden one dropout leaves alone.
-	begin             func(random *rand.Rand, width int) ([]model.Layer, []int)
-	layers            []model.Layer // to start from
-	spared            []int         // per hidden layer: the first units, which dropout leaves alone
-	dropped           int           // hidden layers with dropout
+	stage             string
+	begin             func(random *rand.Rand, width int) []model.Layer // makes layers to start from
+	layers            []model.Layer                                    // to start from
+	dropped           int                                              // hidden layers with dropout
 	loss              loss
 	train, validation rows
 }
@@ -222,12 +219,7 @@ func (t *task) drop(m *machine, dropout float64, random *rand.Rand) {
 			fillOnes(mask)
 			continue
 		}
-		units := t.layers[layer].Out
-		spared := 0
-		if layer < len(t.spared) {
-			spared = t.spared[layer]
-		}
-		drawMask(mask, units, spared, dropout, random)
+		drawMask(mask, dropout, random)
 	}
 }
 

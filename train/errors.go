@@ -17,7 +17,7 @@ type Errors struct {
 	Logged     bool         `json:"request_log"`
 	Regimes    []Regime     `json:"regimes"`
 	Deciles    []Decile     `json:"deciles"`
-	Coverage   []Held   `json:"coverage"`
+	Coverage   []Held       `json:"coverage"`
 	Importance []Importance `json:"importance,omitempty"` // of validation
 }
 

@@ -215,7 +215,7 @@ func (f *fitting) doubt(kind model.Kind, r *RoutingReport) {
 		return
 	}
 	if !r.Kept {
-		f.note("no epoch beat the untrained network in validation: it is kept, persistence with a textbook queue's answer to load")
+		f.note("no epoch beat the untrained network in validation: it is kept, the formula of the queue")
 	}
 	if v := r.Validation; !(v.Cost < v.CostPersistence) {
 		f.note("the network's cost error is not below persistence's in validation (%.4g s against %.4g s)", v.Cost, v.CostPersistence)

@@ -45,12 +45,9 @@ func (f *fitting) gate(network *model.Network, skip map[string]bool, r *RoutingR
 // of their distance. Rare regimes may be in one part only: the limits leave room
 // for both.
 func doubtOf(set *Set, n *model.Network, skip map[string]bool) (*model.Doubt, error) {
-	in := inputs{names: n.Columns, at: make([]int, len(n.Columns)), scaler: n.Scaler}
-	for i, name := range n.Columns {
-		var err error
-		if in.at[i], err = set.column(name); err != nil {
-			return nil, err
-		}
+	in, err := earlierInputs(set, n.Columns, n.Scaler)
+	if err != nil {
+		return nil, err
 	}
 	x := []float32{}
 	each := func(part datasets.Part, visit func(x []float32)) {

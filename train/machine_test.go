@@ -33,20 +33,27 @@ func losses(random *rand.Rand) []lossCase {
 	nan := float32(math.NaN())
 	var curves []float32
 	for i := range rows {
-		t := []float32{random.Float32() * 1.5, random.Float32(), float32(random.NormFloat64()), float32(random.NormFloat64()), nan, 2 + 2*random.Float32(), random.Float32() / 5, 1 + random.Float32()}
-		if i == 2 {
-			t[targetMean], t[targetErrors] = nan, nan
+		t := [outcomeTargets]float32{
+			targetLoad: 20 * random.Float32(), targetNow: 15 * random.Float32(), targetReference: float32(random.NormFloat64()), targetCapacity: 12,
+			targetConcurrency: 1 + 3*random.Float32(), targetWaiting: 30 * random.Float32(), targetHorizon: 5 + 10*random.Float32(),
+			targetOdds: float32(random.NormFloat64()), targetExcess: random.Float32(), targetMean: float32(random.NormFloat64()),
+			targetP50: float32(random.NormFloat64()) - 2, targetP90: nan, targetP99: 2 + 2*random.Float32(), targetErrors: random.Float32(), targetWeight: 1 + random.Float32(),
 		}
-		if i == 4 {
+		switch i {
+		case 1:
+			t[targetWaiting] = 0
+		case 2:
+			t[targetMean], t[targetErrors] = nan, nan
+		case 4:
 			t[targetWeight] = 0
 		}
-		curves = append(curves, t...)
+		curves = append(curves, t[:]...)
 	}
 	return []lossCase{
 		{"choice", choice{1, 3}, rows, 3, []float32{0.2, 0.7, 0.1, 0.5, -1, 0.5}},
 		{"fixed", choice{5, 5}, 2, 1, []float32{0.2, 0.7, 0.1, 0, -1, -1, -1, -1, -1, -1}},
 		{"survival", survival{4}, rows, 1, []float32{4, 0, 1, 2, 1, 1.5, 0, 0, 1, 1, 0, 1, 3, 0, 2, 4, 1, 0.5}},
-		{"curve", curve{}, rows, 1, curves},
+		{"curve", curve{model.DefaultBounds()}, rows, 1, curves},
 	}
 }
 
@@ -73,7 +80,7 @@ func TestGradients(t *testing.T) {
 			copy(m.x, normals(random, len(m.x)))
 			copy(m.target, c.target)
 			for _, mask := range m.masks {
-				drawMask(mask, 5, 0, 0.2, random)
+				drawMask(mask, 0.2, random)
 			}
 			run := func() float64 {
 				t.Helper()
@@ -161,7 +168,7 @@ func TestMachineAgreesWithServing(t *testing.T) {
 	}{
 		{"softmax", []int{20, 128, 64, 32, 1}, choice{1, 5}},
 		{"fixed5", []int{20, 128, 64, 32, 5}, choice{5, 5}},
-		{"outcome", []int{24, 128, 64, 32, 10}, curve{}},
+		{"outcome", []int{30, 128, 64, 32, 10}, curve{model.DefaultBounds()}},
 		{"hazard", []int{35, 32, 16, 6}, survival{6}},
 		{"logistic", []int{35, 6}, survival{6}},
 	} {

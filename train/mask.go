@@ -5,12 +5,12 @@ import (
 	"math/rand/v2"
 )
 
-// drawMask writes what the outputs of a hidden layer are multiplied by, rows ×
-// units: 0 with the given probability, else what keeps the mean; 1 for the
-// spared first units of each row. It spends 16 random bits on each unit, so
-// the probability is exact to 1/65536. A branch per unit would be mispredicted
-// as often as a unit is dropped; the sign of a difference selects instead.
-func drawMask(mask []float32, units, spared int, dropout float64, random *rand.Rand) {
+// drawMask writes what the outputs of a hidden layer are multiplied by: 0 with
+// the given probability, else what keeps the mean. It spends 16 random bits on
+// each unit, so the probability is exact to 1/65536. A branch per unit would be
+// mispredicted as often as a unit is dropped; the sign of a difference selects
+// instead.
+func drawMask(mask []float32, dropout float64, random *rand.Rand) {
 	threshold := int32(math.Round(dropout * 65536))
 	keep := math.Float32bits(float32(1 / (1 - float64(threshold)/65536)))
 	for rest := mask; len(rest) > 0; {
@@ -28,9 +28,6 @@ func drawMask(mask []float32, units, spared int, dropout float64, random *rand.R
 			rest[i] = masked(keep, draw>>(16*i), threshold)
 		}
 		break
-	}
-	for row := 0; spared > 0 && row < len(mask); row += units {
-		fillOnes(mask[row : row+spared])
 	}
 }
 

@@ -77,7 +77,7 @@ func (f *fitting) ensemble(ctx context.Context, t *task, n *model.Network, r *Ro
 		random := f.random(streamMembers + 2*uint64(k))
 		member := *t
 		member.stage = fmt.Sprintf("routing, member %d of %d", k+1, cfg.Members)
-		member.layers, member.spared = t.begin(random, cfg.Width)
+		member.layers = t.begin(random, cfg.Width)
 		member.train = t.train.drawn(random)
 		if member.train.groups() == 0 {
 			break

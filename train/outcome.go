@@ -16,12 +16,12 @@ const mostRequests = 400
 
 // anchors are the columns that an outcome is relative to.
 type anchors struct {
-	at                        []int // of predict.AnchorColumns
-	reference, capacity, load int
+	at                  []int // of predict.AnchorColumns
+	reference, capacity int
 }
 
 func anchorsOf(set *Set) (a anchors, err error) {
-	for name, at := range map[string]*int{"latency_ref_seconds": &a.reference, "capacity_rps": &a.capacity, "load_now": &a.load} {
+	for name, at := range map[string]*int{"latency_ref_seconds": &a.reference, "capacity_rps": &a.capacity} {
 		if *at, err = set.column(name); err != nil {
 			return a, err
 		}
@@ -91,8 +91,7 @@ func outcomeRows(set *Set, in *inputs, a *anchors, part datasets.Part, skip map[
 }
 
 // outcomeTask prepares the outcome network. Its untrained form is
-// the formula of the queue, half drawn to persistence, with the usual tails of
-// the training part.
+// predict.Formula, with the usual tails of the training part.
 func outcomeTask(set *Set, columns []column, skip map[string]bool, cfg Config, random *rand.Rand) (task, *model.Network, error) {
 	in, err := cfg.inputs(set, columns, features.Outcome(), false)
 	if err != nil {
@@ -106,14 +105,12 @@ func outcomeTask(set *Set, columns []column, skip map[string]bool, cfg Config, r
 	var scale float64
 	t.train, scale = outcomeRows(set, &in, &a, datasets.Train, skip, 0)
 	t.validation, _ = outcomeRows(set, &in, &a, datasets.Validation, skip, scale)
-	t.begin = func(random *rand.Rand, width int) ([]model.Layer, []int) {
+	t.begin = func(random *rand.Rand, width int) []model.Layer {
 		layers := initial(random, hidden(width, len(in.names), model.OutcomeOutputs)...)
-		last := &layers[len(layers)-1]
-		last.B[predict.OutErrorRise] = float32(softplusInverse(errorSlope))
-		usualTails(last.B[predict.OutMid:], &t.train)
-		return layers, nil
+		usualTails(layers[len(layers)-1].B[predict.OutMid:], &t.train)
+		return layers
 	}
-	t.layers, t.spared = t.begin(random, cfg.Width)
+	t.layers = t.begin(random, cfg.Width)
 	n := &model.Network{Kind: model.Outcome, Columns: in.names, Scaler: in.scaler, Bounds: model.DefaultBounds()}
 	return t, n, nil
 }

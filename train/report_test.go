@@ -105,7 +105,7 @@ func madeUpErrors() *Errors {
 		Scores:     []Score{score("mean", "mape", byWindows, 0.2), score("p50", "log_rmse", byWindows, 0.4), unknown, score("p99", "pinball", byRequests, 0.005)},
 		Regimes:    []Regime{{By: "state", Name: "failing", Windows: 20, Scores: []Score{lost}}},
 		Deciles:    []Decile{{90, 0.04, Interval{0.041, 0.039, 0.043, 0.038, 0.044}}},
-		Coverage:   []Coverage{{"p90", byRequests, 0.9, []Covered{{rivalNames[0], Interval{0.89, 0.88, 0.9, 0.87, 0.91}}}}},
+		Coverage:   []Held{{"p90", byRequests, 0.9, []Covered{{rivalNames[0], Interval{0.89, 0.88, 0.9, 0.87, 0.91}}}}},
 		Importance: []Importance{{[]string{"load_now", "utilization"}, [3]Number{0.1, 0.09, 0.11}, [3]Number{0.001, 0, 0.002}}},
 	}
 }

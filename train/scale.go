@@ -142,6 +142,3 @@ func (in *inputs) scaled(dst, row []float32) {
 	}
 	in.scaler.Apply(dst, dst)
 }
-
-// find is the position of the named input, or -1.
-func (in *inputs) find(name string) int { return slices.Index(in.names, name) }

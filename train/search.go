@@ -134,7 +134,7 @@ func (s *searching) train(ctx context.Context, n, rung int) error {
 	}
 	cfg, t := drawTrial(n, f.cfg), s.task
 	if n > 0 {
-		t.layers, t.spared = t.begin(streamed(f.cfg.Seed, streamSearch+2*uint64(n)+1), cfg.Width)
+		t.layers = t.begin(streamed(f.cfg.Seed, streamSearch+2*uint64(n)+1), cfg.Width)
 	}
 	t.stage = fmt.Sprintf("%s, trial %d", s.task.stage, n+1)
 	d := f.dice(streamRouting + 16)

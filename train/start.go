@@ -31,6 +31,3 @@ func initial(random *rand.Rand, widths ...int) []model.Layer {
 	}
 	return layers
 }
-
-// errorSlope is by how much the logit of the error ratio begins to grow with ρ.
-const errorSlope = 0.5

@@ -77,15 +77,20 @@ func (w world) set() *Set {
 				}
 				return s
 			}
+			q := features.Queue{Capacity: worldCapacity, Concurrency: worldBase * worldCapacity, Horizon: 10, Stretch: 1}
+			reference := worldLatency(now) * speed[i]
+			excess := math.Log(reference / q.Mean(now*worldCapacity))
 			s, after := seen(now), seen(next)
 			after.Requests *= 3
 			x := map[string]float64{
 				"log_request_rate": math.Log1p(s.Rate), "share": 1 / float64(w.endpoints), "error_ratio": s.ErrorRatio, "log_latency_mean": math.Log(s.Mean),
 				"log_latency_p50": math.Log(s.P50), "log_latency_p90": math.Log(s.P90), "log_latency_p99": math.Log(s.P99),
-				"log_in_flight": math.Log1p(s.Rate * s.Mean), "utilization": now, "latency_ref_seconds": worldLatency(now) * speed[i], "capacity_rps": worldCapacity,
+				"log_in_flight": math.Log1p(s.Rate * s.Mean), "utilization": now, "latency_ref_seconds": reference, "capacity_rps": worldCapacity,
 				"load_now": now, "candidate_load": now, "queue_ratio": queue + 0.1*random.NormFloat64(), "latency_trend": 0.1 * random.NormFloat64(),
 				"latency_vs_peers": math.Log(speed[i]), "metrics_age": 2 + random.Float64(), "up": 1, "anomaly_score": 0.2 * random.Float64(),
-				"log_service_rate": math.Log1p(s.Rate * float64(w.endpoints)), "error_trend": 0.01 * random.NormFloat64(),
+				"log_service_rate": math.Log1p(s.Rate * float64(w.endpoints)), "error_trend": 0.01 * random.NormFloat64(), "error_recent": s.ErrorRatio,
+				"service_seconds": worldBase, "log_span": math.Log(10 / worldBase), "log_excess": excess, "latency_vs_queue": excess,
+				"log_requests": math.Log1p(s.Requests), "log_concurrency": math.Log(q.Concurrency),
 			}
 			for _, name := range columns {
 				v, ok := x[name]

@@ -20,8 +20,8 @@ func busy(t testing.TB, rows int) (*machine, *adam) {
 	for i := range rows {
 		m.target[5*i+random.IntN(5)] = 1
 	}
-	for i, mask := range m.masks {
-		drawMask(mask, m.shapes[i].Out, 0, 0.2, random)
+	for _, mask := range m.masks {
+		drawMask(mask, 0.2, random)
 	}
 	return m, newAdam(m.params, 1e-3)
 }

@@ -137,11 +137,7 @@ func (t *text) coverage(part string, c *Coverage) {
 		}
 		t.line("  by %s%s\t%s", curve.Name, cells, number(float64(curve.Area)))
 	}
-	sure := ""
-	if !(c.Low > 0 || c.High < 0) {
-		sure = "  ~"
-	}
-	t.line("  (risk: mean |ln(predicted cost ÷ cost)|; least doubt first; its area is smaller than without order by %s, 90 %% interval %s to %s%s)", number(float64(c.Gain)), number(float64(c.Low)), number(float64(c.High)), sure)
+	t.line("  (risk: mean |ln(predicted cost ÷ cost)|; least doubt first; its area is smaller than without order by %s, 90 %% interval %s)", number(float64(c.Gain)), between(c.Low, c.High, func(x Number) string { return number(float64(x)) }))
 	t.line("  gate\tdecisions\trisk\tpersistence's\tsaved a request")
 	for _, s := range []struct {
 		name string
@@ -187,11 +183,7 @@ func (t *text) ways(part string, j *Judgement) {
 			t.line("  %s\t%s\t-\t-", way.Name, seconds(way.Cost))
 			continue
 		}
-		sure := ""
-		if !(way.Low > 0 || way.High < 0) {
-			sure = "  ~"
-		}
-		t.line("  %s\t%s\t%s\t%s to %s%s", way.Name, seconds(way.Cost), seconds(way.Gain), seconds(way.Low), seconds(way.High), sure)
+		t.line("  %s\t%s\t%s\t%s", way.Name, seconds(way.Cost), seconds(way.Gain), between(way.Low, way.High, seconds))
 	}
 	t.line("  (at the loads that the endpoints had: what a choice itself would have added is not in it; ~ is no difference)")
 }
@@ -231,6 +223,19 @@ func percent(x float64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.2g %%", 100*x)
+}
+
+// between writes an interval of a difference. One that is not known, for too few
+// blocks, is no sign that there is no difference.
+func between(low, high Number, text func(Number) string) string {
+	if math.IsNaN(float64(low)) {
+		return "not known"
+	}
+	both := fmt.Sprintf("%s to %s", text(low), text(high))
+	if (&Interval{Low90: low, High90: high}).Sure() {
+		return both
+	}
+	return both + " ~"
 }
 
 // seconds writes a time in milliseconds, or in seconds from one on.

@@ -61,11 +61,7 @@ func (s *Score) Text(loss float64) string {
 
 func (s *Score) gainText(rival int) string {
 	g := s.Rivals[rival].Gain
-	text := fmt.Sprintf("%s to %s", s.Text(float64(g.Low90)), s.Text(float64(g.High90)))
-	if !g.Sure() {
-		text += " ~"
-	}
-	return text
+	return between(g.Low90, g.High90, func(x Number) string { return s.Text(float64(x)) })
 }
 
 // Lost lists where persistence or the moving average was better than the

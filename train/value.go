@@ -108,8 +108,9 @@ func (j *judge) remember() {
 		for i, name := range m.Endpoints {
 			if c, _, ok := cost(&m.After[i], j.objective); ok {
 				key := [2]string{m.Service, name}
-				requests[key] += m.After[i].Requests
-				j.past[key] += c * m.After[i].Requests
+				n := m.weight() * m.After[i].Requests
+				requests[key] += n
+				j.past[key] += c * n
 			}
 		}
 	})

@@ -65,9 +65,8 @@ func (t *task) warmed(layers []model.Layer) error {
 	if got, want := shapeOf(layers), shapeOf(t.layers); len(got) != len(want) || got[0] != want[0] || got[len(got)-1] != want[len(want)-1] {
 		return fmt.Errorf("train: %s: the earlier network has layers of %v units, this one %v: a warm start needs the same inputs, depth and outputs", t.stage, got, want)
 	}
-	spared := t.spared
 	t.layers = layers
-	t.begin = func(*rand.Rand, int) ([]model.Layer, []int) { return layers, spared }
+	t.begin = func(*rand.Rand, int) []model.Layer { return layers }
 	return nil
 }
 

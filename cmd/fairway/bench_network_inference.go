@@ -73,6 +73,9 @@ var inferenceRows = []int{1, 10, 100, 1000}
 // needs a Go toolchain, a C compiler, npm and fairway's source: without them it
 // is left out.
 func benchInference(ctx context.Context, log io.Writer) (f inferenceFigures, err error) {
+	if err := ctx.Err(); err != nil {
+		return f, err
+	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // gonum's Gemm would use them all
 	layers, x := origin.Train(1)
 	network, err := kernel.Pack(layers)

@@ -9,6 +9,9 @@ import (
 // TestBenchNetwork runs the benchmark on little, without node: what it prints
 // can be read, has every figure, and says what is missing.
 func TestBenchNetwork(t *testing.T) {
+	if underRace {
+		t.Skip("it only measures: train and predict/kernel look for races in what it runs")
+	}
 	t.Setenv("PATH", t.TempDir())
 	out, log, err := call(t, "bench", "network", "--scale", "0.01")
 	if err != nil {

@@ -19,6 +19,9 @@ import (
 // model nor anything to tune, so that neither makes another text: what it says
 // is the same from call to call, and can be read.
 func TestBenchRouting(t *testing.T) {
+	if underRace {
+		t.Skip("it only compares figures: replay/contest looks for races in what it runs")
+	}
 	const file = "testdata/routing.yaml#"
 	names := []string{"even-small", "stale-small", "half-slow-small", "shift-small", "ramp-to-failure-small"}
 	args := []string{"bench", "routing", "--scenario", file + strings.Join(names, ","+file), "--seeds", "3", "--tuned", "testdata/untuned.yaml",
@@ -73,6 +76,9 @@ func TestBenchRoutingRefuses(t *testing.T) {
 // TestRoutingStrategies: whatever is compared with exists, and what runs by
 // default is frozen scenarios.
 func TestRoutingStrategies(t *testing.T) {
+	if underRace {
+		t.Skip("it only reads, in one goroutine")
+	}
 	for _, name := range append([]string{routingRandom, routingRules, routingProbes}, routingRivals...) {
 		if _, err := router.StrategyNamed(tune.Bundled().Tuned(name), nil, nil, router.DefaultConfig()); err != nil {
 			t.Error(err)

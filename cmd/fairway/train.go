@@ -95,6 +95,17 @@ func (o *trainOptions) complete(cmd *cobra.Command, network string) error {
 	if o.budget > 0 && o.config.Trials == 0 {
 		o.config.Trials = train.MostTrials
 	}
+	if o.report != "" && filepath.Clean(o.report) == filepath.Clean(o.out) {
+		return usagef("--report and --out are both %s: the report would take the model's place; name another file", o.out)
+	}
+	named := map[string]bool{}
+	for _, path := range o.recordings {
+		clean := filepath.Clean(path)
+		if named[clean] {
+			return usagef("--recording names %s twice: its rows would count double; name it once", path)
+		}
+		named[clean] = true
+	}
 	o.config.Network, o.config.Objective.Deadline = model.Kind(network), o.deadline
 	if err := o.config.Validate(); err != nil {
 		return usageError{err}

@@ -197,3 +197,17 @@ func TestTrainFromAnEarlierModel(t *testing.T) {
 		}
 	}
 }
+
+func TestTrainRefusesWhatWouldBeLost(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.model")
+	for want, args := range map[string][]string{
+		"the report would take the model's place": {"--recording", "r", "--report", filepath.Dir(file) + "/./a.model"},
+		"names ./r/ twice":                        {"--recording", "r", "--recording", "./r/"},
+	} {
+		_, _, err := call(t, append([]string{"train", "--out", file}, args...)...)
+		var usage usageError
+		if !errors.As(err, &usage) || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v; want %q", err, want)
+		}
+	}
+}

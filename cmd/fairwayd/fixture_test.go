@@ -67,7 +67,7 @@ func persistence(t testing.TB, recordings ...model.Provenance) (path string) {
 		Timing:    mesh.Timing{Step: schema.Step, Range: schema.Range, Delay: time.Second, Horizon: 5 * time.Second},
 		Objective: mesh.DefaultObjective(),
 		Routing: &model.Network{
-			Kind: model.Outcome, Columns: []string{"missing_ratio"},
+			Kind: model.Outcome, Bounds: model.DefaultBounds(), Columns: []string{"missing_ratio"},
 			Scaler: model.Scaler{Center: []float32{0}, Scale: []float32{1}, Impute: []float32{0}, Low: []float32{0}, High: []float32{1}},
 			Layers: []model.Layer{{In: 1, Out: model.OutcomeOutputs, W: make([]float32, model.OutcomeOutputs), B: make([]float32, model.OutcomeOutputs)}},
 		},

@@ -24,6 +24,9 @@ type foreign struct {
 	tail          string
 }
 
+// outcomeWidth is how many columns the outcome network takes.
+const outcomeWidth = 30
+
 // foreigners are kept in testdata, where the tests of cmd/fairway run them in
 // ONNX Runtime. The layouts are those that the programs of their names write.
 var foreigners = map[string]func() *foreign{

@@ -231,15 +231,15 @@ func TestMeaning(t *testing.T) {
 		return err
 	}
 	for want, err := range map[string]error{
-		`the columns "shoe_size"`:      routing(outcome, model.Outcome, append(columns[:23:23], "shoe_size"), nil),
-		"is named twice":               routing(outcome, model.Outcome, append(columns[:23:23], columns[0]), nil),
-		"takes 24 values, and 23":      routing(outcome, model.Outcome, columns[:23], nil),
+		`the columns "shoe_size"`:      routing(outcome, model.Outcome, append(columns[:outcomeWidth-1:outcomeWidth-1], "shoe_size"), nil),
+		"is named twice":               routing(outcome, model.Outcome, append(columns[:outcomeWidth-1:outcomeWidth-1], columns[0]), nil),
+		"takes 30 values, and 29":      routing(outcome, model.Outcome, columns[:outcomeWidth-1], nil),
 		"10 outputs; of kind softmax":  routing(outcome, model.Softmax, columns, nil),
 		"kind is":                      routing(outcome, "wide", columns, nil),
 		"4 routes are named":           routing(fixed, model.Fixed5, four, &whole, "a", "b", "c", "d"),
 		"3 columns of each of 5":       routing(fixed, model.Fixed5, four[:3], &whole, "a", "b", "c", "d", "e"),
 		"no scaler is given":           routing(fixed, model.Fixed5, four, nil, "a", "b", "c", "d", "e"),
-		"4 values of center for 24":    routing(outcome, model.Outcome, columns, &whole),
+		"4 values of center for 30":    routing(outcome, model.Outcome, columns, &whole),
 		"no bins":                      bins(failing, features.Failure()),
 		"3 outputs; of kind failure":   bins(failing, features.Failure(), time.Second),
 		"ends in a Softmax, which":     bins(fixed, features.Routing(), 1, 2, 3, 4, 5),

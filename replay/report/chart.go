@@ -13,6 +13,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
 )
@@ -50,9 +51,16 @@ type mark struct{ from, to float64 }
 
 // The size in points. Text of 10 points is read at the width of a phone.
 const (
-	width, height = 360, 230
-	textSize      = 10
+	width, leastHeight  = 360, 230
+	rowHeight, axisRoom = 12, 50
+	textSize            = 10
 )
+
+// height leaves each named row the room of a line of text.
+func (c *chart) height() vg.Length {
+	rows, _ := c.y.ticks.(rowTicks)
+	return vg.Length(max(leastHeight, axisRoom+rowHeight*len(rows)))
+}
 
 // picture is a chart as the page shows it.
 type picture struct {
@@ -75,7 +83,7 @@ func (c *chart) draw(n int) (picture, error) {
 	if err != nil {
 		return picture{}, fmt.Errorf("report: %s: %w", c.title, err)
 	}
-	canvas := vgsvg.NewWith(vgsvg.UseWH(width, height))
+	canvas := vgsvg.NewWith(vgsvg.UseWH(width, c.height()))
 	p.Draw(draw.Crop(draw.New(canvas), 2, -16, 2, -6)) // what labels at the ends stick out
 	var out bytes.Buffer
 	if _, err := canvas.WriteTo(&out); err != nil {
@@ -274,7 +282,7 @@ var (
 func (c *chart) dress(svg string, n int) template.HTML {
 	svg = head.ReplaceAllLiteralString(svg, fmt.Sprintf(
 		`<svg viewBox="0 0 %d %d" role="img" aria-labelledby="t%d d%d"><title id="t%d">%s</title><desc id="d%d">%s</desc>`,
-		width, height, n, n, n, html.EscapeString(c.title), n, html.EscapeString(c.about)))
+		width, int(c.height()), n, n, n, html.EscapeString(c.title), n, html.EscapeString(c.about)))
 	svg = family.ReplaceAllLiteralString(svg, "")
 	return template.HTML(strings.TrimSpace(variables.Replace(svg)))
 }

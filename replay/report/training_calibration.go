@@ -92,8 +92,12 @@ func (v *view) failure(r *train.FailureReport, p *painter) {
 	}
 	out.Tables = []table{t}
 	if r.Shipped {
-		out.Texts = append(out.Texts, fmt.Sprintf("In test: Brier score %s, of always saying the base rate (%s) %s; skill %s, AUROC %s. A skill below 0 is worse than the base rate.",
-			numberText(r.Brier), percentText(r.BaseRate), numberText(r.BrierBase), numberText(r.Skill), numberText(r.AUROC)))
+		skill := "In test no endpoint begins to fail: what the forecast is worth is not known."
+		if !math.IsNaN(float64(r.Skill)) {
+			skill = fmt.Sprintf("In test: Brier score %s, of always saying the base rate (%s) %s; skill %s, AUROC %s. A skill below 0 is worse than the base rate.",
+				numberText(r.Brier), percentText(r.BaseRate), numberText(r.BrierBase), numberText(r.Skill), numberText(r.AUROC))
+		}
+		out.Texts = append(out.Texts, skill)
 		reliable(r, p)
 		out.Pictures = p.taken()
 	}

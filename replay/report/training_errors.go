@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/fairway-mesh/fairway/train"
@@ -127,7 +128,7 @@ func waysTable(part string, j *train.Judgement) table {
 // regimesSection has a table for each respect in which windows differ.
 func regimesSection(part string, regimes []train.Regime) section {
 	out := section{Name: "Errors by regime, in " + part, Texts: []string{
-		"The network's errors; below each those of persistence and EWMA. “better” is significantly so than both at 90 %, “worse” than one of them. Means of a few windows hang on one or two failures: look at how many there are."}}
+		"The network's errors; below each those of persistence and EWMA. “better” is significantly so than both at 90 %, “worse” than one of them; ~ is no difference, and “not known” where there are too few blocks of time for an interval. Means of a few windows hang on one or two failures: look at how many there are."}}
 	for _, r := range regimes {
 		about := regimeTitles[r.By]
 		if n := len(out.Tables); n == 0 || out.Tables[n-1].About != about {
@@ -161,6 +162,8 @@ func regimeCell(s *train.Score) cell {
 		c.Change, c.Class = "worse", "worse"
 	case last.Gain.Low90 > 0 && smooth.Gain.Low90 > 0:
 		c.Change, c.Class = "better", "better"
+	case math.IsNaN(float64(last.Gain.Low90)) || math.IsNaN(float64(smooth.Gain.Low90)):
+		c.Change = "not known"
 	default:
 		c.Change = "~"
 	}
@@ -181,9 +184,9 @@ func importanceSection(list []train.Importance, p *painter) section {
 		names = append(names, name)
 		inputs := plain(strings.Join(one.Inputs, ", "))
 		inputs.Class = "text"
-		mean, brier := plain(fmt.Sprintf("%.4f", float64(one.Mean[0]))), plain(fmt.Sprintf("%.2f", 1e3*float64(one.Errors[0])))
-		mean.Interval = fmt.Sprintf("[%.4f, %.4f]", float64(one.Mean[1]), float64(one.Mean[2]))
-		brier.Interval = fmt.Sprintf("[%.2f, %.2f]", 1e3*float64(one.Errors[1]), 1e3*float64(one.Errors[2]))
+		mean, brier := plain(rounded(4, one.Mean[0])), plain(rounded(2, 1e3*one.Errors[0]))
+		mean.Interval = fmt.Sprintf("[%s, %s]", rounded(4, one.Mean[1]), rounded(4, one.Mean[2]))
+		brier.Interval = fmt.Sprintf("[%s, %s]", rounded(2, 1e3*one.Errors[1]), rounded(2, 1e3*one.Errors[2]))
 		t.Rows = append(t.Rows, tableRow{Name: name, Cells: []cell{mean, brier, inputs}})
 		y := float64(len(list) - 1 - i)
 		dots.x, dots.y = append(dots.x, float64(one.Mean[0])), append(dots.y, y)
@@ -193,4 +196,14 @@ func importanceSection(list []train.Importance, p *painter) section {
 		y: axis{ticks: rowTicks(names), min: -0.6, max: float64(len(list)) - 0.4}, lines: append(lines, dots)})
 	out.Tables, out.Pictures = []table{t}, p.taken()
 	return out
+}
+
+// rounded writes so many digits behind the point; what is rounded to 0 has no
+// sign.
+func rounded(digits int, x train.Number) string {
+	text := strconv.FormatFloat(float64(x), 'f', digits, 64)
+	if strings.Trim(text, "-0.") == "" {
+		return strings.TrimPrefix(text, "-")
+	}
+	return text
 }

@@ -102,6 +102,15 @@ func TestTrainingPageWithLittle(t *testing.T) {
 	if !strings.Contains(page, "Calibration, in validation") || strings.Contains(page, "NaN") {
 		t.Error("without a test part, the page does not show the validation part, or shows what is not known as NaN")
 	}
+	if strings.Contains(page, ">~<") || strings.Count(page, "not known<") < len(r.Routing.Validation.Errors.Regimes) {
+		t.Error("what is not known, for too few blocks, is shown as no difference")
+	}
+	r.Failure.Skill = train.Number(math.NaN())
+	r.Routing.Validation.Errors.Importance[0].Errors = [3]train.Number{-1e-9, -1e-9, 1e-9}
+	page = trainingPage(t, &Training{Title: "Training", Report: r})
+	if !strings.Contains(page, "In test no endpoint begins to fail") || strings.Contains(page, "-0.00") {
+		t.Error("a forecast of unknown worth has a score, or 0 has a sign")
+	}
 	r.Routing, r.Failure = nil, nil
 	if page := trainingPage(t, &Training{Title: "Training", Report: r}); strings.Contains(page, "Errors in") || !strings.Contains(page, "What was learned from") {
 		t.Error("without networks, the page speaks of errors, or not of the recordings")
@@ -131,6 +140,15 @@ func TestWholeTicks(t *testing.T) {
 			if tick.Value != math.Trunc(tick.Value) {
 				t.Errorf("a tick at %v", tick.Value)
 			}
+		}
+	}
+}
+
+func TestManyRowsMakeATallPicture(t *testing.T) {
+	for rows, want := range map[int]string{3: `viewBox="0 0 360 230"`, 40: `viewBox="0 0 360 530"`} {
+		c := &chart{title: "t", lines: []line{{dots: true, x: []float64{1, 2}, y: []float64{0, 1}}}, y: axis{ticks: make(rowTicks, rows), min: -0.6, max: float64(rows) - 0.4}}
+		if p, err := c.draw(1); err != nil || !strings.Contains(string(p.SVG), want) {
+			t.Errorf("%d rows: %v, or not %s", rows, err, want)
 		}
 	}
 }

@@ -138,6 +138,12 @@ func (p *scout) Probed(now time.Duration, i int, l mesh.Load) {
 	p.candidates.enter(i)
 }
 
+// slowFailure is how many times the usual latency a failure takes that is none of
+// the endpoint: a request too large for its deadline, or one that waited too
+// long. Its latency speaks for itself, and what does not answer at all falls
+// silent; only what fails sooner looks better than it is.
+const slowFailure = 10
+
 func (p *scout) Done(now time.Duration, i int, o mesh.Outcome) {
 	if i < 0 || i >= len(p.known) {
 		return
@@ -145,13 +151,14 @@ func (p *scout) Done(now time.Duration, i int, o mesh.Outcome) {
 	k := &p.known[i]
 	n := p.inFlight(now, k)
 	k.own, k.moved = max(k.own-1, 0), now
-	k.fails.done(now, o.Failed)
-	if o.Failed {
+	latency := max(o.Latency, 0).Seconds()
+	failed := o.Failed && !(latency > slowFailure*p.fleet.latency.mean)
+	k.fails.done(now, failed)
+	if failed {
 		p.fleet.failing.add(1, fleetStep)
 		return
 	}
 	p.fleet.failing.add(0, fleetStep)
-	latency := max(o.Latency, 0).Seconds()
 	p.fleet.latency.add(latency, fleetStep)
 	if !k.tells && latency > 0 {
 		p.compare(k, n, min(latency, longest), fleetStep)
