@@ -44,6 +44,8 @@ const (
 	failing, full = 0.1, 0.97
 	// fullPart is what a window counts for in which the endpoint was full.
 	fullPart = 0.1
+	// sureRequests is the number of requests from which on a capacity counts half.
+	sureRequests = 200
 	// wander is the variance of the log capacity that no number of requests
 	// takes away.
 	wander = 1e-4
@@ -83,12 +85,11 @@ func (m *memory) advanceCapacity(r *reading, c *clock) (surprise float64) {
 	case r.broken() && known:
 		return surprise
 	case r.utilization >= full && w.Requests >= enough:
-		// Part of what it was sent may have been given up: the capacity is no more
-		// than this, and once better is known this counts for little.
-		if known && w.log() > m.Long.log() {
-			return surprise
+		// Part of what it was sent may wait or be given up: the capacity is no more
+		// than this. What says more than is known counts for little.
+		if !known || w.log() > m.Long.log() {
+			w = tally{w.Good * fullPart, w.Busy * fullPart, w.Requests * fullPart}
 		}
-		w = tally{w.Good * fullPart, w.Busy * fullPart, w.Requests * fullPart}
 	}
 	if past, now := m.Long.log(), w.log(); m.Long.Requests > shortRequests && w.Requests >= 5 {
 		surprise = (now - past) * (now - past) * w.Requests * c.new
@@ -134,7 +135,10 @@ func (s *service) pool(c *clock) {
 			known = least
 		}
 		if known <= math.Log(huge) && known >= -math.Log(huge) {
-			m.Capacity.see(c.past, known)
+			// What was guessed from a few requests is not the past for long.
+			sure := max(m.Long.Requests, 1) / (max(m.Long.Requests, 1) + sureRequests)
+			m.Capacity.Last = known
+			m.Capacity.Past.add(c.past, known, (1-c.past)*sure)
 		}
 	}
 }

@@ -67,3 +67,32 @@ func TestSoftplus(t *testing.T) {
 		}
 	}
 }
+
+// TestCorrectionsAreBounded: whatever a network says, capacity, waiting and
+// level stay within the bounds, and what waits within twice what was seen.
+func TestCorrectionsAreBounded(t *testing.T) {
+	a := Anchors{Reference: 0.1, Capacity: 50, Concurrency: 2, Load: 30, Waiting: 4, Horizon: 10, ErrorRatio: 0.01, Excess: 0.3}
+	bounds := model.DefaultBounds()
+	for _, x := range []float32{-1e30, -50, 50, 1e30} {
+		var o [model.OutcomeOutputs]float32
+		for _, k := range []int{OutCapacity, OutStretch, OutWaiting, OutLevel} {
+			o[k] = x
+		}
+		c, plain := Correct(&a, o[:], bounds), Correct(&a, make([]float32, model.OutcomeOutputs), bounds)
+		for name, v := range map[string][3]float64{
+			"capacity": {c.Capacity, plain.Capacity, bounds.Capacity}, "stretch": {c.Stretch, plain.Stretch, bounds.Stretch},
+		} {
+			if got := math.Abs(math.Log(v[0] / v[1])); math.Abs(got-math.Log(v[2])) > 1e-9 {
+				t.Errorf("outputs of %v: the %s is %v instead of %v; want a factor of %v", x, name, v[0], v[1], v[2])
+			}
+		}
+		if c.Waiting < 0 || c.Waiting > 2*a.Waiting {
+			t.Errorf("outputs of %v: %v wait of %v", x, c.Waiting, a.Waiting)
+		}
+		persist := sigmoid(-PersistBias)
+		level := math.Log(c.Level) - (1-persist)*a.Excess - persist*math.Log(a.Reference/c.Queue.Mean(a.Load))
+		if math.Abs(math.Abs(level)-math.Log(bounds.Level)) > 1e-9 {
+			t.Errorf("outputs of %v: the level is off by e^%v; want a factor of %v", x, level, bounds.Level)
+		}
+	}
+}

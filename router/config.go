@@ -35,7 +35,8 @@ type Config struct {
 	// BaseEjection is how long a first ejection lasts; the n-th in a row lasts
 	// n times as long, at most MaxEjection (gRFC A50).
 	BaseEjection, MaxEjection time.Duration
-	// SlowStart is how long a returned endpoint takes to its full weight.
+	// SlowStart is how long an endpoint that returned, or appeared beside others
+	// that have served for longer than this, takes to its full weight.
 	SlowStart time.Duration
 	// TTL is how long an answer may be used.
 	TTL time.Duration

@@ -27,10 +27,11 @@ import (
 // equal share and none that is well less, and no ejection begins that would
 // outlast it. An endpoint returns through a slow start; those of several at once
 // are cut short such that they take no more traffic away than the ejections that
-// are allowed. State advances once per
-// window; while none comes, an endpoint that was well again in the last one
-// returns in time. An endpoint of which nothing was seen for longer than
-// MaxEjection has left: it gets nothing and does not count.
+// are allowed. So begins one that appears, or is up again, beside others that have
+// served for longer (see young). State advances once per window; while none comes,
+// an endpoint that was well again in the last one returns in time. An endpoint of
+// which nothing was seen for longer than MaxEjection has left: it gets nothing and
+// does not count.
 func Eject(p Policy, forecast *predict.Predictor, cfg Config) Policy {
 	return &eject{Policy: p, forecast: forecast, cfg: cfg, services: map[string]*ejections{}}
 }
@@ -44,7 +45,9 @@ type eject struct {
 
 // ejections is the memory of one service.
 type ejections struct {
-	End    time.Time // of the newest window
+	Since  time.Time // of the first window
+	End    time.Time // of the newest one
+	Panic  bool      // in which nothing was ejected because too many failed
 	ByName map[string]*ejection
 }
 
@@ -52,11 +55,13 @@ type ejections struct {
 type ejection struct {
 	Severity float64   // in the newest window; 0 is well
 	Until    time.Time // zero: not ejected
-	Returned time.Time // when the last ejection ended, zero before any
+	Returned time.Time // when its slow start began: it appeared or an ejection ended; zero before any
+	New      bool      // it appeared then
 	Calm     time.Time // since when it has been well, or Count last fell
 	Count    int       // of ejections lately
 	Seen     time.Time // when it last had a value
 	Unseen   int       // windows since then
+	Down     bool      // in the newest window
 	Gone     bool
 }
 
@@ -78,6 +83,9 @@ func (p *eject) Decide(dst *Decision, f *features.Frame) error {
 	}
 	limits := p.cfg.Rules.Service(f.Service).Service.Limits
 	if len(state.ByName) == 0 || f.End.After(state.End) {
+		if len(state.ByName) == 0 {
+			state.Since = f.Time
+		}
 		state.End = f.End
 		p.observe(state, dst, f)
 		p.advance(state, dst, f.Time, limits)
@@ -105,11 +113,15 @@ func (p *eject) observe(state *ejections, dst *Decision, f *features.Frame) {
 	alive := anyShows(f)
 	for i, e := range f.Endpoints {
 		s := state.ByName[e.Name]
-		if s == nil {
+		appeared := s == nil
+		if appeared {
 			s = &ejection{Seen: f.Time, Calm: f.Time}
 			state.ByName[e.Name] = s
 		}
-		if s.Unseen++; shows(f, i) {
+		there := shows(f, i)
+		p.young(state, s, appeared, s.Gone && there, s.Down && !isDown(f, i), f.Time)
+		s.Down = isDown(f, i)
+		if s.Unseen++; there {
 			s.Seen, s.Unseen = f.Time, 0
 		}
 		s.Severity = p.severity(dst, f, i)
@@ -123,6 +135,22 @@ func (p *eject) observe(state *ejections, dst *Decision, f *features.Frame) {
 			continue
 		}
 		s.Gone = alive && f.Time.Sub(s.Seen) > p.cfg.MaxEjection
+	}
+}
+
+// young begins the slow start of an endpoint that appeared, came back after it
+// had left, or is up again. It does not where the service itself was first seen
+// only lately: then its peers are as young, or have come to be known one after
+// the other. What is up again after a panic has none either: the few that were
+// left have carried the load, and need it back at once. Endpoints that begin
+// together, with no older one beside them, share the traffic as they would
+// without a slow start.
+func (p *eject) young(state *ejections, s *ejection, appeared, back, restarted bool, now time.Time) {
+	switch {
+	case back, appeared && now.Sub(state.Since) > p.cfg.SlowStart:
+		s.Returned, s.New = now, true
+	case restarted && !state.Panic:
+		s.Returned, s.New = now, false
 	}
 }
 
@@ -188,6 +216,7 @@ func (p *eject) advance(state *ejections, dst *Decision, now time.Time, limits r
 	var claims []claim
 	n, failing := state.count(dst, now)
 	panicking := p.panicking(n, failing)
+	state.Panic = panicking
 	for _, e := range dst.Endpoints {
 		s := state.ByName[e.Name]
 		if s.Gone {
@@ -208,7 +237,7 @@ func (p *eject) advance(state *ejections, dst *Decision, now time.Time, limits r
 	for name, s := range state.ByName {
 		switch ejected := !s.Until.IsZero(); {
 		case !chosen(name) && ejected:
-			s.Until, s.Returned, s.Calm = time.Time{}, now, now
+			s.Until, s.Returned, s.New, s.Calm = time.Time{}, now, false, now
 		case chosen(name) && !ejected:
 			s.Count = min(max(s.Count, 0)+1, int(p.cfg.MaxEjection/p.cfg.BaseEjection)+1)
 			s.Until = now.Add(p.lasts(s))
@@ -285,6 +314,8 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 			dst.Ejected[i], dst.Weights[i] = true, 0
 		case s.Severity > 0:
 			dst.Held[i], dst.Weights[i] = true, min(dst.Weights[i], least)
+		case s.New: // its peers have had all the traffic before it
+			dst.Weights[i] *= p.slowStart(s, now)
 		default:
 			dst.Weights[i] *= 1 - (1-p.slowStart(s, now))*warming
 		}
@@ -298,7 +329,7 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 func (p *eject) warming(state *ejections, dst *Decision, now time.Time, most float64) float64 {
 	away := 0.0
 	for i, e := range dst.Endpoints {
-		if s := state.ByName[e.Name]; s != nil && s.Severity == 0 && !s.holds(now) && !s.Gone {
+		if s := state.ByName[e.Name]; s != nil && s.Severity == 0 && !s.holds(now) && !s.Gone && !s.New {
 			away += dst.Weights[i] * (1 - p.slowStart(s, now))
 		}
 	}
@@ -308,7 +339,7 @@ func (p *eject) warming(state *ejections, dst *Decision, now time.Time, most flo
 	return 1
 }
 
-// slowStart is the part of its weight that a returned endpoint gets: a tenth
+// slowStart is the part of its weight that a young or returned endpoint gets: a tenth
 // at first (Envoy's slow start, aggression 1).
 func (p *eject) slowStart(s *ejection, now time.Time) float64 {
 	if s.Returned.IsZero() || p.cfg.SlowStart <= 0 {

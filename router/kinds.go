@@ -97,5 +97,5 @@ var fairwayOptions = append(slices.Clone(learnedOptions),
 	number("error_threshold", "error ratio from which an endpoint is ejected", 0, 1, func(c *Config) *float64 { return &c.ErrorThreshold }),
 	number("panic_threshold", "part of the endpoints that must stay", 0, 1, func(c *Config) *float64 { return &c.PanicThreshold }),
 	span("base_ejection", "how long a first ejection lasts", 1, 300, func(c *Config) *time.Duration { return &c.BaseEjection }),
-	span("slow_start", "how long a returned endpoint takes to its full weight", 0, 3600, func(c *Config) *time.Duration { return &c.SlowStart }),
+	span("slow_start", "how long a returned or new endpoint takes to its full weight", 0, 3600, func(c *Config) *time.Duration { return &c.SlowStart }),
 )

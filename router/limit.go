@@ -14,8 +14,9 @@ import (
 // that keeps within the step. An ejection, or what is held at the floor in its
 // place, and the share that the others take over, is not slowed. Weights that a
 // model set are lifted to Limits.Floor. The first decision of a service is not
-// limited, and an endpoint that appears later moves from its peers' mean: a
-// service that was seen in part at first is not kept there.
+// limited, and an endpoint that appears later moves from its peers' mean, or
+// begins with less if it is meant to: a service that was seen in part at first is
+// not kept there, and a slow start is not undone.
 func Limit(p Policy, cfg Config) Policy {
 	return &limit{Policy: p, cfg: cfg, services: map[string]*movement{}}
 }
@@ -71,34 +72,39 @@ func (m *movement) due(f *features.Frame) bool {
 	return m.Time.IsZero() || f.End.After(m.End) || f.Time.Sub(m.Time) >= max(step, 1)
 }
 
-// start writes the weights to move from, those of the endpoints that are open
-// now, scaled to sum 1. It returns false if there are none.
+// start writes the weights to move from, which sum to 1: of what is held its
+// weight, of what has appeared at most an equal share, and of the others that are
+// open now what they had, scaled to the rest. It returns false if there are none.
 func (m *movement) start(dst *Decision) bool {
-	sum, old := 0.0, 0
+	sum, rest, open := 0.0, 1.0, 0
 	for i, e := range dst.Endpoints {
 		m.from[i] = 0
-		if before, was := m.Before[e.Name]; was && !dst.Ejected[i] && !dst.Held[i] {
+		switch before, was := m.Before[e.Name]; {
+		case dst.Ejected[i]:
+		case dst.Held[i]:
+			m.from[i] = dst.Weights[i]
+			rest -= m.from[i]
+		case was:
 			m.from[i] = min(max(before, 0), 1) // whatever was restored
-			sum, old = sum+m.from[i], old+1
+			sum, open = sum+m.from[i], open+1
+		default:
+			open++
 		}
 	}
 	if sum <= 0 {
 		return false
 	}
-	mean := sum / float64(old)
+	mean := rest / float64(open)
 	for i, e := range dst.Endpoints {
-		switch _, was := m.Before[e.Name]; {
-		case dst.Held[i]:
-			m.from[i] = dst.Weights[i]
-		case !was && !dst.Ejected[i]:
-			m.from[i] = mean
-		default:
-			continue
+		if _, was := m.Before[e.Name]; !was && !dst.Ejected[i] && !dst.Held[i] {
+			m.from[i] = min(mean, dst.Weights[i])
+			rest -= m.from[i]
 		}
-		sum += m.from[i]
 	}
-	for i := range m.from {
-		m.from[i] /= sum
+	for i, e := range dst.Endpoints {
+		if _, was := m.Before[e.Name]; was && !dst.Ejected[i] && !dst.Held[i] {
+			m.from[i] *= rest / sum
+		}
 	}
 	return true
 }

@@ -3,6 +3,7 @@ package router
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/fairway-mesh/fairway/features"
@@ -17,16 +18,21 @@ type splitter struct {
 	curves  []predict.Curve // of the endpoints of the frame
 	known   []int           // positions of those with a curve
 	loads   []float64
-	minLoad float64 // see Config
+	egress  []float64 // seconds that a request costs beyond its curve
+	minLoad float64   // see Config
+	sorted  []float64 // scratch
 }
 
 // weigh sets the weights of least total cost on the curves, predicts what they
-// cause, and tells pickers what the curves know of each endpoint. With shrink they go towards the capacities, at 1 all the way.
+// cause, and tells pickers what the curves know of each endpoint. With shrink
+// they go towards the capacities, at 1 all the way: what is left then knows
+// neither load nor locality.
 func (l *splitter) weigh(dst *Decision, f *features.Frame, service *rules.Service, shrink float64) error {
 	objective := service.Objective
 	if objective == (mesh.Objective{}) {
 		objective = f.Objective
 	}
+	l.price(f, service)
 	rate, err := l.split(dst, f, objective, floorWeight(service.Limits, len(f.Endpoints)), shrink)
 	if err != nil {
 		return err
@@ -45,12 +51,27 @@ func (l *splitter) weigh(dst *Decision, f *features.Frame, service *rules.Servic
 	return nil
 }
 
+// price writes what the service's locality adds to a request to each endpoint.
+// It is the same at any load, so that an endpoint far away is spared until the
+// near ones' next request costs as much more, and then they share what comes.
+func (l *splitter) price(f *features.Frame, service *rules.Service) {
+	l.egress = sized(l.egress, len(f.Endpoints))
+	for i, e := range f.Endpoints {
+		zone := e.Zone
+		if ruled := find(service.Endpoints, e.Name); ruled != nil {
+			zone = or(zone, ruled.Zone)
+		}
+		l.egress[i] = service.Locality.Cost(zone)
+	}
+}
+
 // split solves the weights of the endpoints that have a curve. Those of which
 // nothing is known yet get the mean of their peers (gRFC A58). Those that are
 // down get none while others are up: what is remembered of one looks idle, and
 // would draw traffic.
 func (l *splitter) split(dst *Decision, f *features.Frame, o mesh.Objective, floor, shrink float64) (rate float64, err error) {
 	l.known = l.known[:0]
+	l.sorted = l.sorted[:0]
 	capacity, open := 0.0, 0
 	bridged := allDown(f) // then memory is all there is, until it is stale
 	for i := range l.curves {
@@ -62,6 +83,7 @@ func (l *splitter) split(dst *Decision, f *features.Frame, o mesh.Objective, flo
 		if l.curves[i].Known {
 			l.known = append(l.known, i)
 			capacity += l.curves[i].Capacity
+			l.sorted = append(l.sorted, l.curves[i].Capacity)
 		}
 	}
 	if len(l.known) == 0 {
@@ -69,11 +91,15 @@ func (l *splitter) split(dst *Decision, f *features.Frame, o mesh.Objective, flo
 	}
 	n, k := float64(open), float64(len(l.known))
 	rate = serviceRate(f)
-	total := max(ready(max(rate, f.Demand)*k/n, capacity, f.Unrest), l.minLoad*capacity, 1e-6)
+	// The median, because an endpoint that fails fast seems to be able to do any
+	// amount: a part of that can be more than its healthy peers can do.
+	slices.Sort(l.sorted)
+	least := l.minLoad * k * l.sorted[(len(l.sorted)-1)/2]
+	total := max(ready(max(rate, f.Demand)*k/n, capacity, f.Unrest), least, 1e-6)
 	l.loads = sized(l.loads, len(l.known))
 	// floor is a part of the traffic of all n that are up, n/k of that of the k.
 	solved := l.solver.solve(l.loads, total, floor*n/k*total, func(i int, load float64) float64 {
-		return drowning(&l.curves[l.known[i]], load, o)
+		return drowning(&l.curves[l.known[i]], load, o) + l.egress[l.known[i]]
 	})
 	if !solved {
 		return 0, fmt.Errorf("%w: a predicted cost", NotFinite)

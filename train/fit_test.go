@@ -223,7 +223,7 @@ func TestRunawayKeepsTheLastGoodNetwork(t *testing.T) {
 	cfg := quick()
 	cfg.LearningRate = 1e25
 	m, r := fit(t, set, cfg)
-	if !strings.Contains(r.Routing.Course.Stop, "epoch 1") || !strings.Contains(r.Routing.Course.Stop, "epoch 0 is kept") {
+	if !strings.Contains(r.Routing.Course.Stop, "epoch 2, step") || !strings.Contains(r.Routing.Course.Stop, "epoch 0 is kept") {
 		t.Errorf("stopped because %q", r.Routing.Course.Stop)
 	}
 	if !finite(m.Routing.Layers) {

@@ -74,7 +74,7 @@ func TestOutcomeHeadAgreesWithServing(t *testing.T) {
 			var g [model.OutcomeOutputs]float64
 			curve{model.DefaultBounds()}.row(out, target[:], &g)
 			for output, slope := range g {
-				if math.Abs(slope) > 1e-5 {
+				if math.Abs(slope) > 5e-5 { // targets are float32
 					t.Fatalf("%s %s at load %.2f: output %d has slope %v where training and serving agree", moment.Service, moment.Endpoints[i], target[targetLoad], output, slope)
 				}
 			}

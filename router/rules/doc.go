@@ -11,6 +11,7 @@
 //	  - name: reviews
 //	    objective: {deadline: 1s, percentile: 0.99, error_cost: 1, max_error_ratio: 0.05, max_latency: 800ms}
 //	    limits: {step: 0.1, floor: 0.02, max_ejection: 0.1}
+//	    locality: {zone: a, remote: 5ms, zones: {c: 20ms}}   # what a request costs more outside of the proxies' zone
 //	    endpoints:                  # where nothing discovers them, or to add what the metrics lack
 //	      - {name: reviews-1, address: "127.0.0.1:9001", subset: v1, zone: a, weight: 2}
 //	      - {name: reviews-2, address: "127.0.0.1:9002", subset: v2, zone: b}
@@ -43,6 +44,14 @@
 // (means over the endpoints of the route's subsets, weighted by requests),
 // request_rate and in_flight (sums). A criterion whose metric is unknown is
 // not met. They are evaluated once per window, not per request.
+//
+// A locality adds to what the policies that weigh by cost (fairway, learned,
+// queueing) take a request to cost: the proxies' own zone nothing, a zone of
+// `zones` what stands there, any other zone `remote`. It is money, or a hop that
+// the metrics do not see, as time; latency that they see is counted already.
+// Traffic stays in the zone until its endpoints' next request costs as much
+// more there. A service has one table of weights, whatever zone a request comes
+// from: where proxies are in several zones, write what differs on average.
 //
 // A service whose routes do not match a request sends it to the route
 // `default`: equal weights over all its endpoints, priority 0, timeout 30 s. A

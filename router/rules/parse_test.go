@@ -48,6 +48,14 @@ func TestRefusals(t *testing.T) {
 		{"no unit", service("    routes:", "      - {name: a, criteria: {p99: <3}}"), `r.yaml:4: criterion p99 is "<3"; write it as in <200ms`},
 		{"NaN", service("    routes:", "      - {name: a, criteria: {in_flight: <NaN}}"), `r.yaml:4: criterion in_flight is "<NaN"`},
 		{"limits", service("    limits: {step: 2}"), `r.yaml:3: step is "2"; write a number from 0.001 to 1`},
+		{"locality of nowhere", service("    locality: {remote: 5ms}"), "r.yaml:3: locality has no zone; write that of the proxies, such as zone: a"},
+		{"locality for free", service("    locality: {zone: a}"), "r.yaml:3: locality costs nothing; write what a request to another zone costs, such as remote: 5ms"},
+		{"locality without unit", service("    locality: {zone: a, remote: 5}"), `r.yaml:3: remote is "5"; write a duration with its unit, such as 300ms or 3s`},
+		{"negative locality", service("    locality:", "      zone: a", "      zones: {b: -2ms}"), `r.yaml:5: cost of zone b is "-2ms"; write a duration`},
+		{"locality as a wall", service("    locality: {zone: a, remote: 2h}"), "r.yaml:3: remote is 2h0m0s; write at most 1m0s per request"},
+		{"zones as a list", service("    locality: {zone: a, zones: [b]}"), "r.yaml:3: zones is a list; write a cost for each zone, such as {b: 2ms, c: 20ms}"},
+		{"nobody is near", service("    locality: {zone: c, remote: 5ms}", "    endpoints: [{name: x, zone: a}, {name: y, zone: b}]"), `r.yaml:3: no endpoint of service "s" is in zone "c", so all are remote; use one of a, b, or give`},
+		{"unknown zone", service("    endpoints: [{name: x, zone: a}, {name: y, zone: b}]", "    locality: {zone: a, zones: {bb: 5ms}}"), `r.yaml:4: locality has a cost for zone "bb", which no endpoint of service "s" is in; use one of a, b`},
 		{"address", service("    endpoints: [{name: a, address: here}]"), `r.yaml:3: address is "here"; write host:port`},
 		{"endpoints no list", service("    endpoints: {a: b}"), "r.yaml:3: endpoints is a mapping; write a list"},
 	} {
@@ -87,7 +95,7 @@ func TestMissingFile(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, name := range []string{"content", "split", "tiers", "paths"} {
+	for _, name := range []string{"content", "split", "tiers", "paths", "locality"} {
 		text, err := os.ReadFile("testdata/" + name + ".yaml")
 		if err != nil {
 			f.Fatal(err)

@@ -37,6 +37,7 @@ type Service struct {
 	// leaves out are those of mesh.DefaultObjective.
 	Objective mesh.Objective
 	Limits    Limits
+	Locality  Locality
 }
 
 // Endpoint is a place that the rules know, with its weight under Static.

@@ -24,10 +24,12 @@ func (r *reader) service(n *yaml.Node) Service {
 	s := Service{Limits: DefaultLimits()}
 	endpoints, routes := unique{r, "endpoint", map[string]int{}}, unique{r, "route", map[string]int{}}
 	var routeNodes []*yaml.Node
+	var locality *yaml.Node
 	r.fields(n, "a service", map[string]func(*yaml.Node){
 		"name":      func(n *yaml.Node) { s.Name = r.text(n, "name") },
 		"objective": func(n *yaml.Node) { s.Objective = r.objective(n) },
 		"limits":    func(n *yaml.Node) { r.limits(n, &s.Limits) },
+		"locality":  func(n *yaml.Node) { s.Locality, locality = r.locality(n), n },
 		"endpoints": func(n *yaml.Node) {
 			r.list(n, "endpoints", func(n *yaml.Node) {
 				e := r.endpoint(n)
@@ -46,6 +48,7 @@ func (r *reader) service(n *yaml.Node) Service {
 	})
 	r.subsets(&s, routeNodes)
 	r.reachable(&s, routeNodes)
+	r.zones(&s, locality)
 	return s
 }
 
