@@ -2,6 +2,7 @@ package router
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -238,24 +239,28 @@ func TestNamedRefusesParameters(t *testing.T) {
 
 func BenchmarkPolicies(b *testing.B) {
 	for _, name := range Names() {
-		b.Run(name, func(b *testing.B) {
-			p := policyNamed(b, name)
-			story := richStory(1, 100, 30)
-			frames := make([]*features.Frame, len(story))
-			for k, list := range story {
-				frames[k] = looking(k, list...)
-			}
-			var d Decision
-			at := epoch
-			b.ReportAllocs()
-			for b.Loop() {
-				f := frames[at.Sub(epoch)/(5*time.Second)%time.Duration(len(frames))]
-				at = at.Add(5 * time.Second)
-				f.Start, f.End, f.Time = at.Add(-5*time.Second), at, at
-				if err := p.Decide(&d, f); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+		for _, endpoints := range []int{10, 100} {
+			b.Run(fmt.Sprintf("%s/%d", name, endpoints), func(b *testing.B) { benchmarkPolicy(b, name, endpoints) })
+		}
+	}
+}
+
+func benchmarkPolicy(b *testing.B, name string, endpoints int) {
+	p := policyNamed(b, name)
+	story := richStory(1, endpoints, 30)
+	frames := make([]*features.Frame, len(story))
+	for k, list := range story {
+		frames[k] = looking(k, list...)
+	}
+	var d Decision
+	at := epoch
+	b.ReportAllocs()
+	for b.Loop() {
+		f := frames[at.Sub(epoch)/(5*time.Second)%time.Duration(len(frames))]
+		at = at.Add(5 * time.Second)
+		f.Start, f.End, f.Time = at.Add(-5*time.Second), at, at
+		if err := p.Decide(&d, f); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

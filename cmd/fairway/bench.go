@@ -20,7 +20,8 @@ import (
 // newBenchCommand is `fairway bench`: measurements of fairway itself.
 func newBenchCommand() *cobra.Command {
 	return group("bench", "measure fairway itself", newBenchReadCommand(), newBenchWalkCommand(), newBenchReplayCommand(),
-		newBenchNetworkCommand(), newBenchRoutingCommand(), newBenchRoutingModelCommand())
+		newBenchNetworkCommand(), newBenchRoutingCommand(), newBenchRoutingModelCommand(),
+		newBenchAblationCommand())
 }
 
 // readFigures is the last line of `fairway bench read`. Ratios are of times for
