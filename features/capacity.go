@@ -42,8 +42,9 @@ const (
 	// if the endpoint is not full: its failures are not for the load, they may have
 	// cost work, and are held against it already.
 	failing, full = 0.1, 0.97
-	// fullPart is what a window counts for in which the endpoint was full.
-	fullPart = 0.1
+	// fullPart is what a window counts for in which the endpoint was full and that
+	// says more than is known, fullFirst one before anything is known.
+	fullPart, fullFirst = 0.1, 0.3
 	// sureRequests is the number of requests from which on a capacity counts half.
 	sureRequests = 200
 	// wander is the variance of the log capacity that no number of requests
@@ -87,7 +88,10 @@ func (m *memory) advanceCapacity(r *reading, c *clock) (surprise float64) {
 	case r.utilization >= full && w.Requests >= enough:
 		// Part of what it was sent may wait or be given up: the capacity is no more
 		// than this. What says more than is known counts for little.
-		if !known || w.log() > m.Long.log() {
+		switch {
+		case !known:
+			w = tally{w.Good * fullFirst, w.Busy * fullFirst, w.Requests * fullFirst}
+		case w.log() > m.Long.log():
 			w = tally{w.Good * fullPart, w.Busy * fullPart, w.Requests * fullPart}
 		}
 	}

@@ -45,8 +45,7 @@ func (e *excess) see(x, weight, noise float64) (surprise float64) {
 // settle estimates how far all endpoints of a service are off their curves, the
 // logarithm of a ratio: empirical Bayes, as for the capacities. Endpoints of
 // which nothing is known get the mean.
-func (s *service) settle(c *clock) {
-	var surprise mean
+func (s *service) settle(surprise []float64, c *clock) []float64 {
 	noise := s.unrest.value()
 	for i, m := range s.order {
 		r := &s.readings[i]
@@ -56,11 +55,11 @@ func (s *service) settle(c *clock) {
 		}
 		q := s.queue(m, c.span)
 		if e := m.Excess.see(math.Log(r.typical()/q.Mean(r.rate)), c.new*n/(n+excessEnough), noise); !isNaN(e) {
-			surprise.add(1, min(e, noiseClip*noise), 1)
+			surprise = append(surprise, e)
 		}
 	}
-	if surprise.Weight > 0 {
-		s.unrest.add(keeps(excessMemory), max(surprise.value(), unrestLeast), 1-keeps(excessMemory))
+	if e := typical(surprise); !isNaN(e) {
+		s.unrest.add(keeps(excessMemory), min(max(e, unrestLeast), noiseClip*noise), 1-keeps(excessMemory))
 		noise = s.unrest.value()
 	}
 	middle, between := spread(s.order, func(m *memory) (float64, float64) { return m.Excess.Long.value(), noise / m.Excess.Long.Weight })
@@ -70,4 +69,5 @@ func (s *service) settle(c *clock) {
 			m.excess = towards(x, noise/m.Excess.Long.Weight, middle, between)
 		}
 	}
+	return surprise
 }

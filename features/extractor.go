@@ -18,6 +18,7 @@ type Extractor struct {
 	cfg      Config
 	services map[string]*service
 	stable   []float64 // scratch
+	surprise []float64 // scratch: squares, of the endpoints
 	view     view      // scratch
 }
 
@@ -155,7 +156,7 @@ func (s *service) gather(w *mesh.Window, c *clock, cfg Config) {
 // does not name stay as they are.
 func (x *Extractor) advance(s *service, w *mesh.Window, c *clock) {
 	x.stable = slices.Grow(x.stable[:0], len(s.series))[:len(s.series)]
-	var surprise mean
+	x.surprise = x.surprise[:0]
 	s.readings = slices.Grow(s.readings[:0], len(s.order))[:len(s.order)]
 	for i, m := range s.order {
 		r := s.place.read(w, i)
@@ -166,18 +167,18 @@ func (x *Extractor) advance(s *service, w *mesh.Window, c *clock) {
 		m.Scores[0] = m.score.Value
 		m.advance(&r, c)
 		if e := m.advanceCapacity(&r, c); !isNaN(e) {
-			surprise.add(1, max(min(e, noiseClip*c.noise), noiseLeast), 1)
+			x.surprise = append(x.surprise, e)
 		}
 	}
-	if surprise.Weight > 0 {
-		s.noise.add(keeps(noiseWindows), surprise.value(), 1-keeps(noiseWindows))
+	if e := typical(x.surprise); !isNaN(e) {
+		s.noise.add(keeps(noiseWindows), min(max(e, noiseLeast), noiseClip*c.noise), 1-keeps(noiseWindows))
 	}
 	s.pool(c)
 	for i, m := range s.order {
 		m.advanceService(&s.readings[i], c)
 	}
 	s.serve()
-	s.settle(c)
+	x.surprise = s.settle(x.surprise[:0], c)
 }
 
 // fill writes the frame.

@@ -11,11 +11,6 @@ func (m *mean) add(keep, value, weight float64) {
 	m.Weight = keep*m.Weight + weight
 }
 
-// ratio discounts the past by keep and adds to both parts of a ratio of sums.
-func (m *mean) ratio(keep, numerator, denominator float64) {
-	m.Sum, m.Weight = keep*m.Sum+numerator, keep*m.Weight+denominator
-}
-
 // fade discounts the past by keep: the mean stays, its weight falls.
 func (m *mean) fade(keep float64) { m.Sum, m.Weight = keep*m.Sum, keep*m.Weight }
 

@@ -1,5 +1,22 @@
 package features
 
+import (
+	"math"
+	"slices"
+)
+
+// typical is the variance that the squares of the endpoints speak of, NaN of
+// none: by their median, for one endpoint that changes must not hide it. It
+// sorts them. The median of the square of a standard normal is 0.455.
+func typical(squares []float64) float64 {
+	if len(squares) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(squares)
+	n := len(squares)
+	return (squares[(n-1)/2] + squares[n/2]) / 2 / 0.455
+}
+
 // spread returns the mean of what of says of each endpoint, NaN when it says
 // nothing of any, and the variance between endpoints, beyond that with which
 // each is known: by moments (DerSimonian and Laird 1986). Between endpoints that
