@@ -11,10 +11,8 @@ import (
 )
 
 // cautious is a model of the lab schema that knows nothing of the scenario and
-// takes all endpoints for slower to recover than the formula of the queue has it:
-// what there is of learned before any training. One that takes all of them to be
-// able to do more is worse than capacity, by a fifth where its corrections are
-// near their bounds: no weights can make up for that, and validation must refuse it.
+// corrects the formula of the queue for all endpoints alike, downwards: what there
+// is of learned before any training.
 func cautious(s *Scenario) *model.Model {
 	bias := make([]float32, model.OutcomeOutputs)
 	for k := range 5 { // those of the queue and its level
