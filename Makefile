@@ -63,7 +63,7 @@ eval-routing: build ## the same in all of them: half an hour or more, one JSON l
 	@$(OUT)/fairway bench routing --all
 
 routing-model: build ## make the model that bench-routing runs anew, on random simulated meshes
-	$(OUT)/fairway bench routing-model --training 240 --validation 60 --out cmd/fairway/models/routing.model -- --epochs 80
+	$(OUT)/fairway bench routing-model --out cmd/fairway/models/routing.model -- --epochs 80
 
 recording: build test-deps ## make a new recording of the lab, with SEED: 48 minutes of real time
 	$(REALTIME) $(OUT)/fairway lab record --duration 48m --seed $(SEED) --out $(OUT)/recording

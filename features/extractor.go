@@ -189,7 +189,7 @@ func (x *Extractor) fill(s *service, w *mesh.Window, c *clock) {
 	f.Anomalies = slices.Grow(f.Anomalies[:0], n)[:n]
 	x.view.service, x.view.now, x.view.span = s, c.now, w.End.Sub(w.Start).Seconds()
 	x.view.survey(s.order)
-	f.Step = c.fresh
+	f.Step, f.Delay = c.fresh, w.Time.Sub(w.End)
 	if c.dt > 0 {
 		f.Step = c.dt
 	}

@@ -2,6 +2,7 @@ package features
 
 import (
 	"slices"
+	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
 )
@@ -17,6 +18,9 @@ type Frame struct {
 	// Step is the time in seconds between the last two windows, of the first
 	// the window's span: a decision is in force until the next one.
 	Step float64
+	// Delay is how much later than its end the window was decided upon at first:
+	// Time moves on while no other comes.
+	Delay time.Duration
 	// Demand is the load of the whole service to be ready for, in requests/s:
 	// that of the last windows and two standard deviations of it, and no less than
 	// the newest one's. What is right for little load drowns the best endpoints

@@ -13,15 +13,16 @@ type Config struct {
 	// Rules gives endpoint weights, objectives and limits; nil is no rules.
 	Rules *rules.Set
 	// StaleAfter is the age of the metrics beyond which a model is not asked;
-	// zero: the delay and three steps of the model's timing, else three steps
-	// of the frame's schema.
+	// zero: three windows and their delay, as frames come or, if that is longer,
+	// as the schema has them.
 	StaleAfter time.Duration
 	// WarmUp is how many windows of a service are seen before a model is asked.
 	WarmUp int
 	// MinLoad is the least load that weights are solved for, as a part of the
 	// service's capacity: an idle service should not be sent to one endpoint.
 	MinLoad float64
-	// Trust is how much of what the network corrects is taken over.
+	// Trust is how much of what the network corrects is taken over: all of it
+	// makes better predictions and worse weights.
 	Trust float64
 	// FailureThreshold is the forecast probability, at its lower bound, from
 	// which an endpoint is ejected, and ErrorThreshold the error ratio. At half,

@@ -67,7 +67,8 @@ func measured(f *features.Frame) bool {
 // endpoints' capacities.
 //
 // It declines with NoModel (m or p is nil, or there is no routing network),
-// NotIdentifiable, WarmUp, Stale, SchemaMismatch, NotFinite or Unfamiliar.
+// NotIdentifiable, WarmUp, Stale, SchemaMismatch, NotFinite, Unfamiliar or
+// Disagreement.
 func Learned(m *model.Model, p *predict.Predictor, cfg Config) Policy {
 	l := &learned{splitter: splitter{minLoad: cfg.MinLoad}, formula: predict.NewFormula(), corrections: fleets[correction]{}, model: m, predict: p, cfg: cfg, seen: map[string]*progress{}}
 	if m != nil {
@@ -122,14 +123,19 @@ func (l *learned) ready(dst *Decision, f *features.Frame) error {
 	return decline(l.predict.Trust(&state.Gate, f))
 }
 
-// staleAfter is the age beyond which metrics say nothing any more, where no
-// model has a say in it.
+// staleAfter is the age beyond which metrics say nothing any more: that of three
+// windows that did not come. How far apart windows are the frame says, not the
+// model: it may have learned from others.
 func (c Config) staleAfter(f *features.Frame) time.Duration {
+	apart := seconds(f.Step)
+	if f.Schema != nil {
+		apart = max(apart, f.Schema.Step)
+	}
 	switch {
 	case c.StaleAfter > 0:
 		return c.StaleAfter
-	case f.Schema != nil && f.Schema.Step > 0:
-		return max(3*f.Schema.Step, f.End.Sub(f.Start)*3/2)
+	case apart > 0:
+		return f.Delay + max(3*apart, f.End.Sub(f.Start)*3/2)
 	}
 	return 45 * time.Second
 }

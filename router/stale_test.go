@@ -98,3 +98,17 @@ func TestStaleBoards(t *testing.T) {
 		near(t, c.name, got, c.want, 0.1*c.want)
 	}
 }
+
+// TestStaleGoesByHowWindowsCome: three of them, however fast the schema would
+// have them, and whatever a model learned from.
+func TestStaleGoesByHowWindowsCome(t *testing.T) {
+	f := frame(0, six()...)
+	f.Step, f.Delay = 30, 2*time.Second
+	if got := (Config{}).staleAfter(f); got != 92*time.Second {
+		t.Errorf("windows every 30 s are stale after %v", got)
+	}
+	f.Step = 1 // less than the schema's 5 s
+	if got := (Config{}).staleAfter(f); got != 17*time.Second {
+		t.Errorf("windows every second are stale after %v", got)
+	}
+}

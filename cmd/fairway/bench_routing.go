@@ -5,10 +5,8 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -102,15 +100,12 @@ what is compared and how.`,
 // noModel is the value of --model for the rules alone.
 const noModel = "none"
 
-//go:embed models
+//go:embed models/routing.model models/five.yaml
 var bundledModels embed.FS
 
-// routingModel is the model that ships, or nil.
+// routingModel is the model that ships.
 func routingModel() (*model.Model, error) {
 	text, err := bundledModels.ReadFile("models/routing.model")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -9,12 +9,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/replay/meshes"
 )
 
 func newBenchRoutingModelCommand() *cobra.Command {
 	var out, directory string
-	training, validation := 200, 50
+	training, validation := 240, 60
 	cmd := &cobra.Command{
 		Use:   "routing-model --out FILE [-- FLAGS OF TRAIN]",
 		Short: "make the model that fairway bench routing runs",
@@ -51,7 +52,10 @@ scenario. What follows -- is given to fairway train.`,
 					recordings = append(recordings, filepath.Join(folder, meshFolder(part.seed+uint64(k))))
 				}
 			}
-			return trainOn(cmd.Context(), cmd, recordings, out, more)
+			if err := trainOn(cmd.Context(), cmd, recordings, out, more); err != nil {
+				return err
+			}
+			return forgetFolders(out)
 		},
 	}
 	flags := cmd.Flags()
@@ -60,6 +64,20 @@ scenario. What follows -- is given to fairway train.`,
 	flags.IntVar(&training, "training", training, "how many meshes are recorded for training")
 	flags.IntVar(&validation, "validation", validation, "how many for validation")
 	return cmd
+}
+
+// forgetFolders leaves the names of the recordings in a model's card, and not
+// where they lay: they are made anew from their seeds, anywhere.
+func forgetFolders(path string) error {
+	m, err := model.Load(path)
+	if err != nil {
+		return err
+	}
+	for i := range m.Card.Recordings {
+		r := &m.Card.Recordings[i]
+		r.Path = filepath.Base(r.Path)
+	}
+	return model.Save(path, m)
 }
 
 // meshFolder is what the recording of a mesh is called.

@@ -190,3 +190,20 @@ func TestBenchRoutingModel(t *testing.T) {
 		t.Errorf("no mesh to train on gives %v", err)
 	}
 }
+
+// TestShippedModel: it loads, and names the meshes it was made of, which are made
+// from their seeds, and no place of the machine that made it.
+func TestShippedModel(t *testing.T) {
+	m, err := routingModel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Routing == nil || len(m.Card.Recordings) < 100 {
+		t.Fatalf("a routing network %v, of %d recordings", m.Routing != nil, len(m.Card.Recordings))
+	}
+	for _, r := range m.Card.Recordings {
+		if !strings.HasPrefix(r.Path, "mesh-") {
+			t.Errorf("it was trained on %s", r.Path)
+		}
+	}
+}

@@ -68,7 +68,7 @@ on with by the same command and --resume, and gives the same model.`,
 	flags.StringVar(&o.out, "out", "", "model file to write")
 	flags.StringVar(&o.schema, "schema", "", "schema file or built-in name; without it the recording's, or the one that fits")
 	flags.DurationVar(&o.window, "window", 0, "time between decisions, of all recordings (default each recording's own, else its schema's)")
-	flags.DurationVar(&o.horizon, "horizon", 0, "how far to look ahead (default the first recording's: 1m0s, at least three windows)")
+	flags.DurationVar(&o.horizon, "horizon", 0, "how far to look ahead (default each recording's own: 1m0s, at least three windows; the forecast's is the first one's)")
 	flags.StringVar(&network, "network", network, "routing network: outcome, softmax or fixed5")
 	flags.IntVar(&o.config.Epochs, "epochs", o.config.Epochs, "epochs at most; training stops early")
 	flags.DurationVar(&o.deadline, "deadline", o.config.Objective.Deadline, "what a failed request costs")

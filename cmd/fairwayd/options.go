@@ -71,7 +71,7 @@ func (o *options) flags(config *string) *flag.FlagSet {
 	fs.BoolVar(&o.once, "once", false, "stop at the end of the recording; otherwise what it brought last is served on, as stale")
 	fs.BoolVar(&o.shadow, "shadow", false, "ask the model, and serve what the rules say")
 	fs.Func("explore", "`part` of the traffic, such as 5%, that all endpoints share alike", o.setExplore)
-	fs.DurationVar(&o.staleAfter, "stale-after", 0, "`age` of the metrics from which the model is not asked; default: three steps and the delay of its metrics")
+	fs.DurationVar(&o.staleAfter, "stale-after", 0, "`age` of the metrics from which the model is not asked; default: three windows and the delay of its metrics")
 	fs.BoolVar(&o.checkConfig, "check-config", false, "read everything that is named here, say what it is, and stop")
 	fs.StringVar(config, "config", "", "YAML `file` with any of these flags by name, such as \"stale_after: 30s\"; a flag comes before it")
 	return fs
