@@ -33,15 +33,21 @@ func (o *importOptions) model() (m *model.Model, how string, err error) {
 		if m, err = f.Model(); err != nil {
 			return nil, "", fmt.Errorf("%s: %w; for a network of others say what it is with --kind", o.onnx, err)
 		}
-		return m, "", nil
+	} else {
+		if m, err = o.frame(); err != nil {
+			return nil, "", err
+		}
+		if how, err = o.fill(m, f); err != nil {
+			return nil, "", fmt.Errorf("%s: %w", o.onnx, err)
+		}
+		if err := m.Validate(); err != nil {
+			return nil, "", err
+		}
 	}
-	if m, err = o.frame(); err != nil {
-		return nil, "", err
-	}
-	if how, err = o.fill(m, f); err != nil {
+	if err := extremes(m); err != nil {
 		return nil, "", fmt.Errorf("%s: %w", o.onnx, err)
 	}
-	return m, how, m.Validate()
+	return m, how, nil
 }
 
 // frame is the model without the network.
