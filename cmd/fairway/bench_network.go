@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 	"gonum.org/v1/gonum/blas/gonum"
 
+	"github.com/fairway-mesh/fairway/predict/kernel/origin"
 	"github.com/fairway-mesh/fairway/train"
 	"github.com/fairway-mesh/fairway/train/naive"
 )
@@ -44,7 +44,7 @@ type trainingFigures struct {
 
 // The network, its training, and the sizes at a scale of 1.
 var (
-	benchWidths  = []int{20, 128, 64, 32, 5}
+	benchWidths  = origin.Widths
 	benchBatches = []int{32, 256, 1024}
 )
 
@@ -161,12 +161,12 @@ func (b *benchNetwork) training(ctx context.Context, batch int, js *tfjs) (f tra
 		}
 	}
 	f = trainingFigures{
-		Ours: middle(rates[contendOurs]), Naive: middle(rates[contendNaive]), Hand: middle(rates[contendHand]), HandGonum: middle(rates[contendHandGonum]),
-		VsNaive: middle(ratios[contendNaive]), VsHand: middle(ratios[contendHand]), VsHandGonum: middle(ratios[contendHandGonum]),
+		Ours: origin.Middle(rates[contendOurs]), Naive: origin.Middle(rates[contendNaive]), Hand: origin.Middle(rates[contendHand]), HandGonum: origin.Middle(rates[contendHandGonum]),
+		VsNaive: origin.Middle(ratios[contendNaive]), VsHand: origin.Middle(ratios[contendHand]), VsHandGonum: origin.Middle(ratios[contendHandGonum]),
 	}
 	text := "not measured"
 	if js != nil {
-		rate, ratio := middle(rates[contendTFJS]), middle(ratios[contendTFJS])
+		rate, ratio := origin.Middle(rates[contendTFJS]), origin.Middle(ratios[contendTFJS])
 		f.TFJS, f.VsTFJS = &rate, &ratio
 		text = fmt.Sprintf("%.0f", rate)
 	}
@@ -222,9 +222,4 @@ func epochs(once func() (loss float64, err error)) contender {
 			}
 		}
 	}
-}
-
-// middle is the median of some figures, at least one.
-func middle(figures []float64) float64 {
-	return slices.Sorted(slices.Values(figures))[len(figures)/2]
 }
