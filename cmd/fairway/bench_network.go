@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -75,7 +74,7 @@ type benchNetwork struct {
 
 func newBenchNetworkCommand() *cobra.Command {
 	b := benchNetwork{}
-	cmd := &cobra.Command{
+	return scaledBench(&cobra.Command{
 		Use:   "network",
 		Short: "measure the network's training and inference against others'",
 		Long: `Trains the network 20→128→64→32→5 on rows that are made up, in batches of 32,
@@ -85,21 +84,10 @@ products, and on gonum's), and with TensorFlow.js on its WebAssembly backend (on
 thread; npm fetches it once; without node and npm it is left out). They take turns
 within one run. Then measures inference, and prints one JSON line. Two or three
 minutes on two cores.`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if b.scale <= 0 || b.scale > 1 {
-				return usagef("--scale is %v; want more than 0, at most 1", b.scale)
-			}
-			b.log = cmd.ErrOrStderr()
-			figures, err := b.run(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(figures)
-		},
-	}
-	cmd.Flags().Float64Var(&b.scale, "scale", 1, "share of the time that is measured")
-	return cmd
+	}, &b.scale, "the time that training is measured", func(cmd *cobra.Command) (any, error) {
+		b.log = cmd.ErrOrStderr()
+		return b.run(cmd.Context())
+	})
 }
 
 func (b *benchNetwork) run(ctx context.Context) (f networkFigures, err error) {
