@@ -24,7 +24,7 @@ var floors = map[string]int{
 	"predict": 4,
 	"router":  5, "train": 5,
 	"api": 6, "replay": 6, "postgres": 6, "datasets/lab": 6, "router/rules/istio": 6, "router/rules/gatewayapi": 6,
-	"cmd": 7,
+	"cmd": 7, "predict/kernel/onnxruntime": 7, // a program too
 }
 
 // inside are pairs that may import each other's lower part although they

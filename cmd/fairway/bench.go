@@ -66,36 +66,44 @@ type benchOptions struct {
 	seed      uint64
 }
 
+// scaledBench completes a benchmark that can do with a share of its work, which
+// `of` names, and whose figures are one line of JSON.
+func scaledBench(cmd *cobra.Command, scale *float64, of string, run func(cmd *cobra.Command) (figures any, err error)) *cobra.Command {
+	cmd.Args = noArguments
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if !(*scale > 0 && *scale <= 1) {
+			return usagef("--scale is %v; want more than 0, at most 1", *scale)
+		}
+		figures, err := run(cmd)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(cmd.OutOrStdout()).Encode(figures)
+	}
+	cmd.Flags().Float64Var(scale, "scale", 1, "share of "+of)
+	return cmd
+}
+
 func newBenchReadCommand() *cobra.Command {
 	var o benchOptions
-	cmd := &cobra.Command{
+	cmd := scaledBench(&cobra.Command{
 		Use:   "read",
 		Short: "compare the reading of a large history with promtool's",
 		Long: `Generates metrics of a mesh from a seed (they are made up, and for measuring
 only), reads them with fairway and with promtool (Debian's prometheus) one after
 the other, and prints one JSON line. Needs two cores, 1 GiB of disk and some
 minutes.`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if o.scale <= 0 || o.scale > 1 {
-				return usagef("--scale is %v; want more than 0, at most 1", o.scale)
-			}
-			directory, err := os.MkdirTemp(o.directory, "fairway-bench-")
-			if err != nil {
-				return err
-			}
-			defer func() { err = firstError(err, os.RemoveAll(directory)) }()
-			b := readBench{benchOptions: o, directory: directory, log: cmd.ErrOrStderr()}
-			figures, err := b.run(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(figures)
-		},
-	}
+	}, &o.scale, "the spans that is generated", func(cmd *cobra.Command) (figures any, err error) {
+		directory, err := os.MkdirTemp(o.directory, "fairway-bench-")
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = firstError(err, os.RemoveAll(directory)) }()
+		b := readBench{benchOptions: o, directory: directory, log: cmd.ErrOrStderr()}
+		return b.run(cmd.Context())
+	})
 	flags := cmd.Flags()
 	flags.StringVar(&o.directory, "dir", "", "directory for what is generated, which is removed at the end (default the system's)")
-	flags.Float64Var(&o.scale, "scale", 1, "share of the spans that is generated")
 	flags.Uint64Var(&o.seed, "seed", 1, "seed of what is generated")
 	return cmd
 }

@@ -2,11 +2,11 @@ package main
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,7 +45,11 @@ func (o *ablationOptions) make(cmd *cobra.Command) (ablationModels, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(o.directory, fiveFile), text, 0o644); err != nil {
+	err = writeFile(filepath.Join(o.directory, fiveFile), func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	all := ablationModels{}
@@ -81,12 +85,8 @@ func (o *ablationOptions) model(cmd *cobra.Command, name string, kind model.Kind
 	if err != nil {
 		return nil, err
 	}
-	train := newTrainCommand()
-	train.SetOut(cmd.ErrOrStderr()) // what is printed is the table alone
-	train.SetErr(cmd.ErrOrStderr())
-	train.SilenceErrors, train.SilenceUsage = true, true
-	train.SetArgs([]string{"--recording", strings.Join(list, ","), "--out", path, "--network", string(kind), "--epochs", strconv.Itoa(o.epochs), "--cache", o.cache})
-	if err := train.ExecuteContext(cmd.Context()); err != nil {
+	stderr := cmd.ErrOrStderr() // what is printed is the table alone
+	if err := trainOn(cmd.Context(), stderr, stderr, list, path, []string{"--network", string(kind), "--epochs", strconv.Itoa(o.epochs), "--cache", o.cache}); err != nil {
 		return nil, err
 	}
 	return model.Load(path)
@@ -94,23 +94,7 @@ func (o *ablationOptions) model(cmd *cobra.Command, name string, kind model.Kind
 
 // meshes are recordings of random ones, as `fairway bench routing-model` has them.
 func (o *ablationOptions) meshes(cmd *cobra.Command) ([]string, error) {
-	var list []string
-	for _, part := range []struct {
-		name  string
-		seed  uint64
-		count int
-	}{{"training", meshes.Training, o.training}, {"validation", meshes.Validation, o.validation}} {
-		folder := filepath.Join(o.directory, meshFolders, part.name)
-		if _, err := os.Stat(folder); err != nil {
-			if err := recordMeshes(cmd, simulateOptions{meshes: part.count, seed: part.seed, scale: 1, out: folder}); err != nil {
-				return nil, err
-			}
-		}
-		for k := range part.count {
-			list = append(list, filepath.Join(folder, meshFolder(part.seed+uint64(k))))
-		}
-	}
-	return list, nil
+	return trainingMeshes(cmd, filepath.Join(o.directory, meshFolders), o.training, o.validation, true)
 }
 
 func (o *ablationOptions) five(cmd *cobra.Command) ([]string, error) {

@@ -2,17 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 	"gonum.org/v1/gonum/blas/gonum"
 
+	"github.com/fairway-mesh/fairway/predict/kernel/origin"
 	"github.com/fairway-mesh/fairway/train"
 	"github.com/fairway-mesh/fairway/train/naive"
 )
@@ -44,7 +43,7 @@ type trainingFigures struct {
 
 // The network, its training, and the sizes at a scale of 1.
 var (
-	benchWidths  = []int{20, 128, 64, 32, 5}
+	benchWidths  = origin.Widths
 	benchBatches = []int{32, 256, 1024}
 )
 
@@ -75,7 +74,7 @@ type benchNetwork struct {
 
 func newBenchNetworkCommand() *cobra.Command {
 	b := benchNetwork{}
-	cmd := &cobra.Command{
+	return scaledBench(&cobra.Command{
 		Use:   "network",
 		Short: "measure the network's training and inference against others'",
 		Long: `Trains the network 20→128→64→32→5 on rows that are made up, in batches of 32,
@@ -85,21 +84,10 @@ products, and on gonum's), and with TensorFlow.js on its WebAssembly backend (on
 thread; npm fetches it once; without node and npm it is left out). They take turns
 within one run. Then measures inference, and prints one JSON line. Two or three
 minutes on two cores.`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if b.scale <= 0 || b.scale > 1 {
-				return usagef("--scale is %v; want more than 0, at most 1", b.scale)
-			}
-			b.log = cmd.ErrOrStderr()
-			figures, err := b.run(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(figures)
-		},
-	}
-	cmd.Flags().Float64Var(&b.scale, "scale", 1, "share of the time that is measured")
-	return cmd
+	}, &b.scale, "the time that training is measured", func(cmd *cobra.Command) (any, error) {
+		b.log = cmd.ErrOrStderr()
+		return b.run(cmd.Context())
+	})
 }
 
 func (b *benchNetwork) run(ctx context.Context) (f networkFigures, err error) {
@@ -161,12 +149,12 @@ func (b *benchNetwork) training(ctx context.Context, batch int, js *tfjs) (f tra
 		}
 	}
 	f = trainingFigures{
-		Ours: middle(rates[contendOurs]), Naive: middle(rates[contendNaive]), Hand: middle(rates[contendHand]), HandGonum: middle(rates[contendHandGonum]),
-		VsNaive: middle(ratios[contendNaive]), VsHand: middle(ratios[contendHand]), VsHandGonum: middle(ratios[contendHandGonum]),
+		Ours: origin.Middle(rates[contendOurs]), Naive: origin.Middle(rates[contendNaive]), Hand: origin.Middle(rates[contendHand]), HandGonum: origin.Middle(rates[contendHandGonum]),
+		VsNaive: origin.Middle(ratios[contendNaive]), VsHand: origin.Middle(ratios[contendHand]), VsHandGonum: origin.Middle(ratios[contendHandGonum]),
 	}
 	text := "not measured"
 	if js != nil {
-		rate, ratio := middle(rates[contendTFJS]), middle(ratios[contendTFJS])
+		rate, ratio := origin.Middle(rates[contendTFJS]), origin.Middle(ratios[contendTFJS])
 		f.TFJS, f.VsTFJS = &rate, &ratio
 		text = fmt.Sprintf("%.0f", rate)
 	}
@@ -222,9 +210,4 @@ func epochs(once func() (loss float64, err error)) contender {
 			}
 		}
 	}
-}
-
-// middle is the median of some figures, at least one.
-func middle(figures []float64) float64 {
-	return slices.Sorted(slices.Values(figures))[len(figures)/2]
 }

@@ -6,15 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
@@ -60,11 +57,7 @@ type onnxFigures struct {
 	VsONNX *float64 `json:"vs_onnx_runtime"`
 }
 
-const (
-	inferenceRounds = 31
-	inferenceTurns  = 5                      // of each contender in a round; the shortest counts
-	inferenceTurn   = 500 * time.Microsecond // about
-)
+const inferenceRounds = 31
 
 var inferenceRows = []int{1, 10, 100, 1000}
 
@@ -108,6 +101,9 @@ func benchInference(ctx context.Context, log io.Writer) (f inferenceFigures, err
 func (f *inferenceFigures) addONNX(ctx context.Context, log io.Writer) (err error) {
 	source, err := onnxRuntimeSource(ctx)
 	if err != nil {
+		return err
+	}
+	if err := installONNXRuntime(ctx, log); err != nil {
 		return err
 	}
 	directory, err := os.MkdirTemp("", "fairway-bench-")
@@ -185,34 +181,14 @@ func measureRows(layers []kernel.Layer, network *kernel.Network, x []float32, ro
 	times, ratios := make([][]float64, len(contenders)), make([][]float64, len(contenders))
 	for round := range inferenceRounds {
 		for i, c := range contenders {
-			times[i] = append(times[i], perCall(c.call)/float64(c.rows))
+			times[i] = append(times[i], origin.PerCall(c.call)/float64(c.rows))
 			ratios[i] = append(ratios[i], times[i][round]/times[0][round])
 		}
 	}
-	middle := func(figures []float64) float64 { return slices.Sorted(slices.Values(figures))[len(figures)/2] }
 	return rowFigures{
-		Ours: middle(times[0]), Portable: middle(times[1]), Gemv: middle(times[2]), Gemm: middle(times[3]),
-		VsPortable: middle(ratios[1]), VsGemv: middle(ratios[2]), VsGemm: middle(ratios[3]),
+		Ours: origin.Middle(times[0]), Portable: origin.Middle(times[1]), Gemv: origin.Middle(times[2]), Gemm: origin.Middle(times[3]),
+		VsPortable: origin.Middle(ratios[1]), VsGemv: origin.Middle(ratios[2]), VsGemm: origin.Middle(ratios[3]),
 	}
-}
-
-// perCall is how many ns a call takes: the least of some short turns, since a
-// turn in which the system runs something else says nothing. The first call,
-// which brings everything back into the caches, is not counted.
-func perCall(call func()) float64 {
-	call()
-	start := time.Now()
-	call()
-	calls := max(1, int(inferenceTurn/max(time.Since(start), 1)))
-	least := math.Inf(1)
-	for range inferenceTurns {
-		start = time.Now()
-		for range calls {
-			call()
-		}
-		least = min(least, float64(time.Since(start).Nanoseconds())/float64(calls))
-	}
-	return least
 }
 
 // layerwise is the network on gonum's products, as anyone would write it.

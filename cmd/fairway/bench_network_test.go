@@ -2,6 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -18,9 +21,16 @@ func TestBenchNetwork(t *testing.T) {
 		t.Fatal(err, log)
 	}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
+	line := []byte(lines[len(lines)-1])
 	var f networkFigures
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &f); err != nil {
+	if err := json.Unmarshal(line, &f); err != nil {
 		t.Fatalf("%v: %q", err, out)
+	}
+	var raw struct {
+		Training map[string]map[string]*float64 `json:"training"`
+	}
+	if err := json.Unmarshal(line, &raw); err != nil {
+		t.Fatal(err)
 	}
 	for _, batch := range []string{"32", "256", "1024"} {
 		g := f.Training[batch]
@@ -31,6 +41,12 @@ func TestBenchNetwork(t *testing.T) {
 			if !(v > 0) {
 				t.Errorf("batch %s: %s is %v in %s", batch, name, v, out)
 			}
+		}
+		// What did not run is there, and null.
+		keys := slices.Sorted(maps.Keys(raw.Training[batch]))
+		want := []string{"hand_gonum_samples_per_s", "hand_samples_per_s", "naive_samples_per_s", "samples_per_s", "tfjs_samples_per_s", "vs_hand", "vs_hand_gonum", "vs_naive", "vs_tfjs"}
+		if !slices.Equal(keys, want) {
+			t.Errorf("batch %s has the figures %q; want %q", batch, keys, want)
 		}
 		if g.TFJS != nil || g.VsTFJS != nil {
 			t.Errorf("batch %s: TensorFlow.js has figures without node: %s", batch, out)
@@ -52,10 +68,10 @@ func TestBenchNetwork(t *testing.T) {
 // TestBenchTFJS trains with TensorFlow.js where a run of the benchmark has
 // installed it: a test fetches nothing.
 func TestBenchTFJS(t *testing.T) {
-	t.Setenv("XDG_CACHE_HOME", "") // the tests have a cache of their own
-	if !tfjsInstalled() {
+	if _, err := os.Stat(tfjsFolder); err != nil {
 		t.Skip("TensorFlow.js is not installed: run fairway bench network once")
 	}
+	tool(t, "node")
 	js, err := startTFJS(t.Context(), t.Output())
 	if err != nil {
 		t.Fatal(err)

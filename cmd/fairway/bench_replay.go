@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -55,26 +54,16 @@ type benchReplay struct {
 
 func newBenchReplayCommand() *cobra.Command {
 	b := benchReplay{}
-	cmd := &cobra.Command{
+	cmd := scaledBench(&cobra.Command{
 		Use:   "replay",
 		Short: "hold the simulated mesh to theory and to published figures, and measure it",
 		Long: `Simulates queues of which theory knows the mean, Prequal's nine rules, and
 CausalSim's trial with one policy left out, and prints one JSON line. Some minutes
 on two cores.`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if b.scale <= 0 || b.scale > 1 {
-				return usagef("--scale is %v; want more than 0, at most 1", b.scale)
-			}
-			b.log = cmd.ErrOrStderr()
-			figures, err := b.run(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(figures)
-		},
-	}
-	cmd.Flags().Float64Var(&b.scale, "scale", 1, "share of the requests that is simulated")
+	}, &b.scale, "the requests that is simulated", func(cmd *cobra.Command) (any, error) {
+		b.log = cmd.ErrOrStderr()
+		return b.run(cmd.Context())
+	})
 	cmd.Flags().Uint64Var(&b.seed, "seed", 1, "seed of everything")
 	return cmd
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,21 +39,11 @@ scenario. What follows -- is given to fairway train.`,
 				}
 				defer func() { err = firstError(err, os.RemoveAll(directory)) }()
 			}
-			var recordings []string
-			for _, part := range []struct {
-				name  string
-				seed  uint64
-				count int
-			}{{"training", meshes.Training, training}, {"validation", meshes.Validation, validation}} {
-				folder := filepath.Join(directory, part.name)
-				if err := recordMeshes(cmd, simulateOptions{meshes: part.count, seed: part.seed, scale: 1, out: folder}); err != nil {
-					return err
-				}
-				for k := range part.count {
-					recordings = append(recordings, filepath.Join(folder, meshFolder(part.seed+uint64(k))))
-				}
+			recordings, err := trainingMeshes(cmd, directory, training, validation, false)
+			if err != nil {
+				return err
 			}
-			if err := trainOn(cmd.Context(), cmd, recordings, out, more); err != nil {
+			if err := trainOn(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), recordings, out, more); err != nil {
 				return err
 			}
 			return forgetFolders(out)
@@ -80,14 +71,35 @@ func forgetFolders(path string) error {
 	return model.Save(path, m)
 }
 
+// trainingMeshes records random meshes, for training and for validation, below a
+// directory. Those of a former run are taken with reuse, and refused without.
+func trainingMeshes(cmd *cobra.Command, directory string, training, validation int, reuse bool) (recordings []string, err error) {
+	for _, part := range []struct {
+		name  string
+		seed  uint64
+		count int
+	}{{"training", meshes.Training, training}, {"validation", meshes.Validation, validation}} {
+		folder := filepath.Join(directory, part.name)
+		if _, err := os.Stat(folder); err != nil || !reuse {
+			if err := recordMeshes(cmd, simulateOptions{meshes: part.count, seed: part.seed, scale: 1, out: folder}); err != nil {
+				return nil, err
+			}
+		}
+		for k := range part.count {
+			recordings = append(recordings, filepath.Join(folder, meshFolder(part.seed+uint64(k))))
+		}
+	}
+	return recordings, nil
+}
+
 // meshFolder is what the recording of a mesh is called.
 func meshFolder(seed uint64) string { return fmt.Sprintf("mesh-%d", seed) }
 
 // trainOn is fairway train.
-func trainOn(ctx context.Context, parent *cobra.Command, recordings []string, out string, more []string) error {
+func trainOn(ctx context.Context, stdout, stderr io.Writer, recordings []string, out string, more []string) error {
 	train := newTrainCommand()
-	train.SetOut(parent.OutOrStdout())
-	train.SetErr(parent.ErrOrStderr())
+	train.SetOut(stdout)
+	train.SetErr(stderr)
 	train.SilenceErrors, train.SilenceUsage = true, true
 	train.SetArgs(append([]string{"--recording", strings.Join(recordings, ","), "--out", out}, more...))
 	return train.ExecuteContext(ctx)

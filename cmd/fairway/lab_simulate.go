@@ -110,14 +110,23 @@ func tellRecorded(stderr io.Writer, s *sim.Scenario, r *sim.Result, out string) 
 	fmt.Fprintf(stderr, "%s: %v of scenario %s, %d faults, %d events\n", out, s.Duration, s.Name, len(r.Faults), r.Events)
 }
 
-// recordMeshes records one mesh on each CPU at a time.
-func recordMeshes(cmd *cobra.Command, o simulateOptions) error {
+// recordMeshes records one mesh on each CPU at a time. On an error o.out does not
+// appear: what is there is whole.
+func recordMeshes(cmd *cobra.Command, o simulateOptions) (err error) {
 	if o.meshes < 1 || o.meshes > meshes.Seeds {
 		return usagef("--meshes is %d; want 1 to %d", o.meshes, meshes.Seeds)
 	}
 	if _, err := os.Stat(o.out); err == nil {
 		return fmt.Errorf("%s exists already: name another directory for the recordings", o.out)
 	}
+	if err := os.MkdirAll(filepath.Dir(o.out), 0o755); err != nil {
+		return err
+	}
+	unfinished, err := os.MkdirTemp(filepath.Dir(o.out), "."+filepath.Base(o.out)+".")
+	if err != nil {
+		return err
+	}
+	defer func() { err = firstError(err, os.RemoveAll(unfinished)) }()
 	tell := counting(cmd.ErrOrStderr(), "recording")
 	var mu sync.Mutex
 	done := 0
@@ -129,7 +138,7 @@ func recordMeshes(cmd *cobra.Command, o simulateOptions) error {
 		}
 		group.Go(func() error {
 			seed := o.seed + uint64(k)
-			if err := recordMesh(ctx, io.Discard, o, seed, filepath.Join(o.out, meshFolder(seed))); err != nil {
+			if err := recordMesh(ctx, io.Discard, o, seed, filepath.Join(unfinished, meshFolder(seed))); err != nil {
 				return err
 			}
 			mu.Lock()
@@ -143,6 +152,9 @@ func recordMeshes(cmd *cobra.Command, o simulateOptions) error {
 		return err
 	}
 	if err := cmd.Context().Err(); err != nil {
+		return err
+	}
+	if err := firstError(os.Chmod(unfinished, 0o755), os.Rename(unfinished, o.out)); err != nil {
 		return err
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d meshes, seeds %d to %d\n", o.out, o.meshes, o.seed, o.seed+uint64(o.meshes)-1)

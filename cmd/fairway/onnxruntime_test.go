@@ -5,75 +5,27 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 )
-
-// onnxRuntimeVersion is of npm's onnxruntime-node.
-const onnxRuntimeVersion = "1.30.0"
-
-// userCache is asked before TestMain puts the program's own cache elsewhere:
-// what npm brings is to outlast the tests.
-var userCache, errUserCache = os.UserCacheDir()
 
 // onnxRuntime returns the folder of ONNX Runtime's package for Node.js, which
 // npm installs into the user's cache the first time. Without npm the test is
 // skipped, except in CI, where nothing may be.
 func onnxRuntime(t *testing.T) string {
 	t.Helper()
-	npm := tool(t, "npm")
+	tool(t, "npm")
 	tool(t, "node")
-	cache := userCache
-	if errUserCache != nil {
-		cache = os.TempDir()
-	}
-	parent := filepath.Join(cache, "fairway-test")
-	folder := filepath.Join(parent, "onnxruntime-node-"+onnxRuntimeVersion)
-	module := filepath.Join(folder, "node_modules", "onnxruntime-node")
-	if _, err := os.Stat(module); err == nil {
-		return module
-	}
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	// Several tests may install at a time: each in a folder of its own, and the
-	// first that is done gives it the name.
-	own, err := os.MkdirTemp(parent, ".installing-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(own)
-	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer stop()
-	install := exec.CommandContext(ctx, npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", own, "onnxruntime-node@"+onnxRuntimeVersion)
-	if out, err := install.CombinedOutput(); err != nil {
+	if err := installONNXRuntime(t.Context(), t.Output()); err != nil {
 		if os.Getenv("CI") == "true" {
-			t.Fatalf("%v: %s", err, out)
+			t.Fatal(err)
 		}
-		t.Skipf("npm cannot install ONNX Runtime: %v: %.300s", err, out)
+		t.Skip(err)
 	}
-	// The package brings the libraries of all systems, 200 MB more than needed.
-	systems, err := filepath.Glob(filepath.Join(own, "node_modules", "onnxruntime-node", "bin", "*", "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, system := range systems {
-		if filepath.Base(system) != map[string]string{"windows": "win32"}[runtime.GOOS] && filepath.Base(system) != runtime.GOOS {
-			if err := os.RemoveAll(system); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if err := os.Rename(own, folder); err != nil && !errors.Is(err, fs.ErrExist) {
-		t.Fatal(err)
-	}
-	return module
+	return filepath.Join(onnxRuntimeFolder, "node_modules", "onnxruntime-node")
 }
 
 // numbers is a tensor on the way to ONNX Runtime and back.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -80,6 +81,18 @@ func TestWithoutProperties(t *testing.T) {
 		if _, err := f.Dense(false); err == nil || !strings.Contains(err.Error(), "clips") {
 			t.Errorf("%s: as a part of the first layer: %v; want that clipping cannot be", kind, err)
 		}
+	}
+}
+
+// TestBare: layers alone are read as they are, without a scaler.
+func TestBare(t *testing.T) {
+	want := layers(rand.New(rand.NewPCG(3, 4)), 5, 7, 2)
+	d, err := read(t, Bare(want)).Dense(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, d.Layers); diff != "" || d.Scaler != nil || d.Inputs != 5 {
+		t.Errorf("%d inputs, scaler %v, %s", d.Inputs, d.Scaler, diff)
 	}
 }
 

@@ -64,6 +64,16 @@ func Write(w io.Writer, m *model.Model) error {
 	return nil
 }
 
+// Bare returns a graph of dense layers alone, without a model around them: rows
+// that are scaled already in, as "x", and out, as "y". It is there to measure
+// other runtimes on the same network. The last layer must have no ReLU.
+func Bare(layers []model.Layer) []byte {
+	f := &file{irVersion: irVersion, producer: "fairway", opsets: []opset{{version: operators}}, graph: graph{name: "network"}}
+	f.graph.inputs = []value{{name: "x", kind: float32Kind, dims: []dim{{name: "batch"}, {size: int64(layers[0].In)}}}}
+	f.graph.network("x", "y", layers)
+	return f.encode()
+}
+
 const doc = "Inputs are raw feature columns, one row per endpoint (fixed5: five routes per row); NaN is unknown. " +
 	"Outputs are raw: fairway's docs/onnx.md says what they mean."
 

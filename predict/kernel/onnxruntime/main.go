@@ -1,24 +1,26 @@
 // Program onnxruntime compares the kernel with ONNX Runtime on the origin's
 // network: the same trained weights, the same rows, one thread, in turns within
 // one process. It prints one JSON line. It is a module of its own because it
-// needs cgo, a C compiler and ONNX Runtime's library, which npm brings the first
-// time:
+// needs cgo, a C compiler and ONNX Runtime's library, which the tests of
+// cmd/fairway and `fairway bench network` let npm bring:
 //
 //	go run -C predict/kernel/onnxruntime .
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math"
 	"os"
 	"os/signal"
 	"runtime"
-	"slices"
-	"time"
 
+	"github.com/fairway-mesh/fairway/model"
+	"github.com/fairway-mesh/fairway/model/onnx"
 	"github.com/fairway-mesh/fairway/predict/kernel"
 	"github.com/fairway-mesh/fairway/predict/kernel/origin"
 )
@@ -39,7 +41,7 @@ type rowFigures struct {
 }
 
 func main() {
-	library := flag.String("library", "", "libonnxruntime (default the one that npm brings)")
+	library := flag.String("library", "", "libonnxruntime (default the one that npm brought)")
 	rounds := flag.Int("rounds", 31, "how often the two take turns")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -53,7 +55,7 @@ func main() {
 func run(ctx context.Context, library string, rounds int) error {
 	if library == "" {
 		var err error
-		if library, err = install(ctx); err != nil {
+		if library, err = installed(); err != nil {
 			return err
 		}
 	}
@@ -77,7 +79,7 @@ func compare(ctx context.Context, library string, layers []kernel.Layer, x []flo
 	if err != nil {
 		return f, err
 	}
-	defer func() { err = firstError(err, closeLibrary()) }()
+	defer func() { err = errors.Join(err, closeLibrary()) }()
 	f = figures{Version: version, Rows: map[string]rowFigures{}}
 	for _, rows := range []int{1, 10, 100, 1000} {
 		if err := ctx.Err(); err != nil {
@@ -93,57 +95,33 @@ func compare(ctx context.Context, library string, layers []kernel.Layer, x []flo
 }
 
 func compareRows(network *kernel.Network, layers []kernel.Layer, x []float32, rows, rounds int) (f rowFigures, err error) {
-	s, err := newSession(encode(layers), x, rows, network.In(), network.Out())
+	s, err := newSession(encoded(layers), x, rows, network.In(), network.Out())
 	if err != nil {
 		return f, err
 	}
-	defer func() { err = firstError(err, s.close()) }()
+	defer func() { err = errors.Join(err, s.close()) }()
 	dst := make([]float32, rows*network.Out())
 	var ours, theirs, ratios []float64
 	for range rounds {
-		own := perCall(func() { network.Forward(dst, x) })
-		other := perCall(func() { err = firstError(err, s.run()) })
+		own := origin.PerCall(func() { network.Forward(dst, x) })
+		other := origin.PerCall(func() { err = cmp.Or(err, s.run()) })
 		if err != nil {
 			return f, err
 		}
 		ours, theirs, ratios = append(ours, own/float64(rows)), append(theirs, other/float64(rows)), append(ratios, other/own)
 	}
-	f = rowFigures{Kernel: middle(ours), ONNX: middle(theirs), Ratio: middle(ratios)}
+	f = rowFigures{Kernel: origin.Middle(ours), ONNX: origin.Middle(theirs), Ratio: origin.Middle(ratios)}
 	for i, v := range s.outputs() {
 		f.Difference = max(f.Difference, math.Abs(float64(v-dst[i])))
 	}
 	return f, nil
 }
 
-// perCall is how many ns a call takes: the least of five short turns, since a
-// turn in which the system runs something else says nothing. The first call,
-// which brings everything back into the caches, is not counted.
-func perCall(call func()) float64 {
-	const turns, turn = 5, 500 * time.Microsecond
-	call()
-	start := time.Now()
-	call()
-	calls := max(1, int(turn/max(time.Since(start), 1)))
-	least := math.Inf(1)
-	for range turns {
-		start = time.Now()
-		for range calls {
-			call()
-		}
-		least = min(least, float64(time.Since(start).Nanoseconds())/float64(calls))
+// encoded are the layers as an ONNX model.
+func encoded(layers []kernel.Layer) []byte {
+	var all []model.Layer
+	for _, l := range layers {
+		all = append(all, model.Layer{In: l.In, Out: l.Out, ReLU: l.ReLU, W: l.W, B: l.B})
 	}
-	return least
-}
-
-func middle(figures []float64) float64 {
-	return slices.Sorted(slices.Values(figures))[len(figures)/2]
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return onnx.Bare(all)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -27,8 +28,8 @@ func newSession(model []byte, x []float32, rows, in, out int) (s *session, err e
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = firstError(err, options.Destroy()) }()
-	if err := firstError(options.SetIntraOpNumThreads(1), options.SetInterOpNumThreads(1),
+	defer func() { err = errors.Join(err, options.Destroy()) }()
+	if err := errors.Join(options.SetIntraOpNumThreads(1), options.SetInterOpNumThreads(1),
 		options.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll)); err != nil {
 		return nil, err
 	}
@@ -39,12 +40,12 @@ func newSession(model []byte, x []float32, rows, in, out int) (s *session, err e
 	if s.out, err = ort.NewEmptyTensor[float32](ort.NewShape(int64(rows), int64(out))); err != nil {
 		return nil, err
 	}
-	s.session, err = ort.NewAdvancedSessionWithONNXData(model, []string{inputName}, []string{outputName}, []ort.Value{s.in}, []ort.Value{s.out}, options)
+	s.session, err = ort.NewAdvancedSessionWithONNXData(model, []string{"x"}, []string{"y"}, []ort.Value{s.in}, []ort.Value{s.out}, options)
 	return s, err
 }
 
 func (s *session) run() error         { return s.session.Run() }
 func (s *session) outputs() []float32 { return s.out.GetData() }
 func (s *session) close() error {
-	return firstError(s.session.Destroy(), s.in.Destroy(), s.out.Destroy())
+	return errors.Join(s.session.Destroy(), s.in.Destroy(), s.out.Destroy())
 }

@@ -1,5 +1,6 @@
-// Package origin trains the origin's network, for benchmarks: 20 → 128 → 64 →
-// 32 → 5, four features of each of five routes in, a preference for each out.
+// Package origin trains the origin's network, and times what runs it, for
+// benchmarks: 20 → 128 → 64 → 32 → 5, four features of each of five routes in, a
+// preference for each out.
 // What it learns is made up. The benchmarks need it because weights that were
 // trained leave more zeros after a ReLU than those that were drawn, and the
 // kernel skips zeros.
