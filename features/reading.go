@@ -42,6 +42,16 @@ func known(v, low, high float64) float64 {
 	return math.NaN()
 }
 
+// Amount returns a rate, a count or a time, or NaN where that is no number to
+// reckon with. Whoever reads windows beside the extractor takes for a value what
+// it does.
+func Amount(v float64) float64 { return known(v, 0, huge) }
+
+// Ratio returns a part of something, or NaN where it is none. The ratio of two
+// rates can exceed 1 by rounding, or when failures are counted elsewhere than
+// requests; more than twice is no ratio.
+func Ratio(v float64) float64 { return min(known(v, 0, 2), 1) }
+
 func (p *place) read(w *mesh.Window, i int) reading {
 	row := w.Row(i)
 	at := func(column int, low, high float64) float64 {
@@ -52,9 +62,7 @@ func (p *place) read(w *mesh.Window, i int) reading {
 	}
 	r := reading{
 		rate: at(p.rate, 0, huge),
-		// The ratio of two rates can exceed 1 by rounding, or when failures are
-		// counted elsewhere than requests; more than that is no ratio.
-		errors: min(at(p.errors, 0, 2), 1),
+		errors: Ratio(at(p.errors, 0, 2)),
 		// A latency of 0 is one below the source's resolution.
 		mean: at(p.mean, tiny, huge), p50: at(p.p50, tiny, huge), p90: at(p.p90, tiny, huge), p99: at(p.p99, tiny, huge),
 		inFlight: at(p.inFlight, 0, huge), utilization: at(p.utilization, 0, huge),

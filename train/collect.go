@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
 )
 
@@ -65,14 +66,18 @@ func momentOf(p *datasets.Pair) Moment {
 	return m
 }
 
+// seen takes for a value what the extractor does: one latency of -1e30 s, which a
+// counter's sum that jumps can make, would outweigh all others in what is learned
+// and in what is reported.
 func seen(w *mesh.Window, i int) Seen {
+	amount := func(name string) float64 { return features.Amount(w.At(i, name)) }
 	s := Seen{
-		Rate: w.At(i, mesh.RequestRate), Requests: math.NaN(),
-		Mean: w.At(i, mesh.LatencyMean), P50: w.At(i, mesh.LatencyP50), P90: w.At(i, mesh.LatencyP90), P99: w.At(i, mesh.LatencyP99),
-		ErrorRatio: w.At(i, mesh.ErrorRatio), Up: w.At(i, mesh.Up),
+		Rate: amount(mesh.RequestRate), Requests: math.NaN(),
+		Mean: amount(mesh.LatencyMean), P50: amount(mesh.LatencyP50), P90: amount(mesh.LatencyP90), P99: amount(mesh.LatencyP99),
+		ErrorRatio: features.Ratio(w.At(i, mesh.ErrorRatio)), Up: features.Ratio(w.At(i, mesh.Up)),
 	}
 	if i < len(w.Requests) {
-		s.Requests = w.Requests[i]
+		s.Requests = features.Amount(w.Requests[i])
 	}
 	return s
 }

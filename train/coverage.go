@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -213,7 +214,7 @@ func coverageOf(list []doubted, random *rand.Rand) *Coverage {
 // equal ones stay in order of time.
 func cumulated(list []doubted, of func(d *doubted) float64) []float64 {
 	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(a, b doubted) int { return compareNumbers(of(&a), of(&b)) })
+	slices.SortStableFunc(list, func(a, b doubted) int { return cmp.Compare(of(&a), of(&b)) })
 	risks, sum := make([]float64, len(list)), 0.0
 	for i := range list {
 		sum += list[i].risk
@@ -244,7 +245,7 @@ func gainInterval(list []doubted, random *rand.Rand) (low, high Number) {
 		return Number(math.NaN()), Number(math.NaN())
 	}
 	sorted := slices.Clone(list)
-	slices.SortStableFunc(sorted, func(a, b doubted) int { return compareNumbers(a.doubt.Most(), b.doubt.Most()) })
+	slices.SortStableFunc(sorted, func(a, b doubted) int { return cmp.Compare(a.doubt.Most(), b.doubt.Most()) })
 	gains, counts := make([]float64, coverageResamples), make([]float64, len(numbers))
 	for k := range gains {
 		clear(counts)

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -145,8 +146,16 @@ func (f *fitting) spreadLimits(skip map[string]bool) (model.Limits, error) {
 	if err != nil {
 		return nil, fmt.Errorf("train: doubting: %w", err)
 	}
-	return reached.limits(), nil
+	limits := reached.limits()
+	for i := range limits {
+		limits[i] = math.Max(limits[i], leastSpread)
+	}
+	return limits, nil
 }
+
+// leastSpread is no disagreement: members that all stayed the untrained network
+// are equal but for rounding, of which a limit must not be made.
+const leastSpread = 0.01
 
 // mostSizes is up to how many endpoints limits differ.
 const mostSizes = 8
@@ -190,7 +199,7 @@ func (u *usual) limits() (l model.Limits) {
 			middle := math.Max(quantile(values, 0.5), 1e-6)
 			limit = math.Max(limit, middle*math.Pow(math.Max(quantile(values, 0.84)/middle, 1), usualDeviations))
 		}
-		l = append(l, math.Max(margin*limit, 1e-6))
+		l = append(l, math.Max(margin*limit, 1e-6)) // a limit is divided by
 	}
 	return l
 }
@@ -205,10 +214,11 @@ const (
 	surely       = 1.645 // standard errors
 )
 
-// lower takes to the limits what list, which was judged by them, says.
+// lower takes to the limits what list, which was judged by them, says; none goes
+// below leastSpread.
 func lower(limits model.Limits, list []doubted) {
 	sorted := slices.Clone(list)
-	slices.SortStableFunc(sorted, func(a, b doubted) int { return compareNumbers(a.doubt.Spread, b.doubt.Spread) })
+	slices.SortStableFunc(sorted, func(a, b doubted) int { return cmp.Compare(a.doubt.Spread, b.doubt.Spread) })
 	factor, saved := 1.0, map[int64]float64{} // by stretch of time
 	for i := len(sorted) - 1; i >= 0 && float64(i) >= (1-mostDeclined)*float64(len(sorted)); i-- {
 		if d := &sorted[i]; !math.IsNaN(d.saved) {
@@ -217,6 +227,9 @@ func lower(limits model.Limits, list []doubted) {
 				factor = math.Min(factor, d.doubt.Spread)
 			}
 		}
+	}
+	if len(limits) > 0 {
+		factor = math.Max(factor, math.Min(leastSpread/slices.Min(limits), 1))
 	}
 	for i := range limits {
 		limits[i] *= factor
@@ -237,14 +250,4 @@ func surelyBelowZero(sums map[int64]float64) bool {
 	}
 	deviation := math.Sqrt(math.Max(squares-sum*sum/n, 0) / (n - 1))
 	return sum+surely*deviation*math.Sqrt(n) < 0
-}
-
-func compareNumbers(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }

@@ -24,7 +24,7 @@ type Trial struct {
 	Batch        int      `json:"batch"`
 	LearningRate float64  `json:"learning_rate"`
 	Dropout      float64  `json:"dropout"`
-	Epochs       int      `json:"epochs"` // that it was given
+	Epochs       int      `json:"epochs"` // that ran
 	Best         int      `json:"best_epoch"`
 	Validation   Number   `json:"validation"` // least loss
 	Diverged     bool     `json:"diverged,omitempty"`
@@ -142,14 +142,14 @@ func (s *searching) train(ctx context.Context, n, rung int) error {
 	if err != nil {
 		return err
 	}
-	trial.Epochs, trial.Diverged, trial.Validation = until, course.Diverged != nil, Number(math.Inf(1))
+	trial.Epochs, trial.Diverged, trial.Validation = 0, course.Diverged != nil, Number(math.Inf(1))
 	trial.Losses = nil
 	// What a later rung of a training that was interrupted found is not known yet.
 	for _, e := range course.Epochs {
 		if e.Epoch > until {
 			break
 		}
-		trial.Losses = append(trial.Losses, e.Validation)
+		trial.Epochs, trial.Losses = e.Epoch, append(trial.Losses, e.Validation)
 		if e.Validation < trial.Validation {
 			trial.Validation, trial.Best = e.Validation, e.Epoch
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -83,14 +84,7 @@ func compareRouting(c *contest.Comparison, rivals []string) *routingScenario {
 	}
 	best := func(metric string) routingDuel {
 		return *duel(rows, metric, entryOurs, slices.MinFunc(rivals, func(a, b string) int {
-			x, y := logMean(rows[a].BySeed[metric]), logMean(rows[b].BySeed[metric])
-			switch {
-			case x < y:
-				return -1
-			case x > y:
-				return 1
-			}
-			return 0
+			return cmp.Compare(logMean(rows[a].BySeed[metric]), logMean(rows[b].BySeed[metric]))
 		}))
 	}
 	out.Mean, out.P99 = best("mean"), best("p99")
