@@ -33,9 +33,13 @@ const (
 	// past to be over, and changedLeast how far at least: the capacity of a real
 	// endpoint is never quite the same.
 	changed, changedLeast = 4, 0.15
+	// renewLeast and differsLeast are the requests without which late, or a window,
+	// is not compared with the past.
+	renewLeast, differsLeast = 10, 5
 	// noiseFirst is the variance of the log capacity of one request where
 	// nothing is known of it, that of exponential service; noiseClip bounds what
 	// one window adds to it, in multiples; noiseWindows is its time constant.
+	// noiseLeast keeps a quiet spell from making every window a change.
 	noiseFirst, noiseClip, noiseWindows = 1, 25, 50
 	noiseLeast                          = 0.1
 	// failing is the error ratio above which a window says nothing of the capacity,
@@ -69,46 +73,66 @@ func forgets(n, windows, requests float64) float64 {
 // advanceCapacity takes in what the window says of the load at which the
 // endpoint saturates. Best is a known utilization: the requests answered well
 // over it, as a ratio of sums (a mean of ratios would be at the mercy of the
-// idle windows; failures often cost an endpoint nothing). It returns by how
-// much the window differs from the past, squared, in variances of one request;
-// NaN when it does not tell.
+// idle windows; failures often cost an endpoint nothing). It returns what
+// differs does; NaN when the window does not count.
 func (m *memory) advanceCapacity(r *reading, c *clock) (surprise float64) {
 	m.PeakRate = max(c.peak*m.PeakRate, first(r.rate, 0))
 	m.PeakInFlight = max(c.peak*m.PeakInFlight, first(r.inFlight, 0))
-	if !(r.utilization >= 0 && r.rate >= 0) {
+	if !(r.utilization >= 0 && r.rate >= 0) || r.broken() && m.seasoned() {
 		return math.NaN()
 	}
-	good, span := r.rate*(1-first(r.errors, 0)), c.fresh
-	w := tally{Good: good * span, Busy: r.utilization * span, Requests: r.rate * span}
-	surprise = math.NaN()
-	known := m.Long.Requests > shortRequests
-	switch {
-	case r.broken() && known:
-		return surprise
-	case r.utilization >= full && w.Requests >= enough:
-		// Part of what it was sent may wait or be given up: the capacity is no more
-		// than this. What says more than is known counts for little.
-		switch {
-		case !known:
-			w = tally{w.Good * fullFirst, w.Busy * fullFirst, w.Requests * fullFirst}
-		case w.log() > m.Long.log():
-			w = tally{w.Good * fullPart, w.Busy * fullPart, w.Requests * fullPart}
-		}
-	}
-	if past, now := m.Long.log(), w.log(); m.Long.Requests > shortRequests && w.Requests >= 5 {
-		surprise = (now - past) * (now - past) * w.Requests * c.new
-	}
+	w := m.discounted(r.tally(c.fresh), r.utilization)
+	surprise = m.differs(w, c)
 	m.Short.add(forgets(w.Requests, shortWindows, shortRequests), w)
 	m.Long.add(forgets(w.Requests, longWindows, longRequests), w)
 	m.renew(c.noise)
 	return surprise
 }
 
+// tally is what the endpoint did in a span of seconds.
+func (r *reading) tally(span float64) tally {
+	good := r.rate * (1 - first(r.errors, 0))
+	return tally{Good: good * span, Busy: r.utilization * span, Requests: r.rate * span}
+}
+
+// times is a tally that counts for a part of itself.
+func (t tally) times(part float64) tally {
+	return tally{t.Good * part, t.Busy * part, t.Requests * part}
+}
+
+// seasoned reports whether the past rests on enough to judge a window by it.
+func (m *memory) seasoned() bool { return m.Long.Requests > shortRequests }
+
+// discounted is what a window counts for. Of a full endpoint part of what it was
+// sent may wait or be given up: the capacity is no more than the window says, so
+// one that says more than is known counts for little.
+func (m *memory) discounted(w tally, utilization float64) tally {
+	switch {
+	case !(utilization >= full && w.Requests >= enough):
+		return w
+	case !m.seasoned():
+		return w.times(fullFirst)
+	case w.log() > m.Long.log():
+		return w.times(fullPart)
+	}
+	return w
+}
+
+// differs is by how much a window differs from the past, squared, in variances
+// of one request; NaN where too little is known of either.
+func (m *memory) differs(w tally, c *clock) float64 {
+	if !(m.seasoned() && w.Requests >= differsLeast) {
+		return math.NaN()
+	}
+	apart := w.log() - m.Long.log()
+	return apart * apart * w.Requests * c.new
+}
+
 // renew begins the past anew where what was seen of late has left it.
 func (m *memory) renew(noise float64) {
 	apart := m.Short.log() - m.Long.log()
 	spread := math.Sqrt(noise / m.Short.Requests)
-	if math.Abs(apart) > max(changed*spread, changedLeast) && m.Short.Requests >= 10 {
+	if math.Abs(apart) > max(changed*spread, changedLeast) && m.Short.Requests >= renewLeast {
 		m.Long = m.Short
 	}
 }
@@ -126,11 +150,12 @@ func (m *memory) renew(noise float64) {
 // times headroom; these are not drawn to anything.
 func (s *service) pool(c *clock) {
 	noise := s.noise.value()
-	middle, between := spread(s.order, func(m *memory) (float64, float64) { return m.Long.log(), noise/m.Long.Requests + wander })
+	seen := func(m *memory) (float64, float64) { return m.Long.log(), noise/m.Long.Requests + wander }
+	middle, between := spread(s.order, seen)
 	for _, m := range s.order {
 		known := middle
-		if x := m.Long.log(); !isNaN(x) {
-			known = towards(x, noise/m.Long.Requests+wander, middle, between)
+		if x, variance := seen(m); !isNaN(x) {
+			known = towards(x, variance, middle, between)
 		}
 		if isNaN(known) {
 			known = m.peak()

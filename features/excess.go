@@ -8,6 +8,9 @@ import "math"
 // "The Optimizer's Curse", Management Science 52, 2006), and weights that follow
 // noise are worse than none. So the mean since the last change is drawn to that
 // of the peers, the more the less they differ beyond chance.
+//
+// It is not a tally, although both forget alike: a tally is a ratio of sums that
+// rests on requests, this a mean of logarithms that rests on windows.
 type excess struct {
 	Short, Long mean // of the last windows, and since the last change
 }
@@ -18,7 +21,7 @@ const (
 	excessLeast             = 0.3   // and how far apart they are at least
 	excessFirst             = 0.1   // variance of a window's where nothing is known of it
 	excessMemory            = 50    // windows that the variance is a mean of
-	unrestLeast             = 1e-6
+	excessLeastVar             = 1e-6
 	excessEnough            = 5 // requests of which a window gets half of the weight that it can get
 )
 
@@ -46,7 +49,7 @@ func (e *excess) see(x, weight, noise float64) (surprise float64) {
 // logarithm of a ratio: empirical Bayes, as for the capacities. Endpoints of
 // which nothing is known get the mean.
 func (s *service) settle(surprise []float64, c *clock) []float64 {
-	noise := s.unrest.value()
+	noise := s.scatter.value()
 	for i, m := range s.order {
 		r := &s.readings[i]
 		n := r.rate * c.fresh
@@ -59,14 +62,15 @@ func (s *service) settle(surprise []float64, c *clock) []float64 {
 		}
 	}
 	if e := typical(surprise); !isNaN(e) {
-		s.unrest.add(keeps(excessMemory), min(max(e, unrestLeast), noiseClip*noise), 1-keeps(excessMemory))
-		noise = s.unrest.value()
+		s.scatter.add(keeps(excessMemory), min(max(e, excessLeastVar), noiseClip*noise), 1-keeps(excessMemory))
+		noise = s.scatter.value()
 	}
-	middle, between := spread(s.order, func(m *memory) (float64, float64) { return m.Excess.Long.value(), noise / m.Excess.Long.Weight })
+	seen := func(m *memory) (float64, float64) { return m.Excess.Long.value(), noise / m.Excess.Long.Weight }
+	middle, between := spread(s.order, seen)
 	for _, m := range s.order {
 		m.excess = first(middle, 0)
-		if x := m.Excess.Long.value(); !isNaN(x) {
-			m.excess = towards(x, noise/m.Excess.Long.Weight, middle, between)
+		if x, variance := seen(m); !isNaN(x) {
+			m.excess = towards(x, variance, middle, between)
 		}
 	}
 	return surprise

@@ -30,7 +30,7 @@ type service struct {
 	schema   *mesh.Schema
 	series   []string // of the schema, which the trackers follow
 	demand   demand
-	unrest   mean      // variance of one window's excess
+	scatter  mean      // variance of one window's excess
 	served   float64   // log of the requests that an endpoint serves at once; NaN unknown
 	noise    mean      // variance of the log capacity that one request tells
 	readings []reading // of the newest window; scratch
@@ -64,7 +64,7 @@ func (x *Extractor) Push(w mesh.Window) (*Frame, error) {
 	}
 	s := x.services[w.Service]
 	if s == nil {
-		s = &service{memories: map[string]*memory{}, noise: guess(noiseFirst, noiseWindows), unrest: guess(excessFirst, excessMemory)}
+		s = &service{memories: map[string]*memory{}, noise: guess(noiseFirst, noiseWindows), scatter: guess(excessFirst, excessMemory)}
 		x.services[w.Service] = s
 	} else if !w.Time.After(s.time) {
 		return nil, fmt.Errorf("features: window of service %q at %s is not after the one before, %s: push windows once, in time order",

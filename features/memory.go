@@ -203,7 +203,7 @@ func (m *memory) advanceLatency(r *reading, c *clock) {
 	m.Latency.see(c.past, math.Log(typical))
 }
 
-// reference is the latency that predictions are a ratio to: the recent mean,
+// reference is the latency that is taken for the present one: the recent mean,
 // drawn to the past as what is recent fades.
 func (m *memory) reference() float64 {
 	return m.LatencyRecent.towards(m.LatencyPast.value(), latencyPrior)

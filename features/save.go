@@ -15,8 +15,9 @@ import (
 
 // magic begins the saved form; its last byte is the version. Then come the
 // Config as JSON and the services, in the order of their names: each its name,
-// time, step, half-life, noise of capacity and excess, series, and endpoints, in the order of their names.
-// Texts and parts are preceded by their length.
+// time, step, half-life, noise of capacity and scatter of excess (sums and
+// weights), demand, series, and endpoints, in the order of their names. Texts and
+// parts are preceded by their length.
 var magic = []byte("fwfeatures\x02")
 
 // MarshalBinary saves the memory. The same memory gives the same bytes.
@@ -64,7 +65,7 @@ func (w *writer) saved(v interface{ MarshalBinary() ([]byte, error) }) {
 
 func (w *writer) service(s *service) {
 	w.saved(s.time)
-	w.number([]float64{s.step, s.halfLife, s.noise.Sum, s.noise.Weight, s.unrest.Sum, s.unrest.Weight})
+	w.number([]float64{s.step, s.halfLife, s.noise.Sum, s.noise.Weight, s.scatter.Sum, s.scatter.Weight})
 	w.number(s.demand)
 	w.count(len(s.series))
 	for _, name := range s.series {
@@ -178,9 +179,9 @@ func (r *reader) service(cfg Config) *service {
 	r.number(&pace)
 	r.plausible(binary.Size(s.demand))
 	r.number(&s.demand)
-	s.time, s.step, s.halfLife, s.noise, s.unrest = at, pace[0], pace[1], mean{pace[2], pace[3]}, mean{pace[4], pace[5]}
-	if !(s.step >= 0 && s.step <= huge && s.halfLife >= 0 && s.halfLife <= huge && s.noise.value() > 0 && s.noise.value() <= huge && s.unrest.value() > 0 && s.unrest.value() <= huge) {
-		r.fail("step %v, half-life %v, noise %v and unrest %v", s.step, s.halfLife, s.noise.value(), s.unrest.value())
+	s.time, s.step, s.halfLife, s.noise, s.scatter = at, pace[0], pace[1], mean{pace[2], pace[3]}, mean{pace[4], pace[5]}
+	if !(s.step >= 0 && s.step <= huge && s.halfLife >= 0 && s.halfLife <= huge && s.noise.value() > 0 && s.noise.value() <= huge && s.scatter.value() > 0 && s.scatter.value() <= huge) {
+		r.fail("step %v, half-life %v, noise %v and scatter of the excess %v", s.step, s.halfLife, s.noise.value(), s.scatter.value())
 	}
 	for range r.count() {
 		s.series = append(s.series, string(r.part()))

@@ -24,13 +24,13 @@ func (m *memory) advanceService(r *reading, c *clock) {
 	}
 }
 
-// concurrency inverts latency = s + Wait(load) for the requests served at once,
+// concurrency inverts latency = s + wait(load) for the requests served at once,
 // s·capacity, at least 1.
 func concurrency(latency, load, capacity float64) float64 {
 	low, high := 1.0, max(latency*capacity, 1)
 	for range 40 {
 		middle := (low + high) / 2
-		if middle/capacity+Wait(load, capacity, middle) < latency {
+		if middle/capacity+wait(load, capacity, middle) < latency {
 			low = middle
 		} else {
 			high = middle
@@ -39,11 +39,11 @@ func concurrency(latency, load, capacity float64) float64 {
 	return (low + high) / 2
 }
 
-// Wait is the mean time that a request waits, in seconds, at an endpoint that
+// wait is the mean time that a request waits, in seconds, at an endpoint that
 // serves so many at once, is loaded to a part load < 1 of its capacity in
 // requests/s, and has been for long: of M/M/m about (Sakasegawa, Annals of the
 // Institute of Statistical Mathematics 29, 1977), of M/M/1 exactly.
-func Wait(load, capacity, concurrency float64) float64 {
+func wait(load, capacity, concurrency float64) float64 {
 	return math.Pow(load, math.Sqrt(2*(concurrency+1))-1) / (capacity * (1 - load))
 }
 

@@ -41,7 +41,7 @@ type Anchors struct {
 }
 
 // anchorColumns are those of a frame that Anchors are made of, in the order in
-// which anchorsIn takes them.
+// which AnchorsOf takes them.
 var anchorColumns = []string{"latency_ref_seconds", "capacity_rps", "service_seconds", "load_now", "waiting", "log_span", "metrics_age", "error_recent", "log_excess"}
 
 // AnchorColumns names the columns that AnchorsOf takes, in order.

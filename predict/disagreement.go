@@ -70,7 +70,7 @@ func (p *Predictor) Disagreement(dst []Spread, f *features.Frame) error {
 		}
 		for i := range dst {
 			row := f.Row(i)
-			p.compare(&p.sums[i], &p.curves[i], float64(row[at[1]])*float64(row[at[2]]))
+			p.compare(&p.sums[i], &p.curves[i], float64(row[at[scaleCapacity]])*float64(row[at[scaleLoad]]))
 		}
 	}
 	for i := range dst {

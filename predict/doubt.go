@@ -38,6 +38,16 @@ const (
 // saw: a factor that traffic grows by in a year, not one that units differ by.
 const farScale = 3
 
+// scaleColumns are what says how large an endpoint is and how loaded, found at
+// these positions.
+var scaleColumns = []string{scaleLatency: "latency_ref_seconds", scaleCapacity: "capacity_rps", scaleLoad: "load_now"}
+
+const (
+	scaleLatency  = iota // seconds
+	scaleCapacity        // requests/s
+	scaleLoad            // over the capacity
+)
+
 // whitener measures how far rows are from those of training.
 type whitener struct {
 	network *kernel.Network
@@ -176,7 +186,7 @@ func (p *Predictor) scale(f *features.Frame) (float64, error) {
 		return 0, err
 	}
 	limits, outside := p.whitener.limits, 0.0
-	for k, span := range [2]model.Span{limits.Latency, limits.Capacity} {
+	for k, span := range [...]model.Span{scaleLatency: limits.Latency, scaleCapacity: limits.Capacity} {
 		p.measures = p.measures[:0]
 		for i := range f.Endpoints {
 			if v := float64(f.Row(i)[at[k]]); v > 0 {

@@ -84,8 +84,8 @@ func (in *inputs) scaled(f *features.Frame) ([]float32, error) {
 }
 
 // run returns the network's outputs for rows of x, the mean of the ensemble's
-// where that is to answer, valid until the next call. Finite weights and inputs can still
-// overflow: then ErrNotFinite.
+// where that is to answer, valid until the next call. Finite weights and inputs
+// can still overflow: then ErrNotFinite.
 func (in *inputs) run(x []float32) ([]float32, error) {
 	in.out = resize(in.out, len(x)/in.network.In()*in.network.Out())
 	switch {

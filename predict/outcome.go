@@ -10,7 +10,11 @@ import (
 
 // Curves writes the answer to load of each endpoint of f; dst has one entry
 // per endpoint. Only Outcome networks have curves. An endpoint whose latency,
-// capacity or load is not in the frame gets one that is not Known. Errors:
+// capacity or load is not in the frame gets one that is not Known.
+//
+// Trust, 0 to 1, is how much of the network's corrections of the mean latency is
+// taken over: 0 is the formula of the queue alone. What it says of errors and
+// quantiles is taken over whole, for there the formula says nothing. Errors:
 // ErrNoNetwork, ErrSchema, ErrNotFinite.
 func (p *Predictor) Curves(dst []Curve, f *features.Frame, trust float64) error {
 	switch {
@@ -44,7 +48,7 @@ func (p *Predictor) Curves(dst []Curve, f *features.Frame, trust float64) error 
 		dst[i] = Curve{}
 		if known {
 			o := out[i*model.OutcomeOutputs:][:model.OutcomeOutputs]
-			for k := range OutErrors {
+			for k := range OutErrors { // the outputs before it are of the mean
 				o[k] *= float32(trust)
 			}
 			dst[i] = Correct(&a, o, p.model.Routing.Bounds)

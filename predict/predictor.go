@@ -23,7 +23,7 @@ type Predictor struct {
 	curves  []Curve
 	// What doubt needs: nil whitener when the model knows of none.
 	whitener *whitener
-	scales   columns // latency, capacity, load ÷ capacity
+	scales   columns // scaleColumns
 	measures []float64
 	spreads  []Spread
 	sums     []sums
@@ -39,7 +39,7 @@ func Compile(m *model.Model) (*Predictor, error) {
 	}
 	p := &Predictor{model: m, hash: m.Schema.Hash()}
 	p.physics.want = anchorColumns
-	p.scales.want = []string{"latency_ref_seconds", "capacity_rps", "load_now"}
+	p.scales.want = scaleColumns
 	p.missing.want = []string{"missing_ratio"}
 	if n := m.Routing; n != nil {
 		network, err := Bare(n.Layers)

@@ -21,8 +21,9 @@ type Config struct {
 	// MinLoad is the least load that weights are solved for, as a part of the
 	// service's capacity: an idle service should not be sent to one endpoint.
 	MinLoad float64
-	// Trust is how much of what the network corrects is taken over: all of it
-	// makes better predictions and worse weights.
+	// Trust is how much of what the network corrects is taken over, 0 to 1: all
+	// of it makes better predictions and worse weights; see
+	// predict.Predictor.Curves.
 	Trust float64
 	// FailureThreshold is the forecast probability, at its lower bound, from
 	// which an endpoint is ejected, and ErrorThreshold the error ratio. At half,
@@ -76,6 +77,7 @@ func (c Config) Validate() error {
 	check(c.StaleAfter >= 0, "stale after is %v; want 0 or more", c.StaleAfter)
 	check(c.WarmUp >= 0, "warm-up is %d windows; want 0 or more", c.WarmUp)
 	ratio("min load", c.MinLoad)
+	ratio("trust", c.Trust)
 	ratio("failure threshold", c.FailureThreshold)
 	ratio("error threshold", c.ErrorThreshold)
 	ratio("panic threshold", c.PanicThreshold)

@@ -15,14 +15,14 @@ import (
 )
 
 // Eject takes all traffic from endpoints that are down (up = 0), that vanished
-// from the metrics while others are there, that fail most requests, or
-// that the forecast (nil: none) expects to fail.
+// from the metrics while others are there, that fail most requests, or that the
+// forecast (nil: none) expects to fail.
 //
 // The mechanics are those of gRFC A50: an ejection lasts the base time × how
 // often it happened lately, at most MaxEjection, and as long as its endpoint is
-// ill; one that is down is out the first time for just that long. At most max(1, 10 %) of the
-// endpoints are ejected, the worst first; the others that qualify are held at
-// the floor weight. If fewer than half would stay untouched, nothing is done
+// ill; one that is down is out the first time for just that long. At most
+// max(1, 10 %) of the endpoints are ejected, the worst first; the others that
+// qualify are held at the floor weight. If fewer than half would stay untouched, nothing is done
 // (Envoy's panic threshold), but that none that qualifies gets more than an
 // equal share and none that is well less, and no ejection begins that would
 // outlast it. An endpoint returns through a slow start; those of several at once
@@ -339,8 +339,8 @@ func (p *eject) warming(state *ejections, dst *Decision, now time.Time, most flo
 	return 1
 }
 
-// slowStart is the part of its weight that a young or returned endpoint gets: a tenth
-// at first (Envoy's slow start, aggression 1).
+// slowStart is the part of its weight that a young or returned endpoint gets: a
+// tenth at first (Envoy's slow start, aggression 1).
 func (p *eject) slowStart(s *ejection, now time.Time) float64 {
 	if s.Returned.IsZero() || p.cfg.SlowStart <= 0 {
 		return 1

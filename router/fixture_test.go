@@ -75,8 +75,9 @@ func six() []seen {
 	return list
 }
 
-// uncorrected is a model that corrects nothing of the queue's formula, and whose forecast is the error ratio itself, steeply: below 0.3 no
-// failure is likely, above it is all but certain.
+// uncorrected is a model that corrects nothing of the queue's formula, and whose
+// forecast is the error ratio itself, steeply: below 0.3 no failure is likely,
+// above it is all but certain.
 func uncorrected(t testing.TB) *model.Model {
 	t.Helper()
 	scaler := model.Scaler{Center: []float32{0}, Scale: []float32{1}, Impute: []float32{0}, Low: []float32{0}, High: []float32{1}}

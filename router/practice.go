@@ -8,10 +8,11 @@ import (
 )
 
 // Practised is Fallback for a learned policy. Where that declines for want of
-// practice or of news only, in warm-up, because it does not know the like or on
-// stale metrics, the formula of the queue decides, which asks for less: Queueing. The rules answer where they
-// name weights of the endpoints themselves, where the formula declines too, and
-// to every other reason: it says that metrics or model are not to be trusted.
+// practice or of news only (in warm-up, because it does not know the like or its
+// members disagree, on stale metrics) the formula of the queue decides, which asks
+// for less: Queueing. The rules answer where they give the endpoints unequal
+// weights, where the formula declines too, and to every other reason: it says that
+// metrics or model are not to be trusted.
 func Practised(learned Policy, cfg Config) Policy {
 	static := Static(cfg.Rules)
 	return &practised{learned: learned, formula: Fallback(Queueing(cfg), static), rules: static, cfg: cfg}

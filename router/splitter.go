@@ -42,11 +42,11 @@ func (l *splitter) weigh(dst *Decision, f *features.Frame, service *rules.Servic
 	for i := range l.curves {
 		c := &l.curves[i]
 		dst.Predictions[i] = c.Predict(rate * dst.Weights[i])
-		service, capacity := math.NaN(), math.NaN()
+		seconds, capacity := math.NaN(), math.NaN()
 		if c.Known {
-			service, capacity = c.Level*c.Concurrency/c.Capacity, c.Capacity
+			seconds, capacity = c.Level*c.Concurrency/c.Capacity, c.Capacity
 		}
-		dst.Board.Service, dst.Board.Capacity = append(dst.Board.Service, service), append(dst.Board.Capacity, capacity)
+		dst.Board.Service, dst.Board.Capacity = append(dst.Board.Service, seconds), append(dst.Board.Capacity, capacity)
 	}
 	return nil
 }
