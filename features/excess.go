@@ -21,7 +21,7 @@ const (
 	excessLeast             = 0.3   // and how far apart they are at least
 	excessFirst             = 0.1   // variance of a window's where nothing is known of it
 	excessMemory            = 50    // windows that the variance is a mean of
-	excessLeastVar             = 1e-6
+	excessLeastVar          = 1e-6
 	excessEnough            = 5 // requests of which a window gets half of the weight that it can get
 )
 

@@ -61,7 +61,7 @@ func (p *place) read(w *mesh.Window, i int) reading {
 		return known(row[column], low, high)
 	}
 	r := reading{
-		rate: at(p.rate, 0, huge),
+		rate:   at(p.rate, 0, huge),
 		errors: Ratio(at(p.errors, 0, 2)),
 		// A latency of 0 is one below the source's resolution.
 		mean: at(p.mean, tiny, huge), p50: at(p.p50, tiny, huge), p90: at(p.p90, tiny, huge), p99: at(p.p99, tiny, huge),
