@@ -1,0 +1,96 @@
+package foresight
+
+import "time"
+
+// calibrating tallies one source for calibration, for every forecaster and at
+// every threshold.
+type calibrating struct {
+	cfg    *Config
+	of     []*calibration
+	quiet  map[[2]string][]time.Time   // by endpoint: until when, forecasters × thresholds
+	caught map[int][]*[thresholds]bool // by incident and forecaster
+}
+
+func newCalibrating(cfg *Config, entries int) *calibrating {
+	c := &calibrating{cfg: cfg, quiet: map[[2]string][]time.Time{}, caught: map[int][]*[thresholds]bool{}}
+	for range entries {
+		c.of = append(c.of, newCalibration())
+	}
+	return c
+}
+
+func (c *calibrating) row(w *walk, r *row) {
+	if !r.fate.Watched {
+		return
+	}
+	known := w.known(r)
+	key := [2]string{r.service, r.endpoint}
+	quiet := c.quiet[key]
+	if quiet == nil {
+		quiet = make([]time.Time, len(c.of)*thresholds)
+		c.quiet[key] = quiet
+	}
+	if r.fate.Failed && c.caught[r.fate.Incident] == nil {
+		for range c.of {
+			c.caught[r.fate.Incident] = append(c.caught[r.fate.Incident], &[thresholds]bool{})
+		}
+	}
+	early := w.lead(r) > 0
+	for k, one := range c.of {
+		score := r.of(k).Score
+		if known && !r.acted {
+			at := cell(score)
+			one.n[at] += r.weight
+			if r.fate.Failed {
+				one.failed[at] += r.weight
+			}
+		}
+		for j := range choices {
+			if !(score >= choices[j]) {
+				break
+			}
+			until := &quiet[k*thresholds+j]
+			if r.at.Before(*until) {
+				continue
+			}
+			*until = r.at.Add(w.horizons(c.cfg.Refractory))
+			switch {
+			case r.fate.Failed:
+				one.right[j] += r.weight
+				c.caught[r.fate.Incident][k][j] = c.caught[r.fate.Incident][k][j] || early
+			case known && !r.acted:
+				one.wrong[j] += r.weight
+			}
+		}
+	}
+}
+
+// finish counts the incidents by class.
+func (c *calibrating) finish(w *walk) []*calibration {
+	incidents := w.incidents()
+	for i, caught := range c.caught {
+		class := incidents[i].Class(w.faults)
+		for k, one := range c.of {
+			one.incidents[class]++
+			all := one.catch(class)
+			for j := range caught[k] {
+				if caught[k][j] {
+					all[j]++
+				}
+			}
+		}
+	}
+	return c.of
+}
+
+// known says whether it is known what became of a decision.
+func (w *walk) known(r *row) bool { return r.fate.Failed || r.fate.After >= w.timing.Horizon }
+
+// lead is how long after a decision the incident begins that it precedes.
+// Where another endpoint has failed before, it has begun.
+func (w *walk) lead(r *row) time.Duration {
+	if !r.fate.Failed {
+		return 0
+	}
+	return w.incidents()[r.fate.Incident].Start.Sub(r.at)
+}

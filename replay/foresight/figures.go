@@ -1,0 +1,135 @@
+package foresight
+
+import (
+	"math"
+	"slices"
+
+	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/replay/finding"
+)
+
+// figure is one statistic of a forecaster k over the units that are drawn.
+type figure struct {
+	of    func(*Row) *finding.Estimate
+	value func(units []*unit, drawn []int, k int) float64
+}
+
+var figures = [...]figure{
+	{func(r *Row) *finding.Estimate { return &r.RampRecall }, recall(datasets.Ramp)},
+	{func(r *Row) *finding.Estimate { return &r.SuddenRecall }, recall(datasets.Sudden)},
+	{func(r *Row) *finding.Estimate { return &r.Recall }, recall("")},
+	{func(r *Row) *finding.Estimate { return &r.AlarmPrecision }, precision},
+	{func(r *Row) *finding.Estimate { return &r.PerDay }, perDay},
+	{func(r *Row) *finding.Estimate { return &r.Lead }, medianLead},
+	{func(r *Row) *finding.Estimate { return &r.Brier }, brier},
+	{func(r *Row) *finding.Estimate { return &r.Skill }, skill},
+	{func(r *Row) *finding.Estimate { return &r.ECE }, func(u []*unit, drawn []int, k int) float64 { return calibrationError(u, drawn, k, worthwhile) }},
+	{func(r *Row) *finding.Estimate { return &r.ECEAll }, func(u []*unit, drawn []int, k int) float64 { return calibrationError(u, drawn, k, 0) }},
+	{func(r *Row) *finding.Estimate { return &r.Cover }, cover},
+}
+
+// recall is the part of the incidents of a class, or of all, that an alarm
+// announced.
+func recall(class string) func(units []*unit, drawn []int, k int) float64 {
+	return func(units []*unit, drawn []int, k int) float64 {
+		all, announced := 0.0, 0.0
+		for _, i := range drawn {
+			if u := units[i]; u.incident && (class == "" || u.class == class) {
+				all++
+				if u.of[k].lead > 0 {
+					announced++
+				}
+			}
+		}
+		return over(announced, all)
+	}
+}
+
+func precision(units []*unit, drawn []int, k int) float64 {
+	right, wrong := 0.0, 0.0
+	for _, i := range drawn {
+		right += units[i].of[k].right
+		wrong += units[i].of[k].wrong
+	}
+	return over(right, right+wrong)
+}
+
+// perDay counts every alarm, also those of which nothing is known.
+func perDay(units []*unit, drawn []int, k int) float64 {
+	alarms, days := 0.0, 0.0
+	for _, i := range drawn {
+		s := &units[i].of[k]
+		alarms += s.right + s.wrong + s.censored + s.unresolved
+		days += units[i].days
+	}
+	return over(alarms, days)
+}
+
+// medianLead is of the ramps that were announced.
+func medianLead(units []*unit, drawn []int, k int) float64 {
+	var leads []float64
+	for _, i := range drawn {
+		if u := units[i]; u.class == datasets.Ramp && u.of[k].lead > 0 {
+			leads = append(leads, u.of[k].lead)
+		}
+	}
+	if len(leads) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(leads)
+	half := len(leads) / 2
+	return (leads[half] + leads[(len(leads)-1)/2]) / 2
+}
+
+func brier(units []*unit, drawn []int, k int) float64 {
+	square, n := 0.0, 0.0
+	for _, i := range drawn {
+		square += units[i].of[k].square
+		n += units[i].n
+	}
+	return over(square, n)
+}
+
+// skill is against whoever always says the base rate of the very decisions
+// that are judged: of all constants the best, which nobody could know before.
+func skill(units []*unit, drawn []int, k int) float64 {
+	failed, n := 0.0, 0.0
+	for _, i := range drawn {
+		failed += units[i].failed
+		n += units[i].n
+	}
+	rate := over(failed, n)
+	if constant := rate * (1 - rate); constant > 0 {
+		return 1 - brier(units, drawn, k)/constant
+	}
+	return math.NaN()
+}
+
+// calibrationError is the mean difference between forecast and frequency, over
+// the decisions of the bins from the first on.
+func calibrationError(units []*unit, drawn []int, k, first int) float64 {
+	var seen, forecast, failed [bins]float64
+	for _, i := range drawn {
+		s := &units[i].of[k]
+		for b := first; b < bins; b++ {
+			seen[b] += s.seen[b]
+			forecast[b] += s.forecast[b]
+			failed[b] += s.failed[b]
+		}
+	}
+	off, all := 0.0, 0.0
+	for b := first; b < bins; b++ {
+		off += math.Abs(forecast[b] - failed[b])
+		all += seen[b]
+	}
+	return over(off, all)
+}
+
+func cover(units []*unit, drawn []int, k int) float64 {
+	covered, timed := 0.0, 0.0
+	for _, i := range drawn {
+		covered += units[i].of[k].covered
+		timed += units[i].of[k].timed
+	}
+	return over(covered, timed)
+}
