@@ -12,8 +12,9 @@ import (
 )
 
 // Eject takes all traffic from endpoints that are down (up = 0), that vanished
-// from the metrics while others are there, that fail most requests, or that the
-// forecast (nil: none) expects to fail.
+// from the metrics while others are there, that fail most requests, or that active
+// checks (Config.Checks) call unhealthy, and drains those that the forecast (nil:
+// none) expects to fail: see drain.go and DrainTime.
 //
 // The mechanics are those of gRFC A50: an ejection lasts the base time × how
 // often it happened lately, at most MaxEjection, and as long as its endpoint is
@@ -29,13 +30,30 @@ import (
 // an endpoint that was well again in the last one returns in time. An endpoint of
 // which nothing was seen for longer than MaxEjection has left: it gets nothing and
 // does not count.
-func Eject(p Policy, forecast *predict.Predictor, cfg Config) Policy {
+//
+// A drain takes weight away over a few windows, in proportion to the lower bound of
+// the forecast, and gives it back when the forecast has passed. Ejections and drains
+// together are no more than may be ejected, and in a panic nothing is drained.
+func Eject(p Policy, forecast Forecaster, cfg Config) Policy {
+	if p, ok := forecast.(*predict.Predictor); ok && p == nil {
+		forecast = nil
+	}
 	return &eject{Policy: p, forecast: forecast, cfg: cfg, services: map[string]*ejections{}}
+}
+
+// Forecaster says how likely each endpoint of a frame is to fail. A
+// predict.Predictor is one.
+type Forecaster interface {
+	// Forecast fills dst, which has one entry per endpoint. Without a forecast it
+	// fails with predict.ErrNoNetwork.
+	Forecast(dst []predict.Failure, f *features.Frame) error
+	// Horizon is the span that the forecast is for.
+	Horizon() time.Duration
 }
 
 type eject struct {
 	Policy
-	forecast *predict.Predictor
+	forecast Forecaster
 	cfg      Config
 	services map[string]*ejections
 }
@@ -51,16 +69,37 @@ func (p *eject) Decide(dst *Decision, f *features.Frame) error {
 		p.services[f.Service] = state
 	}
 	limits := p.cfg.Rules.Service(f.Service).Service.Limits
-	if len(state.ByName) == 0 || f.End.After(state.End) {
-		if len(state.ByName) == 0 {
-			state.Since = f.Time
-		}
-		state.End = f.End
-		p.observe(state, dst, f)
+	fresh, step := state.turn(f)
+	if fresh {
+		p.observe(state, f)
+	}
+	if p.check(state, dst) || fresh {
 		p.advance(state, dst, f.Time, limits)
+	}
+	if fresh {
+		p.drain(state, dst, f, step, limits)
 	}
 	p.apply(state, dst, f.Time, limits)
 	return nil
+}
+
+// turn reports whether f is a new window, and how long after the last one.
+func (state *ejections) turn(f *features.Frame) (fresh bool, step time.Duration) {
+	first := len(state.ByName) == 0
+	if !first && !f.End.After(state.End) {
+		return false, 0
+	}
+	switch {
+	case !first:
+		step = f.End.Sub(state.End)
+	case f.Schema != nil:
+		step = f.Schema.Step
+	}
+	if first {
+		state.Since = f.Time
+	}
+	state.Time, state.End = f.Time, f.End
+	return true, step
 }
 
 // ask fills the forecasts.
@@ -92,20 +131,23 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 		case s == nil:
 		case s.Gone:
 			dst.Ejected[i], dst.Weights[i] = true, 0
-		case panicking && s.Severity > 0: // what nobody sees any more looks idle to a model
+		case panicking && s.ill() > 0: // what nobody sees any more looks idle to a model
 			dst.Weights[i] = min(dst.Weights[i], 1/float64(n))
 		case panicking && !s.holds(now):
 			dst.Weights[i] = max(dst.Weights[i], 1/float64(n))
 		case panicking:
 		case s.holds(now):
 			dst.Ejected[i], dst.Weights[i] = true, 0
-		case s.Severity > 0:
+		case s.ill() > 0:
 			dst.Held[i], dst.Weights[i] = true, min(dst.Weights[i], least)
 		case s.New: // its peers have had all the traffic before it
 			dst.Weights[i] *= p.slowStart(s, now)
 		default:
 			dst.Weights[i] *= 1 - (1-p.slowStart(s, now))*warming
 		}
+	}
+	if !panicking {
+		p.withhold(state, dst, now, least)
 	}
 	settle(dst.Weights, dst.Ejected)
 }

@@ -11,6 +11,7 @@ import (
 // ejections is the memory of one service.
 type ejections struct {
 	Since  time.Time // of the first window
+	Time   time.Time // of the newest one, when it was decided upon
 	End    time.Time // of the newest one
 	Panic  bool      // in which nothing was ejected because too many failed
 	ByName map[string]*ejection
@@ -28,12 +29,19 @@ type ejection struct {
 	Unseen   int       // windows since then
 	Down     bool      // in the newest window
 	Gone     bool
+	Failing  bool // by active checks
+	Drain    drainage
 }
 
 // holds reports whether the ejection lasts. One whose time is up goes on while
 // the endpoint was not well when it was last seen.
 func (e *ejection) holds(now time.Time) bool {
-	return !e.Until.IsZero() && (e.Severity > 0 || now.Before(e.Until))
+	return !e.Until.IsZero() && (e.ill() > 0 || now.Before(e.Until))
+}
+
+// of is the memory of endpoint i of a decision.
+func (state *ejections) of(dst *Decision, i int) *ejection {
+	return state.ByName[dst.Endpoints[i].Name]
 }
 
 // count is how many of the endpoints are there, and how many of these would not
@@ -42,7 +50,7 @@ func (state *ejections) count(dst *Decision, now time.Time) (n, failing int) {
 	for _, e := range dst.Endpoints {
 		if s := state.ByName[e.Name]; s != nil && !s.Gone {
 			n++
-			if s.Severity > 0 || s.holds(now) {
+			if s.ill() > 0 || s.holds(now) {
 				failing++
 			}
 		}
@@ -72,8 +80,8 @@ func (p *eject) advance(state *ejections, dst *Decision, now time.Time, limits r
 		if s.Gone {
 			continue
 		}
-		if now.Before(s.Until) || s.Severity > 0 && !panicking {
-			claims = append(claims, claim{e.Name, s.Severity})
+		if now.Before(s.Until) || s.ill() > 0 && !panicking {
+			claims = append(claims, claim{e.Name, s.ill()})
 		}
 		p.calm(s, now)
 	}
@@ -101,7 +109,7 @@ func (p *eject) advance(state *ejections, dst *Decision, now time.Time, limits r
 // as long as that.
 func (p *eject) lasts(s *ejection) time.Duration {
 	count := s.Count
-	if s.Severity == saysDown {
+	if s.ill() >= failsChecks {
 		count--
 	}
 	return min(time.Duration(count)*p.cfg.BaseEjection, p.cfg.MaxEjection)
@@ -111,7 +119,7 @@ func (p *eject) lasts(s *ejection) time.Duration {
 // well.
 func (p *eject) calm(s *ejection, now time.Time) {
 	switch {
-	case s.Severity > 0 || !s.Until.IsZero():
+	case s.ill() > 0 || !s.Until.IsZero():
 		s.Calm = now
 	case s.Count > 0 && now.Sub(s.Calm) >= p.cfg.BaseEjection:
 		s.Count--

@@ -5,10 +5,11 @@ import (
 
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/health"
 )
 
 // observe takes in what the window says of each endpoint.
-func (p *eject) observe(state *ejections, dst *Decision, f *features.Frame) {
+func (p *eject) observe(state *ejections, f *features.Frame) {
 	alive := anyShows(f)
 	for i, e := range f.Endpoints {
 		s := state.ByName[e.Name]
@@ -23,7 +24,7 @@ func (p *eject) observe(state *ejections, dst *Decision, f *features.Frame) {
 		if s.Unseen++; there {
 			s.Seen, s.Unseen = f.Time, 0
 		}
-		s.Severity = p.severity(dst, f, i)
+		s.Severity = p.severity(f, i)
 		if alive && s.Unseen >= vanished {
 			s.Severity = max(s.Severity, 1)
 		}
@@ -72,20 +73,41 @@ const minRequests = 5
 // saysDown is the severity of an endpoint whose metrics say that it is down.
 const saysDown = 3
 
+// failsChecks is that of one that active checks call unhealthy.
+const failsChecks = 2.5
+
 // severity is 0 for an endpoint that is well; the higher, the sooner it is
-// ejected. A forecast counts only while the metrics can be believed, and as
-// much as its lower bound: a calibration on a handful of failures says 0.8 and
-// may mean 0.3, and what is ejected in vain loads its peers.
-func (p *eject) severity(dst *Decision, f *features.Frame, i int) float64 {
+// ejected. What is only forecast to fail is drained instead.
+func (p *eject) severity(f *features.Frame, i int) float64 {
 	switch errorRatio := f.At(i, mesh.ErrorRatio); {
 	case isDown(f, i):
 		return saysDown
 	case errorRatio >= p.cfg.ErrorThreshold && i < len(f.Requests) && f.Requests[i] >= minRequests:
 		return 2
 	}
-	trusted := dst.Reason != WarmUp && dst.Reason != Stale
-	if trusted && len(dst.Failures) > 0 && dst.Failures[i].Low >= p.cfg.FailureThreshold {
-		return dst.Failures[i].Probability
-	}
 	return 0
+}
+
+// ill is the severity of what is known of the endpoint now, by its metrics and by
+// active checks.
+func (e *ejection) ill() float64 {
+	if e.Failing {
+		return max(e.Severity, failsChecks)
+	}
+	return e.Severity
+}
+
+// check takes in what active checks say, and reports whether that has changed.
+// They need no window: where metrics fail they are all there is.
+func (p *eject) check(state *ejections, dst *Decision) (changed bool) {
+	if p.cfg.Checks == nil {
+		return false
+	}
+	for i, e := range dst.Endpoints {
+		failing := p.cfg.Checks.Checked(dst.Service, e.Name).State == health.Unhealthy
+		if s := state.of(dst, i); s != nil && s.Failing != failing {
+			s.Failing, changed = failing, true
+		}
+	}
+	return changed
 }
