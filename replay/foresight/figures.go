@@ -21,6 +21,7 @@ var figures = [...]figure{
 	{func(r *Row) *finding.Estimate { return &r.AlarmPrecision }, precision},
 	{func(r *Row) *finding.Estimate { return &r.PerDay }, perDay},
 	{func(r *Row) *finding.Estimate { return &r.Lead }, medianLead},
+	{func(r *Row) *finding.Estimate { return &r.InTime }, inTime},
 	{func(r *Row) *finding.Estimate { return &r.Brier }, brier},
 	{func(r *Row) *finding.Estimate { return &r.Skill }, skill},
 	{func(r *Row) *finding.Estimate { return &r.ECE }, func(u []*unit, drawn []int, k int) float64 { return calibrationError(u, drawn, k, worthwhile) }},
@@ -73,12 +74,33 @@ func medianLead(units []*unit, drawn []int, k int) float64 {
 			leads = append(leads, u.of[k].lead)
 		}
 	}
-	if len(leads) == 0 {
+	return middle(leads)
+}
+
+// middle is the median; it sorts the list.
+func middle(list []float64) float64 {
+	if len(list) == 0 {
 		return math.NaN()
 	}
-	slices.Sort(leads)
-	half := len(leads) / 2
-	return (leads[half] + leads[(len(leads)-1)/2]) / 2
+	slices.Sort(list)
+	return (list[len(list)/2] + list[(len(list)-1)/2]) / 2
+}
+
+// enough is how many times the drain time an announcement should come ahead.
+const enough = 2
+
+// inTime is the part of the ramps that were announced early enough to drain.
+func inTime(units []*unit, drawn []int, k int) float64 {
+	all, early := 0.0, 0.0
+	for _, i := range drawn {
+		if u := units[i]; u.class == datasets.Ramp {
+			all++
+			if u.of[k].lead >= enough*u.drain && u.of[k].lead > 0 {
+				early++
+			}
+		}
+	}
+	return over(early, all)
 }
 
 func brier(units []*unit, drawn []int, k int) float64 {

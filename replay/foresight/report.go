@@ -37,8 +37,11 @@ type Section struct {
 	Decisions finding.Number `json:"decisions"`
 	BaseRate  finding.Number `json:"base_rate"`
 	Within    int            `json:"decisions_within_incidents"` // not judged
-	Units     int            `json:"units"`                      // of the bootstrap
-	Rows      []Row          `json:"rows"`
+	// Drain is the median, over the ramps, of how long it takes to drain one of
+	// the service's endpoints at default limits.
+	Drain finding.Number `json:"drain_seconds"`
+	Units int            `json:"units"` // of the bootstrap
+	Rows  []Row          `json:"rows"`
 }
 
 // Row is one forecaster. Recalls are by class of incident; precision is of
@@ -54,6 +57,7 @@ type Row struct {
 	AlarmPrecision finding.Estimate `json:"alarm_precision"`
 	PerDay         finding.Estimate `json:"alarms_per_endpoint_day"`
 	Lead           finding.Estimate `json:"median_lead_seconds"`
+	InTime         finding.Estimate `json:"ramps_in_time"` // part of all ramps, announced two drains ahead or more
 	Brier          finding.Estimate `json:"brier"`
 	Skill          finding.Estimate `json:"brier_skill"`
 	ECE            finding.Estimate `json:"ece"` // where the probability is 5 % or more
@@ -126,6 +130,7 @@ func (r *Report) sum(sources []Source, choices []chosen, learned *calibration, r
 func (r *Report) section(s *Section, units []*unit, choices []chosen) {
 	all := make([]int, len(units))
 	n, failed := 0.0, 0.0
+	var drains []float64
 	for i, u := range units {
 		all[i] = i
 		s.Days += finding.Number(u.days)
@@ -133,8 +138,12 @@ func (r *Report) section(s *Section, units []*unit, choices []chosen) {
 		if u.incident {
 			s.Incidents[u.class]++
 		}
+		if u.class == datasets.Ramp {
+			drains = append(drains, u.drain)
+		}
 	}
-	s.Units, s.Decisions, s.BaseRate = len(units), finding.Number(n), finding.Number(failed/n)
+	s.Units, s.Decisions, s.BaseRate = len(units), finding.Number(n), finding.Number(over(failed, n))
+	s.Drain = finding.Number(middle(drains))
 	b := ope.NewBootstrap(all, r.Resamples, r.Level, r.Seed)
 	reference := map[int]ope.Sample{}
 	for k, name := range r.Names {
@@ -188,7 +197,7 @@ func (row *Row) count(b *ope.Bootstrap, units []*unit, k int) {
 		}
 	}
 	slices.Sort(row.Leads)
-	row.Timed = finding.Number(timed / failed)
+	row.Timed = finding.Number(over(timed, failed))
 	for one := range maps.Values(kinds) {
 		row.Kinds = append(row.Kinds, *one)
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/rules"
 	"github.com/fairway-mesh/fairway/train"
 )
 
@@ -29,8 +31,9 @@ type unit struct {
 	source   int
 	group    string
 	incident bool
-	class    string // of an incident
-	kind     string // of the fault that it comes of
+	class    string  // of an incident
+	kind     string  // of the fault that it comes of
+	drain    float64 // s that it takes to drain one of the service's endpoints
 
 	days      float64 // that endpoints were watched
 	n, failed float64 // decisions of which it is known what became
@@ -170,6 +173,7 @@ func (j *judging) unit(w *walk, r *row) *unit {
 		if u == nil {
 			u = j.begin(w)
 			u.incident = true
+			u.drain = router.DrainTime(w.timing.Step, r.endpoints, rules.DefaultLimits()).Seconds()
 			j.incidents[r.fate.Incident] = u
 		}
 		return u

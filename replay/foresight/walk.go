@@ -205,10 +205,12 @@ func (w *walk) acted(service, endpoint string, at time.Time) (acted bool, weight
 		if a.at.Sub(at) > w.timing.Horizon {
 			break
 		}
-		acted = acted || a.Acted
+		if a.Acted {
+			return true, 1
+		}
 		drawn = max(drawn, a.Propensity)
 	}
-	return acted, min(1/(1-min(drawn, 1)), mostWeight)
+	return false, min(1/(1-min(drawn, 1)), mostWeight)
 }
 
 // misplaced holds back what was foretold by some time.
