@@ -46,8 +46,19 @@ var failureColumns = []column{
 		func(v *view) float64 { return v.m.against.Level() }},
 	{Column{"memory_climb", "ln", "What the memory gains within the horizon, should its trend go on."},
 		func(v *view) float64 { return v.gains(&v.m.footprint) }},
+	{Column{"memory_climb_sure", "deviations", "That trend in its standard errors."},
+		func(v *view) float64 { return v.sure(&v.m.footprint) }},
+	{Column{"memory_vs_peers", "ln", "Log memory minus the median of the peers; 0 without peers."},
+		func(v *view) float64 { return v.memories.versus(v.m.Memory.Last, v.m.alive) }},
 	{Column{"error_climb", "rad", "What asin √ of the error ratio gains within the horizon, should its trend go on."},
-		func(v *view) float64 { return v.gains(&v.m.errors) }},
+		func(v *view) float64 { return v.gains(&v.m.faults) }},
+	{Column{"error_climb_sure", "deviations", "That trend in its standard errors."},
+		func(v *view) float64 { return v.sure(&v.m.faults) }},
+	{Column{"error_level", "rad", "Level of that trend, minus the limit."},
+		func(v *view) float64 { return v.m.faults.Level() - angle(v.errorLimit) }},
+	{Column{"mean_climbing", "ln(1+windows)", "For how long the trend of the mean latency has surely been upward."}, climbingFor(climbMean)},
+	{Column{"error_climbing", "ln(1+windows)", "That of the errors."}, climbingFor(climbErrors)},
+	{Column{"memory_climbing", "ln(1+windows)", "That of the memory."}, climbingFor(climbMemory)},
 	{Column{"error_burn", "ln(1+ratio)", "Error ratio of the last windows over its limit."},
 		func(v *view) float64 { return math.Log1p(v.m.ErrorsRecent.value() / v.errorLimit) }},
 	{Column{"error_burn_long", "ln(1+ratio)", "That of a dozen windows."},
@@ -88,6 +99,10 @@ func surprise(kind int) func(v *view) float64 {
 
 func late(kind int) func(v *view) float64 {
 	return func(v *view) float64 { return v.m.Late[kind] }
+}
+
+func climbingFor(what int) func(v *view) float64 {
+	return func(v *view) float64 { return math.Log1p(v.m.Climbing[what]) }
 }
 
 // gains is what a trend gains within the horizon.

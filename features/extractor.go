@@ -205,7 +205,7 @@ func (x *Extractor) climb(s *service, w *mesh.Window, c *clock) {
 // fill writes the frame.
 func (x *Extractor) fill(s *service, w *mesh.Window, c *clock) {
 	f, n := &s.frame, len(s.order)
-	f.Window, f.Names, f.Objective = *w, columnNames, x.cfg.Objective
+	f.Window, f.Names, f.Objective, f.Horizon = *w, columnNames, x.cfg.Objective, x.view.horizon
 	f.X = slices.Grow(f.X[:0], n*len(columns))[:n*len(columns)]
 	f.Anomalies = slices.Grow(f.Anomalies[:0], n)[:n]
 	f.Step, f.Delay = c.fresh, w.Time.Sub(w.End)

@@ -17,6 +17,17 @@ const (
 	kinds
 )
 
+// what climbs.
+const (
+	climbMean = iota
+	climbErrors
+	climbMemory
+	climbing
+)
+
+// surely is the number of standard errors from which on a trend is believed.
+const surely = 2
+
 const (
 	// burnWindows is the time constant of the long burn rates, in windows; that
 	// of the short ones is Config.Recent. An alert on both is Google's (The Site
@@ -35,21 +46,22 @@ const (
 // ramp is what is remembered of how an endpoint comes to fail: numbers alone,
 // as state.
 type ramp struct {
-	Surprise, Late          [kinds]float64 // −log10 p: now, and the highest of late
-	ErrorsLong              mean           // error ratio, weighted by requests
-	NearShort, NearLong     mean           // part of the windows near the latency limit or beyond
-	Tail                    mean           // ln(s), the watched latency of the last windows
-	Gap                     mean           // of its logarithm over the mean's
-	Corrected, CorrectedAll float64        // ln: what load explains of the mean now, NaN unknown; and carried forward
-	Born                    float64        // windows since it appeared or started again; NaN: it was always there
+	Surprise, Late          [kinds]float64    // −log10 p: now, and the highest of late
+	ErrorsLong              mean              // error ratio, weighted by requests
+	NearShort, NearLong     mean              // part of the windows near the latency limit or beyond
+	Tail                    mean              // ln(s), the watched latency of the last windows
+	Gap                     mean              // of its logarithm over the mean's
+	Corrected, CorrectedAll float64           // ln: what load explains of the mean now, NaN unknown; and carried forward
+	Climbing                [climbing]float64 // windows in a row in which a trend was surely upward
+	Born                    float64           // windows since it appeared or started again; NaN: it was always there
 }
 
 // climbs are trends of what load does not explain: a step of the load moves
 // latencies too, and is no ramp.
-type climbs struct{ mean, tail, against anomaly.Trend }
+type climbs struct{ mean, tail, against, faults anomaly.Trend }
 
-func (t *climbs) all() [3]*anomaly.Trend {
-	return [...]*anomaly.Trend{&t.mean, &t.tail, &t.against}
+func (t *climbs) all() [4]*anomaly.Trend {
+	return [...]*anomaly.Trend{&t.mean, &t.tail, &t.against, &t.faults}
 }
 
 var unramped = ramp{Corrected: math.NaN(), Born: math.NaN()}
@@ -91,6 +103,18 @@ func (m *memory) climb(r *reading, v *view, c *clock) {
 	m.climbs.mean.Push(c.dt, typical-m.CorrectedAll)
 	m.climbs.tail.Push(c.dt, watched-m.CorrectedAll)
 	m.against.Push(c.dt, v.latencies.versus(typical, m.alive))
+	faults := math.NaN()
+	if !isNaN(r.errors) {
+		faults = angle((r.errors*n + 0.375) / (n + 0.75))
+	}
+	m.faults.Push(c.dt, faults)
+	for k, t := range [climbing]*anomaly.Trend{&m.climbs.mean, &m.faults, &m.footprint} {
+		if v.sure(t) > surely {
+			m.Climbing[k]++
+		} else { // one window of doubt does not end a climb
+			m.Climbing[k] = max(m.Climbing[k]/2-1, 0)
+		}
+	}
 }
 
 // explained is the logarithm of the factor by which waiting lifts the mean at

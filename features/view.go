@@ -16,7 +16,7 @@ type view struct {
 	endpoints                    int     // of the window
 	living, failing, tooSlow     int
 	latencies, errors, inFlights peers
-	tails                        peers
+	tails, memories              peers
 	latencyLimit, errorLimit     float64 // ln(s), ratio
 	horizon                      float64 // seconds
 	span                         float64 // seconds of the window
@@ -42,6 +42,7 @@ func (v *view) survey(all []*memory) {
 	v.latencies.gather(all, func(m *memory) float64 { return m.Latency.Last })
 	v.errors.gather(all, func(m *memory) float64 { return m.Errors.Last })
 	v.tails.gather(all, func(m *memory) float64 { return m.Watched })
+	v.memories.gather(all, func(m *memory) float64 { return m.Memory.Last })
 	v.inFlights.gather(all, func(m *memory) float64 { return m.InFlight.Last })
 }
 
