@@ -96,6 +96,16 @@ func (s *sums) gain() float64 {
 	return min(1/s.W+s.T*s.T/(s.W*s.W*s.spread()), 1)
 }
 
+// Doubt is the standard error of the slope, per second, as far as one-step
+// errors tell it: 0 while there is no slope.
+func (t *Trend) Doubt() float64 {
+	s := &t.s
+	if s.E == 0 || !s.straight() {
+		return 0
+	}
+	return math.Sqrt(s.EE / s.E / s.spread())
+}
+
 // straight says whether there is enough to see a slope in: three values, most
 // of two of them not yet forgotten.
 func (s *sums) straight() bool {

@@ -18,7 +18,7 @@ type column struct {
 // the inputs of the origin's network. All concern one endpoint as of the
 // window's end; "peers" are the other living endpoints of its service in the
 // same window, "past" is the endpoint's own slow level.
-var columns = []column{
+var columns = append([]column{
 	{Column{"log_request_rate", "ln(1+rps)", "Load that the endpoint gets."},
 		func(v *view) float64 { return v.m.Rate.Last }},
 	{Column{"log_service_rate", "ln(1+rps)", "Load of the whole service."},
@@ -102,11 +102,13 @@ var columns = []column{
 		func(v *view) float64 { return first(v.m.P99.Last, v.m.P90.Last) - v.m.P50.Last }},
 	{Column{"queue_ratio", "ln", "Log of the requests in flight over those that load and latency account for (Little): above 0 a queue is growing before the latencies show it."},
 		func(v *view) float64 { return v.queue() }},
-	{Column{"crossing_latency", "probability", "That the watched latency crosses the objective's limit within the horizon, should its trend go on."},
-		func(v *view) float64 { return v.crossing(&v.m.watched, v.m.Watched, v.latencyLimit) }},
+	{Column{"crossing_latency", "probability", "That the watched latency crosses its limit within the horizon, should the trend that load does not explain go on."},
+		func(v *view) float64 {
+			return v.crossing(&v.m.climbs.tail, v.m.Watched-v.m.CorrectedAll, v.latencyLimit-v.m.CorrectedAll)
+		}},
 	{Column{"crossing_error", "probability", "That the error ratio crosses the objective's limit within the horizon, should its trend go on."},
 		func(v *view) float64 { return v.crossing(&v.m.errors, angle(v.m.Errors.Last), angle(v.errorLimit)) }},
-	{Column{"latency_to_limit", "ln", "Log of the objective's latency limit minus that of the watched latency."},
+	{Column{"latency_to_limit", "ln", "Log of the latency limit minus that of the watched latency."},
 		func(v *view) float64 { return v.latencyLimit - v.m.Watched }},
 	{Column{"error_to_limit", "ratio", "The objective's error limit minus the error ratio."},
 		func(v *view) float64 { return v.errorLimit - v.m.Errors.Last }},
@@ -124,7 +126,7 @@ var columns = []column{
 		func(v *view) float64 { return v.m.Missing }},
 	{Column{"peers_failing", "ratio", "Part of the peers, living or not, that are down or beyond the objective's error limit; 0 without peers."},
 		func(v *view) float64 { return v.peersFailing() }},
-}
+}, failureColumns...)
 
 // columnNames are the names of columns, in order.
 var columnNames = func() []string {
@@ -159,13 +161,4 @@ func Outcome() []string {
 		"capacity_vs_past", "tail_ratio", "queue_ratio", "up", "missing_ratio", "peers_failing",
 		"latency_vs_queue", "log_excess", "log_requests", "log_span", "log_concurrency", "waiting_ratio",
 	}
-}
-
-// Failure names the inputs of the failure forecast: those of the outcome
-// network, how far the limits are, and what wears out slowly.
-func Failure() []string {
-	return append(Outcome(),
-		"error_vs_past", "log_request_rate", "log_latency_mean", "log_latency_p99", "crossing_latency", "crossing_error",
-		"latency_to_limit", "error_to_limit", "anomaly_max", "memory_trend", "memory_vs_past", "cpu_per_request",
-	)
 }

@@ -19,6 +19,7 @@ type Extractor struct {
 	services map[string]*service
 	stable   []float64 // scratch
 	surprise []float64 // scratch: squares, of the endpoints
+	tails    []float64 // scratch: the watched latencies of a window
 	view     view      // scratch
 }
 
@@ -30,6 +31,7 @@ type service struct {
 	schema   *mesh.Schema
 	series   []string // of the schema, which the trackers follow
 	demand   demand
+	tails    tails
 	scatter  mean      // variance of one window's excess
 	served   float64   // log of the requests that an endpoint serves at once; NaN unknown
 	noise    mean      // variance of the log capacity that one request tells
@@ -47,9 +49,8 @@ func New(cfg Config) *Extractor {
 		panic(err)
 	}
 	return &Extractor{cfg: cfg, services: map[string]*service{}, view: view{
-		latencyLimit: math.Log(limitLatency(cfg.Objective)),
-		errorLimit:   cfg.Objective.MaxErrorRatio,
-		horizon:      cfg.Horizon.Seconds(),
+		errorLimit: cfg.Objective.MaxErrorRatio,
+		horizon:    cfg.Horizon.Seconds(),
 	}}
 }
 
@@ -74,6 +75,7 @@ func (x *Extractor) Push(w mesh.Window) (*Frame, error) {
 	c := s.tick(&w, x.cfg)
 	s.gather(&w, &c, x.cfg)
 	x.advance(s, &w, &c)
+	x.climb(s, &w, &c)
 	x.fill(s, &w, &c)
 	return &s.frame, nil
 }
@@ -115,9 +117,7 @@ func (s *service) tick(w *mesh.Window, cfg Config) clock {
 		}
 		if c.dt > cfg.Gap*max(s.step, span) {
 			for _, m := range s.memories {
-				for _, t := range m.all() {
-					t.Reset()
-				}
+				m.reset()
 			}
 		}
 		s.step = c.dt
@@ -138,8 +138,11 @@ func (s *service) gather(w *mesh.Window, c *clock, cfg Config) {
 		name := w.Endpoints[i].Name
 		m := s.memories[name]
 		if m == nil || c.now-m.Seen > cfg.Forget.Seconds() {
-			m = &memory{state: blank()}
+			m = &memory{state: blank(), ramp: unramped}
 			m.Seen = c.now
+			if c.dt > 0 { // of the first window's it is not known when they came
+				m.Born = 0
+			}
 			m.track(len(s.series), cfg.Anomaly)
 			s.memories[name] = m
 		}
@@ -181,14 +184,30 @@ func (x *Extractor) advance(s *service, w *mesh.Window, c *clock) {
 	x.surprise = s.settle(x.surprise[:0], c)
 }
 
+// climb looks over the endpoints, and follows what leads to failures.
+func (x *Extractor) climb(s *service, w *mesh.Window, c *clock) {
+	x.tails = x.tails[:0]
+	for i := range s.readings {
+		if tail := math.Log(s.readings[i].watched(c.quantile)); !isNaN(tail) {
+			x.tails = append(x.tails, tail)
+		}
+	}
+	slices.Sort(x.tails)
+	s.tails.add(x.tails)
+	x.view.service, x.view.now, x.view.span = s, c.now, w.End.Sub(w.Start).Seconds()
+	x.view.latencyLimit = s.latencyLimit(&x.cfg)
+	x.view.survey(s.order)
+	for i, m := range s.order {
+		m.climb(&s.readings[i], &x.view, c)
+	}
+}
+
 // fill writes the frame.
 func (x *Extractor) fill(s *service, w *mesh.Window, c *clock) {
 	f, n := &s.frame, len(s.order)
-	f.Window, f.Names, f.Objective = *w, columnNames, x.cfg.Objective
+	f.Window, f.Names, f.Objective, f.Horizon = *w, columnNames, x.cfg.Objective, x.view.horizon
 	f.X = slices.Grow(f.X[:0], n*len(columns))[:n*len(columns)]
 	f.Anomalies = slices.Grow(f.Anomalies[:0], n)[:n]
-	x.view.service, x.view.now, x.view.span = s, c.now, w.End.Sub(w.Start).Seconds()
-	x.view.survey(s.order)
 	f.Step, f.Delay = c.fresh, w.Time.Sub(w.End)
 	if c.dt > 0 {
 		f.Step = c.dt

@@ -18,6 +18,8 @@ type Frame struct {
 	// Step is the time in seconds between the last two windows, of the first
 	// the window's span: a decision is in force until the next one.
 	Step float64
+	// Horizon is how far ahead, in seconds, crossings and climbs look.
+	Horizon float64
 	// Delay is how much later than its end the window was decided upon at first:
 	// Time moves on while no other comes.
 	Delay time.Duration

@@ -11,6 +11,8 @@ import (
 type memory struct {
 	state
 	trends
+	ramp
+	climbs
 	tracker  *anomaly.Tracker
 	surprise []float64 // of the newest push, per series of the schema
 	score    anomaly.Score
@@ -44,10 +46,20 @@ type state struct {
 }
 
 // trends are where an endpoint is going.
-type trends struct{ latency, watched, errors, utilization, footprint anomaly.Trend }
+type trends struct{ latency, errors, utilization, footprint anomaly.Trend }
 
-func (t *trends) all() [5]*anomaly.Trend {
-	return [...]*anomaly.Trend{&t.latency, &t.watched, &t.errors, &t.utilization, &t.footprint}
+func (t *trends) all() [4]*anomaly.Trend {
+	return [...]*anomaly.Trend{&t.latency, &t.errors, &t.utilization, &t.footprint}
+}
+
+// reset begins all trends anew, after a gap.
+func (m *memory) reset() {
+	for _, t := range m.trends.all() {
+		t.Reset()
+	}
+	for _, t := range m.climbs.all() {
+		t.Reset()
+	}
 }
 
 // blank is the state of an endpoint that nothing was seen of.
@@ -136,6 +148,7 @@ func (m *memory) advance(r *reading, c *clock) {
 	m.Sample = first(c.now-r.age, m.Sample)
 	if m.Up == 0 && r.up > 0 {
 		m.ErrorsRecent.fade(0) // they were those of the process that is gone
+		m.Born = 0
 	}
 	m.Up, m.Missing = r.up, r.missing
 	m.advanceRate(r, c)
@@ -220,7 +233,6 @@ func (m *memory) advanceTrends(r *reading, c *clock) {
 		errors = angle(m.Errors.Last)
 	}
 	m.latency.Push(c.dt, math.Log(r.typical()))
-	m.watched.Push(c.dt, math.Log(r.watched(c.quantile)))
 	m.errors.Push(c.dt, errors)
 	m.utilization.Push(c.dt, r.utilization)
 	m.footprint.Push(c.dt, math.Log1p(r.memory))

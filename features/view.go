@@ -14,8 +14,9 @@ type view struct {
 	now                          float64 // unix seconds
 	total                        float64 // load of the service
 	endpoints                    int     // of the window
-	living, failing              int
+	living, failing, tooSlow     int
 	latencies, errors, inFlights peers
+	tails, memories              peers
 	latencyLimit, errorLimit     float64 // ln(s), ratio
 	horizon                      float64 // seconds
 	span                         float64 // seconds of the window
@@ -23,7 +24,7 @@ type view struct {
 
 // survey looks over all endpoints of a window.
 func (v *view) survey(all []*memory) {
-	v.endpoints, v.living, v.failing, v.total = len(all), 0, 0, math.NaN()
+	v.endpoints, v.living, v.failing, v.tooSlow, v.total = len(all), 0, 0, 0, math.NaN()
 	for _, m := range all {
 		if m.alive {
 			v.living++
@@ -31,12 +32,17 @@ func (v *view) survey(all []*memory) {
 		if v.fails(m) {
 			v.failing++
 		}
+		if v.slow(m) {
+			v.tooSlow++
+		}
 		if !isNaN(m.Rate.Last) {
 			v.total = first(v.total, 0) + math.Expm1(m.Rate.Last)
 		}
 	}
 	v.latencies.gather(all, func(m *memory) float64 { return m.Latency.Last })
 	v.errors.gather(all, func(m *memory) float64 { return m.Errors.Last })
+	v.tails.gather(all, func(m *memory) float64 { return m.Watched })
+	v.memories.gather(all, func(m *memory) float64 { return m.Memory.Last })
 	v.inFlights.gather(all, func(m *memory) float64 { return m.InFlight.Last })
 }
 

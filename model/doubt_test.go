@@ -15,7 +15,7 @@ import (
 // TestReadFirstLayout reads a file from before there were members and doubt.
 func TestReadFirstLayout(t *testing.T) {
 	m := sample()
-	m.Routing.Members, m.Routing.Mean, m.Routing.Doubt = nil, false, nil
+	m.Routing.Members, m.Routing.Mean, m.Routing.Doubt, m.Failure = nil, false, nil, nil
 	var b bytes.Buffer
 	if err := Write(&b, m); err != nil {
 		t.Fatal(err)

@@ -24,7 +24,8 @@ import (
 //	              SHA-256 of everything before
 const (
 	magic         = "\x89fairway"
-	layout        = 2 // 1 had neither members nor a whitening, and reads the same
+	layout        = 3 // 1 had neither members nor a whitening; up to 2 the failure network had other inputs
+	oldFailures   = 2 // the last layout of those
 	prologue      = 24
 	maxHeader     = 16 << 20
 	maxParameters = 64 << 20 // bytes; the origin's network has 52 KB
@@ -73,7 +74,7 @@ func Write(w io.Writer, m *Model) error {
 // followed by something. Memory grows with what is really there, never with
 // what the file claims.
 func Read(r io.Reader) (*Model, error) {
-	content, headerLength, err := verify(r)
+	content, headerLength, version, err := verify(r)
 	if err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
@@ -87,6 +88,11 @@ func Read(r io.Reader) (*Model, error) {
 	if err := m.fill(content[headerLength:]); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
+	if version <= oldFailures {
+		if err := m.forgetful(); err != nil {
+			return nil, fmt.Errorf("model: %w", err)
+		}
+	}
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
@@ -94,43 +100,44 @@ func Read(r io.Reader) (*Model, error) {
 }
 
 // verify returns header and parameters, in one slice, once their checksum
-// holds.
-func verify(r io.Reader) (content []byte, headerLength int, err error) {
+// holds, and the version of the layout.
+func verify(r io.Reader) (content []byte, headerLength int, version uint32, err error) {
 	sum := sha256.New()
 	start := make([]byte, prologue)
 	n, err := io.ReadFull(r, start)
 	if known := min(n, len(magic)); n == 0 || string(start[:known]) != magic[:known] {
-		return nil, 0, fmt.Errorf("not a model file: it begins with %q, not %q", start[:min(n, len(magic))], magic)
+		return nil, 0, 0, fmt.Errorf("not a model file: it begins with %q, not %q", start[:min(n, len(magic))], magic)
 	}
 	if err != nil {
-		return nil, 0, cut("prologue", n, prologue, err)
+		return nil, 0, 0, cut("prologue", n, prologue, err)
 	}
 	sum.Write(start)
-	if v := binary.LittleEndian.Uint32(start[8:]); v < 1 || v > layout {
-		return nil, 0, fmt.Errorf("layout version %d; this program reads 1 to %d: train again, or use the program that wrote it", v, layout)
+	version = binary.LittleEndian.Uint32(start[8:])
+	if version < 1 || version > layout {
+		return nil, 0, 0, fmt.Errorf("layout version %d; this program reads 1 to %d: train again, or use the program that wrote it", version, layout)
 	}
 	header, parameters := binary.LittleEndian.Uint32(start[12:]), binary.LittleEndian.Uint64(start[16:])
 	if header > maxHeader || parameters > maxParameters || parameters%4 != 0 {
-		return nil, 0, fmt.Errorf("damaged: it claims %d bytes of header and %d of parameters; at most %d and %d are possible, the latter in fours", header, parameters, maxHeader, maxParameters)
+		return nil, 0, 0, fmt.Errorf("damaged: it claims %d bytes of header and %d of parameters; at most %d and %d are possible, the latter in fours", header, parameters, maxHeader, maxParameters)
 	}
 	var buffer bytes.Buffer
 	want := int64(header) + int64(parameters)
 	if n, err := io.CopyN(io.MultiWriter(&buffer, sum), r, want); err != nil {
-		return nil, 0, cut("header and parameters", int(n), int(want), err)
+		return nil, 0, 0, cut("header and parameters", int(n), int(want), err)
 	}
 	var stored [sha256.Size]byte
 	if n, err := io.ReadFull(r, stored[:]); err != nil {
-		return nil, 0, cut("checksum", n, sha256.Size, err)
+		return nil, 0, 0, cut("checksum", n, sha256.Size, err)
 	}
 	if !bytes.Equal(stored[:], sum.Sum(nil)) {
-		return nil, 0, errors.New("damaged: the SHA-256 at its end does not match its content")
+		return nil, 0, 0, errors.New("damaged: the SHA-256 at its end does not match its content")
 	}
 	if n, err := io.ReadFull(r, make([]byte, 1)); n > 0 {
-		return nil, 0, errors.New("something follows the end of the model")
+		return nil, 0, 0, errors.New("something follows the end of the model")
 	} else if err != io.EOF {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
-	return buffer.Bytes(), int(header), nil
+	return buffer.Bytes(), int(header), version, nil
 }
 
 func cut(what string, got, want int, err error) error {

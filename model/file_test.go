@@ -115,7 +115,7 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 	}{
 		"empty":            {nil, `not a model file: it begins with ""`},
 		"foreign":          {[]byte("PK\x03\x04 something else"), `not a model file: it begins with "PK`},
-		"newer":            {edit(8, 3), "layout version 3; this program reads 1 to 2"},
+		"newer":            {edit(8, 4), "layout version 4; this program reads 1 to 3"},
 		"huge header":      {edit(12, 255, 255, 255, 255), "claims 4294967295 bytes of header"},
 		"huge parameters":  {edit(16, 0, 0, 0, 0, 0, 0, 0, 255), "at most 16777216 and 67108864"},
 		"odd parameters":   {edit(16, file[16]+1), "in fours"},
@@ -247,5 +247,28 @@ func TestOutcomeOfAFormerLayoutIsRefused(t *testing.T) {
 	content = append(content, file[prologue+int(header):len(file)-sha256.Size]...)
 	if _, err := Read(bytes.NewReader(sealed(content))); err == nil || !strings.Contains(err.Error(), "outcome networks of a former fairway") || !strings.Contains(err.Error(), "train again") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestFailureNetworkOfAFormerLayout: its inputs meant something else. A model
+// that routes too goes on without it; one that does not is refused.
+func TestFailureNetworkOfAFormerLayout(t *testing.T) {
+	former := func(m *Model) []byte {
+		var b bytes.Buffer
+		if err := Write(&b, m); err != nil {
+			t.Fatal(err)
+		}
+		content := b.Bytes()[:b.Len()-sha256.Size]
+		binary.LittleEndian.PutUint32(content[8:], oldFailures)
+		return sealed(content)
+	}
+	m, err := Read(bytes.NewReader(former(sample())))
+	if err != nil || m.Failure != nil || m.Routing == nil || !strings.Contains(strings.Join(m.Card.Notes, " "), "left out") {
+		t.Errorf("%v: failure network %v, notes %q", err, m != nil && m.Failure != nil, m.Card.Notes)
+	}
+	alone := sample()
+	alone.Routing = nil
+	if _, err := Read(bytes.NewReader(former(alone))); err == nil || !strings.Contains(err.Error(), "train again") {
+		t.Errorf("error %v; want advice", err)
 	}
 }

@@ -37,6 +37,8 @@ func sample() *Model {
 			Columns: []string{"error_ratio", "utilization", "up"}, Scaler: unit(3), Layers: layers(rng, 3, 4, 2),
 			Bins:        []time.Duration{10 * time.Second, 30 * time.Second},
 			Calibration: Calibration{X: []float64{0, 0.5}, Y: []float64{0.01, 0.4}, Low: []float64{0, 0.3}, High: []float64{0.03, 0.6}},
+			Classes:     []Class{{0, Calibration{}}, {100, Calibration{X: []float64{0.2}, Y: []float64{0.1}, Low: []float64{0.05}, High: []float64{0.2}}}},
+			Levels:      [3]float64{0.05, 0.5, 0.95},
 			BaseRate:    0.03,
 		},
 		Card: Card{

@@ -1,7 +1,5 @@
 package model
 
-import "time"
-
 // Kind says what the outputs of a routing network mean.
 type Kind string
 
@@ -69,31 +67,3 @@ type Bounds struct {
 // DefaultBounds lets a capacity be off by a factor of 4, waiting by 8 and the
 // mean by 4.
 func DefaultBounds() Bounds { return Bounds{Capacity: 4, Stretch: 8, Level: 4} }
-
-// Hazard is a discrete-time survival network (Gensheimer and Narasimhan,
-// "A scalable discrete-time survival model for neural networks", PeerJ 2019):
-// one logit per bin of time, sigmoid of which is the probability of failing in
-// the bin given that the endpoint did not fail before it.
-type Hazard struct {
-	Columns []string `json:"columns"`
-	Scaler  Scaler   `json:"scaler"`
-	Layers  []Layer  `json:"layers"`
-	// Bins are the upper edges, increasing; the first bin begins at 0 and the
-	// last edge is the horizon.
-	Bins        []time.Duration `json:"bins"`
-	Calibration Calibration     `json:"calibration"`
-	// BaseRate is the frequency of failures within the horizon in training.
-	BaseRate float64 `json:"base_rate"`
-}
-
-// Calibration maps the network's probability of failing within the horizon
-// to the frequency seen in validation: knots of a nondecreasing function
-// (isotonic regression, Zadrozny and Elkan, KDD 2002), linear between them,
-// constant outside. Low and High bound the probability. No knots: identity,
-// and nothing is known of the bounds.
-type Calibration struct {
-	X    []float64 `json:"x"` // increasing, in [0, 1]
-	Y    []float64 `json:"y"` // nondecreasing, in [0, 1]
-	Low  []float64 `json:"low"`
-	High []float64 `json:"high"`
-}

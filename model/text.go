@@ -44,6 +44,9 @@ func (m *Model) WriteText(w io.Writer) error {
 	}
 	if h := m.Failure; h != nil {
 		line("failure", "%s, %s to %v, base rate %.3g, calibrated on %s", shape(h.Layers), count(len(h.Bins), "bin"), h.Bins[len(h.Bins)-1], h.BaseRate, count(len(h.Calibration.X), "knot"))
+		for _, c := range h.Classes {
+			line("", "from %g requests in a window on: calibrated on %s", c.Requests, count(len(c.Calibration.X), "knot"))
+		}
 	}
 	m.Card.writeText(line)
 	_, err := w.Write(b.Bytes())

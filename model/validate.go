@@ -97,40 +97,6 @@ func (n *Network) validateMember(layers []Layer) error {
 	return nil
 }
 
-func (h *Hazard) validate(m *Model) error {
-	var errs problems
-	errs.wrap("", validateColumns(h.Columns, &h.Scaler))
-	errs.add(len(h.Bins) > 0, "no bins")
-	for i, edge := range h.Bins {
-		errs.add(edge > 0 && (i == 0 || edge > h.Bins[i-1]), "bin %d ends at %v; edges increase from 0", i, edge)
-	}
-	if len(h.Bins) > 0 {
-		last := h.Bins[len(h.Bins)-1]
-		errs.add(last == m.Timing.Horizon, "the last bin ends at %v; want the horizon, %v", last, m.Timing.Horizon)
-	}
-	errs.add(h.BaseRate >= 0 && h.BaseRate <= 1, "base rate is %v; want 0 to 1", h.BaseRate)
-	errs.wrap("calibration", h.Calibration.validate())
-	errs.wrap("", validateLayers(h.Layers, len(h.Columns), len(h.Bins)))
-	return errs.join("")
-}
-
-func (c *Calibration) validate() error {
-	n := len(c.X)
-	if len(c.Y) != n || len(c.Low) != n || len(c.High) != n {
-		return fmt.Errorf("%d, %d, %d and %d values of x, y, low and high; want as many of each", n, len(c.Y), len(c.Low), len(c.High))
-	}
-	for i := range n {
-		low, y, high := c.Low[i], c.Y[i], c.High[i]
-		if !(0 <= low && low <= y && y <= high && high <= 1) {
-			return fmt.Errorf("knot %d: want 0 ≤ low ≤ y ≤ high ≤ 1; have %v, %v, %v", i, low, y, high)
-		}
-		if !(0 <= c.X[i] && c.X[i] <= 1) || i > 0 && (c.X[i] <= c.X[i-1] || y < c.Y[i-1]) {
-			return fmt.Errorf("knot %d: x must increase and y not decrease, both within 0 and 1", i)
-		}
-	}
-	return nil
-}
-
 func (c *Card) validate() error {
 	for service, endpoints := range c.Levels {
 		for endpoint, level := range endpoints {

@@ -11,7 +11,10 @@ import (
 )
 
 // Forecast writes the failure forecast of each endpoint of f; dst has one
-// entry per endpoint. Errors: ErrNoNetwork, ErrSchema, ErrNotFinite.
+// entry per endpoint. The time is counted in what the frame looks ahead: a model
+// that was trained with steps of 5 s and sees frames that look three times as
+// far, of steps of 15 s, forecasts three times as far. Errors: ErrNoNetwork,
+// ErrSchema, ErrNotFinite.
 func (p *Predictor) Forecast(dst []Failure, f *features.Frame) error {
 	switch {
 	case p.failure == nil:
@@ -22,7 +25,7 @@ func (p *Predictor) Forecast(dst []Failure, f *features.Frame) error {
 	if err := p.fits(f); err != nil {
 		return err
 	}
-	missing, err := p.missing.find(f)
+	quality, err := p.quality.find(f)
 	if err != nil {
 		return err
 	}
@@ -35,25 +38,33 @@ func (p *Predictor) Forecast(dst []Failure, f *features.Frame) error {
 		return err
 	}
 	h := p.model.Failure
-	bins := len(h.Bins)
+	bins, stretch := len(h.Bins), 1.0
+	if f.Horizon > 0 {
+		stretch = f.Horizon / p.model.Timing.Horizon.Seconds()
+	}
 	for i := range dst {
-		dst[i] = failure(h, logits[i*bins:(i+1)*bins], float64(f.Row(i)[missing[0]]))
+		row := f.Row(i)
+		requests := math.Expm1(float64(row[quality[1]]))
+		dst[i] = failure(h, p.levels, logits[i*bins:(i+1)*bins], requests, float64(row[quality[0]]))
+		for k := range dst[i].Time {
+			dst[i].Time[k] *= stretch
+		}
 	}
 	return nil
 }
 
 // failure gives the logits of one endpoint their meaning. A missing ratio that
 // is itself unknown means that nothing was seen of the endpoint.
-func failure(h *model.Hazard, logits []float32, missing float64) Failure {
+func failure(h *model.Hazard, levels [3]float64, logits []float32, requests, missing float64) Failure {
 	f := Failure{Time: [3]float64{math.NaN(), math.NaN(), math.NaN()}}
-	f.Probability, f.Low, f.High = calibrated(&h.Calibration, within(logits))
+	f.Probability, f.Low, f.High = calibrated(h.For(requests), within(logits))
 	quality := 0.0
 	if missing >= 0 && missing <= 1 {
 		quality = 1 - missing
 	}
 	f.Confidence = (1 - (f.High - f.Low)) * quality
 	if f.Likely = f.Probability >= likely(h.BaseRate); f.Likely {
-		for i, q := range [3]float64{0.1, 0.5, 0.9} {
+		for i, q := range levels {
 			f.Time[i] = quantile(h.Bins, logits, q)
 		}
 	}
@@ -68,6 +79,25 @@ func likely(baseRate float64) float64 {
 		return 0.1
 	}
 	return min(max(5*baseRate, 0.02), 0.1)
+}
+
+// Elapsed is which part of the failures within the horizon the logits of a
+// failure network have happen within a time: what model.Hazard.Levels are
+// quantiles of.
+func Elapsed(bins []time.Duration, logits []float32, after time.Duration) float64 {
+	begin, before, all := time.Duration(0), 0.0, within(logits)
+	for b, edge := range bins {
+		until := within(logits[:b+1])
+		if after <= edge {
+			part := (before + (until-before)*float64(after-begin)/float64(edge-begin)) / all
+			if part >= 0 && part <= 1 {
+				return part
+			}
+			return float64(after) / float64(bins[len(bins)-1]) // 0/0: see quantile
+		}
+		begin, before = edge, until
+	}
+	return 1
 }
 
 // within is the probability of failing in any of the bins of logits:

@@ -27,25 +27,25 @@ func TestForecastByHand(t *testing.T) {
 	h := &model.Hazard{Bins: seconds(10, 30), BaseRate: 0.05,
 		Calibration: model.Calibration{X: []float64{0.5, 0.7}, Y: []float64{0.4, 0.6}, Low: []float64{0.3, 0.5}, High: []float64{0.5, 0.8}}}
 	logits := []float32{logit(0.2), logit(0.5)}
-	got := failure(h, logits, 0.25)
+	got := failure(h, h.TimeLevels(), logits, 50, 0.25)
 	want := Failure{Probability: 0.5, Low: 0.4, High: 0.65, Confidence: 0.75 * 0.75, Likely: true,
 		Time: [3]float64{3, 10 + 20*(0.5-1./3)/(2./3), 10 + 20*(0.9-1./3)/(2./3)}}
 	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-6, 0)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 
-	unseen := failure(h, logits, math.NaN())
+	unseen := failure(h, h.TimeLevels(), logits, 50, math.NaN())
 	if unseen.Confidence != 0 {
 		t.Errorf("confidence %v although nothing was seen", unseen.Confidence)
 	}
 
 	h.Calibration = model.Calibration{}
-	got = failure(h, logits, 0)
+	got = failure(h, h.TimeLevels(), logits, 50, 0)
 	if math.Abs(got.Probability-0.6) > 1e-6 || got.Low != 0 || got.High != 1 || got.Confidence != 0 {
 		t.Errorf("without calibration: %+v; want the network's word, and no confidence in it", got)
 	}
 
-	rare := failure(h, []float32{logit(1e-4), logit(1e-4)}, 0)
+	rare := failure(h, h.TimeLevels(), []float32{logit(1e-4), logit(1e-4)}, 50, 0)
 	if rare.Likely || !math.IsNaN(rare.Time[0]) || !math.IsNaN(rare.Time[2]) {
 		t.Errorf("%+v: want no time of what is not likely", rare)
 	}

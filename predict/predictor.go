@@ -18,8 +18,9 @@ type Predictor struct {
 	schema  *mesh.Schema // the last that had that hash
 	routing *inputs      // nil when there is no such network
 	failure *inputs
-	physics columns // what curves are relative to
-	missing columns
+	physics columns    // what curves are relative to
+	quality columns    // missing ratio, requests
+	levels  [3]float64 // of the time to a failure
 	curves  []Curve
 	// What doubt needs: nil whitener when the model knows of none.
 	whitener *whitener
@@ -40,7 +41,7 @@ func Compile(m *model.Model) (*Predictor, error) {
 	p := &Predictor{model: m, hash: m.Schema.Hash()}
 	p.physics.want = anchorColumns
 	p.scales.want = scaleColumns
-	p.missing.want = []string{"missing_ratio"}
+	p.quality.want = []string{"missing_ratio", "log_requests"}
 	if n := m.Routing; n != nil {
 		network, err := Bare(n.Layers)
 		if err != nil {
@@ -64,6 +65,7 @@ func Compile(m *model.Model) (*Predictor, error) {
 		if err != nil {
 			return nil, fmt.Errorf("failure network: %w", err)
 		}
+		p.levels = h.TimeLevels()
 		p.failure = &inputs{columns: columns{want: h.Columns}, scaler: &h.Scaler, network: network}
 	}
 	return p, nil

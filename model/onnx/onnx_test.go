@@ -102,7 +102,7 @@ func TestKnowsEveryField(t *testing.T) {
 	for of, want := range map[any]string{
 		model.Model{}.Routing: "Kind Columns Scaler Layers Members Mean Doubt Routes Bounds",
 		(*model.Doubt)(nil):   "Whiten Distance Latency Capacity Spread",
-		model.Model{}.Failure: "Columns Scaler Layers Bins Calibration BaseRate",
+		model.Model{}.Failure: "Columns Scaler Layers Bins Calibration Classes Levels BaseRate",
 	} {
 		var names []string
 		for field := range reflect.TypeOf(of).Elem().Fields() {
