@@ -78,6 +78,9 @@ counted and how.`,
 	return cmd
 }
 
+// forecastSteps is how many steps the forecast looks ahead: a minute of 5 s.
+const forecastSteps = 12
+
 // The models that ship.
 const (
 	forecastModelFile = "models/forecast.model"
@@ -161,7 +164,7 @@ func (b *forecastBench) look(r *datasets.Recording) (mesh.Timing, features.Confi
 	t := r.Timing(0, 0)
 	if b.model != nil {
 		t = b.model.TimingFor(t)
-		return t, b.model.FeatureConfigFor(t)
+		return t, b.model.FeaturesFor(t)
 	}
 	t.Horizon = forecastSteps * t.Step
 	cfg := features.DefaultConfig()

@@ -56,7 +56,7 @@ func predictAll(ctx context.Context, w, stderr io.Writer, o predictOptions) erro
 		return err
 	}
 	recording.Identify = set.Identify
-	walk, err := newForesight(m, set)
+	walk, err := newForeseeing(m, set)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/predict"
 )
 
 // Baselines are what a forecast has to beat. They see the same frames as it
@@ -22,7 +23,7 @@ func Baselines(seed uint64) []Entry {
 		{Name: "predict_linear", New: func(t mesh.Timing) (Forecaster, error) { return newLinear(t.Horizon), nil }},
 		scored("anomalous now", func(f *features.Frame, i int) float64 { return f.Anomalies[i].Score }),
 		scored("first passage", firstPassage),
-		{Name: "origin", New: func(mesh.Timing) (Forecaster, error) { return &origin{last: map[[2]string]float64{}}, nil }},
+		{Name: "origin", New: func(mesh.Timing) (Forecaster, error) { return &origin{}, nil }},
 	}
 }
 
@@ -111,32 +112,17 @@ func firstPassage(f *features.Frame, i int) float64 {
 	return greatest(column(f, i, "crossing_latency"), column(f, i, "crossing_error"))
 }
 
-// origin is the mission's formula: min(1, anomalies ÷ 10 + |slope|), where the
-// slope is that of the success ratio per window, and counts when it falls.
-type origin struct{ last map[[2]string]float64 }
-
-// strange is the surprise from which on a metric counts as an anomaly: one in
-// a hundred of values without cause.
-const strange = 2
+// origin is the mission's formula.
+type origin struct{ scores []float64 }
 
 func (o *origin) Forecast(dst []Forecast, f *features.Frame) error {
+	o.scores = append(o.scores[:0], make([]float64, len(dst))...)
+	if err := predict.OriginForecast(o.scores, f); err != nil {
+		return err
+	}
 	for i := range dst {
-		anomalies := 0.0
-		for _, t := range f.Anomalies[i].Top {
-			if t.Surprise >= strange {
-				anomalies++
-			}
-		}
-		key := [2]string{f.Service, f.Endpoints[i].Name}
-		slope, success := 0.0, 1-features.Ratio(f.At(i, mesh.ErrorRatio))
-		if before, ok := o.last[key]; ok && success < before {
-			slope = before - success
-		}
-		if !math.IsNaN(success) {
-			o.last[key] = success
-		}
 		dst[i] = unknown
-		dst[i].Score = min(1, anomalies/10+slope)
+		dst[i].Score = o.scores[i]
 	}
 	return nil
 }

@@ -139,16 +139,17 @@ func (c *calibration) mapping() *[cells]float64 {
 		pools = append(pools, pool{c.n[i], c.failed[i], 1})
 		for k := len(pools) - 1; k > 0; k-- {
 			a, b := pools[k-1], pools[k]
-			if b.n > 0 && (a.n == 0 || a.failed*b.n < b.failed*a.n) {
+			if a.n > 0 && b.n > 0 && a.failed*b.n < b.failed*a.n {
 				break
 			}
 			pools = append(pools[:k-1], pool{a.n + b.n, a.failed + b.failed, a.cells + b.cells})
 		}
 	}
-	out, at := &[cells]float64{}, 0
+	out, at, last := &[cells]float64{}, 0, 0.0
 	for _, p := range pools {
+		last = max(last, (p.failed+base)/(p.n+1)) // smoothing must not turn the order round
 		for range p.cells {
-			out[at] = (p.failed + base) / (p.n + 1)
+			out[at] = last
 			at++
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
-// foresight runs a model and its policy over windows.
-type foresight struct {
+// foreseeing runs a model and its policy over windows.
+type foreseeing struct {
 	extractor   *features.Extractor
 	predictor   *predict.Predictor
 	policy      router.Policy
@@ -24,7 +24,7 @@ type foresight struct {
 	rows        []row
 }
 
-func newForesight(m *model.Model, set *rules.Set) (*foresight, error) {
+func newForeseeing(m *model.Model, set *rules.Set) (*foreseeing, error) {
 	predictor, err := predict.Compile(m)
 	if err != nil {
 		return nil, err
@@ -33,11 +33,11 @@ func newForesight(m *model.Model, set *rules.Set) (*foresight, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &foresight{extractor: features.New(m.FeatureConfig()), predictor: predictor, policy: policy}, nil
+	return &foreseeing{extractor: features.New(m.FeatureConfig()), predictor: predictor, policy: policy}, nil
 }
 
 // next returns the rows of one window, valid until the next call.
-func (s *foresight) next(w mesh.Window) ([]row, error) {
+func (s *foreseeing) next(w mesh.Window) ([]row, error) {
 	f, err := s.extractor.Push(w)
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (s *foresight) next(w mesh.Window) ([]row, error) {
 	return s.rows, nil
 }
 
-func (s *foresight) row(f *features.Frame, i int) row {
+func (s *foreseeing) row(f *features.Frame, i int) row {
 	r := row{
 		time: f.Time, service: f.Service, endpoint: f.Endpoints[i].Name,
 		share: observedShare(f, i), prediction: s.predictions[i],
