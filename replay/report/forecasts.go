@@ -106,7 +106,7 @@ func leads(r *foresight.Row, drain float64) *chart {
 		bars.low, bars.high = append(bars.low, 0, 0), append(bars.high, n, n)
 		highest = max(highest, n)
 	}
-	c := &chart{title: "How early ramps were announced", about: fmt.Sprintf("%d ramps, from the first alarm of %s to the onset. The dashed line is the time that a drain takes.", len(r.Leads), r.Name),
+	c := &chart{title: "How early ramps were announced", about: fmt.Sprintf("%d ramps, from the first alarm of %s to the onset. The grey line is the time that a drain takes.", len(r.Leads), r.Name),
 		x: axis{label: "lead, s", zero: true}, y: axis{label: "ramps", zero: true}, lines: []line{bars}}
 	if !math.IsNaN(drain) {
 		c.lines = append(c.lines, line{name: "a drain", colour: muted, x: []float64{drain, drain}, y: []float64{0, highest}})
