@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// Evidence is how strange one endpoint (or service) is at one moment, on any
-// one scale that begins at 0 and is a logarithm: −log10 of a probability, or
-// Level.Doublings.
+// Evidence is how strange one endpoint (or service) is at one moment, as
+// distances from what is usual in scales (Level.Distance): they can be compared
+// and subtracted, which probabilities cannot.
 type Evidence struct {
 	// Own is what it does itself: CPU, memory, restarts. The strangest counts.
 	Own float64

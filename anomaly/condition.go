@@ -1,9 +1,6 @@
 package anomaly
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Condition says how strange the state of one endpoint is, by all its metrics
 // together, against a long past: not whether something has just begun (that is
@@ -32,8 +29,8 @@ type Condition struct {
 type course struct {
 	Last, Fast float64
 	Past       [measures]Level
-	Recent     float64 // mean square of its measures, smoothed
-	Usual      tail    // of the roots of that
+	Recent     float64    // mean square of its measures, smoothed
+	Usual      exceedance // of that
 }
 
 const (
@@ -76,8 +73,9 @@ func (c *Condition) Hold() { c.held = true }
 
 // Push takes the next value of each metric, judges them by the past alone, then
 // makes them part of it. dst[m], where dst is not nil, becomes −log10 of the
-// probability that metric m is so strange; warm-up is how many values a metric
-// must have had. Values that are NaN or infinite are skipped. Push does not
+// probability that metric m is so strange, 0 where it is skipped; warm-up is how
+// many values a metric must have had. Values that are NaN or infinite are
+// skipped. Push does not
 // allocate.
 func (c *Condition) Push(dst, values []float64, warmup int) Score {
 	if len(values) != len(c.metrics) || dst != nil && len(dst) != len(c.metrics) {
@@ -91,14 +89,17 @@ func (c *Condition) Push(dst, values []float64, warmup int) Score {
 	present, top := 0.0, 0.0
 	for j := range c.metrics {
 		m := &c.metrics[j]
-		strangeness := m.explain()
+		warm := m.Past[place].N >= float64(warmup)
+		var squares [measures]float64
 		if usable(values[j]) {
-			warm := m.Past[place].N >= float64(warmup)
-			squares := m.measure(values[j], c.places[j], c.rests[j], learning, warm)
-			if warm {
-				present++
-				strangeness = c.tell(m, &squares, &sums, learning)
-			}
+			squares = m.measure(values[j], c.places[j], c.rests[j], learning, warm)
+		} else {
+			warm = false
+		}
+		strangeness := 0.0
+		if warm {
+			present++
+			strangeness = c.tell(m, &squares, &sums, learning)
 		}
 		if strangeness > top && strangeness >= notable {
 			top, score.Top = strangeness, j
@@ -124,7 +125,7 @@ func (c *Condition) locate(values []float64, warmup int) {
 		past := &c.metrics[j].Past[place]
 		c.places[j] = 0
 		if usable(v) && past.N >= float64(warmup) {
-			c.places[j] = past.Distance(v, 0)
+			c.places[j] = bounded(past.Distance(v, 0))
 		}
 	}
 }
@@ -145,7 +146,7 @@ func (m *course) measure(v, placed, rested float64, learning, warm bool) (square
 			least = leastRest
 		}
 		past := &m.Past[k]
-		if d := past.Distance(move, least); warm && past.N >= young {
+		if d := bounded(past.Distance(move, least)); warm && past.N >= young {
 			squares[k] = d * d
 		}
 		if learning {
@@ -166,14 +167,13 @@ func (c *Condition) tell(m *course, squares, sums *[measures]float64, learning b
 		own += s / max(c.usual[k].Mean, leastUsual) / measures
 	}
 	m.Recent += shortWeight * (own - m.Recent)
-	strangeness := m.explain()
+	x := axis(m.Recent) // of a square: octaves count double
+	strangeness := m.Usual.surprise(x)
 	if learning {
-		m.Usual.add(math.Sqrt(m.Recent))
+		m.Usual.add(x)
 	}
 	return strangeness
 }
-
-func (m *course) explain() float64 { return m.Usual.surprise(math.Sqrt(m.Recent)) }
 
 // pool joins the measures of all metrics and moves the condition on.
 func (c *Condition) pool(sums *[measures]float64, present float64, learning bool) {

@@ -12,10 +12,9 @@ type Level struct {
 	Mean, Scale float64 // slow mean, and slow mean absolute deviation from it
 }
 
-// Farthest is the greatest distance from a Level, in scales. What is farther is
-// not told apart: a mean of squares would else be that of one metric whose past
-// was nearly constant.
-const Farthest = 25
+// Farthest is the greatest distance from a Level, in scales: that of any change
+// when the past knew none.
+const Farthest = 1 << 20
 
 // Distance is how far v is from the mean in scales, negative below it and at
 // most Farthest away. Floor is the least scale, in the unit of v: below it a
@@ -37,26 +36,9 @@ func (l *Level) Distance(v, floor float64) float64 {
 	return d / scale
 }
 
-// Doublings is the distance, not bounded by Farthest, as a logarithm to the base
-// 2 of one more than it, negative below the mean: distances of very different
-// metrics can be compared and subtracted as such. It is NaN when v is, or when
-// there is no past.
-func (l *Level) Doublings(v, floor float64) float64 {
-	if l.N == 0 || math.IsNaN(v) {
-		return math.NaN()
-	}
-	d := v - l.Mean
-	if math.Abs(d) <= still*math.Abs(l.Mean) {
-		return 0
-	}
-	return math.Copysign(min(math.Log2(1+math.Abs(d)/max(l.Scale, floor)), mostDoublings), d)
-}
-
-const mostDoublings = 64
-
 // Learn makes v part of the past, as one of the newest memory values: before
 // there are so many, all count equally. A value moves the level by no more than
-// one that is Farthest away. Learn skips what Tracker.Push would skip.
+// one that is bound scales away. Learn skips what Tracker.Push would skip.
 func (l *Level) Learn(v, floor, memory float64) {
 	if !usable(v) {
 		return
@@ -68,12 +50,19 @@ func (l *Level) Learn(v, floor, memory float64) {
 	l.N++
 	weight := max(1/l.N, 1/memory)
 	d := v - l.Mean
-	if bound := Farthest * max(l.Scale, floor); l.N > young && bound > 0 {
-		d = min(max(d, -bound), bound)
+	if widest := bound * max(l.Scale, floor); l.N > young && widest > 0 {
+		d = min(max(d, -widest), widest)
 	}
 	l.Mean += weight * d
 	l.Scale += weight * (math.Abs(d) - l.Scale)
 }
+
+// bound is the distance beyond which values are not told apart where squares
+// are added up or a level is moved: the sum would else be that of one metric
+// whose past was nearly constant.
+const bound = 25
+
+func bounded(distance float64) float64 { return min(max(distance, -bound), bound) }
 
 // young is up to how many values the scale is not yet trusted to bound one.
 const young = 8

@@ -24,10 +24,10 @@ type Peer struct{ metrics []standing }
 // standing is a metric's place among the peers. Its fields are exported to
 // encoding/binary only.
 type standing struct {
-	Own    Level   // of the places
-	Usual  tail    // of the distances from that
-	Recent float64 // strangeness, smoothed
-	Held   uint64  // strange values in a row
+	Own    Level      // of the places
+	Usual  exceedance // of the distances from that
+	Recent float64    // strangeness, smoothed
+	Held   uint64     // strange values in a row
 }
 
 const (
@@ -117,10 +117,10 @@ func median(v []float64) float64 {
 	return v[k-1] + (v[k]-v[k-1])/2
 }
 
-// among is a value's place among its peers, bounded as a Level's distance is.
+// among is a value's place among its peers.
 func among(v, middle, spread float64) float64 {
 	here := Level{N: 1, Mean: middle, Scale: spread}
-	return here.Distance(v, 0)
+	return bounded(here.Distance(v, 0))
 }
 
 // push returns how strange a place is for this endpoint, then makes it part of
@@ -133,8 +133,8 @@ func (s *standing) push(place float64, warmup int) float64 {
 	if math.IsNaN(distance) {
 		return 0
 	}
-	distance = math.Abs(distance)
-	strangeness := s.Usual.surprise(distance)
+	x := axis(math.Abs(distance))
+	strangeness := s.Usual.surprise(x)
 	if !warm {
 		strangeness = 0
 	}
@@ -144,7 +144,7 @@ func (s *standing) push(place float64, warmup int) float64 {
 		return strangeness
 	}
 	s.Held = 0
-	s.Usual.add(distance)
+	s.Usual.add(x)
 	return strangeness
 }
 
