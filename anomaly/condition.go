@@ -12,11 +12,12 @@ import "fmt"
 // step since the value before, and its drift from a fast mean. Each measure is
 // the mean square over the metrics, in scales, divided by what is usual for it;
 // the condition is the mean of the four, smoothed: 1 is usual, 10 is ten times
-// as far out as usual. Memory is constant: under 800 bytes for each metric.
+// as far out as usual. Memory is constant: under 200 bytes for each metric.
 type Condition struct {
 	metrics     []course
 	bonds       *Correlation
 	usual       [measures]Level // of the mean squares
+	among       exceedance      // of what the metrics' own mean squares have been, all together
 	short, long float64         // smoothed multiples of the usual
 	n           float64         // pushes that could be measured
 	held        bool
@@ -29,8 +30,7 @@ type Condition struct {
 type course struct {
 	Last, Fast float64
 	Past       [measures]Level
-	Recent     float64    // mean square of its measures, smoothed
-	Usual      exceedance // of that
+	Recent     float64 // mean square of its measures, in multiples of the usual, smoothed
 }
 
 const (
@@ -73,8 +73,8 @@ func (c *Condition) Hold() { c.held = true }
 
 // Push takes the next value of each metric, judges them by the past alone, then
 // makes them part of it. dst[m], where dst is not nil, becomes −log10 of the
-// probability that metric m is so strange, 0 where it is skipped; warm-up is how
-// many values a metric must have had. Values that are NaN or infinite are
+// probability that a metric of this endpoint is as strange as m, 0 where m is
+// skipped; warm-up is how many values a metric must have had. Values that are NaN or infinite are
 // skipped. Push does not
 // allocate.
 func (c *Condition) Push(dst, values []float64, warmup int) Score {
@@ -101,8 +101,8 @@ func (c *Condition) Push(dst, values []float64, warmup int) Score {
 			present++
 			strangeness = c.tell(m, &squares, &sums, learning)
 		}
-		if strangeness > top && strangeness >= notable {
-			top, score.Top = strangeness, j
+		if strangeness >= notable && c.metrics[j].Recent > top {
+			top, score.Top = c.metrics[j].Recent, j
 		}
 		if dst != nil {
 			dst[j] = strangeness
@@ -159,7 +159,8 @@ func (m *course) measure(v, placed, rested float64, learning, warm bool) (square
 }
 
 // tell adds a metric's squares to the sums and returns how strange it is among
-// its own past.
+// what all metrics have been: each is in its own scales already, and by its own
+// past alone one that seldom moves would always be the strangest.
 func (c *Condition) tell(m *course, squares, sums *[measures]float64, learning bool) float64 {
 	own := 0.0
 	for k, s := range squares {
@@ -168,9 +169,9 @@ func (c *Condition) tell(m *course, squares, sums *[measures]float64, learning b
 	}
 	m.Recent += shortWeight * (own - m.Recent)
 	x := axis(m.Recent) // of a square: octaves count double
-	strangeness := m.Usual.surprise(x)
+	strangeness := c.among.surprise(x)
 	if learning {
-		m.Usual.add(x)
+		c.among.add(x)
 	}
 	return strangeness
 }

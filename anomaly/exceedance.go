@@ -15,7 +15,8 @@ const (
 	rareShare, rareLeast = 0.05, 5
 
 	// mostRemembered bounds the memory: at so many values all counts are halved.
-	mostRemembered = 1 << 15
+	// The tail is never forgotten fast.
+	mostRemembered = 1 << 20
 )
 
 // exceedance says how often the past went so far. It counts, for each step on

@@ -57,6 +57,7 @@ func (c *Correlation) UnmarshalBinary(saved []byte) error {
 type conditionHeader struct {
 	Metrics, Bonds uint32 // how many metrics; bytes of the correlation that follows them
 	Usual          [measures]Level
+	Among          exceedance
 	Short, Long, N float64
 	Held           bool
 }
@@ -67,7 +68,7 @@ func (c *Condition) MarshalBinary() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := conditionHeader{uint32(len(c.metrics)), uint32(len(bonds)), c.usual, c.short, c.long, c.n, c.held}
+	h := conditionHeader{uint32(len(c.metrics)), uint32(len(bonds)), c.usual, c.among, c.short, c.long, c.n, c.held}
 	out, err := encode(conditionMagic, h, c.metrics)
 	return append(out, bonds...), err
 }
@@ -91,7 +92,7 @@ func (c *Condition) UnmarshalBinary(saved []byte) error {
 	if err := restored.bonds.UnmarshalBinary(rest[metrics:]); err != nil {
 		return err
 	}
-	restored.usual, restored.short, restored.long, restored.n, restored.held = h.Usual, h.Short, h.Long, h.N, h.Held
+	restored.usual, restored.among, restored.short, restored.long, restored.n, restored.held = h.Usual, h.Among, h.Short, h.Long, h.N, h.Held
 	if err := restored.check(); err != nil {
 		return fmt.Errorf("anomaly: saved condition: %w", err)
 	}
@@ -122,11 +123,8 @@ func (c *Condition) check() error {
 				return fmt.Errorf("metric %d: %w", j, err)
 			}
 		}
-		if err := m.Usual.check(); err != nil {
-			return fmt.Errorf("metric %d: %w", j, err)
-		}
 	}
-	return nil
+	return c.among.check()
 }
 
 // MarshalBinary saves the comparison, without its endpoints: each Peer is saved

@@ -31,12 +31,15 @@ func TestSMD(t *testing.T) {
 			t.Errorf("%s: %.3f is below the naive %.3f", m.Name, m.Detector, m.Naive)
 		}
 	}
-	t.Logf("mean %.3f, naive %.3f, alone %.3f", report.Mean, report.Naive, report.Alone)
+	t.Logf("mean %.3f, naive %.3f, alone %.3f; explained %v, by chance %.1f", report.Mean, report.Naive, report.Alone, report.Explained, report.Chance)
 	if report.Naive < 0.400 || report.Naive > 0.402 {
 		t.Errorf("the naive detector is known to reach .401, here %.4f: the protocol differs", report.Naive)
 	}
 	if report.Mean < 0.50 {
 		t.Errorf("mean average precision is %.3f; it was .533", report.Mean)
+	}
+	if report.Explained.Of < 100 || 10*report.Explained.Hits < 6*report.Explained.Of {
+		t.Errorf("the metric named is to blame in %v segments; it was in 72 of 103", report.Explained)
 	}
 }
 

@@ -105,6 +105,18 @@ func TestRank(t *testing.T) {
 	}
 }
 
+func FuzzSegment(f *testing.F) {
+	f.Add("4629-4688:9,10,11")
+	f.Add("5-4:1")
+	f.Add("1-2:0")
+	f.Fuzz(func(t *testing.T, line string) {
+		s, err := parseSegment(line)
+		if err == nil && (s.first < 0 || s.last < s.first || len(s.blamed) == 0 || s.blamed[-1]) {
+			t.Fatalf("%q gives %+v", line, s)
+		}
+	})
+}
+
 func FuzzTables(f *testing.F) {
 	f.Add("t,m00,label\n0,0.5,1\n60,,0\n")
 	f.Add("t\n1\n")

@@ -24,6 +24,11 @@ type SMDReport struct {
 	Mean     float64 // average precision, mean over machines
 	Naive    float64 // the same of the mean square distance
 	Alone    float64 // the same of the detector without a history
+	// Explained is in how many labelled segments the metric that the detector
+	// names in the row of the highest score is one of those to blame; by Chance
+	// it would be in so many.
+	Explained Hits
+	Chance    float64
 }
 
 // Machine is the outcome on the test half of one machine. Scores are average
@@ -34,6 +39,8 @@ type Machine struct {
 	Detector  float64 // with the train half as history
 	Naive     float64 // mean over metrics of squared distances from the train half's mean, in its deviations, each at most 50
 	Alone     float64 // the detector that starts with the test half
+	Explained Hits
+	Chance    float64
 }
 
 // SMD scores every machine-…_train.csv.gz and …_test.csv.gz of a folder, as
@@ -57,6 +64,9 @@ func SMD(ctx context.Context, dir string) (SMDReport, error) {
 		report.Mean += machine.Detector / n
 		report.Naive += machine.Naive / n
 		report.Alone += machine.Alone / n
+		report.Explained.Hits += machine.Explained.Hits
+		report.Explained.Of += machine.Explained.Of
+		report.Chance += machine.Chance
 	}
 	return report, nil
 }
@@ -79,12 +89,14 @@ func score(ctx context.Context, train, test string) (Machine, error) {
 	seasoned.Hold()
 	fresh = anomaly.NewDetector(len(usual.mean), anomaly.DefaultConfig())
 	var withHistory, alone, naive []float64
+	var tops []int
 	var positive []bool
 	if err := rows(ctx, test, func(values []float64, label bool) {
 		if len(values) != len(usual.mean) {
 			return // reported below
 		}
-		withHistory = append(withHistory, seasoned.Push(nil, math.NaN(), values).Value)
+		score := seasoned.Push(nil, math.NaN(), values)
+		withHistory, tops = append(withHistory, score.Value), append(tops, score.Top)
 		alone = append(alone, fresh.Push(nil, math.NaN(), values).Value)
 		naive = append(naive, usual.meanSquare(values))
 		positive = append(positive, label)
@@ -94,13 +106,19 @@ func score(ctx context.Context, train, test string) (Machine, error) {
 	if len(positive) == 0 {
 		return Machine{}, fmt.Errorf("%s: holds no row with the %d metrics of %s", test, len(usual.mean), train)
 	}
-	return Machine{
+	machine := Machine{
 		Name:      strings.TrimSuffix(filepath.Base(train), "_train.csv.gz"),
 		Positives: float64(count(positive)) / float64(len(positive)),
 		Detector:  AveragePrecision(withHistory, positive),
 		Naive:     AveragePrecision(naive, positive),
 		Alone:     AveragePrecision(alone, positive),
-	}, nil
+	}
+	segments, err := readSegments(filepath.Join(filepath.Dir(train), "interpretation_label", machine.Name+".txt"))
+	if err != nil {
+		return Machine{}, err
+	}
+	machine.explain(segments, withHistory, tops, len(usual.mean))
+	return machine, nil
 }
 
 // reference is the naive detector: mean and deviation of a history (Welford).
