@@ -35,22 +35,23 @@ type metric struct {
 	Far, Out         float64 // the largest distances among them
 }
 
-// push returns how surprising v is to the past, then makes it part of it.
-func (m *metric) push(v float64, cfg Config) float64 {
+// push returns how surprising v is to the past, and its signed distance from
+// the level, then makes it part of the past.
+func (m *metric) push(v float64, cfg Config) (surprise, signed float64) {
 	if m.N == 0 {
 		m.N, m.Level, m.Low, m.High = 1, v, v, v
-		return 0
+		return 0, math.NaN()
 	}
 	residual := m.distance(v - m.Level)
+	signed = math.Copysign(residual, v-m.Level)
 	outside := m.distance(max(v-m.High, m.Low-v, 0))
-	surprise := 0.0
 	if m.N >= uint64(cfg.Warmup) {
 		a, b := m.Residual.surprise(residual), m.Outlie.surprise(outside)
 		surprise = pool(max(a, b), (a+b)/2)
 	}
 	m.remember(residual, outside, surprise)
 	m.learn(v, cfg)
-	return surprise
+	return surprise, signed
 }
 
 // remember makes two distances part of the past: at once, or a spell of strange

@@ -65,7 +65,7 @@ func (t *Tracker) UnmarshalBinary(saved []byte) error {
 			return fmt.Errorf("anomaly: metric %d of saved tracker: %w", i, err)
 		}
 	}
-	*t = Tracker{cfg: cfg, metrics: metrics, excess: h.Excess, strongest: make([]float64, 0, min(cfg.Strongest, len(metrics)))}
+	*t = *restored(cfg, metrics, h.Excess)
 	return nil
 }
 

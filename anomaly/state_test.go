@@ -13,7 +13,7 @@ func lived(n int) (*Tracker, *Trend) {
 	tracker, trend := New(3, DefaultConfig()), NewTrend(30)
 	for range n {
 		v := r.ExpFloat64()
-		tracker.Push(nil, []float64{v, 1, math.NaN()})
+		tracker.Push(nil, math.NaN(), []float64{v, 1, math.NaN()})
 		trend.Push(5, v)
 	}
 	return tracker, trend
@@ -37,7 +37,7 @@ func TestSaved(t *testing.T) {
 	}
 	for k := range 50 {
 		v := []float64{float64(k), 2, 3}
-		if x, y := tracker.Push(nil, v), tracker2.Push(nil, v); x != y {
+		if x, y := tracker.Push(nil, math.NaN(), v), tracker2.Push(nil, math.NaN(), v); x != y {
 			t.Fatalf("value %d: %+v, restored %+v", k, x, y)
 		}
 		trend.Push(5, v[0])
@@ -113,7 +113,7 @@ func FuzzTracker(f *testing.F) {
 			for m := range values {
 				values[m] = float64(k * m)
 			}
-			if s := tracker.Push(nil, values); !(s.Value >= 0 && s.Value <= 1) {
+			if s := tracker.Push(nil, math.NaN(), values); !(s.Value >= 0 && s.Value <= 1) {
 				t.Fatalf("score is %v", s.Value)
 			}
 		}

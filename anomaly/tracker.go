@@ -12,6 +12,7 @@ type Tracker struct {
 	metrics   []metric
 	excess    float64   // pooled surprise beyond what chance brings, smoothed
 	strongest []float64 // scratch: the largest surprises, descending
+	residuals []float64 // of the newest push, in scales
 }
 
 // Score is how strange the newest values are.
@@ -34,20 +35,33 @@ func New(metrics int, cfg Config) *Tracker {
 	if metrics < 0 {
 		panic(fmt.Sprintf("anomaly: %d metrics", metrics))
 	}
-	return &Tracker{cfg: cfg, metrics: make([]metric, metrics), strongest: make([]float64, 0, min(cfg.Strongest, metrics))}
+	return restored(cfg, make([]metric, metrics), 0)
+}
+
+// restored is a tracker with a past, nothing pushed yet.
+func restored(cfg Config, metrics []metric, excess float64) *Tracker {
+	t := &Tracker{
+		cfg: cfg, metrics: metrics, excess: excess,
+		strongest: make([]float64, 0, min(cfg.Strongest, len(metrics))), residuals: make([]float64, len(metrics)),
+	}
+	for i := range t.residuals {
+		t.residuals[i] = math.NaN()
+	}
+	return t
 }
 
 // Len is how many metrics the tracker watches.
 func (t *Tracker) Len() int { return len(t.metrics) }
 
-// Push takes the next value of each metric and returns how strange they are,
-// judged by the past alone; then they become part of it. Values that are NaN
+// Push takes the next value of each metric, seen at a time in Unix seconds (NaN
+// where it is unknown), and returns how strange they are, judged by the past
+// alone; then they become part of it. Values that are NaN
 // or infinite are skipped: the metric stays as it is. dst[m] becomes the
 // surprise of metric m, −log10 of its probability smoothed as the score is: 0
 // while its past is short, and fading while it is skipped. Both slices must
 // have a place for each metric, else Push panics; dst may be nil. Push does
 // not allocate.
-func (t *Tracker) Push(dst, values []float64) Score {
+func (t *Tracker) Push(dst []float64, at float64, values []float64) Score {
 	if len(values) != len(t.metrics) || dst != nil && len(dst) != len(t.metrics) {
 		panic(fmt.Sprintf("anomaly: %d values and %d places for %d metrics", len(values), len(dst), len(t.metrics)))
 	}
@@ -57,9 +71,10 @@ func (t *Tracker) Push(dst, values []float64) Score {
 	for i := range t.metrics {
 		m := &t.metrics[i]
 		surprise := 0.0
+		t.residuals[i] = math.NaN()
 		if v := values[i]; !math.IsNaN(v) && !math.IsInf(v, 0) && math.Abs(v) < largest {
 			warm := m.N >= uint64(t.cfg.Warmup)
-			surprise = m.push(v, t.cfg)
+			surprise, t.residuals[i] = m.push(v, t.cfg)
 			if warm {
 				present++
 				score.Warm = true
@@ -77,6 +92,16 @@ func (t *Tracker) Push(dst, values []float64) Score {
 	t.excess += smooth * (t.pooled() - chance(present, t.cfg.Strongest) - t.excess)
 	score.Value = squash(t.excess)
 	return score
+}
+
+// Residuals writes how far each metric was, in the newest push, from what its
+// past led to expect: in its own scales, above 0 when it was higher, NaN when it
+// was skipped or has no past. dst must have a place for each metric.
+func (t *Tracker) Residuals(dst []float64) {
+	if len(dst) != len(t.metrics) {
+		panic(fmt.Sprintf("anomaly: %d places for the residuals of %d metrics", len(dst), len(t.metrics)))
+	}
+	copy(dst, t.residuals)
 }
 
 const (

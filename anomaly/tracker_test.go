@@ -59,7 +59,7 @@ func TestFalseAlarms(t *testing.T) {
 					for m := range values {
 						values[m] = draws[m]()
 					}
-					s := tracker.Push(nil, values)
+					s := tracker.Push(nil, math.NaN(), values)
 					if !(s.Value >= 0 && s.Value <= 1) {
 						t.Fatalf("score is %v", s.Value)
 					}
@@ -117,7 +117,7 @@ func TestCalibrated(t *testing.T) {
 func run(tracker *Tracker, values ...float64) []Score {
 	var scores []Score
 	for _, v := range values {
-		scores = append(scores, tracker.Push(nil, []float64{v}))
+		scores = append(scores, tracker.Push(nil, math.NaN(), []float64{v}))
 	}
 	return scores
 }
@@ -200,17 +200,17 @@ func TestSkipped(t *testing.T) {
 	a, b := New(2, DefaultConfig()), New(2, DefaultConfig())
 	for range 200 {
 		v := r.NormFloat64()
-		a.Push(nil, []float64{v, math.NaN()})
-		b.Push(nil, []float64{v, math.Inf(-1)})
+		a.Push(nil, math.NaN(), []float64{v, math.NaN()})
+		b.Push(nil, math.NaN(), []float64{v, math.Inf(-1)})
 	}
 	for _, bad := range []float64{math.NaN(), math.Inf(1), 1e200} {
-		if s := a.Push(nil, []float64{bad, bad}); s.Value > 0.05 || s.Warm {
+		if s := a.Push(nil, math.NaN(), []float64{bad, bad}); s.Value > 0.05 || s.Warm {
 			t.Errorf("%v alone gives %+v", bad, s)
 		}
 	}
 	dst := make([]float64, 2)
 	for range 2 {
-		x, y := a.Push(dst, []float64{9, math.NaN()}), b.Push(nil, []float64{9, math.NaN()})
+		x, y := a.Push(dst, math.NaN(), []float64{9, math.NaN()}), b.Push(nil, math.NaN(), []float64{9, math.NaN()})
 		if x.Top != 0 || dst[0] <= 1 || dst[1] != 0 || math.Abs(x.Value-y.Value) > 0.2 {
 			t.Errorf("after skipped values: %+v, %+v, surprises %v", x, y, dst)
 		}
@@ -225,10 +225,10 @@ func TestTop(t *testing.T) {
 		for m := range values {
 			values[m] = r.NormFloat64()
 		}
-		tracker.Push(dst, values)
+		tracker.Push(dst, math.NaN(), values)
 	}
 	values[3] = 40
-	if s := tracker.Push(dst, values); s.Top != 3 || s.Value < 0.1 {
+	if s := tracker.Push(dst, math.NaN(), values); s.Top != 3 || s.Value < 0.1 {
 		t.Errorf("got %+v, surprises %v", s, dst)
 	}
 }
@@ -283,7 +283,7 @@ func TestPushDoesNotAllocate(t *testing.T) {
 		for m := range values {
 			values[m] = math.Sin(k * float64(m+1))
 		}
-		tracker.Push(dst, values)
+		tracker.Push(dst, math.NaN(), values)
 	}); n != 0 {
 		t.Errorf("%v allocations per push, want 0", n)
 	}
@@ -316,6 +316,6 @@ func BenchmarkPush(b *testing.B) {
 		for m := range values {
 			values[m] = r.NormFloat64()
 		}
-		tracker.Push(dst, values)
+		tracker.Push(dst, math.NaN(), values)
 	}
 }

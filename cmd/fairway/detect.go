@@ -58,7 +58,7 @@ func detect(ctx context.Context, w io.Writer, in, train string) error {
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
-		score := tracker.Push(surprise, values)
+		score := tracker.Push(surprise, instant(stamp), values)
 		top := ""
 		if score.Top >= 0 {
 			top = input.names[score.Top]
@@ -85,7 +85,7 @@ func learn(ctx context.Context, tracker *anomaly.Tracker, surprise []float64, pa
 	}
 	ordered := make([]float64, len(names))
 	for {
-		_, values, err := history.next()
+		stamp, values, err := history.next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -99,6 +99,6 @@ func learn(ctx context.Context, tracker *anomaly.Tracker, surprise []float64, pa
 			}
 			ordered[i] = values[from]
 		}
-		tracker.Push(surprise, ordered)
+		tracker.Push(surprise, instant(stamp), ordered)
 	}
 }
