@@ -82,19 +82,19 @@ func (f *fitting) judgeFailure(h *model.Hazard, examples []example, r *FailureRe
 }
 
 // describeLimits lists the limits and notes where they come from.
-func (f *fitting) describeLimits(found map[string]limits) []Limit {
+func (f *fitting) describeLimits(found map[string]Limits) []Limit {
 	var list []Limit
 	var used []string
 	for _, s := range f.services {
 		l := found[s.Name]
 		configured := f.cfg.Objective.MaxLatency > 0
-		list = append(list, Limit{s.Name, Number(l.latency), Number(l.errors), configured})
+		list = append(list, Limit{s.Name, Number(l.Latency), Number(l.Errors), configured})
 		switch {
 		case configured:
-		case math.IsInf(l.latency, 1):
+		case math.IsInf(l.Latency, 1):
 			used = append(used, s.Name+" none, its latency is unknown")
 		default:
-			used = append(used, s.Name+" "+rounded(l.latency))
+			used = append(used, s.Name+" "+rounded(l.Latency))
 		}
 	}
 	if len(used) > 0 {

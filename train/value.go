@@ -57,7 +57,7 @@ type judge struct {
 	kind        model.Kind
 	inputs      []string // of the network
 	objective   mesh.Objective
-	limits      map[string]limits
+	limits      map[string]Limits
 	minRequests float64
 	skip        map[string]bool
 	anchors     anchors
