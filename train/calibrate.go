@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-
-	"github.com/fairway-mesh/fairway/model"
 )
 
 // forecasted is a probability and what became of it.
@@ -14,58 +12,7 @@ type forecasted struct {
 	failed bool
 }
 
-// calibrate fits a nondecreasing step function by pooling adjacent violators
-// (Barlow et al., 1972; Zadrozny and Elkan, KDD 2002). Each pool is a knot:
-// its mean forecast, its frequency, and a 90 % Wilson interval of that, for
-// which repeats decisions that share one failure count as one. It is smoothed
-// by one decision at the base rate, so no pool says 0 or 1.
-func calibrate(list []forecasted, base, repeats float64) model.Calibration {
-	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(a, b forecasted) int { return cmp.Compare(a.p, b.p) })
-	var c model.Calibration
-	for _, q := range pools(list) {
-		y := (q.failed + base) / (q.n + 1)
-		low, high := wilson(y, math.Max(1, q.n/repeats))
-		if k := len(c.Y); k > 0 { // smoothing must not turn the order round
-			y, low, high = math.Max(y, c.Y[k-1]), math.Max(low, c.Low[k-1]), math.Max(high, c.High[k-1])
-		}
-		c.X, c.Y = append(c.X, q.sum/q.n), append(c.Y, y)
-		c.Low, c.High = append(c.Low, math.Min(low, y)), append(c.High, math.Max(high, y))
-	}
-	return c
-}
-
 type pool struct{ n, sum, failed float64 }
-
-// pools merges neighbours until their frequencies increase. Equal forecasts
-// belong together from the start.
-func pools(list []forecasted) []pool {
-	var out []pool
-	for i, f := range list {
-		y := 0.0
-		if f.failed {
-			y = 1
-		}
-		if i > 0 && f.p == list[i-1].p {
-			last := &out[len(out)-1]
-			last.n, last.sum, last.failed = last.n+1, last.sum+f.p, last.failed+y
-			continue
-		}
-		out = merged(out)
-		out = append(out, pool{1, f.p, y})
-	}
-	return merged(out)
-}
-
-// merged pools the end of the list while it violates the order.
-func merged(list []pool) []pool {
-	for k := len(list) - 1; k > 0 && list[k-1].failed*list[k].n >= list[k].failed*list[k-1].n; k-- {
-		a, b := list[k-1], list[k]
-		list[k-1] = pool{a.n + b.n, a.sum + b.sum, a.failed + b.failed}
-		list = list[:k]
-	}
-	return list
-}
 
 // wilson is the 90 % score interval of a frequency y among n (Wilson, 1927).
 func wilson(y, n float64) (low, high float64) {
@@ -110,6 +57,26 @@ func reliability(list []forecasted, repeats float64) (bins []Reliable) {
 		one = pool{}
 	}
 	return bins
+}
+
+// warned is the probability from which on calibration matters most.
+const warned = 0.05
+
+// calibrationError is the expected calibration error of forecasts from warned
+// on: in tenths of them by size, the mean distance of the forecast from what
+// came. NaN without any.
+func calibrationError(list []forecasted) float64 {
+	var some []forecasted
+	for _, f := range list {
+		if f.p >= warned {
+			some = append(some, f)
+		}
+	}
+	sum := 0.0
+	for _, b := range reliability(some, 1) {
+		sum += float64(b.Decisions) * math.Abs(float64(b.Forecast-b.Observed))
+	}
+	return sum / float64(len(some))
 }
 
 // brier is the mean squared error of the probabilities.

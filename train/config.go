@@ -32,6 +32,10 @@ type Config struct {
 	// MinRequests is how many requests a window needs before its error ratio
 	// or latency counts as a breach.
 	MinRequests float64
+	// ForecastOnly trains no routing network. The frames of a recording with
+	// another step than the first's look as many steps ahead, as the forecast
+	// does; a routing network's look as far as the first's, as it is served.
+	ForecastOnly bool
 	// Trials is how many settings are tried for the routing network; of 0 and 1
 	// there is no search. Spent, if not nil, says which part of a budget is
 	// spent: no trial begins when a third is, and none goes on when all is.
@@ -126,7 +130,7 @@ func (c Config) settings() ([]setting, error) {
 	}{
 		{"network", c.Network}, {"number of epochs", c.Epochs}, {"batch", c.Batch}, {"number of rows of an epoch", c.EpochRows},
 		{"learning rate", c.LearningRate}, {"dropout", c.Dropout}, {"patience", c.Patience}, {"width", c.Width}, {"number of rows held", c.Rows},
-		{"seed", c.Seed}, {"objective", c.Objective}, {"least number of requests", c.MinRequests}, {"number of trials", c.Trials}, {"earlier model", earlier},
+		{"seed", c.Seed}, {"objective", c.Objective}, {"least number of requests", c.MinRequests}, {"number of trials", c.Trials}, {"forecast alone", c.ForecastOnly}, {"earlier model", earlier},
 	} {
 		list = append(list, setting{s.name, fmt.Sprint(s.value)})
 	}

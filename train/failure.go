@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/predict"
 )
 
@@ -20,7 +22,7 @@ func (f *fitting) failure(ctx context.Context) error {
 	if found == nil {
 		found = limitsOf(f.set, f.services, f.cfg.Objective)
 	}
-	examples, onsets := survivals(f.set, found, f.cfg.MinRequests)
+	examples, onsets := f.survivals(found)
 	bins := binsOf(f.set.Timing)
 	r := &FailureReport{Limits: f.describeLimits(found), Bins: bins}
 	f.report.Failure = r
@@ -37,35 +39,46 @@ func (f *fitting) failure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if hazard.Layers, r.Courses, err = better(ctx, network, logistic, f.cfg, f.dice(streamFailure+16), f.saved); err != nil {
+	layers, courses, err := forms(ctx, network, logistic, f.cfg, f.dice(streamFailure+16), f.saved)
+	if err != nil {
 		return err
 	}
+	r.Courses = courses
 	f.diverged(network.stage, &r.Courses.Network)
 	f.diverged(logistic.stage, &r.Courses.Logistic)
-	f.model.Failure = hazard
-	validation, err := f.forecasts(partOf(f.set, examples, datasets.Validation))
-	if err != nil {
+	other := *hazard
+	other.Layers, hazard.Layers = layers[1], layers[0]
+	if r.Other, err = f.judgeFailure(&other, examples, r); err != nil {
 		return err
 	}
-	repeats := math.Max(1, float64(f.set.Timing.Horizon/f.set.Timing.Step)) // decisions that one failure follows
-	if slices.ContainsFunc(validation, func(v forecasted) bool { return v.failed }) {
-		hazard.Calibration = calibrate(validation, hazard.BaseRate, repeats)
-		r.Calibrated = true
-	} else {
+	r.Rival = &other
+	if r.ForecastScores, err = f.judgeFailure(hazard, examples, r); err != nil {
+		return err
+	}
+	if !r.Calibrated {
 		f.note("no endpoint begins to fail in the validation part: the failure forecast is not calibrated")
 	}
-	test, err := f.forecasts(partOf(f.set, examples, datasets.Test))
-	if err != nil {
-		return err
-	}
-	r.score(test)
-	r.Reliability = reliability(test, repeats)
 	if r.Before[2] == 0 {
 		f.note("no endpoint begins to fail in the test part: the skill of the failure forecast is not known")
 	}
 	r.Shipped = true
 	f.failureFigures(r)
 	return nil
+}
+
+// judgeFailure makes a hazard the model's, calibrates it on the validation part
+// and judges it by the test part.
+func (f *fitting) judgeFailure(h *model.Hazard, examples []example, r *FailureReport) (s ForecastScores, err error) {
+	f.model.Failure = h
+	if err := f.calibrate(h, partOf(f.set, examples, datasets.Validation), r); err != nil {
+		return s, err
+	}
+	test, err := f.forecasts(partOf(f.set, examples, datasets.Test))
+	if err != nil {
+		return s, err
+	}
+	r.Reliability = reliability(plain(test), f.repeats())
+	return scoresOf(test, float64(r.BaseRate), r.Before[2] > 0), nil
 }
 
 // describeLimits lists the limits and notes where they come from.
@@ -122,20 +135,131 @@ func (r *FailureReport) count(set *Set, examples []example, onsets []onset) {
 	r.BaseRate = Number(rateOf(known))
 }
 
+// survivals are those of each recording, with the limits of its own usual
+// latency: recordings may call different services alike.
+func (f *fitting) survivals(found map[string]limits) (examples []example, onsets []onset) {
+	for h := range f.set.Histories {
+		one := *f.set
+		one.Histories = f.set.Histories[h : h+1]
+		own := found
+		if f.set.Histories[h].Drawn == nil {
+			own = limitsOfOne(&one, found, f.cfg.Objective)
+		}
+		e, o := survivals(&one, own, f.cfg.MinRequests)
+		for i := range e {
+			e[i].history = h
+			e[i].after = f.set.paced(h, e[i].after)
+		}
+		for i := range o {
+			o[i].history = h
+		}
+		examples, onsets = append(examples, e...), append(onsets, o...)
+	}
+	return examples, onsets
+}
+
+// limitsOfOne are the limits of a recording's own services, of its training part
+// or of all where it has none.
+func limitsOfOne(set *Set, found map[string]limits, o mesh.Objective) map[string]limits {
+	if o.MaxLatency > 0 {
+		return found
+	}
+	h := set.Histories[0]
+	if whole := h.Split.Whole(); whole != datasets.None {
+		h.Split.TrainEnd = h.Split.End.Add(1)
+	}
+	all := *set
+	all.Histories = []History{h}
+	own := map[string]limits{}
+	for service, l := range found {
+		if tail := usualTail(&all, service); !math.IsInf(tail, 1) {
+			l.latency = tail
+		}
+		own[service] = l
+	}
+	return own
+}
+
+// repeats is how many decisions one failure follows.
+func (f *fitting) repeats() float64 {
+	return math.Max(1, float64(f.set.Timing.Horizon/f.set.Timing.Step))
+}
+
+// calibrate fits the calibrations, and the levels of the time to what they make
+// of the forecasts: only where a failure is likely is a time told.
+func (f *fitting) calibrate(hazard *model.Hazard, validation []example, r *FailureReport) error {
+	raw, err := f.forecasts(validation)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(raw, func(v answered) bool { return v.failed }) {
+		return nil
+	}
+	var list []calibrating
+	for _, v := range raw {
+		list = append(list, v.calibrating)
+	}
+	hazard.Calibration, hazard.Classes = vennAbers(list, f.repeats()), byTraffic(list, f.repeats())
+	r.Calibrated = true
+	likely, err := f.forecasts(validation)
+	if err != nil {
+		return err
+	}
+	in, err := earlierInputs(f.set, hazard.Columns, hazard.Scaler)
+	if err != nil {
+		return err
+	}
+	var elapsed []float64
+	x := make([]float32, len(in.names))
+	for _, v := range likely {
+		if !v.failed || !v.Likely {
+			continue
+		}
+		in.scaled(x, v.moment.row(v.index, len(f.set.Columns)))
+		logits, err := forward(hazard.Layers, x)
+		if err != nil {
+			return err
+		}
+		elapsed = append(elapsed, predict.Elapsed(hazard.Bins, logits, v.after))
+	}
+	hazard.Levels = timeLevels(elapsed)
+	return nil
+}
+
+// answered is an example whose outcome is known, and what the model said.
+type answered struct {
+	calibrating
+	*example
+	predict.Failure
+}
+
+func plain(list []answered) []forecasted {
+	out := make([]forecasted, len(list))
+	for i := range list {
+		out[i] = list[i].forecasted
+	}
+	return out
+}
+
 // forecasts asks the model, as serving does, for the probability of each
 // example whose outcome was watched for the whole horizon.
-func (f *fitting) forecasts(examples []example) ([]forecasted, error) {
+func (f *fitting) forecasts(examples []example) ([]answered, error) {
 	p, err := predict.Compile(f.model)
 	if err != nil {
 		return nil, fmt.Errorf("train: the trained model does not compile: %w", err)
 	}
+	requests, err := f.set.column("log_requests")
+	if err != nil {
+		return nil, err
+	}
 	answers := map[*Moment][]predict.Failure{}
-	var list []forecasted
-	for _, e := range examples {
+	var list []answered
+	for i := range examples {
+		e := &examples[i]
 		if !e.failed && e.after < f.set.Timing.Horizon {
 			continue // censored
 		}
-		if f.set.timing(e.history).Horizon < f.set.Timing.Horizon {
+		if f.set.paced(e.history, f.set.foresight(e.history).Horizon) < f.set.Timing.Horizon {
 			continue // only failures would be left of this history
 		}
 		answer, ok := answers[e.moment]
@@ -146,24 +270,42 @@ func (f *fitting) forecasts(examples []example) ([]forecasted, error) {
 			}
 			answers[e.moment] = answer
 		}
-		list = append(list, forecasted{answer[e.index].Probability, e.failed})
+		busy := math.Expm1(float64(e.moment.row(e.index, len(f.set.Columns))[requests]))
+		list = append(list, answered{calibrating{forecasted{answer[e.index].Probability, e.failed}, busy}, e, answer[e.index]})
 	}
 	return list, nil
 }
 
-// score compares with always saying the base rate. Where nothing failed there
+// scoresOf compares with always saying the base rate. Where nothing failed there
 // is no skill to speak of: whoever says less is then the better.
-func (r *FailureReport) score(test []forecasted) {
-	r.Brier, r.AUROC = Number(brier(test)), Number(auroc(test))
+func scoresOf(answers []answered, rate float64, failures bool) ForecastScores {
+	test := plain(answers)
 	base := make([]forecasted, len(test))
 	for i := range test {
-		base[i] = forecasted{float64(r.BaseRate), test[i].failed}
+		base[i] = forecasted{rate, test[i].failed}
 	}
-	r.BrierBase = Number(brier(base))
-	r.Skill = 1 - r.Brier/r.BrierBase
-	if r.Before[2] == 0 {
-		r.Skill = Number(math.NaN())
+	s := ForecastScores{Brier: Number(brier(test)), BrierBase: Number(brier(base)), AUROC: Number(auroc(test)), ECE: Number(calibrationError(test)), Covered: Number(covered(answers))}
+	s.Skill = 1 - s.Brier/s.BrierBase
+	if !failures {
+		s.Skill = Number(math.NaN())
 	}
+	return s
+}
+
+// covered is the part of the failures that were likely which came between the
+// 10 and the 90 % quantile of the time that was told; NaN without any.
+func covered(list []answered) float64 {
+	in, all := 0.0, 0.0
+	for _, v := range list {
+		if !v.failed || !v.Likely {
+			continue
+		}
+		all++
+		if at := v.after.Seconds(); at >= v.Time[0] && at <= v.Time[2] {
+			in++
+		}
+	}
+	return in / all
 }
 
 func (f *fitting) failureFigures(r *FailureReport) {
@@ -171,6 +313,8 @@ func (f *fitting) failureFigures(r *FailureReport) {
 	figures["failure.test.brier"] = float64(r.Brier)
 	figures["failure.test.brier_skill"] = float64(r.Skill)
 	figures["failure.test.auroc"] = float64(r.AUROC)
+	figures["failure.test.calibration_error"] = float64(r.ECE)
+	figures["failure.test.time_covered"] = float64(r.Covered)
 	figures["failure.test.onsets"] = float64(r.Onsets[2])
 	figures["failure.base_rate"] = float64(r.BaseRate)
 }

@@ -44,8 +44,10 @@ func Fit(ctx context.Context, set *Set, cfg Config) (*model.Model, *Report, erro
 	if err := f.card(); err != nil {
 		return nil, nil, err
 	}
-	if err := f.routing(ctx); err != nil {
-		return nil, nil, err
+	if !cfg.ForecastOnly {
+		if err := f.routing(ctx); err != nil {
+			return nil, nil, err
+		}
 	}
 	if err := f.failure(ctx); err != nil {
 		return nil, nil, err

@@ -207,6 +207,9 @@ func (g *gathering) place(list []drawn) {
 // walk calls f with every moment of a recording.
 func (g *gathering) walk(ctx context.Context, rec *datasets.Recording, t mesh.Timing, f func(Moment)) error {
 	fc, names := *g.set.Features, map[string][]string{}
+	if g.cfg.ForecastOnly {
+		fc.Horizon = g.set.ahead(t.Step)
+	}
 	answered := t // for the time that a decision is in force; the horizon is the forecast's
 	answered.Horizon = t.InForce()
 	for pair, err := range rec.Pairs(ctx, answered, features.New(fc)) {

@@ -135,21 +135,21 @@ func baseHazards(examples []example, bins []time.Duration) []float32 {
 	return logits
 }
 
-// better trains the network and logistic regression and takes the one with
-// the higher likelihood of the validation part.
-func better(ctx context.Context, network, logistic task, cfg Config, d *dice, saved *checkpoint) ([]model.Layer, FailureCourses, error) {
+// forms trains the network and logistic regression, and puts the one with the
+// higher likelihood of the validation part first.
+func forms(ctx context.Context, network, logistic task, cfg Config, d *dice, saved *checkpoint) ([2][]model.Layer, FailureCourses, error) {
 	deep, deepCourse, err := descend(ctx, network, cfg, d, saved)
 	if err != nil {
-		return nil, FailureCourses{}, err
+		return [2][]model.Layer{}, FailureCourses{}, err
 	}
 	flat, flatCourse, err := descend(ctx, logistic, cfg, d, saved)
 	if err != nil {
-		return nil, FailureCourses{}, err
+		return [2][]model.Layer{}, FailureCourses{}, err
 	}
 	c := FailureCourses{Network: deepCourse, Logistic: flatCourse, Shipped: "network"}
 	if !(deepCourse.least() < flatCourse.least()) {
 		c.Shipped = "logistic"
-		return flat, c, nil
+		return [2][]model.Layer{flat, deep}, c, nil
 	}
-	return deep, c, nil
+	return [2][]model.Layer{deep, flat}, c, nil
 }

@@ -77,22 +77,36 @@ type RoutingReport struct {
 
 // FailureReport is about the failure forecast.
 type FailureReport struct {
-	Limits  []Limit         `json:"limits"`
-	Bins    []time.Duration `json:"bins_ns"`
-	Onsets  [3]int          `json:"onsets"` // train, validation, test
-	Rows    [3]int          `json:"rows"`
-	Before  [3]int          `json:"rows_before_failure"`
-	Courses FailureCourses  `json:"courses"`
-	// Of the test part, calibrated; NaN without decisions or failures there.
-	BaseRate   Number `json:"base_rate"` // of train and validation
-	Brier      Number `json:"brier"`
-	BrierBase  Number `json:"brier_of_base_rate"`
-	Skill      Number `json:"brier_skill"`
-	AUROC      Number `json:"auroc"`
-	Calibrated bool   `json:"calibrated"`
+	Limits     []Limit         `json:"limits"`
+	Bins       []time.Duration `json:"bins_ns"`
+	Onsets     [3]int          `json:"onsets"` // train, validation, test
+	Rows       [3]int          `json:"rows"`
+	Before     [3]int          `json:"rows_before_failure"`
+	Courses    FailureCourses  `json:"courses"`
+	BaseRate   Number          `json:"base_rate"` // of train and validation
+	Calibrated bool            `json:"calibrated"`
+	// ForecastScores are of the one that is shipped, Other of the one that is
+	// not, which is Rival.
+	ForecastScores
+	Other ForecastScores `json:"other"`
+	Rival *model.Hazard  `json:"-"`
 	// Reliability is of the test part too.
 	Reliability []Reliable `json:"reliability,omitempty"`
 	Shipped     bool       `json:"shipped"`
+}
+
+// ForecastScores are of the test part, calibrated; NaN without decisions or
+// failures there.
+type ForecastScores struct {
+	Brier     Number `json:"brier"`
+	BrierBase Number `json:"brier_of_base_rate"`
+	Skill     Number `json:"brier_skill"`
+	AUROC     Number `json:"auroc"`
+	// ECE is how far forecasts from 5 % on are off what came, on average over
+	// groups of like ones; Covered the part of the likely failures that came
+	// between the 10 and the 90 % quantile of the time that was told.
+	ECE     Number `json:"calibration_error"`
+	Covered Number `json:"time_covered"`
 }
 
 // Limit is beyond what an endpoint of a service counts as failing.

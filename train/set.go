@@ -124,11 +124,32 @@ func (s *Set) Services() []string {
 // timing is how history h was looked at.
 func (s *Set) timing(h int) mesh.Timing { return cmp.Or(s.Histories[h].Timing, s.Timing) }
 
-// foresight is the timing by which history h is watched for failures.
+// foresight is the timing by which history h is watched for failures: as many
+// steps ahead as the Set looks, if it looks as far itself.
 func (s *Set) foresight(h int) mesh.Timing {
 	t := s.timing(h)
-	t.Horizon = min(t.Horizon, s.Timing.Horizon)
+	t.Horizon = min(t.Horizon, s.ahead(t.Step))
 	return t
+}
+
+// ahead is the Set's horizon in the time of a history with such a step.
+func (s *Set) ahead(step time.Duration) time.Duration {
+	return scaled(s.Timing.Horizon, float64(step)/float64(s.Timing.Step), step)
+}
+
+// paced is a time of history h in that of the Set: as many steps.
+func (s *Set) paced(h int, d time.Duration) time.Duration {
+	step := s.timing(h).Step
+	return scaled(d, float64(s.Timing.Step)/float64(step), s.Timing.Step)
+}
+
+// scaled is a time that another step makes longer or shorter, to a hundredth of
+// a step; as it is where the steps are the same.
+func scaled(d time.Duration, factor float64, step time.Duration) time.Duration {
+	if factor == 1 {
+		return d
+	}
+	return time.Duration(factor * float64(d)).Round(step / 100)
 }
 
 // Validate reports the first shape that does not fit or order that is wrong.

@@ -207,6 +207,8 @@ func (t *text) failure(r *FailureReport) {
 	t.course("network", &r.Courses.Network)
 	t.course("logistic", &r.Courses.Logistic)
 	t.line("  shipped: %s, the better in validation; calibrated: %v", r.Courses.Shipped, r.Calibrated)
+	t.line("  test: calibration error from 5 %% on %s, failures within the 80 %% interval of the time %s", number(float64(r.ECE)), percent(float64(r.Covered)))
+	t.line("  the other in test: skill %s, AUROC %s, calibration error %s", number(float64(r.Other.Skill)), number(float64(r.Other.AUROC)), number(float64(r.Other.ECE)))
 	t.line("  test: Brier %s, always saying the base rate (%s) %s, skill %s, AUROC %s, %d onsets",
 		number(float64(r.Brier)), percent(float64(r.BaseRate)), number(float64(r.BrierBase)), number(float64(r.Skill)), number(float64(r.AUROC)), r.Onsets[2])
 }

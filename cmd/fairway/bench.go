@@ -20,7 +20,7 @@ import (
 // newBenchCommand is `fairway bench`: measurements of fairway itself.
 func newBenchCommand() *cobra.Command {
 	return group("bench", "measure fairway itself", newBenchReadCommand(), newBenchWalkCommand(), newBenchReplayCommand(),
-		newBenchNetworkCommand(), newBenchRoutingCommand(), newBenchRoutingModelCommand(), newBenchForecastCommand(),
+		newBenchNetworkCommand(), newBenchRoutingCommand(), newBenchRoutingModelCommand(), newBenchForecastCommand(), newBenchForecastModelCommand(),
 		newBenchAblationCommand())
 }
 

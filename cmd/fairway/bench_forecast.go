@@ -78,9 +78,6 @@ counted and how.`,
 	return cmd
 }
 
-// forecastSteps is how many steps the forecast looks ahead: a minute of 5 s.
-const forecastSteps = 12
-
 // The models that ship.
 const (
 	forecastModelFile = "models/forecast.model"
