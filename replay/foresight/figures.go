@@ -6,6 +6,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/datasets"
 	"github.com/fairway-mesh/fairway/replay/finding"
+	"github.com/fairway-mesh/fairway/replay/ope"
 )
 
 // figure is one statistic of a forecaster k over the units that are drawn.
@@ -24,6 +25,7 @@ var figures = [...]figure{
 	{func(r *Row) *finding.Estimate { return &r.InTime }, inTime},
 	{func(r *Row) *finding.Estimate { return &r.Brier }, brier},
 	{func(r *Row) *finding.Estimate { return &r.Skill }, skill},
+	{func(r *Row) *finding.Estimate { return &r.Foreseeable }, without(datasets.Sudden, skill)},
 	{func(r *Row) *finding.Estimate { return &r.ECE }, func(u []*unit, drawn []int, k int) float64 { return calibrationError(u, drawn, k, worthwhile) }},
 	{func(r *Row) *finding.Estimate { return &r.ECEAll }, func(u []*unit, drawn []int, k int) float64 { return calibrationError(u, drawn, k, 0) }},
 	{func(r *Row) *finding.Estimate { return &r.Cover }, cover},
@@ -130,21 +132,64 @@ func skill(units []*unit, drawn []int, k int) float64 {
 // calibrationError is the mean difference between forecast and frequency, over
 // the decisions of the bins from the first on.
 func calibrationError(units []*unit, drawn []int, k, first int) float64 {
-	var seen, forecast, failed [bins]float64
-	for _, i := range drawn {
-		s := &units[i].of[k]
-		for b := first; b < bins; b++ {
-			seen[b] += s.seen[b]
-			forecast[b] += s.forecast[b]
-			failed[b] += s.failed[b]
-		}
-	}
+	seen, missed := calibrated(units, drawn, k)
 	off, all := 0.0, 0.0
 	for b := first; b < bins; b++ {
-		off += math.Abs(forecast[b] - failed[b])
+		off += math.Abs(missed[b])
 		all += seen[b]
 	}
 	return over(off, all)
+}
+
+// calibrated counts the decisions in each bin, and by how many failures the
+// forecasts exceed those that came.
+func calibrated(units []*unit, drawn []int, k int) (seen, missed [bins]float64) {
+	for _, i := range drawn {
+		s := &units[i].of[k]
+		for b := range bins {
+			seen[b] += s.seen[b]
+			missed[b] += s.forecast[b] - s.failed[b]
+		}
+	}
+	return seen, missed
+}
+
+// chance is the error of calibration that honest forecasts would show on as
+// many incidents: what draws of the bootstrap differ from all of them. A dozen
+// decisions share a failure, so it is not small.
+func chance(b *ope.Bootstrap, units []*unit, k, first int) float64 {
+	seen, missed := calibrated(units, b.Blocks, k)
+	drawn := b.Sample(func(drawn []int) float64 {
+		n, m := calibrated(units, drawn, k)
+		off, all := 0.0, 0.0
+		for i := first; i < bins; i++ {
+			if seen[i] > 0 {
+				off += math.Abs(m[i] - n[i]/seen[i]*missed[i])
+			}
+			all += n[i]
+		}
+		return over(off, all)
+	}).Drawn
+	sum, count := 0.0, 0.0
+	for _, x := range drawn {
+		if !math.IsNaN(x) {
+			sum, count = sum+x, count+1
+		}
+	}
+	return over(sum, count)
+}
+
+// without leaves out the incidents of a class, and what precedes them.
+func without(class string, value func([]*unit, []int, int) float64) func([]*unit, []int, int) float64 {
+	return func(units []*unit, drawn []int, k int) float64 {
+		kept := make([]int, 0, len(drawn))
+		for _, i := range drawn {
+			if !units[i].incident || units[i].class != class {
+				kept = append(kept, i)
+			}
+		}
+		return value(units, kept, k)
+	}
 }
 
 func cover(units []*unit, drawn []int, k int) float64 {

@@ -235,3 +235,28 @@ func many(seed uint64) *story {
 	s.says = []func(string, float64) Forecast{says, func(string, float64) Forecast { return said(0) }, says}
 	return s.ramps()
 }
+
+// TestChance: on forecasts that are honest, the error of calibration is about
+// what chance says; on others it is far above.
+func TestChance(t *testing.T) {
+	s := many(3)
+	honest, liar := 0.0, 0.0
+	for _, scale := range []float64{1, 3} {
+		s.says = []func(string, float64) Forecast{func(e string, at float64) Forecast {
+			if e != "a" {
+				return said(0)
+			}
+			return said(scale * 12 / 78) // of every 480 s, 60 precede a failure, and 90 are not watched
+		}}
+		_, section := s.judged()
+		row := section.Rows[0]
+		if scale == 1 {
+			honest = float64(row.ECE.Value) / float64(row.ECEChance)
+		} else {
+			liar = float64(row.ECE.Value) / float64(row.ECEChance)
+		}
+	}
+	if !(honest < 2 && liar > 5) {
+		t.Errorf("the error is %.1f times what chance says, of a liar %.1f times", honest, liar)
+	}
+}

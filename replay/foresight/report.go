@@ -61,8 +61,12 @@ type Row struct {
 	Brier          finding.Estimate `json:"brier"`
 	Skill          finding.Estimate `json:"brier_skill"`
 	ECE            finding.Estimate `json:"ece"` // where the probability is 5 % or more
-	ECEAll         finding.Estimate `json:"ece_all"`
-	Cover          finding.Estimate `json:"cover80"`
+	// Foreseeable is the skill without failures that nothing announced.
+	Foreseeable finding.Estimate `json:"brier_skill_foreseeable"`
+	// ECEChance is the ECE that honest forecasts would show on as few incidents.
+	ECEChance finding.Number   `json:"ece_by_chance"`
+	ECEAll    finding.Estimate `json:"ece_all"`
+	Cover     finding.Estimate `json:"cover80"`
 
 	Right      finding.Number `json:"alarms_right"`
 	Wrong      finding.Number `json:"alarms_wrong"`
@@ -157,6 +161,7 @@ func (r *Report) section(s *Section, units []*unit, choices []chosen) {
 				*one.of(&row) = b.Against(sample, reference[i])
 			}
 		}
+		row.ECEChance = finding.Number(chance(b, units, k, worthwhile))
 		row.count(b, units, k)
 		s.Rows = append(s.Rows, row)
 	}

@@ -33,7 +33,7 @@ func ClassText(class string) string {
 func (r *Report) Protocol() string {
 	return fmt.Sprintf("An alarm is a decision at or above the threshold about an endpoint that works, of which none was raised in the last %s. It is right when the endpoint begins to fail within the horizon, wrong when it does not. "+
 		"Thresholds were chosen on calibration recordings, which had %s: of those with a precision of %.2f there, the one that announced most ramps (marked *: none had it, and the best F1 counts). "+
-		"Whoever has no probability was given one there. Intervals of %g %%: bootstrap over incidents and stretches of %g horizons without one, %d draws; changes are from %s, paired; ~ means that none was seen. Ramps and sudden failures: how many were announced; alarms/day: of an endpoint; lead: median over the ramps announced; in time: ramps announced two drains ahead.",
+		"Whoever has no probability was given one there. Intervals of %g %%: bootstrap over incidents and stretches of %g horizons without one, %d draws; changes are from %s, paired; ~ means that none was seen. Ramps and sudden failures: how many were announced; alarms/day: of an endpoint; lead: median over the ramps announced; in time: ramps announced two drains ahead; without sudden: the skill without failures that nothing announced; by chance: the ECE that honest forecasts would show on as few incidents.",
 		times(r.Refractory, "horizon"), r.calibrated(), r.Precision, 100*r.Level, r.Block, r.Resamples, r.Names[0])
 }
 
@@ -99,8 +99,12 @@ func Columns() (alarms, probabilities []Column) {
 			{"in time, %", 100, true, func(r *Row) finding.Estimate { return r.InTime }},
 		}, []Column{
 			{"Brier skill", 1, true, func(r *Row) finding.Estimate { return r.Skill }},
+			{"without sudden", 1, true, func(r *Row) finding.Estimate { return r.Foreseeable }},
 			{"Brier, ‰", 1000, false, func(r *Row) finding.Estimate { return r.Brier }},
 			{"ECE ≥ 5 %", 1, false, func(r *Row) finding.Estimate { return r.ECE }},
+			{"by chance", 1, false, func(r *Row) finding.Estimate {
+				return finding.Estimate{Value: r.ECEChance, Low: finding.Number(nan), High: finding.Number(nan)}
+			}},
 			{"ECE", 1, false, func(r *Row) finding.Estimate { return r.ECEAll }},
 			{"80 % holds, %", 100, true, func(r *Row) finding.Estimate { return r.Cover }},
 		}
