@@ -63,8 +63,8 @@ func TestColumnLists(t *testing.T) {
 	if n := len(features.Outcome()); n > 30 {
 		t.Errorf("%d outcome inputs, want at most 30", n)
 	}
-	if n := len(features.Failure()); n > 76 {
-		t.Errorf("%d failure inputs, want at most 76", n)
+	if n := len(features.Failure()); n > 82 {
+		t.Errorf("%d failure inputs, want at most 82", n)
 	}
 	if slices.Contains(features.Outcome(), "candidate_load") {
 		t.Error("the outcome network must not see the load that it is asked about")

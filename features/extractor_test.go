@@ -57,7 +57,7 @@ func TestSteady(t *testing.T) {
 		"latency_limit_seconds": 0.180, "tail_to_limit": math.Log(3), "mean_to_limit": math.Log(3), "crossing_mean": 0, "crossing_soon": 0,
 		"crossing_utilization": 0, "crossing_memory": 0, "mean_climb": 0, "mean_climb_sure": 0, "tail_climb": 0, "tail_climb_sure": 0,
 		"peers_climb": 0, "peers_climb_sure": 0, "peers_level": 0, "memory_climb": 0, "memory_climb_sure": 0, "memory_vs_peers": 0,
-		"error_climb_sure": 0, "mean_climbing": 0, "error_climbing": 0, "memory_climbing": 0, "error_burn": 0, "error_burn_long": 0,
+		"error_climb_sure": 0, "mean_climbing": 0, "mean_ahead": 0, "error_climbing": 0, "memory_climbing": 0, "mean_climbed": 0, "error_climbed": 0, "memory_climbed": 0, "error_burn": 0, "error_burn_long": 0,
 		"latency_burn": 0, "latency_burn_long": 0, "tail_vs_peers": 0, "peers_slow": 0, "young": 0, "metrics_late": 0.3,
 	}
 	for i := range 2 {
@@ -70,7 +70,7 @@ func TestSteady(t *testing.T) {
 				}
 				continue
 			}
-			if name == "error_climb" || name == "error_level" { // what half an error would be
+			if name == "error_ahead" || name == "error_climb" || name == "error_level" { // what half an error would be
 				if v > 0.001 {
 					t.Errorf("endpoint %d: %s is %v without errors", i, name, v)
 				}
@@ -151,26 +151,26 @@ func TestSchemas(t *testing.T) {
 		{"haproxy alone: a mean, no quantiles, no utilization",
 			schema(mesh.RequestRate, mesh.ErrorRatio, mesh.LatencyMean, mesh.InFlight),
 			[]string{"utilization", "utilization_trend", "utilization_vs_past", "tail_ratio", "memory_trend", "memory_vs_past", "cpu_per_request", "up",
-				"crossing_utilization", "crossing_memory", "memory_climb", "memory_climb_sure", "memory_vs_peers"},
+				"crossing_utilization", "crossing_memory", "memory_climb", "memory_climb_sure", "memory_vs_peers", "memory_climbed"},
 			map[string]float64{"log_latency_p50": math.Log(0.020), "log_latency_p99": math.Log(0.020), "latency_ref_seconds": 0.020,
 				"metrics_age": 2, "capacity_rps": 1.25 * 50, "latency_to_limit": math.Log(3)}},
 		{"quantiles without a mean, nothing in flight, no errors",
 			schema(mesh.RequestRate, mesh.LatencyP90, mesh.LatencyP99),
-			[]string{"error_ratio", "error_trend", "error_recent", "error_vs_past", "error_vs_peers", "crossing_error", "error_to_limit", "error_burn", "error_burn_long", "error_climb", "error_climb_sure", "error_level",
+			[]string{"error_ratio", "error_trend", "error_recent", "error_vs_past", "error_vs_peers", "crossing_error", "error_to_limit", "error_burn", "error_burn_long", "error_climb", "error_climb_sure", "error_level", "error_climbed", "error_ahead",
 				"log_in_flight", "in_flight_vs_peers", "in_flight_vs_past", "queue_ratio", "waiting", "waiting_ratio",
 				"utilization", "utilization_trend", "utilization_vs_past", "tail_ratio", "memory_trend", "memory_vs_past", "cpu_per_request", "up",
-				"crossing_utilization", "crossing_memory", "memory_climb", "memory_climb_sure", "memory_vs_peers"},
+				"crossing_utilization", "crossing_memory", "memory_climb", "memory_climb_sure", "memory_vs_peers", "memory_climbed"},
 			map[string]float64{"log_latency_mean": math.Log(0.035), "log_latency_p50": math.Log(0.035), "log_latency_p99": math.Log(0.060),
 				"latency_ref_seconds": 0.035, "capacity_rps": 1.25 * 50}},
 		{"a request rate only", schema(mesh.RequestRate),
-			[]string{"error_ratio", "error_trend", "error_recent", "error_vs_past", "error_vs_peers", "crossing_error", "error_to_limit", "error_burn", "error_burn_long", "error_climb", "error_climb_sure", "error_level",
+			[]string{"error_ratio", "error_trend", "error_recent", "error_vs_past", "error_vs_peers", "crossing_error", "error_to_limit", "error_burn", "error_burn_long", "error_climb", "error_climb_sure", "error_level", "error_climbed", "error_ahead",
 				"log_latency_mean", "log_latency_p50", "log_latency_p90", "log_latency_p99", "latency_trend", "latency_vs_peers", "latency_vs_past",
 				"latency_ref_seconds", "latency_vs_ref", "latency_vs_queue", "crossing_latency", "latency_to_limit",
-				"latency_limit_seconds", "tail_to_limit", "mean_to_limit", "crossing_mean", "crossing_soon", "mean_climb", "tail_climb", "mean_climb_sure", "tail_climb_sure", "peers_climb_sure",
+				"latency_limit_seconds", "tail_to_limit", "mean_to_limit", "crossing_mean", "crossing_soon", "mean_climb", "tail_climb", "mean_climb_sure", "tail_climb_sure", "mean_climbed", "mean_ahead", "peers_climb_sure",
 				"latency_burn", "latency_burn_long", "tail_vs_peers", "peers_climb", "peers_level",
 				"log_in_flight", "in_flight_vs_peers", "in_flight_vs_past", "queue_ratio", "waiting", "waiting_ratio",
 				"utilization", "utilization_trend", "utilization_vs_past", "tail_ratio", "memory_trend", "memory_vs_past", "cpu_per_request", "up",
-				"crossing_utilization", "crossing_memory", "memory_climb", "memory_climb_sure", "memory_vs_peers"},
+				"crossing_utilization", "crossing_memory", "memory_climb", "memory_climb_sure", "memory_vs_peers", "memory_climbed"},
 			map[string]float64{"share": 0.5, "load_now": 0.8}},
 	}
 	for _, test := range tests {

@@ -6,10 +6,11 @@ import (
 )
 
 const (
-	// tailFactor and tailSpread set the latency limit of a service where nobody
-	// configured one, as train's labels do: so many times the usual tail, and so
-	// many standard deviations above it, whichever is more.
-	tailFactor, tailSpread = 3, 8
+	// tailFactor, alertTail and tailSpread set the latency limit of a service
+	// where nobody configured one, as train's labels do: so many times the usual
+	// tail, but the origin's alert of one second where the usual is below, and no
+	// less than so many standard deviations above it.
+	tailFactor, alertTail, tailSpread = 3, 1.0, 8
 	// tailFew is how many latencies a usual tail needs, tailMost how many it is
 	// of: those of before are forgotten as slowly.
 	tailFew, tailMost = 20, 4000
@@ -53,7 +54,11 @@ func (t *tails) limit() float64 {
 	}
 	median := math.Exp(t.Middle)
 	deviation := (math.Exp(t.High) - math.Exp(t.Low)) / 1.349
-	return math.Log(max(tailFactor*median, median+tailSpread*deviation))
+	limit := tailFactor * median
+	if median < alertTail {
+		limit = min(limit, alertTail)
+	}
+	return math.Log(max(limit, median+tailSpread*deviation))
 }
 
 // latencyLimit is what the objective says or, where it says nothing, what is

@@ -39,6 +39,8 @@ const (
 	youngWindows = 12
 	// gapWindows is that of how far the tail is above the mean.
 	gapWindows = 20
+	// calmWindows is that of what a climb is measured from.
+	calmWindows = 20
 	// near is the part of the latency limit from which on a window burns.
 	near = 0.8
 )
@@ -53,6 +55,7 @@ type ramp struct {
 	Gap                     mean              // of its logarithm over the mean's
 	Corrected, CorrectedAll float64           // ln: what load explains of the mean now, NaN unknown; and carried forward
 	Climbing                [climbing]float64 // windows in a row in which a trend was surely upward
+	Calm                    [climbing]mean    // what climbs, while it did not
 	Born                    float64           // windows since it appeared or started again; NaN: it was always there
 }
 
@@ -113,6 +116,9 @@ func (m *memory) climb(r *reading, v *view, c *clock) {
 			m.Climbing[k]++
 		} else { // one window of doubt does not end a climb
 			m.Climbing[k] = max(m.Climbing[k]/2-1, 0)
+		}
+		if level := t.Level(); m.Climbing[k] <= surely && !isNaN(level) {
+			m.Calm[k].add(keeps(calmWindows), level, 1)
 		}
 	}
 }

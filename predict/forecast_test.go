@@ -88,3 +88,65 @@ func TestTimesAreInOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestForecastStretches: what looks three times as far ahead fails three times
+// as late, and no less surely.
+func TestForecastStretches(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	m := trained(rng, model.Outcome)
+	m.Failure.BaseRate = 0 // a time is told from 0.1 on
+	last := &m.Failure.Layers[len(m.Failure.Layers)-1]
+	for i := range last.B {
+		last.B[i] = 2
+	}
+	p, f := compile(t, m), frame(rng, 3)
+	near, far := make([]Failure, 3), make([]Failure, 3)
+	if err := p.Forecast(near, f); err != nil {
+		t.Fatal(err)
+	}
+	f.Horizon = 3 * m.Timing.Horizon.Seconds()
+	if err := p.Forecast(far, f); err != nil {
+		t.Fatal(err)
+	}
+	for i := range near {
+		if near[i].Probability != far[i].Probability {
+			t.Errorf("probability %v and %v", near[i].Probability, far[i].Probability)
+		}
+		for k, at := range near[i].Time {
+			if !(math.Abs(far[i].Time[k]-3*at) < 1e-9*at) {
+				t.Errorf("quantile %d at %v and %v s", k, at, far[i].Time[k])
+			}
+		}
+	}
+}
+
+// TestClassesByRequests: each endpoint is calibrated as those with its traffic.
+func TestClassesByRequests(t *testing.T) {
+	always := func(y float64) model.Calibration {
+		return model.Calibration{X: []float64{0.5}, Y: []float64{y}, Low: []float64{y}, High: []float64{y}}
+	}
+	h := &model.Hazard{Bins: seconds(10), Calibration: always(0.5), Classes: []model.Class{{Requests: 0, Calibration: always(0.2)}, {Requests: 100, Calibration: always(0.7)}}}
+	for requests, want := range map[float64]float64{0: 0.2, 99.9: 0.2, 100: 0.7, 1e6: 0.7} {
+		if got := failure(h, h.TimeLevels(), []float32{0}, requests, 0).Probability; got != want {
+			t.Errorf("%v requests: %v, want %v", requests, got, want)
+		}
+	}
+	if got := failure(h, h.TimeLevels(), []float32{0}, math.NaN(), 0).Probability; got != 0.5 {
+		t.Errorf("unknown requests: %v, want the pooled 0.5", got)
+	}
+}
+
+// TestElapsedIsTheQuantilesInverse within the bins.
+func TestElapsedIsTheQuantilesInverse(t *testing.T) {
+	bins := seconds(10, 30)
+	logits := []float32{logit(0.2), logit(0.5)} // a third of 0.6 before 10 s
+	for after, want := range map[time.Duration]float64{0: 0, 5 * time.Second: 1. / 6, 10 * time.Second: 1. / 3, 20 * time.Second: 2. / 3, 30 * time.Second: 1, time.Minute: 1} {
+		got := Elapsed(bins, logits, after)
+		if math.Abs(got-want) > 1e-6 {
+			t.Errorf("after %v: %v, want %v", after, got, want)
+		}
+		if back := quantile(bins, logits, got); after <= 30*time.Second && math.Abs(back-after.Seconds()) > 1e-4 {
+			t.Errorf("the quantile %v is %v, want %v", got, back, after)
+		}
+	}
+}

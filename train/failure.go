@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/datasets"
-	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/predict"
 )
@@ -135,49 +134,14 @@ func (r *FailureReport) count(set *Set, examples []example, onsets []onset) {
 	r.BaseRate = Number(rateOf(known))
 }
 
-// survivals are those of each recording, with the limits of its own usual
-// latency: recordings may call different services alike.
-func (f *fitting) survivals(found map[string]limits) (examples []example, onsets []onset) {
-	for h := range f.set.Histories {
-		one := *f.set
-		one.Histories = f.set.Histories[h : h+1]
-		own := found
-		if f.set.Histories[h].Drawn == nil {
-			own = limitsOfOne(&one, found, f.cfg.Objective)
-		}
-		e, o := survivals(&one, own, f.cfg.MinRequests)
-		for i := range e {
-			e[i].history = h
-			e[i].after = f.set.paced(h, e[i].after)
-		}
-		for i := range o {
-			o[i].history = h
-		}
-		examples, onsets = append(examples, e...), append(onsets, o...)
+// survivals are those of the set, their times in its steps.
+func (f *fitting) survivals(found map[string]Limits) ([]example, []onset) {
+	examples, onsets := survivals(f.set, found, f.cfg.MinRequests)
+	for i := range examples {
+		e := &examples[i]
+		e.after = f.set.paced(e.history, e.after)
 	}
 	return examples, onsets
-}
-
-// limitsOfOne are the limits of a recording's own services, of its training part
-// or of all where it has none.
-func limitsOfOne(set *Set, found map[string]limits, o mesh.Objective) map[string]limits {
-	if o.MaxLatency > 0 {
-		return found
-	}
-	h := set.Histories[0]
-	if whole := h.Split.Whole(); whole != datasets.None {
-		h.Split.TrainEnd = h.Split.End.Add(1)
-	}
-	all := *set
-	all.Histories = []History{h}
-	own := map[string]limits{}
-	for service, l := range found {
-		if tail := usualTail(&all, service); !math.IsInf(tail, 1) {
-			l.latency = tail
-		}
-		own[service] = l
-	}
-	return own
 }
 
 // repeats is how many decisions one failure follows.

@@ -75,7 +75,7 @@ func survivalsOf(history *History, h int, t mesh.Timing, found map[string]Limits
 }
 
 // failureBins is how many bins the horizon is cut into, at most.
-const failureBins = 6
+const failureBins = 8
 
 // binsOf are the upper edges of bins that grow with their distance, whole
 // steps each; the last is the horizon.

@@ -15,9 +15,9 @@ func TestBins(t *testing.T) {
 		step, horizon time.Duration
 		want          []time.Duration
 	}{
-		{5 * s, 30 * s, []time.Duration{5 * s, 10 * s, 15 * s, 20 * s, 30 * s}},
+		{5 * s, 30 * s, []time.Duration{5 * s, 10 * s, 15 * s, 20 * s, 25 * s, 30 * s}},
 		{15 * s, 60 * s, []time.Duration{15 * s, 30 * s, 45 * s, 60 * s}},
-		{15 * s, 1800 * s, []time.Duration{15 * s, 45 * s, 105 * s, 270 * s, 690 * s, 1800 * s}},
+		{15 * s, 1800 * s, []time.Duration{15 * s, 30 * s, 60 * s, 120 * s, 225 * s, 465 * s, 915 * s, 1800 * s}},
 		{60 * s, 60 * s, []time.Duration{60 * s}},
 		{60 * s, 30 * s, []time.Duration{30 * s}},
 	} {

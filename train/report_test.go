@@ -73,7 +73,7 @@ func madeUpReport() *Report {
 			Members: []Member{{3, 5, 0.33}, {4, 4, 0.29}}, Together: 0.295, TestCoverage: coverage,
 			Course: Course{Best: 2, Stop: "no better validation loss in 2 epochs", Epochs: []Epoch{{0, nan, 0.41}, {1, 0.5, 0.33}, {2, 0.41, 0.301}, {3, 0.4, 0.31}, {4, 0.38, 0.312}}}},
 		Failure: &FailureReport{Limits: []Limit{{"catalog", 0.35, 0.05, false}, {"pay", 1, 0.05, true}}, Bins: []time.Duration{5 * time.Second, 30 * time.Second},
-			Onsets: [3]int{14, 5, 4}, Rows: [3]int{3900, 1300, 1280}, Before: [3]int{84, 30, 24}, BaseRate: 0.0219, ForecastScores: ForecastScores{Brier: 0.0131, BrierBase: 0.0184, Skill: 0.288, AUROC: 0.871}, Calibrated: true, Shipped: true, Reliability: []Reliable{{40, 2, 0.04, 0.05, 0.01, 0.1}},
+			Onsets: [3]int{14, 5, 4}, Rows: [3]int{3900, 1300, 1280}, Before: [3]int{84, 30, 24}, BaseRate: 0.0219, ForecastScores: ForecastScores{Brier: 0.0131, BrierBase: 0.0184, Skill: 0.288, AUROC: 0.871, ECE: 0.017, Covered: 0.79}, Other: ForecastScores{Brier: 0.0135, BrierBase: 0.0184, Skill: 0.266, AUROC: 0.86, ECE: 0.021, Covered: 0.81}, Calibrated: true, Shipped: true, Reliability: []Reliable{{40, 2, 0.04, 0.05, 0.01, 0.1}},
 			Courses: FailureCourses{Shipped: "logistic",
 				Network:  Course{Best: 0, Stop: "no better validation loss in 1 epochs", Epochs: []Epoch{{0, nan, 0.13}, {1, 0.12, 0.14}}},
 				Logistic: Course{Best: 1, Stop: "all epochs done", Epochs: []Epoch{{0, nan, 0.13}, {1, 0.125, 0.121}}}}},
