@@ -73,6 +73,9 @@ const minRequests = 5
 // saysDown is the severity of an endpoint whose metrics say that it is down.
 const saysDown = 3
 
+// failsRequests is that of one that fails most of its requests.
+const failsRequests = 2
+
 // failsChecks is that of one that active checks call unhealthy.
 const failsChecks = 2.5
 
@@ -83,7 +86,7 @@ func (p *eject) severity(f *features.Frame, i int) float64 {
 	case isDown(f, i):
 		return saysDown
 	case errorRatio >= p.cfg.ErrorThreshold && i < len(f.Requests) && f.Requests[i] >= minRequests:
-		return 2
+		return failsRequests
 	}
 	return 0
 }
