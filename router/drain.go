@@ -106,25 +106,30 @@ func (p *eject) excess(state *ejections, dst *Decision) []float64 {
 	if dst.Reason == WarmUp || dst.Reason == Stale || len(dst.Failures) != len(excess) {
 		return excess
 	}
-	peers := make([]float64, 0, len(excess))
+	well := make([]float64, 0, len(excess))
 	for i := range excess {
-		peers = peers[:0]
-		for j := range excess {
-			if s := state.of(dst, j); j != i && !s.Gone && s.ill() == 0 {
-				peers = append(peers, dst.Failures[j].Low)
-			}
+		if s := state.of(dst, i); !s.Gone && s.ill() == 0 {
+			well = append(well, dst.Failures[i].Low)
 		}
-		if len(peers) > 0 {
-			excess[i] = dst.Failures[i].Low - median(peers)
+	}
+	slices.Sort(well)
+	for i := range excess {
+		if s := state.of(dst, i); !s.Gone && s.ill() == 0 && len(well) > 1 {
+			low := dst.Failures[i].Low
+			excess[i] = low - medianWithout(well, low)
 		}
 	}
 	return excess
 }
 
-// median of some numbers, which it sorts: the upper one of two.
-func median(x []float64) float64 {
-	slices.Sort(x)
-	return x[len(x)/2]
+// medianWithout is the median, the upper one of two, of sorted numbers without one
+// that is among them.
+func medianWithout(sorted []float64, one float64) float64 {
+	k := (len(sorted) - 1) / 2
+	if at, _ := slices.BinarySearch(sorted, one); at <= k {
+		k++
+	}
+	return sorted[k]
 }
 
 // warn takes in what the forecast says of endpoint i. What it asked for once is

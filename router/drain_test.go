@@ -300,3 +300,17 @@ func TestDrainIsRemembered(t *testing.T) {
 	}
 	near(t, "part", decide(t, p, frame(2, six()...)).Drains[2].Part, 1, 1e-9)
 }
+
+func TestMedianWithout(t *testing.T) {
+	for _, c := range []struct {
+		sorted    []float64
+		one, want float64
+	}{
+		{[]float64{1, 2}, 1, 2}, {[]float64{1, 2}, 2, 1}, {[]float64{1, 2, 3}, 1, 3}, {[]float64{1, 2, 3}, 2, 3}, {[]float64{1, 2, 3}, 3, 2},
+		{[]float64{1, 2, 2, 9}, 2, 2}, {[]float64{1, 2, 3, 4, 5}, 5, 3}, {[]float64{1, 2, 3, 4, 5}, 1, 4}, {[]float64{5, 5, 5}, 5, 5},
+	} {
+		if got := medianWithout(c.sorted, c.one); got != c.want {
+			t.Errorf("%v without %v: %v; want %v", c.sorted, c.one, got, c.want)
+		}
+	}
+}

@@ -72,6 +72,7 @@ func (p *eject) Decide(dst *Decision, f *features.Frame) error {
 	fresh, step := state.turn(f)
 	if fresh {
 		p.observe(state, f)
+		p.watch(state, f)
 	}
 	if p.check(state, dst) || fresh {
 		p.advance(state, dst, f.Time, limits)
@@ -149,6 +150,7 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 	if !panicking {
 		p.withhold(state, dst, now, least)
 	}
+	p.tell(state, dst, now)
 	settle(dst.Weights, dst.Ejected)
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fairway-mesh/fairway/router/health"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
@@ -31,6 +32,7 @@ type ejection struct {
 	Gone     bool
 	Failing  bool // by active checks
 	Drain    drainage
+	Passive  health.Passive // what its traffic says
 }
 
 // holds reports whether the ejection lasts. One whose time is up goes on while

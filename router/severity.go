@@ -1,6 +1,7 @@
 package router
 
 import (
+	"maps"
 	"math"
 
 	"github.com/fairway-mesh/fairway/features"
@@ -28,13 +29,10 @@ func (p *eject) observe(state *ejections, f *features.Frame) {
 		if alive && s.Unseen >= vanished {
 			s.Severity = max(s.Severity, 1)
 		}
-	}
-	for name, s := range state.ByName {
-		if f.Find(name) < 0 {
-			delete(state.ByName, name)
-			continue
-		}
 		s.Gone = alive && f.Time.Sub(s.Seen) > p.cfg.MaxEjection
+	}
+	if len(state.ByName) > len(f.Endpoints) { // to look for each costs with the square
+		maps.DeleteFunc(state.ByName, func(name string, _ *ejection) bool { return f.Find(name) < 0 })
 	}
 }
 
@@ -73,6 +71,9 @@ const minRequests = 5
 // saysDown is the severity of an endpoint whose metrics say that it is down.
 const saysDown = 3
 
+// failsRequests is that of one that fails most of its requests.
+const failsRequests = 2
+
 // failsChecks is that of one that active checks call unhealthy.
 const failsChecks = 2.5
 
@@ -83,7 +84,7 @@ func (p *eject) severity(f *features.Frame, i int) float64 {
 	case isDown(f, i):
 		return saysDown
 	case errorRatio >= p.cfg.ErrorThreshold && i < len(f.Requests) && f.Requests[i] >= minRequests:
-		return 2
+		return failsRequests
 	}
 	return 0
 }

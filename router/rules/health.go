@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"net/url"
 	"strings"
 	"time"
 
@@ -71,7 +72,8 @@ func (r *reader) healthCheck(n *yaml.Node) (c HealthCheck) {
 	kinds := map[string]map[string]func(*yaml.Node){
 		"tcp": {"port": port},
 		"http": {"port": port, "path": func(n *yaml.Node) {
-			if c.Path = r.text(n, "path"); !strings.HasPrefix(c.Path, "/") || strings.ContainsAny(c.Path, " \r\n\t") {
+			c.Path = r.text(n, "path")
+			if _, err := url.ParseRequestURI(c.Path); err != nil || !strings.HasPrefix(c.Path, "/") || strings.ContainsAny(c.Path, " \t") {
 				r.fail(n, "path is %q; write one that begins with / and has no spaces, such as /healthz", c.Path)
 			}
 		}},
