@@ -19,9 +19,9 @@ type Config struct {
 	// Refractory is for how many horizons an endpoint is silent after an alarm,
 	// whatever is foretold: one is how long an alarm speaks for.
 	Refractory float64
-	// Precision that the threshold must have shown in calibration. Of those
-	// that do, the one that announces most counts; where none does, the one
-	// with the best F1.
+	// Precision that the threshold must surely have had in calibration: the
+	// lower end of its 90 % interval. Of those that do, the one that announces
+	// most counts; where none does, the one with the best F1.
 	Precision float64
 	// MinRequests is the least number of requests in a window from which its
 	// error ratio and its latency are believed.
@@ -41,9 +41,6 @@ type Config struct {
 }
 
 // DefaultConfig looks at recordings as they ask for, over the horizon.
-//
-// Precision is a tenth above the half that is asked for on new recordings: a
-// threshold that just holds it on one block fails every other one.
 func DefaultConfig(horizon time.Duration) Config {
 	return Config{
 		Look: func(r *datasets.Recording) (mesh.Timing, features.Config) {
@@ -51,7 +48,7 @@ func DefaultConfig(horizon time.Duration) Config {
 			f.Horizon = horizon
 			return r.Timing(0, horizon), f
 		},
-		Refractory: 1, Precision: 0.6, MinRequests: 10, Block: 10, Resamples: 1000, Level: 0.95, Seed: 1,
+		Refractory: 1, Precision: 0.5, MinRequests: 10, Block: 10, Resamples: 1000, Level: 0.95, Seed: 1,
 	}
 }
 

@@ -87,8 +87,8 @@ type chosen struct {
 }
 
 // choose takes the threshold that announces most incidents among those whose
-// alarms are as precise as asked for; of equal ones the more precise. Where
-// none is, it takes the one with the best F1.
+// alarms are surely as precise as asked for; of equal ones the more precise.
+// Where none is, it takes the one with the best F1.
 func (c *calibration) choose(precision float64) chosen {
 	incidents := 0.0
 	for _, class := range c.target() {
@@ -104,7 +104,7 @@ func (c *calibration) choose(precision float64) chosen {
 		for _, class := range c.target() {
 			one.Recall += c.catch(class)[j] / incidents
 		}
-		one.Held = one.Precision >= precision && one.Recall > 0
+		one.Held = surely(c.right[j], alarms) >= precision && one.Recall > 0
 		f1 := 0.0
 		if one.Recall > 0 {
 			f1 = 2 / (1/one.Recall + 1/one.Precision)
@@ -117,6 +117,16 @@ func (c *calibration) choose(precision float64) chosen {
 		}
 	}
 	return best
+}
+
+// surely is the lower end of the 90 % score interval of a frequency (Wilson,
+// 1927): a threshold whose precision just reached what was asked for in
+// calibration would miss it in every other test.
+func surely(right, alarms float64) float64 {
+	const z = 1.6449
+	y := right / alarms
+	middle := y + z*z/(2*alarms)
+	return (middle - z*math.Sqrt(y*(1-y)/alarms+z*z/(4*alarms*alarms))) / (1 + z*z/alarms)
 }
 
 // mapping gives each cell of scores the frequency of failures that it had:

@@ -16,16 +16,17 @@ func TestChoose(t *testing.T) {
 	for j := range thresholds {
 		switch {
 		case choices[j] < 0.3:
-			c.right[j], c.wrong[j], c.catch(datasets.Ramp)[j] = 4, 4, 4
+			c.right[j], c.wrong[j], c.catch(datasets.Ramp)[j] = 400, 400, 4
 		case choices[j] < 0.7:
-			c.right[j], c.wrong[j], c.catch(datasets.Ramp)[j] = 2, 0, 2
+			c.right[j], c.wrong[j], c.catch(datasets.Ramp)[j] = 200, 0, 2
 		}
 	}
 	for _, one := range []struct {
 		asked, low, high, recall float64
 		held                     bool
 	}{
-		{0.5, 0, 0.3, 1, true},
+		{0.45, 0, 0.3, 1, true},
+		{0.5, 0.3, 0.7, 0.5, true}, // one half was reached, but not surely
 		{0.6, 0.3, 0.7, 0.5, true},
 	} {
 		got := c.choose(one.asked)
@@ -41,6 +42,15 @@ func TestChoose(t *testing.T) {
 	}
 	if got := newCalibration().choose(0.5); got.Threshold <= 1 {
 		t.Errorf("who never alarms is given the threshold %v", got.Threshold)
+	}
+}
+
+// TestSurely holds the bound against Wilson's interval of 8 of 10, and of none.
+func TestSurely(t *testing.T) {
+	near(t, "8 of 10", finding.Number(math.Round(surely(8, 10)*1000)), 541)
+	near(t, "0 of 10", finding.Number(surely(0, 10)), 0)
+	if surely(400, 400) > 1 || surely(400, 400) < 0.99 {
+		t.Errorf("all of 400: %v", surely(400, 400))
 	}
 }
 

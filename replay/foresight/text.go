@@ -32,7 +32,7 @@ func ClassText(class string) string {
 // Protocol says in one paragraph how it was judged.
 func (r *Report) Protocol() string {
 	return fmt.Sprintf("An alarm is a decision at or above the threshold about an endpoint that works, of which none was raised in the last %s. It is right when the endpoint begins to fail within the horizon, wrong when it does not. "+
-		"Thresholds were chosen on calibration recordings, which had %s: of those with a precision of %.2f there, the one that announced most ramps (marked *: none had it, and the best F1 counts). "+
+		"Thresholds were chosen on calibration recordings, which had %s: of those with a precision of surely %.2f there (the lower end of its 90 %% interval), the one that announced most ramps (marked *: none had it, and the best F1 counts). "+
 		"Whoever has no probability was given one there. Intervals of %g %%: bootstrap over incidents and stretches of %g horizons without one, %d draws; changes are from %s, paired; ~ means that none was seen. Ramps and sudden failures: how many were announced; alarms/day: of an endpoint; lead: median over the ramps announced; in time: ramps announced two drains ahead; without sudden: the skill without failures that nothing announced; by chance: the ECE that honest forecasts would show on as few incidents.",
 		times(r.Refractory, "horizon"), r.calibrated(), r.Precision, 100*r.Level, r.Block, r.Resamples, r.Names[0])
 }
