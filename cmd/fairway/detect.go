@@ -18,7 +18,7 @@ func newDetectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "detect",
 		Short: "score how strange each row of a table of metrics is",
-		Long:  "detect reads a CSV file, plain or gzip, whose first column is the timestamp and every other column\na metric (columns named label are ignored). It scores each row by the rows before it; --train gives\nit history first.",
+		Long:  "detect reads a CSV file, plain or gzip, whose first column is the timestamp and every other column\na metric (columns named label are ignored). It scores each row by the rows before it; --train gives\nit history first, which the rows are then compared with. With one metric the score says that\nsomething has begun; with several it says how unlike the past the row is, for as long as it is.",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := needed(cmd, "in"); err != nil {
@@ -39,12 +39,13 @@ func detect(ctx context.Context, w io.Writer, in, train string) error {
 		return err
 	}
 	defer input.file.Close()
-	tracker := anomaly.New(len(input.names), anomaly.DefaultConfig())
+	detector := anomaly.NewDetector(len(input.names), anomaly.DefaultConfig())
 	surprise := make([]float64, len(input.names))
 	if train != "" {
-		if err := learn(ctx, tracker, surprise, train, input.names); err != nil {
+		if err := learn(ctx, detector, surprise, train, input.names); err != nil {
 			return err
 		}
+		detector.Hold()
 	}
 	table := csv.NewWriter(w)
 	if err := table.Write([]string{input.clock, "anomaly_score", "top_metric"}); err != nil {
@@ -58,7 +59,7 @@ func detect(ctx context.Context, w io.Writer, in, train string) error {
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
-		score := tracker.Push(surprise, instant(stamp), values)
+		score := detector.Push(surprise, instant(stamp), values)
 		top := ""
 		if score.Top >= 0 {
 			top = input.names[score.Top]
@@ -71,9 +72,9 @@ func detect(ctx context.Context, w io.Writer, in, train string) error {
 	return table.Error()
 }
 
-// learn shows the tracker the history, which must have the same metrics; they
+// learn shows the detector the history, which must have the same metrics; they
 // may stand in another order.
-func learn(ctx context.Context, tracker *anomaly.Tracker, surprise []float64, path string, names []string) error {
+func learn(ctx context.Context, detector *anomaly.Detector, surprise []float64, path string, names []string) error {
 	history, err := openMetrics(path)
 	if err != nil {
 		return err
@@ -99,6 +100,6 @@ func learn(ctx context.Context, tracker *anomaly.Tracker, surprise []float64, pa
 			}
 			ordered[i] = values[from]
 		}
-		tracker.Push(surprise, instant(stamp), ordered)
+		detector.Push(surprise, instant(stamp), ordered)
 	}
 }
