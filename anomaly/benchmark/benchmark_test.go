@@ -73,10 +73,10 @@ func TestPetShop(t *testing.T) {
 	}
 	t.Logf("%+v", report)
 	// Naive: 2 and 32 false alarms of 589; 2 and 4 issues seen; first 2 and 0, in the first three 4 and 0.
-	if l := report.Latency; l.FalseAlarms > 1 || l.Steps < 550 || l.Issues != 4 || l.Seen < 2 || l.Top1 < 2 || l.Top3 < 4 {
+	if l := report.Latency; l.FalseAlarms > 1 || l.Steps < 575 || l.Issues != 4 || l.Seen < 2 || l.Top1 < 2 || l.Top3 < 4 {
 		t.Errorf("latency: %+v", l)
 	}
-	if a := report.Availability; a.FalseAlarms > 8 || a.Steps < 550 || a.Issues != 4 || a.Seen < 4 || a.Top1 < 3 || a.Top3 < 4 {
+	if a := report.Availability; a.FalseAlarms > 8 || a.Steps < 575 || a.Issues != 4 || a.Seen < 4 || a.Top1 < 3 || a.Top3 < 4 {
 		t.Errorf("availability: %+v", a)
 	}
 }
