@@ -40,13 +40,13 @@ const (
 	// conditionMemory is how many values a level remembers: three weeks of
 	// minutes, six days of 15 s. A level of hours follows a fault that lasts.
 	conditionMemory = 1 << 15
-	// reference is how many values a past needs before Hold may keep it.
-	reference = 1000
+	// referenceRows is how many values a past needs before Hold may keep it.
+	referenceRows = 1000
 	// jointMoves is the rank of the correlation.
 	jointMoves = 2
-	// fast is the weight of the newest value in the mean that drift is measured
+	// fastWeight is the weight of the newest value in the mean that drift is measured
 	// from; short and long those of the newest in the smoothed condition.
-	fast, shortWeight, longWeight = 0.2, 0.3, 0.1
+	fastWeight, shortWeight, longWeight = 0.2, 0.3, 0.1
 	// leastRest is the least scale of what remains without the joint moves, in
 	// scales of the metric: less is rounding.
 	leastRest = 0.01
@@ -81,7 +81,7 @@ func (c *Condition) Push(dst, values []float64, warmup int) Score {
 	if len(values) != len(c.metrics) || dst != nil && len(dst) != len(c.metrics) {
 		panic(fmt.Sprintf("anomaly: %d values and %d places for %d metrics", len(values), len(dst), len(c.metrics)))
 	}
-	learning := !c.held || c.n < reference
+	learning := !c.held || c.n < referenceRows
 	c.locate(values, warmup)
 	c.bonds.Residual(c.rests, c.places)
 	score := Score{Top: -1}
@@ -125,7 +125,7 @@ func (c *Condition) locate(values []float64, warmup int) {
 		past := &c.metrics[j].Past[place]
 		c.places[j] = 0
 		if usable(v) && past.N >= float64(warmup) {
-			c.places[j] = bounded(past.Distance(v, 0))
+			c.places[j] = limited(past.Distance(v, 0))
 		}
 	}
 }
@@ -146,7 +146,7 @@ func (m *course) measure(v, placed, rested float64, learning, warm bool) (square
 			least = leastRest
 		}
 		past := &m.Past[k]
-		if d := bounded(past.Distance(move, least)); warm && past.N >= young {
+		if d := limited(past.Distance(move, least)); warm && past.N >= fewYet {
 			squares[k] = d * d
 		}
 		if learning {
@@ -154,7 +154,7 @@ func (m *course) measure(v, placed, rested float64, learning, warm bool) (square
 		}
 	}
 	m.Last = v
-	m.Fast += fast * (v - m.Fast)
+	m.Fast += fastWeight * (v - m.Fast)
 	return squares
 }
 
@@ -191,12 +191,12 @@ func (c *Condition) pool(sums *[measures]float64, present float64, learning bool
 	c.long += longWeight * (multiple - c.long)
 }
 
-// even is the multiple of the usual, beyond 1, that scores 0.5.
-const even = 9
+// evenOdds is the multiple of the usual, beyond 1, that scores 0.5.
+const evenOdds = 9
 
 // value maps the smoothed multiple of the usual to [0, 1): strictly rising
 // above the usual, so that of two strange states the stranger scores higher.
 func (c *Condition) value() float64 {
 	excess := max((c.short+c.long)/2-1, 0)
-	return excess / (excess + even)
+	return excess / (excess + evenOdds)
 }

@@ -54,7 +54,7 @@ func TestCorrelationBoundaries(t *testing.T) {
 		}
 		for k := range 200 {
 			for j := range x {
-				x[j] = bounded(float64(k - 100))
+				x[j] = limited(float64(k - 100))
 			}
 			c.Learn(x, 100)
 			c.Learn(make([]float64, n), 100) // nothing moves

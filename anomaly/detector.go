@@ -1,43 +1,55 @@
 package anomaly
 
-// Detector scores the table of one endpoint's metrics, whatever its width: the
-// newest row against the rows before.
-//
-// With one metric the score says that something has begun: a Tracker's, with
-// its refractory silence after an alarm, as an alarm about one number should
-// be raised once. With several the score is that of the endpoint's Condition:
-// it stays high while the endpoint is strange, as rows (or endpoints) are
-// ranked by it and one metric that has calmed down says little about the rest.
+// Detector is a Tracker with an Alarm, for a person who watches a few series:
+// slow levels, the shapes of the newest stretches where there are few metrics,
+// and one alert for each onset.
 type Detector struct {
-	warmup    int
-	tracker   *Tracker   // of one metric
-	condition *Condition // of several
+	tracker *Tracker
+	alarm   Alarm
+	cfg     AlarmConfig
+	dst     []float64
 }
 
-// NewDetector returns a detector of that many metrics without a past. It panics
-// on a negative number or a Config that does not validate. Of the Config only
-// Warmup matters to several metrics.
-func NewDetector(metrics int, cfg Config) *Detector {
-	tracker := New(metrics, cfg) // also for its checks
-	if metrics == 1 {
-		return &Detector{warmup: cfg.Warmup, tracker: tracker}
+const (
+	// detectorAlpha is slower than a Tracker's by default, whose endpoints are
+	// deployed anew every day: what is strange remains so for longer.
+	detectorAlpha = 0.001
+	// fewMetrics is up to how many metrics all are golden.
+	fewMetrics = 4
+)
+
+// NewDetector returns a detector of that many metrics, without a past. It
+// panics on a negative number.
+func NewDetector(metrics int, cfg AlarmConfig) *Detector {
+	tracking := DefaultConfig()
+	tracking.Alpha = detectorAlpha
+	for i := 0; i < metrics && metrics <= fewMetrics; i++ {
+		tracking.Golden = append(tracking.Golden, i)
 	}
-	return &Detector{warmup: cfg.Warmup, condition: NewCondition(metrics)}
+	return &Detector{tracker: New(metrics, tracking), cfg: cfg, dst: make([]float64, metrics)}
 }
 
-// Hold says that what was pushed so far is the reference that the rest is to be
-// compared with: see Condition.Hold. The score of one metric goes on learning:
-// when something has begun is told from the nearer past.
-func (d *Detector) Hold() {
-	if d.condition != nil {
-		d.condition.Hold()
-	}
+// Verdict is what a Detector says of the newest values.
+type Verdict struct {
+	// Score is in [0, 1]; from 0.5 on it is an alert. It is 0 while there is no
+	// past to compare with.
+	Score float64
+	// Alert says whether this is the onset of something strange.
+	Alert bool
+	// Top is the metric that is strangest of late, or -1 when none is.
+	Top int
+	// Pooled is Score.Pooled of the tracker, which the alarm heard.
+	Pooled float64
 }
 
-// Push is Tracker.Push with one metric and Condition.Push with several.
-func (d *Detector) Push(dst []float64, at float64, values []float64) Score {
-	if d.condition == nil {
-		return d.tracker.Push(dst, at, values)
+// Push takes the next value of each metric, as Tracker.Push does. It does not
+// allocate.
+func (d *Detector) Push(at float64, values []float64) Verdict {
+	score := d.tracker.Push(d.dst, at, values)
+	v := Verdict{Top: score.Top, Pooled: score.Pooled}
+	v.Score, v.Alert = d.alarm.Ring(score.Pooled, d.cfg)
+	if !score.Warm {
+		v.Score, v.Alert = 0, false
 	}
-	return d.condition.Push(dst, values, d.warmup)
+	return v
 }

@@ -60,10 +60,16 @@ func (e *exceedance) add(x float64) {
 }
 
 // surprise is −log10 of the probability that the past gave to a distance of at
-// least that at x on the axis: as tail.surprise, the largest of the share that
-// was in its step or farther, a tenth of the share from half an octave nearer on, and beyond
-// the begin of the tail a Pareto law; and at most twice what the number of
-// values alone could support.
+// least that at x on the axis: the largest of three estimates, so that what has
+// few distinct values is not strange for one of them again, or nearly.
+//
+//   - the share of the past in its step or farther;
+//   - a tenth of the share from half an octave nearer on;
+//   - beyond the begin of the tail, a Pareto law fitted to the tail as Hill does
+//     (Annals of Statistics 3, 1975): conservative for light tails, right for
+//     heavy ones.
+//
+// The result is at most twice what the number of values alone could support.
 func (e *exceedance) surprise(x float64) float64 {
 	n := float64(e.Beyond[0]) + 1
 	if n == 1 {

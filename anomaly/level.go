@@ -38,7 +38,7 @@ func (l *Level) Distance(v, floor float64) float64 {
 
 // Learn makes v part of the past, as one of the newest memory values: before
 // there are so many, all count equally. A value moves the level by no more than
-// one that is bound scales away. Learn skips what Tracker.Push would skip.
+// one that is utmost scales away. Learn skips what Tracker.Push would skip.
 func (l *Level) Learn(v, floor, memory float64) {
 	if !usable(v) {
 		return
@@ -50,22 +50,22 @@ func (l *Level) Learn(v, floor, memory float64) {
 	l.N++
 	weight := max(1/l.N, 1/memory)
 	d := v - l.Mean
-	if widest := bound * max(l.Scale, floor); l.N > young && widest > 0 {
+	if widest := utmost * max(l.Scale, floor); l.N > fewYet && widest > 0 {
 		d = min(max(d, -widest), widest)
 	}
 	l.Mean += weight * d
 	l.Scale += weight * (math.Abs(d) - l.Scale)
 }
 
-// bound is the distance beyond which values are not told apart where squares
+// utmost is the distance beyond which values are not told apart where squares
 // are added up or a level is moved: the sum would else be that of one metric
 // whose past was nearly constant.
-const bound = 25
+const utmost = 25
 
-func bounded(distance float64) float64 { return min(max(distance, -bound), bound) }
+func limited(distance float64) float64 { return min(max(distance, -utmost), utmost) }
 
-// young is up to how many values the scale is not yet trusted to bound one.
-const young = 8
+// fewYet is up to how many values the scale is not yet trusted to bound one.
+const fewYet = 8
 
 func usable(v float64) bool { return math.Abs(v) < largest } // false for NaN, too
 

@@ -120,7 +120,7 @@ func median(v []float64) float64 {
 // among is a value's place among its peers.
 func among(v, middle, spread float64) float64 {
 	here := Level{N: 1, Mean: middle, Scale: spread}
-	return bounded(here.Distance(v, 0))
+	return limited(here.Distance(v, 0))
 }
 
 // push returns how strange a place is for this endpoint, then makes it part of

@@ -12,7 +12,6 @@ var (
 	conditionMagic   = []byte("fwcondi\x01")
 	peersMagic       = []byte("fwpeers\x01")
 	peerMagic        = []byte("fwpeer1\x01")
-	detectorMagic    = []byte("fwdetec\x01")
 )
 
 // mostRank bounds what a saved correlation may claim.
@@ -175,42 +174,6 @@ func (p *Peer) UnmarshalBinary(saved []byte) error {
 		}
 	}
 	*p = Peer{metrics: metrics}
-	return nil
-}
-
-// MarshalBinary saves the detector.
-func (d *Detector) MarshalBinary() ([]byte, error) {
-	var inner interface{ MarshalBinary() ([]byte, error) } = d.tracker
-	if d.condition != nil {
-		inner = d.condition
-	}
-	saved, err := inner.MarshalBinary()
-	if err != nil {
-		return nil, err
-	}
-	return encode(detectorMagic, uint32(d.warmup), saved)
-}
-
-// UnmarshalBinary restores a saved detector. What was not saved by
-// MarshalBinary, or was damaged, is refused, and the detector stays as it was.
-func (d *Detector) UnmarshalBinary(saved []byte) error {
-	var warmup uint32
-	rest, err := decode("detector", saved, detectorMagic, &warmup)
-	if err != nil {
-		return err
-	}
-	restored := Detector{warmup: int(warmup)}
-	if bytes.HasPrefix(rest, conditionMagic) {
-		restored.condition = new(Condition)
-		err = restored.condition.UnmarshalBinary(rest)
-	} else {
-		restored.tracker = new(Tracker)
-		err = restored.tracker.UnmarshalBinary(rest)
-	}
-	if err != nil {
-		return err
-	}
-	*d = restored
 	return nil
 }
 

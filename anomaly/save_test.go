@@ -16,12 +16,11 @@ type saved interface {
 // one to restore it into.
 func lives(t testing.TB) map[string][2]saved {
 	condition, _ := seasoned(t, 3, 500)
-	wide, narrow := NewDetector(3, DefaultConfig()), NewDetector(1, DefaultConfig())
+	gaps := NewCondition(3)
 	f := newFleet(4, 3)
 	for k := range 300 {
 		v := float64(k % 17)
-		wide.Push(nil, math.NaN(), []float64{v, -v, math.NaN()})
-		narrow.Push(nil, math.NaN(), []float64{v})
+		gaps.Push(nil, []float64{v, -v, math.NaN()}, 30)
 		f.draw()
 		f.compare()
 	}
@@ -30,10 +29,9 @@ func lives(t testing.TB) map[string][2]saved {
 		"condition":    {condition, new(Condition)},
 		"peers":        {f.peers, new(Peers)},
 		"peer":         {f.members[0], new(Peer)},
-		"detector":     {wide, new(Detector)},
-		"one metric":   {narrow, new(Detector)},
-		"no metric":    {NewDetector(0, DefaultConfig()), new(Detector)},
-		"fresh":        {NewDetector(5, DefaultConfig()), new(Detector)},
+		"with gaps":    {gaps, new(Condition)},
+		"one metric":   {NewCondition(1), new(Condition)},
+		"no metric":    {NewCondition(0), new(Condition)},
 		"empty peers":  {NewPeers(0), new(Peers)},
 		"single plane": {NewCorrelation(1, 2), new(Correlation)},
 	}
@@ -65,30 +63,21 @@ func TestSavedAgain(t *testing.T) {
 
 // TestRestoredGoesOn: what was restored scores as what was saved.
 func TestRestoredGoesOn(t *testing.T) {
-	for _, metrics := range []int{1, 4} {
-		d, values := NewDetector(metrics, DefaultConfig()), make([]float64, metrics)
-		row := func(k int) []float64 {
-			for m := range values {
-				values[m] = math.Sin(float64(k * (m + 1)))
-			}
-			return values
-		}
-		for k := range 700 {
-			d.Push(nil, float64(60*k), row(k))
-		}
-		d.Hold()
-		form, err := d.MarshalBinary()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var other Detector
-		if err := other.UnmarshalBinary(form); err != nil {
-			t.Fatal(err)
-		}
-		for k := 700; k < 800; k++ {
-			if a, b := d.Push(nil, float64(60*k), row(k*k)), other.Push(nil, float64(60*k), row(k*k)); a != b {
-				t.Fatalf("%d metrics, row %d: %+v, restored %+v", metrics, k, a, b)
-			}
+	c, r := seasoned(t, 4, 700)
+	c.Hold()
+	form, err := c.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var other Condition
+	if err := other.UnmarshalBinary(form); err != nil {
+		t.Fatal(err)
+	}
+	values := make([]float64, 4)
+	for k := range 500 {
+		loads(r, values, k*k)
+		if a, b := c.Push(nil, values, 30), other.Push(nil, values, 30); a != b {
+			t.Fatalf("row %d: %+v, restored %+v", k, a, b)
 		}
 	}
 }
@@ -103,14 +92,6 @@ func FuzzSaved(f *testing.F) {
 		f.Add(form)
 	}
 	f.Fuzz(func(t *testing.T, form []byte) {
-		var d Detector
-		if d.UnmarshalBinary(form) == nil {
-			width := 1
-			if d.condition != nil {
-				width = d.condition.Len()
-			}
-			useful(t, width, func(values []float64) Score { return d.Push(nil, math.NaN(), values) })
-		}
 		var c Condition
 		if c.UnmarshalBinary(form) == nil {
 			useful(t, c.Len(), func(values []float64) Score { return c.Push(nil, values, 30) })

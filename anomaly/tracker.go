@@ -3,16 +3,18 @@ package anomaly
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
-// Tracker watches the metrics of one endpoint. Its memory is constant: less
-// than a kilobyte for each metric.
+// Tracker watches the metrics of one endpoint. Its memory is constant: 2.5 kB
+// for each metric.
 type Tracker struct {
 	cfg       Config
 	metrics   []metric
-	excess    float64   // pooled surprise beyond what chance brings, smoothed
-	strongest []float64 // scratch: the largest surprises, descending
-	residuals []float64 // of the newest push, in scales
+	golden    []neighbours // of the metrics that cfg.Golden names
+	excess    float64      // pooled surprise beyond what chance brings, smoothed
+	strongest []float64    // scratch: the largest surprises, descending
+	residuals []float64    // of the newest push, in scales
 }
 
 // Score is how strange the newest values are.
@@ -22,6 +24,9 @@ type Score struct {
 	Value float64
 	// Top is the metric that is strangest of late, or -1 when none is.
 	Top int
+	// Pooled is what Value is made of, before it is smoothed and bounded:
+	// −log10 of the probability of the newest values, beyond what chance brings.
+	Pooled float64
 	// Warm says whether any metric has a past to compare with.
 	Warm bool
 }
@@ -35,14 +40,16 @@ func New(metrics int, cfg Config) *Tracker {
 	if metrics < 0 {
 		panic(fmt.Sprintf("anomaly: %d metrics", metrics))
 	}
-	return restored(cfg, make([]metric, metrics), 0)
-}
-
-// restored is a tracker with a past, nothing pushed yet.
-func restored(cfg Config, metrics []metric, excess float64) *Tracker {
+	if n := len(cfg.Golden); n > 0 && cfg.Golden[n-1] >= metrics {
+		panic(fmt.Sprintf("anomaly: golden metrics are at %d, there are %d metrics", cfg.Golden, metrics))
+	}
+	cfg.Golden = slices.Clone(cfg.Golden)
 	t := &Tracker{
-		cfg: cfg, metrics: metrics, excess: excess,
-		strongest: make([]float64, 0, min(cfg.Strongest, len(metrics))), residuals: make([]float64, len(metrics)),
+		cfg: cfg, metrics: make([]metric, metrics), golden: make([]neighbours, len(cfg.Golden)),
+		strongest: make([]float64, 0, min(cfg.Strongest, metrics)), residuals: make([]float64, metrics),
+	}
+	for i := range t.golden {
+		t.golden[i] = newNeighbours(stretch, recall)
 	}
 	for i := range t.residuals {
 		t.residuals[i] = math.NaN()
@@ -67,14 +74,19 @@ func (t *Tracker) Push(dst []float64, at float64, values []float64) Score {
 	}
 	score := Score{Top: -1}
 	t.strongest = t.strongest[:0]
-	present, top := 0, 0.0
+	present, golden, top := 0, 0, 0.0
 	for i := range t.metrics {
 		m := &t.metrics[i]
+		var near *neighbours
+		if golden < len(t.golden) && t.cfg.Golden[golden] == i {
+			near = &t.golden[golden]
+			golden++
+		}
 		surprise := 0.0
 		t.residuals[i] = math.NaN()
 		if v := values[i]; !math.IsNaN(v) && !math.IsInf(v, 0) && math.Abs(v) < largest {
 			warm := m.N >= uint64(t.cfg.Warmup)
-			surprise, t.residuals[i] = m.push(v, t.cfg)
+			surprise, t.residuals[i] = m.push(at, v, near, &t.cfg)
 			if warm {
 				present++
 				score.Warm = true
@@ -89,7 +101,8 @@ func (t *Tracker) Push(dst []float64, at float64, values []float64) Score {
 			dst[i] = m.Recent
 		}
 	}
-	t.excess += smooth * (t.pooled() - chance(present, t.cfg.Strongest) - t.excess)
+	score.Pooled = t.pooled() - chance(present, t.cfg.Strongest)
+	t.excess += smooth * (score.Pooled - t.excess)
 	score.Value = squash(t.excess)
 	return score
 }
@@ -163,6 +176,6 @@ func chance(n, strongest int) float64 {
 // squash maps an excess of surprise to [0, 1): flat at 0, so that small excess
 // stays near nothing.
 func squash(excess float64) float64 {
-	x := max(excess, 0) / 1.25
+	x := max(excess, 0) / 1.3
 	return 1 - math.Exp(-x*x)
 }

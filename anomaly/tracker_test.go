@@ -42,7 +42,8 @@ var noises = map[string]func(r *rand.Rand) func() float64{
 
 // TestFalseAlarms counts how often mere noise looks strange: the score of a
 // single metric exceeds 0.5 about once in a thousand (less than once in a
-// hundred when correlated in time), that of many metrics less often still.
+// hundred when correlated in time, four times in a thousand when all there is
+// to see is one event in twenty), that of many metrics less often still.
 func TestFalseAlarms(t *testing.T) {
 	const length = 20000
 	for name, noise := range noises {
@@ -71,12 +72,15 @@ func TestFalseAlarms(t *testing.T) {
 						loud += 1.0 / length
 					}
 				}
-				most := 0.002
-				if name == "autoregressive" {
-					most = 0.01
+				most, loudest := 0.002, 0.0002
+				switch name {
+				case "autoregressive":
+					most, loudest = 0.01, 0.001
+				case "rare":
+					most = 0.004
 				}
-				if sum > 0.02 || alarms > most || loud > 0.0002 {
-					t.Errorf("mean %.4f, above 0.5 %.4f, above 0.9 %.5f; want at most 0.02, %v, 0.0002", sum, alarms, loud, most)
+				if sum > 0.02 || alarms > most || loud > loudest {
+					t.Errorf("mean %.4f, above 0.5 %.4f, above 0.9 %.5f; want at most 0.02, %v, %v", sum, alarms, loud, most, loudest)
 				}
 			})
 		}
@@ -89,12 +93,12 @@ func TestFalseAlarms(t *testing.T) {
 func TestCalibrated(t *testing.T) {
 	for _, name := range []string{"normal", "lognormal", "exp", "pareto", "uniform"} {
 		draw := noises[name](rand.New(rand.NewPCG(1, 1)))
-		m, n := metric{}, 50000
+		m, n, cfg := metric{}, 50000, DefaultConfig()
 		above := [4]float64{}
 		for range n {
-			m.push(draw(), DefaultConfig())
+			m.push(math.NaN(), draw(), nil, &cfg)
 			// The measure itself, not yet pooled with the range.
-			s := m.Residual.surprise(m.distance(draw() - m.Level))
+			s := m.Residual.surprise(distance(draw()-m.Level, m.Scale, m.Level))
 			for k := range above {
 				if s >= float64(k) {
 					above[k] += 1 / float64(n)
@@ -237,9 +241,9 @@ func TestTop(t *testing.T) {
 func TestMonotone(t *testing.T) {
 	for name, noise := range noises {
 		draw := noise(rand.New(rand.NewPCG(9, 9)))
-		m := metric{}
+		m, cfg := metric{}, DefaultConfig()
 		for range 777 {
-			m.push(draw(), DefaultConfig())
+			m.push(math.NaN(), draw(), nil, &cfg)
 		}
 		last := -1.0
 		for x := 0.001; x < 1e6; x *= 1.01 {

@@ -27,7 +27,7 @@ type Target struct {
 
 const (
 	petShopAlarm  = 3   // scales on the bad side, as the naive baseline's
-	petShopWarmup = 30  // steps before the first is judged
+	petShopWarmup = 8   // steps before the first is judged
 	petShopMemory = 288 // steps: a day
 )
 

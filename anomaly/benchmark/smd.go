@@ -72,13 +72,13 @@ func SMD(ctx context.Context, dir string) (SMDReport, error) {
 }
 
 func score(ctx context.Context, train, test string) (Machine, error) {
-	var seasoned, fresh *anomaly.Detector
+	var seasoned, fresh *anomaly.Table
 	var usual reference
 	if err := rows(ctx, train, func(values []float64, _ bool) {
 		if seasoned == nil {
-			seasoned = anomaly.NewDetector(len(values), anomaly.DefaultConfig())
+			seasoned = anomaly.NewTable(len(values), anomaly.DefaultAlarmConfig())
 		}
-		seasoned.Push(nil, math.NaN(), values)
+		seasoned.Push(math.NaN(), values)
 		usual.learn(values)
 	}); err != nil {
 		return Machine{}, err
@@ -87,7 +87,7 @@ func score(ctx context.Context, train, test string) (Machine, error) {
 		return Machine{}, fmt.Errorf("%s: holds no row", train)
 	}
 	seasoned.Hold()
-	fresh = anomaly.NewDetector(len(usual.mean), anomaly.DefaultConfig())
+	fresh = anomaly.NewTable(len(usual.mean), anomaly.DefaultAlarmConfig())
 	var withHistory, alone, naive []float64
 	var tops []int
 	var positive []bool
@@ -95,9 +95,9 @@ func score(ctx context.Context, train, test string) (Machine, error) {
 		if len(values) != len(usual.mean) {
 			return // reported below
 		}
-		score := seasoned.Push(nil, math.NaN(), values)
-		withHistory, tops = append(withHistory, score.Value), append(tops, score.Top)
-		alone = append(alone, fresh.Push(nil, math.NaN(), values).Value)
+		verdict := seasoned.Push(math.NaN(), values)
+		withHistory, tops = append(withHistory, verdict.Score), append(tops, verdict.Top)
+		alone = append(alone, fresh.Push(math.NaN(), values).Score)
 		naive = append(naive, usual.meanSquare(values))
 		positive = append(positive, label)
 	}); err != nil {

@@ -15,25 +15,32 @@ var stampForms = []string{
 }
 
 // instant reads a timestamp as Unix seconds: one of stampForms, or a number of
-// seconds, milli-, micro- or nanoseconds. What it cannot read is NaN: detect
-// then knows the order of the rows, and no time of day.
+// seconds, milli-, micro- or nanoseconds, told apart by their size. What it
+// cannot read is NaN: detect then knows the order of the rows, and no time of
+// day.
 func instant(stamp string) float64 {
 	stamp = strings.TrimSpace(stamp)
 	if n, err := strconv.ParseFloat(stamp, 64); err == nil {
-		for _, most := range []float64{1e16, 1e13, 1e10} { // above: nano, micro, milli
-			if math.Abs(n) >= most*10 {
-				return n / (most / 1e7)
-			}
-		}
-		if math.IsInf(n, 0) {
-			return math.NaN()
-		}
-		return n
+		return secondsOf(n)
 	}
 	for _, form := range stampForms {
 		if t, err := time.Parse(form, stamp); err == nil {
-			return float64(t.UnixNano()) / 1e9
+			return float64(t.Unix()) + float64(t.Nanosecond())/1e9
 		}
 	}
 	return math.NaN()
+}
+
+// secondsOf takes a number that cannot be seconds of this age for a smaller
+// unit: 1e11 seconds are the year 5138, 1e11 milliseconds 1973.
+func secondsOf(n float64) float64 {
+	switch size := math.Abs(n); {
+	case size >= 1e17:
+		return n / 1e9
+	case size >= 1e14:
+		return n / 1e6
+	case size >= 1e11:
+		return n / 1e3
+	}
+	return n
 }
