@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/fairway-mesh/fairway/anomaly/benchmark"
+	"github.com/fairway-mesh/fairway/anomaly/nab"
 	"github.com/fairway-mesh/fairway/replay/finding"
 )
 
@@ -19,7 +20,7 @@ func (b *forecastBench) public(ctx context.Context, f *forecastFigures) error {
 	for _, set := range []struct {
 		name    string
 		measure func(ctx context.Context, dir string, f *forecastFigures) error
-	}{{"smd", b.smd}, {"nezha", b.nezha}, {"petshop", b.petshop}} {
+	}{{"nab", b.nab}, {"smd", b.smd}, {"nezha", b.nezha}, {"petshop", b.petshop}} {
 		dir := b.set(set.name)
 		if dir == "" {
 			b.note("%s is not measured: %s has no folder of that name.", set.name, b.o.shared)
@@ -40,6 +41,17 @@ func (b *forecastBench) set(name string) string {
 		}
 	}
 	return ""
+}
+
+func (b *forecastBench) nab(ctx context.Context, dir string, f *forecastFigures) error {
+	r, err := nab.Evaluate(ctx, dir)
+	if err != nil {
+		return err
+	}
+	f.NABStandard, f.NABCrossfit = finding.Number(r.Standard.Score), finding.Number(r.CrossFit)
+	b.note("NAB, %d series: standard %.1f, low FP %.1f, low FN %.1f; chosen on one half and applied to the other %.1f (%.1f to %.1f). At the standard threshold %d of %d windows are hit, with %.3f false alerts per series-day. The scorer gives windowedGaussian %.1f.",
+		r.Series, r.Standard.Score, r.LowFP.Score, r.LowFN.Score, r.CrossFit, r.CrossFitWorst, r.CrossFitBest, r.Standard.Hit, r.Windows, r.Standard.PerDay, r.Gaussian)
+	return nil
 }
 
 func (b *forecastBench) smd(ctx context.Context, dir string, f *forecastFigures) error {
