@@ -100,7 +100,7 @@ what is compared and how.`,
 // noModel is the value of --model for the rules alone.
 const noModel = "none"
 
-//go:embed models/routing.model models/five.yaml
+//go:embed models/*.model models/five.yaml
 var bundledModels embed.FS
 
 // routingModel is the model that ships.

@@ -53,7 +53,7 @@ func trainingReport(name string, unknown bool) *train.Report {
 	return &train.Report{
 		Network: "outcome", Parts: []train.Part{{Recording: name, Start: start, End: start.Add(time.Hour)}}, Services: []train.Service{{Name: name, NoChoice: true, Variation: nan}},
 		Routing: &train.RoutingReport{Inputs: []string{"load_now"}, Course: course, Kept: true, Validation: judged, Test: judged},
-		Failure: &train.FailureReport{Shipped: true, Skill: -0.1, Courses: train.FailureCourses{Network: course, Logistic: course, Shipped: "logistic"},
+		Failure: &train.FailureReport{Shipped: true, ForecastScores: train.ForecastScores{Skill: -0.1}, Courses: train.FailureCourses{Network: course, Logistic: course, Shipped: "logistic"},
 			Reliability: []train.Reliable{{Decisions: 9, Failures: 1, Forecast: 0.1, Observed: 0.11, Low: 0.05, High: 0.2}}},
 		Search: &train.Search{Trials: []train.Trial{{Width: 128, Epochs: 1, Validation: 0.45, Losses: []train.Number{0.5, 0.45}}, {Width: 64, Epochs: 1, Validation: train.Number(math.Inf(1)), Diverged: true}}},
 		Notes:  []string{name}, Constant: []string{"up"},
