@@ -64,9 +64,7 @@ func failure(h *model.Hazard, levels [3]float64, logits []float32, requests, mis
 	}
 	f.Confidence = (1 - (f.High - f.Low)) * quality
 	if f.Likely = f.Probability >= likely(h.BaseRate); f.Likely {
-		for i, q := range levels {
-			f.Time[i] = quantile(h.Bins, logits, q)
-		}
+		f.Time = quantiles(h.Bins, logits, levels)
 	}
 	return f
 }
@@ -93,7 +91,7 @@ func Elapsed(bins []time.Duration, logits []float32, after time.Duration) float6
 			if part >= 0 && part <= 1 {
 				return part
 			}
-			return float64(after) / float64(bins[len(bins)-1]) // 0/0: see quantile
+			return float64(after) / float64(bins[len(bins)-1]) // 0/0: see quantiles
 		}
 		begin, before = edge, until
 	}
@@ -110,19 +108,27 @@ func within(logits []float32) float64 {
 	return -math.Expm1(survival)
 }
 
-// quantile is when a part q of the failures within the horizon has happened,
-// in seconds; within a bin they are spread evenly.
-func quantile(bins []time.Duration, logits []float32, q float64) float64 {
+// quantiles are when parts of the failures within the horizon have happened, in
+// seconds; within a bin they are spread evenly. The levels do not fall.
+func quantiles(bins []time.Duration, logits []float32, levels [3]float64) (at [3]float64) {
 	all := within(logits)
-	begin, before := 0.0, 0.0
+	survival, begin, before := 0.0, 0.0, 0.0
+	k := 0
 	for b, edge := range bins {
-		end, until := edge.Seconds(), within(logits[:b+1])/all
-		if until >= q {
-			return begin + (end-begin)*(q-before)/(until-before)
+		survival -= softplus(float64(logits[b]))
+		end, until := edge.Seconds(), -math.Expm1(survival)/all
+		for ; k < len(levels) && until >= levels[k]; k++ {
+			at[k] = begin
+			if until > before {
+				at[k] += (end - begin) * max(levels[k]-before, 0) / (until - before)
+			}
 		}
 		begin, before = end, until
 	}
-	return q * begin // 0/0: no failure is conceivable, all times are equally so
+	for ; k < len(levels); k++ { // 0/0: no failure is conceivable, all times are equally so
+		at[k] = levels[k] * begin
+	}
+	return at
 }
 
 // calibrated returns the frequency of failures that goes with the network's

@@ -13,7 +13,7 @@ import (
 
 // hazardTrunk are the hidden layers of the failure network: small, since
 // failures are few.
-var hazardTrunk = []int{32, 16}
+var hazardTrunk = []int{64, 32}
 
 // mostQuiet is how many decisions without a failure are learned from; of more,
 // a part is drawn and weighted up, so that the base rate stays.

@@ -103,7 +103,7 @@ func isotonicAt(groups []pool, g int, failed float64) float64 {
 
 // classFailures is how many failures a class of traffic needs for a calibration
 // of its own, and classes how many there are at most.
-const classFailures, classes = 100, 3
+const classFailures, classes = 200, 3
 
 // byTraffic are the calibrations of classes of endpoints by the requests of a
 // window: as many failures in each, and none where there are too few for two.

@@ -68,7 +68,7 @@ bench forecast judges by.`,
 	flags.StringVar(&o.directory, "dir", "", "directory for the recordings, which stay there; those that are there are taken (default a temporary one)")
 	flags.StringSliceVar(&o.recordings, "recording", nil, "recording to learn from or to judge by beside the meshes; may be given again")
 	flags.IntVar(&o.training, "training", 360, "how many meshes are recorded for training")
-	flags.IntVar(&o.validation, "validation", 120, "how many for validation")
+	flags.IntVar(&o.validation, "validation", 240, "how many for validation")
 	flags.IntVar(&o.config.Epochs, "epochs", o.config.Epochs, "epochs at most; training stops early")
 	flags.Uint64Var(&o.config.Seed, "seed", o.config.Seed, "seed of the training")
 	return cmd
