@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/fairway-mesh/fairway/features"
-	"github.com/fairway-mesh/fairway/model"
 )
 
 var approx = cmpopts.EquateApprox(0, 1e-9)
@@ -230,38 +229,6 @@ func TestEjectionsGrow(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{6, 12, 18, 24}, lasted[:4]); diff != "" {
 		t.Errorf("windows out of rotation, in turn: %v", diff)
-	}
-}
-
-func TestEjectWhatIsForecastToFail(t *testing.T) {
-	m := uncorrected(t)
-	cfg := DefaultConfig()
-	cfg.ErrorThreshold = 0.9 // so that half of the requests failing is no reason by itself
-	half := func() *frameOf { return frame(0, with(4, func(s seen) seen { return s.failing(0.5) })...) }
-	sure := model.Calibration{X: []float64{0, 1}, Y: []float64{0.01, 0.9}, Low: []float64{0, 0.8}, High: []float64{0.1, 1}}
-	doubtful := sure
-	doubtful.Low = []float64{0, 0.4}
-	for _, c := range []struct {
-		calibration model.Calibration
-		ejects      bool
-	}{{sure, true}, {doubtful, false}, {model.Calibration{}, false}} {
-		m.Failure.Calibration = c.calibration
-		d := decide(t, Eject(RoundRobin(), compiledModel(t, m), cfg), half())
-		if d.Ejected[4] != c.ejects || len(d.Failures) != 6 || d.Failures[4].Probability < 0.7 {
-			t.Errorf("ejected %v, want %v; failures %v", d.Ejected, c.ejects, d.Failures)
-		}
-	}
-	m.Failure.Calibration = sure
-	// Without the forecast there is no reason.
-	d := decide(t, Eject(RoundRobin(), nil, cfg), frame(0, with(4, func(s seen) seen { return s.failing(0.5) })...))
-	if slices.Contains(d.Ejected, true) {
-		t.Errorf("ejected %v", d.Ejected)
-	}
-	// On stale metrics a forecast is not believed.
-	stale := policyFunc(func(d *Decision, f *frameOf) error { _ = RoundRobin().Decide(d, f); d.Reason = Stale; return nil })
-	d = decide(t, Eject(stale, compiledModel(t, m), cfg), frame(0, with(4, func(s seen) seen { return s.failing(0.5) })...))
-	if slices.Contains(d.Ejected, true) {
-		t.Errorf("stale: ejected %v", d.Ejected)
 	}
 }
 
