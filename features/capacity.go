@@ -81,9 +81,10 @@ func (m *memory) advanceCapacity(r *reading, c *clock, lasts *lasting) (surprise
 	if !(r.utilization >= 0 && r.rate >= 0) || r.broken() && m.seasoned() {
 		return math.NaN()
 	}
-	w := m.discounted(r.tally(c.fresh), r.utilization)
+	whole := r.tally(c.fresh)
+	w := m.discounted(whole, r.utilization)
 	surprise = m.differs(w, c)
-	if m.seasoned() && w.Requests >= differsLeast {
+	if w == whole && m.seasoned() && w.Requests >= differsLeast {
 		lasts.see(&m.Deviation, w.log(), m.Long.log(), math.Sqrt(c.noise/w.Requests), c.now, c.span)
 	}
 	m.Short.add(forgets(w.Requests, shortWindows, shortRequests), w)
