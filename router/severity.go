@@ -1,6 +1,7 @@
 package router
 
 import (
+	"maps"
 	"math"
 	"time"
 
@@ -29,13 +30,10 @@ func (p *eject) observe(state *ejections, f *features.Frame) {
 		if alive && s.Unseen >= vanished {
 			s.Severity = max(s.Severity, 1)
 		}
-	}
-	for name, s := range state.ByName {
-		if f.Find(name) < 0 {
-			delete(state.ByName, name)
-			continue
-		}
 		s.Gone = alive && f.Time.Sub(s.Seen) > p.cfg.MaxEjection
+	}
+	if len(state.ByName) > len(f.Endpoints) { // to look for each costs with the square
+		maps.DeleteFunc(state.ByName, func(name string, _ *ejection) bool { return f.Find(name) < 0 })
 	}
 }
 
