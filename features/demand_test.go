@@ -18,7 +18,7 @@ func TestDemand(t *testing.T) {
 	after := func(windows int, load func(k int) float64) (ready float64) {
 		var d demand
 		for k := range windows {
-			ready = d.ready(load(k))
+			ready = d.ready(load(k), 0)
 		}
 		return ready
 	}
@@ -38,13 +38,13 @@ func TestDemand(t *testing.T) {
 func TestDemandWithoutARate(t *testing.T) {
 	for _, missing := range []float64{math.NaN(), -1, math.Inf(-1)} {
 		var d demand
-		within(t, "the first window without a rate", d.ready(missing), 0, 0)
+		within(t, "the first window without a rate", d.ready(missing, 0), 0, 0)
 		d = demand{}
 		for range 50 {
-			d.ready(100)
+			d.ready(100, 0)
 		}
-		within(t, "without a rate", d.ready(missing), 100, 1e-4)
-		within(t, "with one again", d.ready(100), 100, 1e-4)
+		within(t, "without a rate", d.ready(missing, 0), 100, 1e-4)
+		within(t, "with one again", d.ready(100, 0), 100, 1e-4)
 	}
 }
 
@@ -60,7 +60,7 @@ func TestDemandIsSeldomExceeded(t *testing.T) {
 		if load > ready {
 			more++
 		}
-		ready = d.ready(load)
+		ready = d.ready(load, 0)
 		sum += ready
 	}
 	part := float64(more) / windows
@@ -68,4 +68,21 @@ func TestDemandIsSeldomExceeded(t *testing.T) {
 	if part < 0.015 || part > 0.05 {
 		t.Errorf("%v of the windows bring more than one was ready for; want about 0.025", part)
 	}
+}
+
+// TestDemandedCountsWhatWaits: requests that were sent and have not ended are asked
+// for too.
+func TestDemandedCountsWhatWaits(t *testing.T) {
+	c := &clock{dt: 5, span: 10}
+	m := &memory{state: blank()}
+	first := m.demanded(&reading{rate: 50, inFlight: 200, utilization: 1}, c)
+	within(t, "a full endpoint at first", first, 70, 1e-9)
+	within(t, "one that is not full", m.demanded(&reading{rate: 50, inFlight: 200, utilization: 0.9}, c), 50, 1e-9)
+	m.InFlight.see(0.9, math.Log1p(200))
+	within(t, "a queue that grows", m.demanded(&reading{rate: 50, inFlight: 300, utilization: 1}, c), 70, 1e-9)
+	within(t, "a queue that dwindles", m.demanded(&reading{rate: 50, inFlight: 100, utilization: 1}, c), 30, 1e-9)
+	within(t, "a queue that was given up", m.demanded(&reading{rate: 5, inFlight: 0, utilization: 1}, c), 0, 1e-9)
+	within(t, "nothing known", m.demanded(&reading{rate: math.NaN(), inFlight: math.NaN()}, c), 0, 1e-9)
+	c.dt = 60
+	within(t, "after a gap", m.demanded(&reading{rate: 50, inFlight: 300, utilization: 1}, c), 50, 1e-9)
 }

@@ -30,6 +30,7 @@ type service struct {
 	schema               *mesh.Schema
 	series               []string // of the schema, which the trackers follow
 	demand               demand
+	sent                 float64 // requests/s that the newest window says were sent
 	capacities, excesses lasting   // how much of their deviations lasts
 	scatter              mean      // variance of one window's excess
 	served               float64   // log of the requests that an endpoint serves at once; NaN unknown
@@ -161,6 +162,7 @@ func (x *Extractor) advance(s *service, w *mesh.Window, c *clock) {
 	s.capacities.pass()
 	s.excesses.pass()
 	s.readings = slices.Grow(s.readings[:0], len(s.order))[:len(s.order)]
+	s.sent = 0
 	for i, m := range s.order {
 		r := s.place.read(w, i)
 		s.readings[i] = r
@@ -168,6 +170,7 @@ func (x *Extractor) advance(s *service, w *mesh.Window, c *clock) {
 		m.score = m.tracker.Push(m.surprise, x.stable)
 		copy(m.Scores[1:], m.Scores[:])
 		m.Scores[0] = m.score.Value
+		s.sent += m.demanded(&r, c)
 		m.advance(&r, c)
 		if e := m.advanceCapacity(&r, c, &s.capacities); !isNaN(e) {
 			x.surprise = append(x.surprise, e)
@@ -197,7 +200,7 @@ func (x *Extractor) fill(s *service, w *mesh.Window, c *clock) {
 		f.Step = c.dt
 	}
 	f.Unrest = s.restless()
-	f.Demand = s.demand.ready(x.view.total)
+	f.Demand = s.demand.ready(x.view.total, s.sent)
 	for i, m := range s.order {
 		x.view.m = m
 		row := f.Row(i)
