@@ -18,7 +18,7 @@ func newDetectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "detect",
 		Short: "score how strange each row of a table of metrics is",
-		Long:  "detect reads a CSV file, plain or gzip, whose first column is the timestamp and every other column\na metric (columns named label are ignored). It scores each row by the rows before it; --train gives\nit history first. A score of 0.5 or more is an alert: one at the onset of what is strange, then none for\na while; below 0.5 it is how strange the row is by itself.",
+		Long:  "detect reads a CSV file, plain or gzip, whose first column is the timestamp and every other column\na metric (columns named label are ignored). It scores each row by the rows before it; --train gives\nit history first. Of up to four metrics a score of 0.5 or more is an\nalert: one at the onset of what is strange, then none for a while. Of more metrics the score is how strange\nthe row is, however long it lasts.",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := needed(cmd, "in"); err != nil {
