@@ -14,7 +14,8 @@ const (
 	// detectorAlpha is slower than a Tracker's by default, whose endpoints are
 	// deployed anew every day: what is strange remains so for longer.
 	detectorAlpha = 0.001
-	// fewMetrics is up to how many metrics all are golden.
+	// fewMetrics is up to how many metrics all are golden, and each score may be
+	// an alert. Rows of more are ranked, for whoever looks for the worst.
 	fewMetrics = 4
 )
 
@@ -31,8 +32,9 @@ func NewDetector(metrics int, cfg AlarmConfig) *Detector {
 
 // Verdict is what a Detector says of the newest values.
 type Verdict struct {
-	// Score is in [0, 1]; from 0.5 on it is an alert. It is 0 while there is no
-	// past to compare with.
+	// Score is in [0, 1], 0 while there is no past to compare with. Of up to
+	// four metrics it is an alert from 0.5 on, and stays below while the alarm
+	// rests; of more it is how strange the row is, alert or not.
 	Score float64
 	// Alert says whether this is the onset of something strange.
 	Alert bool
@@ -48,6 +50,9 @@ func (d *Detector) Push(at float64, values []float64) Verdict {
 	score := d.tracker.Push(d.dst, at, values)
 	v := Verdict{Top: score.Top, Pooled: score.Pooled}
 	v.Score, v.Alert = d.alarm.Ring(score.Pooled, d.cfg)
+	if d.tracker.Len() > fewMetrics {
+		v.Score = bounded(d.alarm.Surprise)
+	}
 	if !score.Warm {
 		v.Score, v.Alert = 0, false
 	}

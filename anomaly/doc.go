@@ -16,8 +16,8 @@
 //
 // A Condition says how unlike its past an endpoint is now, by all its metrics
 // together, and which of them it is due to; a Correlation knows which metrics
-// usually move together; a Table takes the score of an onset for one metric and
-// of the condition for several. Peers says who differs from the other endpoints
+// usually move together; a Table takes the score of an onset for few metrics and
+// of the condition for many. Peers says who differs from the other endpoints
 // of the service more than it always has, and Suspects who may be the cause of
 // what callers see.
 //
