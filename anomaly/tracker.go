@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Tracker watches the metrics of one endpoint. Its memory is constant: 2.5 kB
+// Tracker watches the metrics of one endpoint. Its memory is constant: 2.4 kB
 // for each metric.
 type Tracker struct {
 	cfg       Config
