@@ -1,5 +1,7 @@
 package anomaly
 
+import "math"
+
 // Detector is a Tracker with an Alarm, for a person who watches a few series:
 // slow levels, the shapes of the newest stretches where there are few metrics,
 // and one alert for each onset.
@@ -51,10 +53,21 @@ func (d *Detector) Push(at float64, values []float64) Verdict {
 	v := Verdict{Top: score.Top, Pooled: score.Pooled}
 	v.Score, v.Alert = d.alarm.Ring(score.Pooled, d.cfg)
 	if d.tracker.Len() > fewMetrics {
-		v.Score = bounded(d.alarm.Surprise)
+		v.Score = ranked(d.alarm.Surprise)
 	}
 	if !score.Warm {
 		v.Score, v.Alert = 0, false
 	}
 	return v
+}
+
+// ranked maps a surprise to (0, 1) and keeps its order, also of what is less
+// strange than chance: 0.05 at what chance brings, 0.5 at 1.4 powers of ten
+// beyond.
+func ranked(x float64) float64 {
+	const ordinary, half = 0.05, 1.56
+	if x < 0 {
+		return ordinary * math.Exp(x)
+	}
+	return 1 - (1-ordinary)*half/(x+half)
 }

@@ -46,7 +46,7 @@ func TestNeighbours(t *testing.T) {
 // its values is; another metric is not.
 func TestShape(t *testing.T) {
 	cfg := DefaultConfig()
-	cfg.Golden = []int{1}
+	cfg.Golden = []int{1, 7} // there is no metric 7
 	tracker, dst := New(2, cfg), make([]float64, 2)
 	r := rand.New(rand.NewPCG(2, 2))
 	for k := range 1200 {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -17,10 +18,45 @@ type Fault struct {
 	Service, Endpoint, Kind string
 	Start, End              time.Time
 	Severity                float64 // NaN when it was not noted; its meaning depends on the kind
+	// Fails is when the endpoint begins to fail: Start where nothing announces
+	// it, later at the end of a ramp. Zero: it does not, or it was not noted.
+	Fails time.Time
 }
 
 // At reports whether the fault is under way.
 func (f *Fault) At(t time.Time) bool { return !t.Before(f.Start) && t.Before(f.End) }
+
+// DecoySuffix ends the kind of a fault that looks like the beginning of a
+// failure, and recovers by itself.
+const DecoySuffix = "_decoy"
+
+// The classes of faults, as who judges forecasts tells them apart.
+const (
+	Ramp      = "ramp"      // announces the failure that it ends in
+	Recovered = "recovered" // looks like a ramp, and recovers by itself
+	Sudden    = "sudden"    // fails at once: nobody could know
+	Benign    = "benign"    // was meant, such as a restart, or breaks nothing
+)
+
+// Class says which of these it is. Simulated meshes note when a fault makes its
+// endpoint fail; the lab does not, and its kinds tell.
+func (f *Fault) Class() string {
+	switch {
+	case f.Kind == "decoy" || strings.HasSuffix(f.Kind, DecoySuffix):
+		return Recovered
+	case f.Fails.After(f.Start):
+		return Ramp
+	case !f.Fails.IsZero():
+		return Sudden
+	}
+	switch f.Kind {
+	case "slowdown", "leak", "saturation", "memory_ramp", "latency_ramp", "error_ramp": // the lab's; simulated: the recording ended before
+		return Ramp
+	case "restart", "slow", "fixed", "stall", "errors", "sink_hole": // simulated: a failure would be noted
+		return Benign
+	}
+	return Sudden
+}
 
 var faultColumns = []string{"service", "endpoint", "kind", "start", "end", "severity"}
 
@@ -31,7 +67,7 @@ func readFaults(path string) ([]Fault, error) {
 		return nil, err
 	}
 	defer file.Close()
-	table, err := openTable(path, file, faultColumns, nil)
+	table, err := openTable(path, file, faultColumns, []string{"fails"})
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +82,14 @@ func readFaults(path string) ([]Fault, error) {
 		}
 		f := Fault{Service: row.text("service"), Endpoint: row.text("endpoint"), Kind: row.text("kind")}
 		f.Start, f.End, f.Severity = row.time("start"), row.time("end"), row.number("severity")
+		if row.text("fails") != "" {
+			f.Fails = row.time("fails")
+		}
 		if row.err == nil && f.End.Before(f.Start) {
 			row.err = fmt.Errorf("the fault ends before it starts")
+		}
+		if row.err == nil && !f.Fails.IsZero() && (f.Fails.Before(f.Start) || f.Fails.After(f.End)) {
+			row.err = fmt.Errorf("the endpoint fails at a time that is not the fault's; leave fails empty where it does not fail")
 		}
 		if row.err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, row.line, row.err)

@@ -136,7 +136,7 @@ func TestHorizonsOfTheirOwn(t *testing.T) {
 	far.Timing, near.Timing = set.Timing, set.Timing
 	far.Timing.Horizon, near.Timing.Horizon = 45*time.Second, 10*time.Second
 	far.Split = apartBy(far.Split, 15*time.Second)
-	found := map[string]limits{"s": {latency: 10, errors: 0.3}}
+	found := map[string]Limits{"s": {Latency: 10, Errors: 0.3}}
 	set.Histories = append(set.Histories, far, near)
 	if err := set.Validate(); err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ var parts = [3]datasets.Part{datasets.Train, datasets.Validation, datasets.Test}
 func (f *fitting) failure(ctx context.Context) error {
 	found := f.set.limits
 	if found == nil {
-		found = limitsOf(f.set, f.services, f.cfg.Objective)
+		found = limitsOf(f.set, f.services, f.cfg)
 	}
 	examples, onsets := survivals(f.set, found, f.cfg.MinRequests)
 	bins := binsOf(f.set.Timing)
@@ -69,23 +69,23 @@ func (f *fitting) failure(ctx context.Context) error {
 }
 
 // describeLimits lists the limits and notes where they come from.
-func (f *fitting) describeLimits(found map[string]limits) []Limit {
+func (f *fitting) describeLimits(found map[string]Limits) []Limit {
 	var list []Limit
 	var used []string
 	for _, s := range f.services {
 		l := found[s.Name]
-		configured := f.cfg.Objective.MaxLatency > 0
-		list = append(list, Limit{s.Name, Number(l.latency), Number(l.errors), configured})
+		configured := f.cfg.objectiveOf(s.Name).MaxLatency > 0
+		list = append(list, Limit{s.Name, Number(l.Latency), Number(l.Errors), configured})
 		switch {
 		case configured:
-		case math.IsInf(l.latency, 1):
+		case math.IsInf(l.Latency, 1):
 			used = append(used, s.Name+" none, its latency is unknown")
 		default:
-			used = append(used, s.Name+" "+rounded(l.latency))
+			used = append(used, s.Name+" "+rounded(l.Latency))
 		}
 	}
 	if len(used) > 0 {
-		f.note("no max latency is configured: an endpoint fails beyond %d times its service's median tail latency in training, or %d standard deviations above that: %s", tailFactor, tailSpread, strings.Join(used, ", "))
+		f.note("no max latency is configured: an endpoint fails beyond %d times its service's median tail latency, or %v s where that comes first, but never within %d standard deviations of the median; each recording is judged by its own, and in training all together give: %s", tailFactor, alertTail, tailSpread, strings.Join(used, ", "))
 	}
 	return list
 }

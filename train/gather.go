@@ -36,9 +36,12 @@ func (g *gathering) look(ctx context.Context, rec *datasets.Recording, t mesh.Ti
 	g.set.Histories = append(g.set.Histories, History{Timing: t, Split: rec.Split(t)})
 	n := len(g.set.Histories) - 1
 	h := &g.set.Histories[n]
-	services := map[string]bool{}
+	services, usual := map[string]bool{}, newTails()
 	err := g.walk(ctx, rec, t, func(m Moment) {
 		services[m.Service] = true
+		for i := range m.Now {
+			usual.add(m.Service, h.Split.Part(m.Time) == datasets.Train, &m.Now[i])
+		}
 		g.hold(n, m)
 	})
 	if err != nil {
@@ -52,6 +55,7 @@ func (g *gathering) look(ctx context.Context, rec *datasets.Recording, t mesh.Ti
 	if err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
+	h.limits = usual.limits(slices.Collect(maps.Keys(services)), g.cfg.objectiveOf)
 	s := h.Split
 	if rec.HasRequests() {
 		h.Log = rec.Requests()
@@ -112,7 +116,7 @@ func (g *gathering) overflow() {
 
 // drawing is the second walk: what to look for, and where it goes.
 type drawing struct {
-	limits map[string]limits // of services, but for dead error ratios
+	limits map[string]Limits // of services, but for dead error ratios
 	loads  map[string][]float64
 	into   [3]*reservoir
 }
@@ -137,11 +141,11 @@ func (g *gathering) draw(ctx context.Context, sources []Source) (*Set, error) {
 func (g *gathering) prepare() *drawing {
 	g.place(g.sample.finish())
 	services := servicesOf(g.set)
-	g.set.limits = limitsOf(g.set, services, g.cfg.Objective)
+	g.set.limits = limitsOf(g.set, services, g.cfg)
 	d := &drawing{limits: maps.Clone(g.set.limits), loads: loadsOf(g.set)}
 	for _, s := range services {
 		if s.DeadErrors {
-			d.limits[s.Name] = limits{d.limits[s.Name].latency, math.Inf(1)}
+			d.limits[s.Name] = Limits{d.limits[s.Name].Latency, math.Inf(1)}
 		}
 	}
 	for n := range g.set.Histories {
@@ -160,8 +164,12 @@ func (g *gathering) drawFrom(ctx context.Context, n int, rec *datasets.Recording
 	if t != h.Timing {
 		return fmt.Errorf("train: %s was looked at with %+v, and now with %+v", rec.Path, h.Timing, t)
 	}
-	told := newTeller(g.set.foresight(n), h.Split, d.limits, g.cfg.MinRequests)
-	regimes := regimesOf{limits: d.limits, minRequests: g.cfg.MinRequests, loads: d.loads, young: 2 * t.Purge(), known: map[[2]string]*known{}}
+	own := maps.Clone(h.limits)
+	for service, l := range own {
+		own[service] = Limits{l.Latency, d.limits[service].Errors} // of an error ratio that is dead, none
+	}
+	told := teller{NewWatch(g.set.foresight(n), h.Split, own, g.cfg.MinRequests)}
+	regimes := regimesOf{limits: own, minRequests: g.cfg.MinRequests, loads: d.loads, young: 2 * t.Purge(), known: map[[2]string]*known{}}
 	give := func(m *Moment) {
 		kind, part := regimes.of(m), h.Split.Part(m.Time)
 		if part == datasets.None {
@@ -177,13 +185,13 @@ func (g *gathering) drawFrom(ctx context.Context, n int, rec *datasets.Recording
 	known := newPasts(t.Step)
 	keep := func(m Moment) {
 		m.pasts = known.of(&m) // a drawn decision has lost the windows before it
-		told.push(m, give)
+		told.push(&m, give)
 	}
 	if err := g.walk(ctx, rec, t, keep); err != nil {
 		return err
 	}
 	told.finish(give)
-	h.Drawn.Onsets = told.onsets
+	h.Drawn.Onsets = told.onsets()
 	return nil
 }
 

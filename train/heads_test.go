@@ -127,7 +127,7 @@ func TestChoiceHeadsAgreeWithServing(t *testing.T) {
 func TestHazardHeadAgreesWithServing(t *testing.T) {
 	random := seeded(23)
 	set := world{service: "s", endpoints: 25, moments: headRows / 25, seed: 23, failures: true}.set()
-	examples, _ := survivals(set, map[string]limits{"s": {latency: 10, errors: 0.3}}, 10)
+	examples, _ := survivals(set, map[string]Limits{"s": {Latency: 10, Errors: 0.3}}, 10)
 	bins := binsOf(set.Timing)
 	network, _, hazard, err := hazardTasks(set, columnsOf(set), examples, bins, nil, random)
 	if err != nil {

@@ -38,7 +38,7 @@ var everything = stratum{history: -1}
 
 // regimesOf tells the regime of moments that come in order of time.
 type regimesOf struct {
-	limits      map[string]limits
+	limits      map[string]Limits
 	minRequests float64
 	loads       map[string][]float64 // of a service, requests/s: where the levels end
 	young       time.Duration
@@ -77,7 +77,7 @@ func (r *regimesOf) of(m *Moment) regime {
 		}
 	}
 	for i, name := range m.Endpoints {
-		if breach, _ := r.limits[m.Service].breach(&m.Now[i], r.minRequests); breach {
+		if r.limits[m.Service].breach(&m.Now[i], r.minRequests) != "" {
 			now = max(now, failingNow)
 		}
 		if m.Fates[i].Failed {

@@ -64,8 +64,8 @@ func third(v float64, edges [2]float64, unit string, decimals int) regimeKey {
 // whether what came did.
 func (j *judge) state(m *Moment, i int) regimeKey {
 	limits := j.limits[m.Service]
-	now, _ := limits.breach(&m.Now[i], j.minRequests)
-	then, _ := limits.breach(&m.After[i], j.minRequests)
+	now := limits.breach(&m.Now[i], j.minRequests) != ""
+	then := limits.breach(&m.After[i], j.minRequests) != ""
 	switch {
 	case now && then:
 		return regimeKey{rank: 2, name: "failing"}

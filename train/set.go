@@ -26,7 +26,7 @@ type Set struct {
 	// none may overlap another.
 	Histories []History
 
-	limits map[string]limits // by which Fates were told; nil: those of the Histories
+	limits map[string]Limits // by which Fates were told; nil: those of the Histories
 	notes  []string          // what the model's card is to say of how it was made
 }
 
@@ -46,6 +46,9 @@ type History struct {
 	// Log streams the requests of the recording, which only the report asks
 	// for; nil where there is no log.
 	Log iter.Seq2[datasets.Request, error]
+	// limits are those of the recording's services, as it is judged by itself:
+	// another one's may be other services of the same name. nil: the set's.
+	limits map[string]Limits
 }
 
 // Drawn is what a history held of which a part was drawn, in the training, the

@@ -57,7 +57,7 @@ type judge struct {
 	kind        model.Kind
 	inputs      []string // of the network
 	objective   mesh.Objective
-	limits      map[string]limits
+	limits      map[string]Limits
 	minRequests float64
 	skip        map[string]bool
 	anchors     anchors
@@ -72,7 +72,7 @@ func newJudge(f *fitting, skip map[string]bool) (*judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.limits, j.minRequests = limitsOf(f.set, f.services, f.cfg.Objective), f.cfg.MinRequests
+	j.limits, j.minRequests = limitsOf(f.set, f.services, f.cfg), f.cfg.MinRequests
 	if j.outcome() {
 		j.measureTraining()
 	}

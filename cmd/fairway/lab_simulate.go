@@ -24,6 +24,7 @@ type simulateOptions struct {
 	seed, random  uint64
 	scale         float64
 	meshes        int
+	failing       bool
 }
 
 func newLabSimulateCommand() *cobra.Command {
@@ -42,7 +43,13 @@ shares is overloaded under these; --scale 0.5 halves what arrives.
 --random SEED draws a mesh with all that belongs to it, and --meshes N draws so
 many, of the seeds from --seed on, into folders of DIR. They are recorded
 without requests, under shares that are drawn around the capacities. Those of
-the seeds from %d on are for training, from %d on for validation.`, meshes.Training, meshes.Validation),
+the seeds from %d on are for training, from %d on for validation.
+
+With --failing they are meshes whose endpoints break down, some of them after
+signs of it, and half of those that show signs recover. Shares stay near to the
+capacities, and nobody acts on what is seen. faults.csv says when each fault
+makes its endpoint fail (fails). Seeds from %d on are for training, from %d on
+for validation, from %d on for test.`, meshes.Training, meshes.Validation, meshes.FailingTraining, meshes.FailingValidation, meshes.FailingTest),
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return simulate(cmd, o) },
 	}
@@ -50,6 +57,7 @@ the seeds from %d on are for training, from %d on for validation.`, meshes.Train
 	flags.StringVar(&o.scenario, "scenario", "", "a scenario's file, FILE#VARIANT, or the name of a built-in one")
 	flags.Uint64Var(&o.random, "random", 0, "draw the mesh of this seed")
 	flags.IntVar(&o.meshes, "meshes", 0, "draw so many meshes, of seeds that follow each other")
+	flags.BoolVar(&o.failing, "failing", false, "with --random or --meshes: those whose endpoints break down")
 	flags.StringVar(&o.out, "out", "", "directory of the recording, or of all of them; must not exist yet")
 	flags.DurationVar(&o.duration, "duration", 0, "how long the requests come, in virtual time; 0: as the scenario says")
 	flags.Float64Var(&o.scale, "scale", 1, "what arrives, as a part of what the scenario says")
@@ -66,6 +74,9 @@ func simulate(cmd *cobra.Command, o simulateOptions) error {
 	}
 	if one != 1 {
 		return usagef("%s needs one of --scenario, --random and --meshes", cmd.CommandPath())
+	}
+	if o.failing && cmd.Flag("scenario").Changed {
+		return usagef("--failing draws meshes; give --random or --meshes with it, no scenario")
 	}
 	if err := needed(cmd, "out"); err != nil {
 		return err
@@ -162,12 +173,16 @@ func recordMeshes(cmd *cobra.Command, o simulateOptions) (err error) {
 }
 
 func recordMesh(ctx context.Context, stderr io.Writer, o simulateOptions, seed uint64, out string) error {
-	s := meshes.Recorded(seed)
+	draw, shares, flag := meshes.Recorded, meshes.Shares, ""
+	if o.failing {
+		draw, shares, flag = meshes.Failing, meshes.FailingShares, "--failing "
+	}
+	s := draw(seed)
 	if err := o.change(s); err != nil {
 		return err
 	}
-	madeBy := fmt.Sprintf("fairway lab simulate --random %d --duration %v --scale %g", seed, s.Duration.Round(time.Millisecond), o.scale)
-	result, err := sim.RecordMetrics(ctx, s, seed, meshes.Shares(s, seed), madeBy, meshes.Part(seed), out)
+	madeBy := fmt.Sprintf("fairway lab simulate "+flag+"--random %d --duration %v --scale %g", seed, s.Duration.Round(time.Millisecond), o.scale)
+	result, err := sim.RecordMetrics(ctx, s, seed, shares(s, seed), madeBy, meshes.Part(seed), out)
 	if err != nil {
 		return err
 	}

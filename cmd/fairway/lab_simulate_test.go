@@ -56,6 +56,7 @@ func TestLabSimulateRefuses(t *testing.T) {
 		{"--scenario", 2, []string{"--out", "x"}},
 		{"one of", 2, []string{"--scenario", "basic", "--random", "1", "--out", "x"}},
 		{"--meshes", 2, []string{"--meshes", "0", "--out", "x"}},
+		{"--failing", 2, []string{"--failing", "--scenario", "basic", "--out", "x"}},
 		{"exists already", 1, []string{"--meshes", "1", "--out", exists}},
 		{"--out", 2, []string{"--scenario", "basic"}},
 		{"use one of", 2, []string{"--scenario", "nothing", "--out", "x"}},
@@ -66,6 +67,29 @@ func TestLabSimulateRefuses(t *testing.T) {
 		_, _, err := call(t, append([]string{"lab", "simulate"}, c.args...)...)
 		if err == nil || !strings.Contains(err.Error(), c.want) || exitStatus(err) != c.status {
 			t.Errorf("%q: %v (status %d); want %q, status %d", c.args, err, exitStatus(err), c.want, c.status)
+		}
+	}
+}
+
+// TestLabSimulateFailing: a failing mesh is another one than that of the same
+// seed that is not, is for what its seed is for, and is recorded again as it was.
+func TestLabSimulateFailing(t *testing.T) {
+	folder := t.TempDir()
+	all, one := filepath.Join(folder, "all"), filepath.Join(folder, "one")
+	mustCall(t, "lab", "simulate", "--failing", "--meshes", "1", "--seed", "6000003", "--out", all)
+	mustCall(t, "lab", "simulate", "--failing", "--random", "6000003", "--out", one)
+	for _, name := range []string{"manifest.json", "metrics.om.gz", "faults.csv"} {
+		a, err := os.ReadFile(filepath.Join(all, "mesh-6000003", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := os.ReadFile(filepath.Join(one, name)); err != nil || !bytes.Equal(a, b) {
+			t.Errorf("%s differs: %v", name, err)
+		}
+		for want, file := range map[string]string{"--failing --random 6000003": "manifest.json", `"part": "test"`: "manifest.json", "severity,fails": "faults.csv"} {
+			if file == name && !bytes.Contains(a, []byte(want)) {
+				t.Errorf("%s does not say %s", name, want)
+			}
 		}
 	}
 }

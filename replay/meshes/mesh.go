@@ -21,10 +21,12 @@ const (
 // have no use, and for those of tuning, which are not recorded.
 func Part(seed uint64) datasets.Part {
 	switch seed / Seeds {
-	case Training / Seeds:
+	case Training / Seeds, FailingTraining / Seeds:
 		return datasets.Train
-	case Validation / Seeds:
+	case Validation / Seeds, FailingValidation / Seeds:
 		return datasets.Validation
+	case FailingTest / Seeds:
+		return datasets.Test
 	}
 	return datasets.None
 }

@@ -106,7 +106,8 @@ func TestMeshesAreNoScenario(t *testing.T) {
 func TestPartsAreDisjoint(t *testing.T) {
 	for seed, want := range map[uint64]datasets.Part{
 		1: datasets.None, Training - 1: datasets.None, Training: datasets.Train, Training + Seeds - 1: datasets.Train,
-		Validation: datasets.Validation, Validation + Seeds - 1: datasets.Validation, Tuning: datasets.None, Tuning + Seeds: datasets.None,
+		Validation: datasets.Validation, Validation + Seeds - 1: datasets.Validation, Tuning: datasets.None, Tuning + Seeds - 1: datasets.None,
+		FailingTraining: datasets.Train, FailingValidation: datasets.Validation, FailingTest: datasets.Test, FailingTest + Seeds: datasets.None,
 	} {
 		if got := Part(seed); got != want {
 			t.Errorf("seed %d is for %q; want %q", seed, got, want)

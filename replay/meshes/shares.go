@@ -17,7 +17,24 @@ import (
 // them and sometimes far: so that the loads are those under good weights, and
 // under bad ones. Picks are those of weighted round robin, as they are served.
 func Shares(s *sim.Scenario, seed uint64) router.Strategy {
-	p := &shares{random: rand.New(rand.NewPCG(seed, 0x54a3)), step: s.Metrics.Step, capacity: s.Capacities(seed), weights: map[string]float64{}}
+	return drawn(s, seed, []float64{0, 0.5, 1, 1, 1}, []float64{1.5, 6, 20, 60, 200})
+}
+
+// FailingShares is the strategy that failing meshes are recorded with: as
+// Shares, but always around the capacities, and no farther from them than the
+// load allows: an endpoint that fails fails of what befell it, not of its
+// share. Nobody acts on what is seen, so what would come comes.
+func FailingShares(s *sim.Scenario, seed uint64) router.Strategy {
+	deviation := min((spare(s.Arrivals.Load)-1)/4, 0.4)
+	most := 1 / (deviation * deviation)
+	return drawn(s, seed, []float64{1}, []float64{most, 2 * most, 4 * most})
+}
+
+func drawn(s *sim.Scenario, seed uint64, around, shapes []float64) router.Strategy {
+	p := &shares{
+		random: rand.New(rand.NewPCG(seed, 0x54a3)), step: s.Metrics.Step, capacity: s.Capacities(seed), weights: map[string]float64{},
+		around: around, shapes: shapes,
+	}
 	for _, e := range s.Endpoints() {
 		p.names = append(p.names, e.Name)
 	}
@@ -36,6 +53,8 @@ type shares struct {
 	step     time.Duration
 	names    []string
 	capacity []float64
+	around   []float64 // powers of the capacity to draw around
+	shapes   []float64 // to draw by
 	until    time.Time
 	weights  map[string]float64
 }
@@ -70,8 +89,8 @@ func (p *shares) Decide(d *router.Decision, f *features.Frame) error {
 func (p *shares) redraw(now time.Time) {
 	windows := min(max(3*p.random.ExpFloat64(), 2), 8)
 	p.until = now.Add(time.Duration(windows * float64(p.step)))
-	around := []float64{0, 0.5, 1, 1, 1}[p.random.IntN(5)] // power of the capacity
-	shape := []float64{1.5, 6, 20, 60, 200}[p.random.IntN(5)]
+	around := p.around[p.random.IntN(len(p.around))]
+	shape := p.shapes[p.random.IntN(len(p.shapes))]
 	for i, name := range p.names {
 		p.weights[name] = math.Pow(p.capacity[i], around) * max(sim.Gamma(p.random, shape)/shape, leastShare)
 	}

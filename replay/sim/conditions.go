@@ -37,6 +37,8 @@ func (r *run) condition(i int32) {
 			e.lost = true
 		case Errors:
 			e.errors = 1 - (1-e.errors)*(1-f.Ratio)
+		case ErrorRamp:
+			e.errors = 1 - (1-e.errors)*(1-f.failing)
 		case SinkHole:
 			e.hole = 1 - (1-e.hole)*(1-f.Ratio)
 		case Fixed:
@@ -135,9 +137,13 @@ func (r *run) noteFaults() {
 		if f.from >= r.end {
 			continue
 		}
-		r.result.Faults = append(r.result.Faults, datasets.Fault{
+		noted := datasets.Fault{
 			Service: r.scenario.service(), Endpoint: r.result.Endpoints[f.endpoint], Kind: f.name(),
 			Start: epoch(f.from), End: epoch(min(f.to, r.end)), Severity: f.severity(),
-		})
+		}
+		if at, ok := f.breaks(); ok && at < r.end {
+			noted.Fails = epoch(at)
+		}
+		r.result.Faults = append(r.result.Faults, noted)
 	}
 }

@@ -35,7 +35,7 @@ func newDraws(s *Scenario, seed uint64) draws {
 		d.part = k.Requests
 	}
 	for _, e := range s.Events {
-		d.lucky = d.lucky || e.Kind == Errors || e.Kind == SinkHole
+		d.lucky = d.lucky || e.Kind == Errors || e.Kind == SinkHole || e.Kind == ErrorRamp
 	}
 	return d
 }

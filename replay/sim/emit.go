@@ -137,13 +137,17 @@ func zipped(write func(*bufio.Writer) error) func(io.Writer) error {
 
 func writeFaults(w io.Writer, faults []datasets.Fault) error {
 	out := bufio.NewWriter(w)
-	out.WriteString("service,endpoint,kind,start,end,severity\n")
+	out.WriteString("service,endpoint,kind,start,end,severity,fails\n")
 	for _, f := range faults {
 		severity := ""
 		if !math.IsNaN(f.Severity) {
 			severity = strconv.FormatFloat(f.Severity, 'g', 4, 64)
 		}
-		fmt.Fprintf(out, "%s,%s,%s,%s,%s,%s\n", f.Service, f.Endpoint, f.Kind, unixSeconds(f.Start), unixSeconds(f.End), severity)
+		fails := ""
+		if !f.Fails.IsZero() {
+			fails = unixSeconds(f.Fails)
+		}
+		fmt.Fprintf(out, "%s,%s,%s,%s,%s,%s,%s\n", f.Service, f.Endpoint, f.Kind, unixSeconds(f.Start), unixSeconds(f.End), severity, fails)
 	}
 	return out.Flush()
 }

@@ -1,10 +1,11 @@
 package sim
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"time"
+
+	"github.com/fairway-mesh/fairway/datasets"
 )
 
 // The kinds of events.
@@ -19,13 +20,17 @@ const (
 	Leak       = "leak"       // memory grows for Lead, the end of it is slow, then a crash
 	Saturation = "saturation" // slower and slower for Lead, then a stall
 	Restart    = "restart"    // down for Down, then cold: Factor times slower, less so over Warm
+	// Ramps: for Lead it gets worse, up to Brink, and then it breaks.
+	MemoryRamp  = "memory_ramp"  // memory grows to Brink times the idle one; then a crash
+	LatencyRamp = "latency_ramp" // up to Brink times slower; then Factor times
+	ErrorRamp   = "error_ramp"   // answers a part of up to Brink with an error; then a part Ratio
 )
 
 // Event is something that happens to some endpoints at a time, for a time.
 type Event struct {
 	Kind string        `yaml:"kind"`
 	At   time.Duration `yaml:"at"`
-	// For is how long it lasts; of leak and saturation the outage after Lead.
+	// For is how long it lasts; of leak, saturation and ramps the outage after Lead.
 	// 0: until the end.
 	For    time.Duration `yaml:"for"`
 	Select Select        `yaml:"select"`
@@ -35,6 +40,7 @@ type Event struct {
 	Latency time.Duration `yaml:"latency"`
 	Ratio   float64       `yaml:"ratio"`
 	Lead    time.Duration `yaml:"lead"`
+	Brink   float64       `yaml:"brink"`
 	// Recovers is the part of the selected that look as if they were failing
 	// for half to nine tenths of Lead, and recover: decoys.
 	Recovers float64       `yaml:"recovers"`
@@ -80,6 +86,10 @@ func (e *Event) check(p *problems, path string, s *Scenario) {
 	case Leak, Saturation:
 		need(e.Lead > 0, "lead", e.Lead, "more than 0")
 		need(e.Recovers >= 0 && e.Recovers <= 1, "recovers", e.Recovers, "0 to 1")
+	case MemoryRamp, LatencyRamp, ErrorRamp:
+		need(e.Lead > 0, "lead", e.Lead, "more than 0")
+		need(e.Recovers >= 0 && e.Recovers <= 1, "recovers", e.Recovers, "0 to 1")
+		e.checkBreak(need)
 	case Restart:
 		need(e.Down > 0, "down", e.Down, "more than 0")
 		need(e.Warm >= 0, "warm", e.Warm, "0 or more")
@@ -139,13 +149,14 @@ type fault struct {
 	*Event
 	endpoint  int32
 	from      int64 // begins
-	fails     int64 // of leak and saturation: the end of the lead
+	fails     int64 // of leak, saturation and ramps: the end of the lead
 	to        int64
 	decoy     bool
 	on        bool
 	slower    float64 // 1: no effect
 	down      bool
 	still     bool    // serves nothing
+	failing   float64 // of ramps: part of the answers that are errors
 	memory    float64 // bytes more
 	tickEvery int64
 }
@@ -170,7 +181,7 @@ func (s *Scenario) faults(r *rand.Rand) []*fault {
 				f.to = f.from + int64((0.5+0.4*r.Float64())*float64(e.Lead))
 			}
 			switch e.Kind {
-			case Leak, Saturation:
+			case Leak, Saturation, MemoryRamp, LatencyRamp, ErrorRamp:
 				f.tickEvery = max(int64(e.Lead)/100, 1)
 			case Restart:
 				f.tickEvery = max(int64(e.Warm)/50, int64(time.Millisecond))
@@ -190,7 +201,7 @@ func begins(e *Event, n int) int64 {
 // at sets what the fault does from now on, and says when that changes again.
 func (f *fault) at(now int64, idle float64) int64 {
 	f.on = now >= f.from && now < f.to
-	f.slower, f.down, f.still, f.memory = 1, false, false, 0
+	f.slower, f.down, f.still, f.failing, f.memory = 1, false, false, 0, 0
 	if !f.on {
 		if now < f.from {
 			return f.from
@@ -213,6 +224,8 @@ func (f *fault) at(now int64, idle float64) int64 {
 		progress := min(float64(now-f.from)/float64(f.Lead), 1)
 		f.slower = 1 / (1 - 0.9*progress)
 		f.still = now >= f.fails && !f.decoy
+	case MemoryRamp, LatencyRamp, ErrorRamp:
+		f.ramp(now, idle)
 	case Restart:
 		since := float64(now - f.from - int64(f.Down))
 		f.down = since < 0
@@ -245,7 +258,7 @@ func (f *fault) drains() (from int64, ok bool) {
 		return f.from, true
 	case Errors, SinkHole:
 		return f.from, f.Ratio >= 0.5
-	case Leak, Saturation:
+	case Leak, Saturation, MemoryRamp, LatencyRamp, ErrorRamp:
 		return f.fails, !f.decoy
 	}
 	return 0, false
@@ -253,12 +266,14 @@ func (f *fault) drains() (from int64, ok bool) {
 
 func (f *fault) severity() float64 {
 	switch f.Kind {
-	case Slow, Restart:
+	case Slow, Restart, LatencyRamp:
 		return f.Factor
 	case Fixed:
 		return f.Latency.Seconds()
-	case Errors, SinkHole:
+	case Errors, SinkHole, ErrorRamp:
 		return f.Ratio
+	case MemoryRamp:
+		return f.Brink
 	case Leak, Saturation:
 		return f.Lead.Seconds()
 	}
@@ -267,7 +282,7 @@ func (f *fault) severity() float64 {
 
 func (f *fault) name() string {
 	if f.decoy {
-		return fmt.Sprintf("%s_decoy", f.Kind)
+		return f.Kind + datasets.DecoySuffix
 	}
 	return f.Kind
 }
