@@ -8,8 +8,8 @@
 // stretch from the nearest earlier one. Each measure is turned into the
 // probability, among the metric's own past, of something at least as far; and
 // the negative logarithms of those are pooled into one score. An Alarm makes
-// alerts of it: one at an onset, then silence for a while. A Detector is both,
-// as fairway detect runs them. A Trend says where one number is going and how
+// alerts of it: one at an onset, then silence for a while. A Detector is both, as
+// fairway detect runs them on few metrics. A Trend says where one number is going and how
 // likely it is to cross a threshold soon.
 //
 // The recipe (few measures, tail probability, 0.3 max + 0.7 mean, a short mean,
