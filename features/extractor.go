@@ -167,7 +167,7 @@ func (x *Extractor) advance(s *service, w *mesh.Window, c *clock) {
 		r := s.place.read(w, i)
 		s.readings[i] = r
 		m.stable(x.stable, w, i, &s.place, &r)
-		m.score = m.tracker.Push(m.surprise, x.stable)
+		m.score = m.tracker.Push(m.surprise, c.now, x.stable)
 		copy(m.Scores[1:], m.Scores[:])
 		m.Scores[0] = m.score.Value
 		s.sent += m.demanded(&r, c)
