@@ -19,7 +19,7 @@ const module = "github.com/fairway-mesh/fairway/"
 var floors = map[string]int{
 	"mesh": 0, "predict/kernel": 0,
 	"prom": 1, "anomaly": 1, "router/health": 1, "router/picker": 1, "api/identity": 1,
-	"features": 2, "router/rules": 2, "datasets/sheet": 2,
+	"features": 2, "router/rules": 2, "datasets/sheet": 2, "anomaly/benchmark": 2,
 	"model": 3, "datasets": 3,
 	"predict": 4,
 	"router":  5, "train": 5,
@@ -30,7 +30,7 @@ var floors = map[string]int{
 // inside are pairs that may import each other's lower part although they
 // stand on one floor: a room and what nests in it.
 var inside = [][2]string{
-	{"api/client", "api"}, {"api", "api/fairwayv1"}, {"datasets/accesslog", "datasets"}, {"model/onnx", "model"},
+	{"anomaly/nab", "anomaly"}, {"api/client", "api"}, {"api", "api/fairwayv1"}, {"datasets/accesslog", "datasets"}, {"model/onnx", "model"},
 	{"replay", "replay/ope"}, {"replay", "replay/finding"}, {"replay", "replay/fitted"}, {"replay/contest", "replay/sim"},
 	{"replay/meshes", "replay/sim"}, {"replay/tune", "replay/sim"}, {"replay/tune", "replay/meshes"}, {"replay/fit", "replay/sim"},
 	{"predict/kernel", "predict/kernel"},

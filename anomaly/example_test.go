@@ -13,10 +13,10 @@ func Example() {
 	surprise := make([]float64, 2)
 	var score anomaly.Score
 	for k := range 300 {
-		score = tracker.Push(surprise, []float64{math.Sin(float64(k)), math.Cos(float64(3 * k))})
+		score = tracker.Push(surprise, math.NaN(), []float64{math.Sin(float64(k)), math.Cos(float64(3 * k))})
 	}
 	fmt.Printf("usual: score %.2f, top %d\n", score.Value, score.Top)
-	score = tracker.Push(surprise, []float64{0.5, 30})
+	score = tracker.Push(surprise, math.NaN(), []float64{0.5, 30})
 	fmt.Printf("jump:  score %.1f, top %d, stranger than %v: %v\n", score.Value, score.Top, "1 in 100", surprise[score.Top] > 2)
 	// Output:
 	// usual: score 0.00, top -1

@@ -9,88 +9,97 @@ const (
 	// still is the relative change below which a value has not changed:
 	// rounding, not news.
 	still = 1e-9
-	// shrink is how fast the range of the past narrows, in parts of Alpha, so
+	// shrink is by what part the range of the past narrows with each value, so
 	// that one outlier does not hide the next for ever.
-	shrink = 0.05
-	// strange is the surprise from which values are held back, and spell how
-	// many of them in a row count as one in the past. They are not independent:
-	// a fault would otherwise look normal after a few windows. Extreme-value
-	// statistics declusters its samples for the same reason.
-	strange, spell = 2, 8
+	shrink = 0.00025
 	// smooth is the weight of the newest surprise: an EMA of span 3.
 	smooth = 0.5
 	// farthest stands for any distance when the past knows no scale at all.
 	farthest = 1 << 8
 )
 
-// metric is what is remembered of one metric: less than a kilobyte. Its fields
-// are exported to encoding/binary only.
+// metric is what is remembered of one metric. Its fields are exported to
+// encoding/binary only.
 type metric struct {
-	N                uint64  // values seen
-	Level, Scale     float64 // slow mean and slow mean absolute deviation, of clipped values
-	Low, High        float64 // range of the past, slowly narrowing
-	Recent           float64 // surprise, smoothed
-	Residual, Outlie tail    // distances from the level, and outside the range
-	Held             uint64  // strange values in a row, not yet in the tails
-	Far, Out         float64 // the largest distances among them
+	N            uint64  // values seen
+	Level, Scale float64 // slow mean and slow mean absolute deviation, of clipped values
+	Low, High    float64 // range of the past, slowly narrowing
+	Recent       float64 // surprise, smoothed
+	Season       season
+	// Distances from the level, outside the range, from the hour's level, and
+	// from the nearest stretch of the past.
+	Residual, Outlie, Seasonal, Strays past
 }
 
-// push returns how surprising v is to the past, then makes it part of it.
-func (m *metric) push(v float64, cfg Config) float64 {
+// push returns how surprising v is to the past, and its signed distance from
+// the level, then makes it part of the past. A metric that is not golden has
+// no neighbours.
+func (m *metric) push(at, v float64, golden *neighbours, cfg *Config) (surprise, signed float64) {
 	if m.N == 0 {
 		m.N, m.Level, m.Low, m.High = 1, v, v, v
+		m.Season.push(at, v, v, 0, cfg.Clip)
+		if golden != nil {
+			golden.push(v)
+		}
+		return 0, math.NaN()
+	}
+	residual := distance(v-m.Level, m.Scale, m.Level)
+	signed = math.Copysign(residual, v-m.Level)
+	outside := distance(max(v-m.High, m.Low-v, 0), m.Scale, m.Level)
+	var all pooling
+	if m.N >= settle {
+		all.add(m.Residual.push(residual, cfg.Warmup-settle))
+		all.add(m.Outlie.push(outside, cfg.Warmup-settle))
+	}
+	if d, ok := m.Season.push(at, v, m.Level, m.Scale, cfg.Clip); ok {
+		all.add(m.Seasonal.push(d, cfg.Warmup-settle))
+	}
+	if golden != nil {
+		if d, ok := golden.push(v); ok {
+			all.add(m.Strays.push(distance(d, m.Scale, m.Level), cfg.Warmup-settle))
+		}
+	}
+	if m.N >= uint64(cfg.Warmup) {
+		surprise = all.pooled()
+	}
+	m.learn(v, cfg)
+	return surprise, signed
+}
+
+// pooling weighs the strongest of some surprises against all of them, as the
+// benchmark liked best.
+type pooling struct{ most, sum, count float64 }
+
+func (p *pooling) add(surprise float64) {
+	p.most, p.sum, p.count = max(p.most, surprise), p.sum+surprise, p.count+1
+}
+
+func (p *pooling) pooled() float64 {
+	if p.count == 0 {
 		return 0
 	}
-	residual := m.distance(v - m.Level)
-	outside := m.distance(max(v-m.High, m.Low-v, 0))
-	surprise := 0.0
-	if m.N >= uint64(cfg.Warmup) {
-		a, b := m.Residual.surprise(residual), m.Outlie.surprise(outside)
-		surprise = pool(max(a, b), (a+b)/2)
-	}
-	m.remember(residual, outside, surprise)
-	m.learn(v, cfg)
-	return surprise
+	return pool(p.most, p.sum/p.count)
 }
 
-// remember makes two distances part of the past: at once, or a spell of strange
-// ones as its largest.
-func (m *metric) remember(residual, outside, surprise float64) {
-	if m.N < settle {
-		return
-	}
-	if surprise >= strange {
-		m.Held++
-		m.Far, m.Out = max(m.Far, residual), max(m.Out, outside)
-		if m.Held < spell {
-			return
-		}
-		residual, outside = m.Far, m.Out
-	} else if m.Held > 0 {
-		m.Residual.add(m.Far)
-		m.Outlie.add(m.Out)
-	}
-	m.Held, m.Far, m.Out = 0, 0, 0
-	m.Residual.add(residual)
-	m.Outlie.add(outside)
-}
+func pool(strongest, mean float64) float64 { return 0.3*strongest + 0.7*mean }
 
-// distance is a difference in units of the metric's scale.
-func (m *metric) distance(d float64) float64 {
+// distance is the size of a difference in units of a scale, which itself is
+// beside a level.
+func distance(d, scale, level float64) float64 {
 	d = math.Abs(d)
 	switch {
-	case d <= still*math.Abs(m.Level):
+	case d <= still*math.Abs(level):
 		return 0
-	case d >= farthest*m.Scale: // also when the scale is zero
+	case d >= farthest*scale: // also when the scale is zero
 		return farthest
 	}
-	return d / m.Scale
+	return d / scale
 }
 
 // learn moves level, scale and range. The first values count equally; later
 // ones are clipped, so that a burst neither moves the level nor widens the
 // scale by more than it would over a long time.
-func (m *metric) learn(v float64, cfg Config) {
+func (m *metric) learn(v float64, cfg *Config) {
 	m.N++
 	alpha := max(cfg.Alpha, 1/float64(m.N))
 	d := v - m.Level
@@ -99,10 +108,6 @@ func (m *metric) learn(v float64, cfg Config) {
 	}
 	m.Level += alpha * d
 	m.Scale += alpha * (math.Abs(d) - m.Scale)
-	narrowing := shrink * cfg.Alpha
-	m.Low = min(v, m.Low+narrowing*(m.Level-m.Low))
-	m.High = max(v, m.High+narrowing*(m.Level-m.High))
+	m.Low = min(v, m.Low+shrink*(m.Level-m.Low))
+	m.High = max(v, m.High+shrink*(m.Level-m.High))
 }
-
-// pool weighs the strongest against the many, as the benchmark liked best.
-func pool(strongest, mean float64) float64 { return 0.3*strongest + 0.7*mean }

@@ -2,6 +2,7 @@ package anomaly
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -10,10 +11,12 @@ import (
 
 func lived(n int) (*Tracker, *Trend) {
 	r := rand.New(rand.NewPCG(1, 5))
-	tracker, trend := New(3, DefaultConfig()), NewTrend(30)
-	for range n {
+	cfg := DefaultConfig()
+	cfg.Golden = []int{0}
+	tracker, trend := New(3, cfg), NewTrend(30)
+	for k := range n {
 		v := r.ExpFloat64()
-		tracker.Push(nil, []float64{v, 1, math.NaN()})
+		tracker.Push(nil, float64(k)*1200, []float64{v, 1, math.NaN()})
 		trend.Push(5, v)
 	}
 	return tracker, trend
@@ -37,7 +40,8 @@ func TestSaved(t *testing.T) {
 	}
 	for k := range 50 {
 		v := []float64{float64(k), 2, 3}
-		if x, y := tracker.Push(nil, v), tracker2.Push(nil, v); x != y {
+		at := float64(500+k) * 1200
+		if x, y := tracker.Push(nil, at, v), tracker2.Push(nil, at, v); x != y {
 			t.Fatalf("value %d: %+v, restored %+v", k, x, y)
 		}
 		trend.Push(5, v[0])
@@ -58,20 +62,27 @@ func TestSavedRefused(t *testing.T) {
 		return saved
 	}
 	infinite := []byte{0, 0, 0, 0, 0, 0, 0xf0, 0x7f}
+	body := len(trackerMagic) + binary.Size(trackerHeader{})
+	golden := body + 3*binary.Size(metric{})
 	tests := map[string]struct {
 		saved []byte
 		want  string
 	}{
 		"nothing":                {nil, "begin"},
 		"the other's":            {b, "begin"},
-		"another version":        {broken(a, 7, 2), "version"},
+		"another version":        {broken(a, 7, 1), "version"},
 		"header cut":             {a[:20], "header"},
-		"cut":                    {a[:len(a)-1], "need"},
-		"followed":               {append(bytes.Clone(a), 0), "need"},
+		"cut":                    {a[:len(a)-1], "cut off"},
+		"cut in the metrics":     {a[:golden-1], "need"},
+		"followed":               {append(bytes.Clone(a), 0), "follow"},
 		"more metrics than fit":  {broken(a, 8+8+8+4+4, 0xff, 0xff, 0xff, 0xff), "need"},
 		"infinite alpha":         {broken(a, 8, infinite...), "alpha"},
-		"infinite level":         {broken(a, 8+8+8+12+8+8, infinite...), "level"},
-		"histogram out of count": {broken(a, 8+8+8+12+8+8+5*8, 1, 0, 0, 0), "histogram"},
+		"infinite level":         {broken(a, body+8, infinite...), "level"},
+		"golden out of place":    {broken(a, golden, 9), "golden"},
+		"too many recalled":      {broken(a, golden+4, 0xff, 0xff), "at most"},
+		"infinite recalled":      {broken(a, golden+8, infinite...), "value"},
+		"hour of no day":         {broken(a, body+6*8+slots*16, 24), "hour"},
+		"histogram out of count": {broken(a, body+6*8+binary.Size(season{})+4, 1, 0, 0, 0), "histogram"},
 	}
 	for name, test := range tests {
 		var got Tracker
@@ -113,7 +124,7 @@ func FuzzTracker(f *testing.F) {
 			for m := range values {
 				values[m] = float64(k * m)
 			}
-			if s := tracker.Push(nil, values); !(s.Value >= 0 && s.Value <= 1) {
+			if s := tracker.Push(nil, float64(k)*3000, values); !(s.Value >= 0 && s.Value <= 1) {
 				t.Fatalf("score is %v", s.Value)
 			}
 		}

@@ -4,12 +4,16 @@ import "math"
 
 const (
 	binsPerOctave = 8
-	firstOctave   = -4 // what is below 2^-4 scales is not told apart
-	bins          = 96 // the last begins at 2^7.75, some 215 scales
+	firstOctave   = -6  // what is below 2^-6 scales is not told apart
+	bins          = 114 // the last begins at farthest
 
 	// tailMass and tailLeast choose where the tail begins: the highest part
 	// of the past, at least that share and that many values.
 	tailMass, tailLeast = 0.05, 5
+
+	// supported bounds a surprise: at most so many times what the number of
+	// values alone could show.
+	supported = 2
 
 	// forgetAt bounds the memory: at so many values all counts are halved.
 	// Forgetting faster costs detections (it is the tail that is forgotten).
@@ -36,72 +40,57 @@ func position(d float64) float64 {
 	return x
 }
 
+// middles and edges are the distances in the middle and at the lower end of
+// each bin; the first bin is nothing.
+var middles, edges = func() (m, e [bins]float64) {
+	for b := 1; b < bins; b++ {
+		m[b] = math.Exp2((float64(b)-0.5)/binsPerOctave + firstOctave)
+		e[b] = math.Exp2((float64(b)-1)/binsPerOctave + firstOctave)
+	}
+	return m, e
+}()
+
 // surprise is −log10 of the probability that the past gave to a distance of at
-// least d: the largest of three estimates, so that a metric of few distinct
-// values is not strange for hitting one of them again, or nearly.
-//
-//   - the share of the past in the bin of d or farther;
-//   - a tenth of the share from half an octave nearer on;
-//   - beyond the begin of the tail, a Pareto law fitted to the tail as Hill does
-//     (Annals of Statistics 3, 1975): conservative for light tails, right for
-//     heavy ones.
-//
-// The result is at most twice what the number of values alone could support.
+// least d: the share of the past that was as far, within a bin by its position;
+// where nothing was, what an exponential law says that was fitted to the tail
+// (Ahmad et al. take a normal one, whose tail real metrics do not keep to).
 func (t *tail) surprise(d float64) float64 {
 	if t.N == 0 {
 		return 0
 	}
 	x := position(d)
-	bin, begin := int(x), t.begin()
-	var there, near, mass, inBins uint32 // values at d or farther, nearly there, in the tail; bins of those beyond its begin
-	for b := bins - 1; b >= max(0, min(bin-nearly, begin)); b-- {
-		c := t.Counts[b]
-		if b >= bin {
-			there += c
-		}
-		if b >= bin-nearly {
-			near += c
-		}
-		if b >= begin {
-			mass += c
-			inBins += c * uint32(b-begin)
-		}
+	bin := int(x)
+	nearer := uint32(0) // counted from below: most distances are small
+	for _, c := range t.Counts[:bin] {
+		nearer += c
 	}
-	p := max(float64(there), 0.1*float64(near))
-	if bin >= begin {
-		// One pseudo-value four bins out steadies a short tail; a mean excess
-		// under one bin is below what the histogram can resolve.
-		mean := max((float64(inBins)+0.5*float64(mass)+4)/(float64(mass)+1), 1)
-		p = max(p, float64(mass)*math.Exp(-(x-float64(begin))/mean))
+	p := float64(t.N - nearer)
+	if bin > 0 { // of the values that cannot be told from zero, all are as far
+		p -= (x - float64(bin)) * float64(t.Counts[bin])
+	}
+	if p < 1 {
+		p = max(p, min(t.extrapolated(d), 1), tailFloor)
 	}
 	n := float64(t.N) + 1
-	return min(max(-math.Log10((p+tailFloor)/n), 0), 2*math.Log10(n))
+	return min(max(-math.Log10(p/n), 0), supported*math.Log10(n))
 }
 
-const (
-	nearly    = binsPerOctave / 2
-	tailFloor = 1e-30 // keeps the logarithm finite; the bound of surprise is far above it
-)
+// tailFloor keeps the logarithm finite; the bound of surprise is far above it.
+const tailFloor = 1e-30
 
-// begin returns the bin in which the tail begins. The values that cannot be
-// told from zero are left out of it where enough are told.
-func (t *tail) begin() int {
-	want := max(tailLeast, uint32(tailMass*float64(t.N)))
-	mass, lowest := uint32(0), 0
-	for b := bins - 1; b >= 1; b-- {
-		if t.Counts[b] == 0 {
-			continue
-		}
-		mass += t.Counts[b]
-		lowest = b
-		if mass >= want {
-			return b
+// extrapolated is how many values the tail leads to expect at d or farther.
+func (t *tail) extrapolated(d float64) float64 {
+	want := max(tailLeast, tailMass*float64(t.N))
+	mass, sum, begin := 0.0, 0.0, 0
+	for b := bins - 1; b >= 1 && mass < want; b-- {
+		if c := float64(t.Counts[b]); c > 0 {
+			mass, sum, begin = mass+c, sum+c*middles[b], b
 		}
 	}
-	if mass >= tailLeast {
-		return lowest
+	if mass < tailLeast || d <= edges[begin] {
+		return 0
 	}
-	return 0
+	return mass * math.Exp(-(d-edges[begin])/(sum/mass-edges[begin]))
 }
 
 // add remembers a distance.
@@ -115,4 +104,47 @@ func (t *tail) add(d float64) {
 	}
 	t.Counts[int(position(d))]++
 	t.N++
+}
+
+// past is a tail whose samples are independent: strange values in a row count
+// as one, else a fault would look normal after a few windows. Extreme-value
+// statistics declusters its samples for the same reason.
+type past struct {
+	tail
+	Held uint32  // strange values in a row, not yet in the tail
+	Far  float64 // the largest distance among them
+}
+
+const (
+	// strange is the surprise from which values are held back, and spell how
+	// many of them in a row count as one in the past.
+	strange, spell = 2, 64
+)
+
+// push returns how surprising a distance is, 0 while fewer than least are
+// known, and remembers it.
+func (p *past) push(d float64, least int) float64 {
+	surprise := 0.0
+	if p.N >= uint32(least) {
+		surprise = p.surprise(d)
+	}
+	if surprise >= strange {
+		p.Held++
+		p.Far = max(p.Far, d)
+		if p.Held >= spell {
+			p.release()
+		}
+		return surprise
+	}
+	p.release()
+	p.add(d)
+	return surprise
+}
+
+// release ends a spell.
+func (p *past) release() {
+	if p.Held > 0 {
+		p.add(p.Far)
+		p.Held, p.Far = 0, 0
+	}
 }

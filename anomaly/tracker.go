@@ -3,15 +3,18 @@ package anomaly
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
-// Tracker watches the metrics of one endpoint. Its memory is constant: less
-// than a kilobyte for each metric.
+// Tracker watches the metrics of one endpoint. Its memory is constant: 2.4 kB
+// for each metric.
 type Tracker struct {
 	cfg       Config
 	metrics   []metric
-	excess    float64   // pooled surprise beyond what chance brings, smoothed
-	strongest []float64 // scratch: the largest surprises, descending
+	golden    []neighbours // of the metrics that cfg.Golden names
+	excess    float64      // pooled surprise beyond what chance brings, smoothed
+	strongest []float64    // scratch: the largest surprises, descending
+	residuals []float64    // of the newest push, in scales
 }
 
 // Score is how strange the newest values are.
@@ -21,6 +24,9 @@ type Score struct {
 	Value float64
 	// Top is the metric that is strangest of late, or -1 when none is.
 	Top int
+	// Pooled is what Value is made of, before it is smoothed and bounded:
+	// −log10 of the probability of the newest values, beyond what chance brings.
+	Pooled float64
 	// Warm says whether any metric has a past to compare with.
 	Warm bool
 }
@@ -34,32 +40,51 @@ func New(metrics int, cfg Config) *Tracker {
 	if metrics < 0 {
 		panic(fmt.Sprintf("anomaly: %d metrics", metrics))
 	}
-	return &Tracker{cfg: cfg, metrics: make([]metric, metrics), strongest: make([]float64, 0, min(cfg.Strongest, metrics))}
+	some, _ := slices.BinarySearch(cfg.Golden, metrics)
+	cfg.Golden = slices.Clone(cfg.Golden[:some])
+	t := &Tracker{
+		cfg: cfg, metrics: make([]metric, metrics), golden: make([]neighbours, len(cfg.Golden)),
+		strongest: make([]float64, 0, min(cfg.Strongest, metrics)), residuals: make([]float64, metrics),
+	}
+	for i := range t.golden {
+		t.golden[i] = newNeighbours(stretch, recall)
+	}
+	for i := range t.residuals {
+		t.residuals[i] = math.NaN()
+	}
+	return t
 }
 
 // Len is how many metrics the tracker watches.
 func (t *Tracker) Len() int { return len(t.metrics) }
 
-// Push takes the next value of each metric and returns how strange they are,
-// judged by the past alone; then they become part of it. Values that are NaN
+// Push takes the next value of each metric, seen at a time in Unix seconds (NaN
+// where it is unknown), and returns how strange they are, judged by the past
+// alone; then they become part of it. Values that are NaN
 // or infinite are skipped: the metric stays as it is. dst[m] becomes the
 // surprise of metric m, −log10 of its probability smoothed as the score is: 0
 // while its past is short, and fading while it is skipped. Both slices must
 // have a place for each metric, else Push panics; dst may be nil. Push does
 // not allocate.
-func (t *Tracker) Push(dst, values []float64) Score {
+func (t *Tracker) Push(dst []float64, at float64, values []float64) Score {
 	if len(values) != len(t.metrics) || dst != nil && len(dst) != len(t.metrics) {
 		panic(fmt.Sprintf("anomaly: %d values and %d places for %d metrics", len(values), len(dst), len(t.metrics)))
 	}
 	score := Score{Top: -1}
 	t.strongest = t.strongest[:0]
-	present, top := 0, 0.0
+	present, golden, top := 0, 0, 0.0
 	for i := range t.metrics {
 		m := &t.metrics[i]
+		var near *neighbours
+		if golden < len(t.golden) && t.cfg.Golden[golden] == i {
+			near = &t.golden[golden]
+			golden++
+		}
 		surprise := 0.0
+		t.residuals[i] = math.NaN()
 		if v := values[i]; !math.IsNaN(v) && !math.IsInf(v, 0) && math.Abs(v) < largest {
 			warm := m.N >= uint64(t.cfg.Warmup)
-			surprise = m.push(v, t.cfg)
+			surprise, t.residuals[i] = m.push(at, v, near, &t.cfg)
 			if warm {
 				present++
 				score.Warm = true
@@ -74,9 +99,20 @@ func (t *Tracker) Push(dst, values []float64) Score {
 			dst[i] = m.Recent
 		}
 	}
-	t.excess += smooth * (t.pooled() - chance(present, t.cfg.Strongest) - t.excess)
+	score.Pooled = t.pooled() - chance(present, t.cfg.Strongest)
+	t.excess += smooth * (score.Pooled - t.excess)
 	score.Value = squash(t.excess)
 	return score
+}
+
+// Residuals writes how far each metric was, in the newest push, from what its
+// past led to expect: in its own scales, above 0 when it was higher, NaN when it
+// was skipped or has no past. dst must have a place for each metric.
+func (t *Tracker) Residuals(dst []float64) {
+	if len(dst) != len(t.metrics) {
+		panic(fmt.Sprintf("anomaly: %d places for the residuals of %d metrics", len(dst), len(t.metrics)))
+	}
+	copy(dst, t.residuals)
 }
 
 const (
@@ -138,6 +174,6 @@ func chance(n, strongest int) float64 {
 // squash maps an excess of surprise to [0, 1): flat at 0, so that small excess
 // stays near nothing.
 func squash(excess float64) float64 {
-	x := max(excess, 0) / 1.25
+	x := max(excess, 0) / 1.3
 	return 1 - math.Exp(-x*x)
 }

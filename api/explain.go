@@ -75,6 +75,9 @@ func (s *Server) fill(view *fairwayv1.Explanation_EndpointView, r *router.Routes
 		view.Forecast = s.forecast(r, i)
 	}
 	view.Ejected = i < len(d.Ejected) && d.Ejected[i]
+	if i < len(d.Health) {
+		view.Health = healthOf(&d.Health[i])
+	}
 	if r.Frame == nil || i >= len(r.Frame.Endpoints) {
 		return
 	}

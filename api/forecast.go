@@ -30,6 +30,10 @@ func (s *Server) Forecast(_ context.Context, in *fairwayv1.ForecastRequest) (*fa
 	return out, nil
 }
 
+// maxAhead is the latest time in seconds that is told: a year is beyond any horizon,
+// and within what a time.Duration holds.
+const maxAhead = 365 * 24 * 3600
+
 // forecast is what the last window said of endpoint i of the decision.
 func (s *Server) forecast(r *router.Routes, i int) *fairwayv1.EndpointForecast {
 	d := r.Decision
@@ -44,13 +48,17 @@ func (s *Server) forecast(r *router.Routes, i int) *fairwayv1.EndpointForecast {
 		Horizon:            durationpb.New(s.cfg.Horizon),
 		AsOf:               timestamp(d.Time),
 	}
-	if f.Likely {
+	if f.Likely && f.Time[0] >= 0 && f.Time[2] <= maxAhead { // not NaN
 		after := func(s float64) *timestamppb.Timestamp {
 			return timestamppb.New(d.Time.Add(time.Duration(s * float64(time.Second))))
 		}
 		out.PredictedTime = &fairwayv1.EndpointForecast_PredictedTime{
 			P10: after(f.Time[0]), P50: after(f.Time[1]), P90: after(f.Time[2]),
 		}
+	}
+	if i < len(d.Drains) && d.Drains[i].Reason != "" {
+		taken := &d.Drains[i]
+		out.Drain = &fairwayv1.Drain{Part: taken.Part, Reason: taken.Reason, HeldOut: taken.HeldOut, Propensity: taken.Propensity}
 	}
 	if r.Frame != nil && i < len(r.Frame.Anomalies) {
 		anomaly := &r.Frame.Anomalies[i]

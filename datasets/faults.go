@@ -50,7 +50,7 @@ func (f *Fault) Class() string {
 		return Sudden
 	}
 	switch f.Kind {
-	case "slowdown", "leak", "saturation":
+	case "slowdown", "leak", "saturation", "memory_ramp", "latency_ramp", "error_ramp": // the lab's; simulated: the recording ended before
 		return Ramp
 	case "restart", "slow", "fixed", "stall", "errors", "sink_hole": // simulated: a failure would be noted
 		return Benign
@@ -87,6 +87,9 @@ func readFaults(path string) ([]Fault, error) {
 		}
 		if row.err == nil && f.End.Before(f.Start) {
 			row.err = fmt.Errorf("the fault ends before it starts")
+		}
+		if row.err == nil && !f.Fails.IsZero() && (f.Fails.Before(f.Start) || f.Fails.After(f.End)) {
+			row.err = fmt.Errorf("the endpoint fails at a time that is not the fault's; leave fails empty where it does not fail")
 		}
 		if row.err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, row.line, row.err)

@@ -295,6 +295,8 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		"fault cut":         {map[string]string{"faults.csv": "service,endpoint,kind,start,end,severity\nshop,e0\n"}, []string{"faults.csv:2", "number of fields"}},
 		"ends before start": {map[string]string{"manifest.json": strings.Replace(testManifest, "2026-01-01T00:10", "2025-01-01T00:10", 1)}, []string{"not after"}},
 		"fault backwards":   {map[string]string{"faults.csv": "service,endpoint,kind,start,end,severity\nshop,e0,crash,20,10,1\n"}, []string{"faults.csv:2", "ends before"}},
+		"fault fails later": {map[string]string{"faults.csv": "service,endpoint,kind,start,end,severity,fails\nshop,e0,leak,10,20,1,21\n"}, []string{"faults.csv:2", "leave fails empty"}},
+		"fault fails when":  {map[string]string{"faults.csv": "service,endpoint,kind,start,end,severity,fails\nshop,e0,leak,10,20,1,soon\n"}, []string{"faults.csv:2", "want a number"}},
 		"fault without end": {map[string]string{"faults.csv": "service,endpoint,kind,start\n"}, []string{"faults.csv:1", `"end"`}},
 		"metrics cut":       {map[string]string{"metrics.om": "# TYPE latency_seconds gauge\nlatency_seconds{serv"}, []string{"metrics.om"}},
 	} {

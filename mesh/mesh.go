@@ -67,7 +67,8 @@ type Objective struct {
 	// ErrorCost multiplies the deadline for a failed request.
 	ErrorCost float64 `json:"error_cost" yaml:"error_cost"`
 	// MaxErrorRatio and MaxLatency bound what still counts as working: an
-	// endpoint beyond either is failing. Zero MaxLatency: the deadline.
+	// endpoint beyond either is failing. Zero MaxLatency: the deadline, or where
+	// there is a past to learn from, a multiple of what is usual in it.
 	MaxErrorRatio float64       `json:"max_error_ratio" yaml:"max_error_ratio"`
 	MaxLatency    time.Duration `json:"max_latency" yaml:"max_latency"`
 }

@@ -109,7 +109,7 @@ var kinds = []kind{
 	}, "weighted", learnedOptions, func(b build) Policy { return Practised(Learned(b.model, b.predict, b.cfg), b.cfg) }},
 	{picker.Description{ // what fairwayd serves
 		Name: "fairway", Lives: livesOnModel,
-		Mechanism: "learned, without endpoints that fail or are forecast to, in bounded steps.",
+		Mechanism: "learned, without endpoints that fail and with less for those forecast to, in bounded steps.",
 		Source:    "fairway",
 		Fails:     "As learned; its steps take windows.",
 	}, "weighted", fairwayOptions, func(b build) Policy {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fairway-mesh/fairway/router/health"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
@@ -25,12 +26,21 @@ type Config struct {
 	// of it makes better predictions and worse weights; see
 	// predict.Predictor.Curves.
 	Trust float64
-	// FailureThreshold is the forecast probability, at its lower bound, from
-	// which an endpoint is ejected, and ErrorThreshold the error ratio. At half,
+	// FailureThreshold is the forecast probability, at its lower bound and above
+	// that of the peers, at which an endpoint is drained to its floor. A drain
+	// begins at half of it, with half of the weight.
+	FailureThreshold float64
+	// HoldOut is the part of the drains that is not carried out, drawn by lot, so
+	// that forecasts can be judged by what comes of them; Seed is that of the lots.
+	HoldOut float64
+	Seed    uint64
+	// Checks is what active checks found; nil: there are none.
+	Checks Checks
+	// ErrorThreshold is the error ratio from which an endpoint is ejected. At half,
 	// and not at the 0.85 of gRFC A50: errors under high load can be the load's
 	// or the endpoint's, and a model that takes them for the load's sends some
 	// traffic back to see.
-	FailureThreshold, ErrorThreshold float64
+	ErrorThreshold float64
 	// PanicThreshold is the part of the endpoints that must stay; if fewer
 	// would, nothing is ejected.
 	PanicThreshold float64
@@ -46,6 +56,12 @@ type Config struct {
 	// with the time in milliseconds, so that a client that resumes with a
 	// version of the process before it is not taken to be up to date.
 	FirstVersion uint64
+}
+
+// Checks tells what active checks found of an endpoint. It is asked whenever a
+// service is decided upon. A health.Runner is one.
+type Checks interface {
+	Checked(service, endpoint string) health.Checked
 }
 
 // DefaultConfig has the times of gRFC A50 for ejections and the origin's 10 s
@@ -79,6 +95,7 @@ func (c Config) Validate() error {
 	ratio("min load", c.MinLoad)
 	ratio("trust", c.Trust)
 	ratio("failure threshold", c.FailureThreshold)
+	ratio("hold-out", c.HoldOut)
 	ratio("error threshold", c.ErrorThreshold)
 	ratio("panic threshold", c.PanicThreshold)
 	check(c.BaseEjection > 0, "base ejection time is %v; want more than 0", c.BaseEjection)

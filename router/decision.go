@@ -9,6 +9,7 @@ import (
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/predict"
+	"github.com/fairway-mesh/fairway/router/health"
 	"github.com/fairway-mesh/fairway/router/picker"
 )
 
@@ -70,6 +71,11 @@ type Decision struct {
 	Failures    []predict.Failure
 	Ejected     []bool // gets no traffic
 	Held        []bool // gets the floor weight: it fails too, and no more may be ejected
+	// Drains is what forecasts take from each endpoint; zero where they take nothing.
+	Drains []Drain
+	// Health is what checks, traffic and forecast say of each endpoint together;
+	// Unknown where nobody asked.
+	Health []health.Status
 	// Board is what pickers that read a board are told; empty where the policy
 	// has nothing to tell.
 	Board picker.Board
@@ -85,12 +91,16 @@ func (d *Decision) reset(f *features.Frame) {
 		Weights:     sized(d.Weights, n),
 		Predictions: d.Predictions[:0],
 		Failures:    d.Failures[:0],
+		Drains:      sized(d.Drains, n),
+		Health:      sized(d.Health, n),
 		Ejected:     sized(d.Ejected, n),
 		Held:        sized(d.Held, n),
 		Board:       d.Board,
 		Notes:       d.Notes[:0],
 	}
 	clear(d.Weights)
+	clear(d.Drains)
+	clear(d.Health)
 	clear(d.Ejected)
 	clear(d.Held)
 	d.Board.Clear()
@@ -129,6 +139,8 @@ func (d *Decision) Clone() Decision {
 	c.Weights = slices.Clone(d.Weights)
 	c.Predictions = slices.Clone(d.Predictions)
 	c.Failures = slices.Clone(d.Failures)
+	c.Drains = slices.Clone(d.Drains)
+	c.Health = slices.Clone(d.Health)
 	c.Ejected = slices.Clone(d.Ejected)
 	c.Held = slices.Clone(d.Held)
 	c.Board = d.Board.Clone()

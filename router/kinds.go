@@ -93,7 +93,7 @@ var learnedOptions = []option{
 }
 
 var fairwayOptions = append(slices.Clone(learnedOptions),
-	number("failure_threshold", "forecast probability from which an endpoint is ejected", 0, 1, func(c *Config) *float64 { return &c.FailureThreshold }),
+	number("failure_threshold", "lower bound of the forecast, above the peers', at which an endpoint is drained to its floor; half of it takes half of the weight", 0, 1, func(c *Config) *float64 { return &c.FailureThreshold }),
 	number("error_threshold", "error ratio from which an endpoint is ejected", 0, 1, func(c *Config) *float64 { return &c.ErrorThreshold }),
 	number("panic_threshold", "part of the endpoints that must stay", 0, 1, func(c *Config) *float64 { return &c.PanicThreshold }),
 	span("base_ejection", "how long a first ejection lasts", 1, 300, func(c *Config) *time.Duration { return &c.BaseEjection }),

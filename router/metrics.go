@@ -6,6 +6,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type Metrics struct {
 	decisions *prometheus.CounterVec
 	ejected   *prometheus.GaugeVec
+	drained   *prometheus.GaugeVec
 }
 
 // NewMetrics registers the metrics of policies; it panics if they are
@@ -21,7 +22,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Endpoints that get no traffic, by service.",
 		}, []string{"service"}),
 	}
-	reg.MustRegister(m.decisions, m.ejected)
+	m.drained = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "fairway_drained_endpoints",
+		Help: "Endpoints from which a forecast takes weight, by service.",
+	}, []string{"service"})
+	reg.MustRegister(m.decisions, m.ejected, m.drained)
 	return m
 }
 
@@ -35,4 +40,11 @@ func (m *Metrics) Count(d *Decision) {
 		}
 	}
 	m.ejected.WithLabelValues(d.Service).Set(float64(ejected))
+	drained := 0
+	for _, taken := range d.Drains {
+		if taken.Part > 0 {
+			drained++
+		}
+	}
+	m.drained.WithLabelValues(d.Service).Set(float64(drained))
 }

@@ -29,6 +29,9 @@ type Config struct {
 	Rows      int
 	Seed      uint64
 	Objective mesh.Objective
+	// Objectives are those of services that have their own, by which it is told
+	// what a failure of theirs is: the max error ratio and the max latency.
+	Objectives map[string]mesh.Objective
 	// MinRequests is how many requests a window needs before its error ratio
 	// or latency counts as a breach.
 	MinRequests float64
@@ -91,6 +94,9 @@ func (c Config) Validate() error {
 	check(c.Trials >= 0 && c.Trials <= MostTrials, "trials are %d; want 0 to %d", c.Trials, MostTrials)
 	check(c.Objective.Deadline > 0, "deadline is %v; want more than 0", c.Objective.Deadline)
 	check(c.Objective.MaxErrorRatio > 0 && c.Objective.MaxErrorRatio <= 1, "max error ratio is %v; want more than 0, at most 1", c.Objective.MaxErrorRatio)
+	for service, o := range c.Objectives {
+		check(o.MaxErrorRatio > 0 && o.MaxErrorRatio <= 1 && o.MaxLatency >= 0, "%s: max error ratio is %v and max latency %v; want a ratio above 0, at most 1, and no negative time", service, o.MaxErrorRatio, o.MaxLatency)
+	}
 	check(c.MinRequests >= 0, "min requests is %v; want at least 0", c.MinRequests)
 	return errors.Join(errs...)
 }
@@ -113,6 +119,14 @@ func (c Config) spent() float64 {
 	return c.Spent()
 }
 
+// objectiveOf is that by which a service's failures are told.
+func (c Config) objectiveOf(service string) mesh.Objective {
+	if o, ok := c.Objectives[service]; ok {
+		return o
+	}
+	return c.Objective
+}
+
 // settings are what decides what comes of a training on given data.
 func (c Config) settings() ([]setting, error) {
 	earlier := "none"
@@ -130,7 +144,7 @@ func (c Config) settings() ([]setting, error) {
 	}{
 		{"network", c.Network}, {"number of epochs", c.Epochs}, {"batch", c.Batch}, {"number of rows of an epoch", c.EpochRows},
 		{"learning rate", c.LearningRate}, {"dropout", c.Dropout}, {"patience", c.Patience}, {"width", c.Width}, {"number of rows held", c.Rows},
-		{"seed", c.Seed}, {"objective", c.Objective}, {"least number of requests", c.MinRequests}, {"number of trials", c.Trials}, {"forecast alone", c.ForecastOnly}, {"earlier model", earlier},
+		{"seed", c.Seed}, {"objective", c.Objective}, {"objectives of services", c.Objectives}, {"least number of requests", c.MinRequests}, {"number of trials", c.Trials}, {"forecast alone", c.ForecastOnly}, {"earlier model", earlier},
 	} {
 		list = append(list, setting{s.name, fmt.Sprint(s.value)})
 	}

@@ -19,7 +19,7 @@ var parts = [3]datasets.Part{datasets.Train, datasets.Validation, datasets.Test}
 func (f *fitting) failure(ctx context.Context) error {
 	found := f.set.limits
 	if found == nil {
-		found = limitsOf(f.set, f.services, f.cfg.Objective)
+		found = limitsOf(f.set, f.services, f.cfg)
 	}
 	examples, onsets := f.survivals(found)
 	bins := binsOf(f.set.Timing)
@@ -86,7 +86,7 @@ func (f *fitting) describeLimits(found map[string]Limits) []Limit {
 	var used []string
 	for _, s := range f.services {
 		l := found[s.Name]
-		configured := f.cfg.Objective.MaxLatency > 0
+		configured := f.cfg.objectiveOf(s.Name).MaxLatency > 0
 		list = append(list, Limit{s.Name, Number(l.Latency), Number(l.Errors), configured})
 		switch {
 		case configured:
@@ -97,7 +97,7 @@ func (f *fitting) describeLimits(found map[string]Limits) []Limit {
 		}
 	}
 	if len(used) > 0 {
-		f.note("no max latency is configured: an endpoint fails beyond %d times its service's median tail latency in training, or %d standard deviations above that: %s", tailFactor, tailSpread, strings.Join(used, ", "))
+		f.note("no max latency is configured: an endpoint fails beyond %d times its service's median tail latency, or %v s where that comes first, but never within %d standard deviations of the median; each recording is judged by its own, and in training all together give: %s", tailFactor, alertTail, tailSpread, strings.Join(used, ", "))
 	}
 	return list
 }

@@ -55,7 +55,7 @@ func (g *gathering) look(ctx context.Context, rec *datasets.Recording, t mesh.Ti
 	if err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
-	h.limits = usual.limits(slices.Collect(maps.Keys(services)), g.cfg.Objective)
+	h.limits = usual.limits(slices.Collect(maps.Keys(services)), g.cfg.objectiveOf)
 	s := h.Split
 	if rec.HasRequests() {
 		h.Log = rec.Requests()
@@ -141,7 +141,7 @@ func (g *gathering) draw(ctx context.Context, sources []Source) (*Set, error) {
 func (g *gathering) prepare() *drawing {
 	g.place(g.sample.finish())
 	services := servicesOf(g.set)
-	g.set.limits = limitsOf(g.set, services, g.cfg.Objective)
+	g.set.limits = limitsOf(g.set, services, g.cfg)
 	d := &drawing{limits: maps.Clone(g.set.limits), loads: loadsOf(g.set)}
 	for _, s := range services {
 		if s.DeadErrors {

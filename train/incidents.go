@@ -60,12 +60,12 @@ func (i *Incident) within(f *datasets.Fault) bool {
 	})
 }
 
-// Incidents walks a recording twice: for the limits that cfg does not
-// configure, and for what exceeds them. They are in order of their starts.
+// Incidents walks a recording twice: for the limits that no objective of cfg
+// configures, and for what exceeds them. They are in order of their starts.
 // Memory does not grow with the recording.
 func Incidents(ctx context.Context, rec *datasets.Recording, t mesh.Timing, cfg Config) ([]Incident, error) {
 	split := rec.Split(t)
-	limits, err := FindLimits(rec.Windows(ctx, t), split, cfg.Objective)
+	limits, err := findLimits(rec.Windows(ctx, t), split, cfg.objectiveOf)
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}

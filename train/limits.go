@@ -2,6 +2,7 @@ package train
 
 import (
 	"iter"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -59,10 +60,11 @@ func (t *tails) add(service string, training bool, s *Seen) {
 	thinnedOf(t.all, service).add(tail)
 }
 
-// limits are those of the services, but for what the objective configures.
-func (t *tails) limits(services []string, o mesh.Objective) map[string]Limits {
+// limits are those of the services, but for what their objectives configure.
+func (t *tails) limits(services []string, objectiveOf func(service string) mesh.Objective) map[string]Limits {
 	found := map[string]Limits{}
 	for _, service := range services {
+		o := objectiveOf(service)
 		l := Limits{o.MaxLatency.Seconds(), o.MaxErrorRatio}
 		if o.MaxLatency <= 0 {
 			from := t.training[service]
@@ -120,6 +122,10 @@ func (t *thinned) sorted() []float64 {
 // that judges comes of that part is no look ahead: it says what a failure is,
 // and no forecast is told it.
 func FindLimits(windows iter.Seq2[mesh.Window, error], split datasets.Split, o mesh.Objective) (map[string]Limits, error) {
+	return findLimits(windows, split, Config{Objective: o}.objectiveOf)
+}
+
+func findLimits(windows iter.Seq2[mesh.Window, error], split datasets.Split, objectiveOf func(service string) mesh.Objective) (map[string]Limits, error) {
 	t := newTails()
 	services := map[string]bool{}
 	for w, err := range windows {
@@ -132,15 +138,11 @@ func FindLimits(windows iter.Seq2[mesh.Window, error], split datasets.Split, o m
 			t.add(w.Service, split.Part(w.Time) == datasets.Train, &s)
 		}
 	}
-	var names []string
-	for name := range services {
-		names = append(names, name)
-	}
-	return t.limits(names, o), nil
+	return t.limits(slices.Collect(maps.Keys(services)), objectiveOf), nil
 }
 
 // limitsOf are the limits of each service in the training part of a set.
-func limitsOf(set *Set, services []Service, o mesh.Objective) map[string]Limits {
+func limitsOf(set *Set, services []Service, cfg Config) map[string]Limits {
 	t := newTails()
 	set.each(datasets.Train, func(_ int, m *Moment) {
 		for k := range m.Now {
@@ -151,7 +153,7 @@ func limitsOf(set *Set, services []Service, o mesh.Objective) map[string]Limits 
 	for _, s := range services {
 		names = append(names, s.Name)
 	}
-	return t.limits(names, o)
+	return t.limits(names, cfg.objectiveOf)
 }
 
 // The causes of failures.

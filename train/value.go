@@ -72,7 +72,7 @@ func newJudge(f *fitting, skip map[string]bool) (*judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.limits, j.minRequests = limitsOf(f.set, f.services, f.cfg.Objective), f.cfg.MinRequests
+	j.limits, j.minRequests = limitsOf(f.set, f.services, f.cfg), f.cfg.MinRequests
 	if j.outcome() {
 		j.measureTraining()
 	}

@@ -1224,7 +1224,9 @@ type EndpointForecast struct {
 	// How strange the endpoint's metrics are, in [0, 1].
 	AnomalyScore float64 `protobuf:"fixed64,10,opt,name=anomaly_score,json=anomalyScore,proto3" json:"anomaly_score,omitempty"`
 	// When the forecast was made.
-	AsOf          *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// Set while the endpoint is drained for a forecast, or was held out.
+	Drain         *Drain `protobuf:"bytes,12,opt,name=drain,proto3" json:"drain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1336,6 +1338,158 @@ func (x *EndpointForecast) GetAsOf() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *EndpointForecast) GetDrain() *Drain {
+	if x != nil {
+		return x.Drain
+	}
+	return nil
+}
+
+// Drain is what a forecast takes from an endpoint's weight.
+type Drain struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Part of the weight that is taken away, in [0, 1]; 1 leaves the floor.
+	Part float64 `protobuf:"fixed64,1,opt,name=part,proto3" json:"part,omitempty"`
+	// Such as "failing 62 % within 5 min, memory".
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Chosen by lot to be left alone, so that forecasts can be judged.
+	HeldOut bool `protobuf:"varint,3,opt,name=held_out,json=heldOut,proto3" json:"held_out,omitempty"`
+	// Probability of the lot that it drew: to be drained, or to be held out.
+	Propensity    float64 `protobuf:"fixed64,4,opt,name=propensity,proto3" json:"propensity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Drain) Reset() {
+	*x = Drain{}
+	mi := &file_fairway_v1_router_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Drain) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Drain) ProtoMessage() {}
+
+func (x *Drain) ProtoReflect() protoreflect.Message {
+	mi := &file_fairway_v1_router_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Drain.ProtoReflect.Descriptor instead.
+func (*Drain) Descriptor() ([]byte, []int) {
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Drain) GetPart() float64 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
+}
+
+func (x *Drain) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Drain) GetHeldOut() bool {
+	if x != nil {
+		return x.HeldOut
+	}
+	return false
+}
+
+func (x *Drain) GetPropensity() float64 {
+	if x != nil {
+		return x.Propensity
+	}
+	return 0
+}
+
+// Health is what active checks, an endpoint's own traffic and the forecast come
+// to.
+type Health struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// unknown, healthy, degraded, draining or unhealthy.
+	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	// What decided; empty when healthy.
+	Reason        string          `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Checks        *Health_Checks  `protobuf:"bytes,3,opt,name=checks,proto3" json:"checks,omitempty"`
+	Passive       *Health_Passive `protobuf:"bytes,4,opt,name=passive,proto3" json:"passive,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Health) Reset() {
+	*x = Health{}
+	mi := &file_fairway_v1_router_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Health) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Health) ProtoMessage() {}
+
+func (x *Health) ProtoReflect() protoreflect.Message {
+	mi := &file_fairway_v1_router_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Health.ProtoReflect.Descriptor instead.
+func (*Health) Descriptor() ([]byte, []int) {
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Health) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Health) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Health) GetChecks() *Health_Checks {
+	if x != nil {
+		return x.Checks
+	}
+	return nil
+}
+
+func (x *Health) GetPassive() *Health_Passive {
+	if x != nil {
+		return x.Passive
+	}
+	return nil
+}
+
 // TopMetric is a metric that behaves unlike its own past.
 type TopMetric struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -1348,7 +1502,7 @@ type TopMetric struct {
 
 func (x *TopMetric) Reset() {
 	*x = TopMetric{}
-	mi := &file_fairway_v1_router_proto_msgTypes[15]
+	mi := &file_fairway_v1_router_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1360,7 +1514,7 @@ func (x *TopMetric) String() string {
 func (*TopMetric) ProtoMessage() {}
 
 func (x *TopMetric) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[15]
+	mi := &file_fairway_v1_router_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1373,7 +1527,7 @@ func (x *TopMetric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopMetric.ProtoReflect.Descriptor instead.
 func (*TopMetric) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{15}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TopMetric) GetMetric() string {
@@ -1406,7 +1560,7 @@ type Explanation struct {
 
 func (x *Explanation) Reset() {
 	*x = Explanation{}
-	mi := &file_fairway_v1_router_proto_msgTypes[16]
+	mi := &file_fairway_v1_router_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1418,7 +1572,7 @@ func (x *Explanation) String() string {
 func (*Explanation) ProtoMessage() {}
 
 func (x *Explanation) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[16]
+	mi := &file_fairway_v1_router_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1431,7 +1585,7 @@ func (x *Explanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
 func (*Explanation) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{16}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Explanation) GetDecision() *Decision {
@@ -1481,7 +1635,7 @@ type DecideRequest_Source struct {
 
 func (x *DecideRequest_Source) Reset() {
 	*x = DecideRequest_Source{}
-	mi := &file_fairway_v1_router_proto_msgTypes[17]
+	mi := &file_fairway_v1_router_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1493,7 +1647,7 @@ func (x *DecideRequest_Source) String() string {
 func (*DecideRequest_Source) ProtoMessage() {}
 
 func (x *DecideRequest_Source) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[17]
+	mi := &file_fairway_v1_router_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1535,7 +1689,7 @@ type EndpointForecast_PredictedTime struct {
 
 func (x *EndpointForecast_PredictedTime) Reset() {
 	*x = EndpointForecast_PredictedTime{}
-	mi := &file_fairway_v1_router_proto_msgTypes[20]
+	mi := &file_fairway_v1_router_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1547,7 +1701,7 @@ func (x *EndpointForecast_PredictedTime) String() string {
 func (*EndpointForecast_PredictedTime) ProtoMessage() {}
 
 func (x *EndpointForecast_PredictedTime) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[20]
+	mi := &file_fairway_v1_router_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1584,6 +1738,151 @@ func (x *EndpointForecast_PredictedTime) GetP90() *timestamppb.Timestamp {
 	return nil
 }
 
+// Checks is what active checks said; unset without any.
+type Health_Checks struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Checks that passed in the last round, of so many.
+	Passed int32 `protobuf:"varint,1,opt,name=passed,proto3" json:"passed,omitempty"`
+	Total  int32 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
+	// What failed in the last round.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// unknown, healthy or unhealthy, after as many rounds as rise and fall ask.
+	State         string `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Health_Checks) Reset() {
+	*x = Health_Checks{}
+	mi := &file_fairway_v1_router_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Health_Checks) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Health_Checks) ProtoMessage() {}
+
+func (x *Health_Checks) ProtoReflect() protoreflect.Message {
+	mi := &file_fairway_v1_router_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Health_Checks.ProtoReflect.Descriptor instead.
+func (*Health_Checks) Descriptor() ([]byte, []int) {
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{16, 0}
+}
+
+func (x *Health_Checks) GetPassed() int32 {
+	if x != nil {
+		return x.Passed
+	}
+	return 0
+}
+
+func (x *Health_Checks) GetTotal() int32 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *Health_Checks) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Health_Checks) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+// Passive is what the traffic says; unset where there was none.
+type Health_Passive struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In [0, 1], of the newest window with enough requests.
+	ErrorRatio float64 `protobuf:"fixed64,1,opt,name=error_ratio,json=errorRatio,proto3" json:"error_ratio,omitempty"`
+	// Windows in a row in which more requests failed than may.
+	FailingWindows int32 `protobuf:"varint,2,opt,name=failing_windows,json=failingWindows,proto3" json:"failing_windows,omitempty"`
+	// Standard deviations of the peers' success ratio above their mean; 0 where
+	// they cannot be compared.
+	Deviation     float64 `protobuf:"fixed64,3,opt,name=deviation,proto3" json:"deviation,omitempty"`
+	Outlier       bool    `protobuf:"varint,4,opt,name=outlier,proto3" json:"outlier,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Health_Passive) Reset() {
+	*x = Health_Passive{}
+	mi := &file_fairway_v1_router_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Health_Passive) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Health_Passive) ProtoMessage() {}
+
+func (x *Health_Passive) ProtoReflect() protoreflect.Message {
+	mi := &file_fairway_v1_router_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Health_Passive.ProtoReflect.Descriptor instead.
+func (*Health_Passive) Descriptor() ([]byte, []int) {
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{16, 1}
+}
+
+func (x *Health_Passive) GetErrorRatio() float64 {
+	if x != nil {
+		return x.ErrorRatio
+	}
+	return 0
+}
+
+func (x *Health_Passive) GetFailingWindows() int32 {
+	if x != nil {
+		return x.FailingWindows
+	}
+	return 0
+}
+
+func (x *Health_Passive) GetDeviation() float64 {
+	if x != nil {
+		return x.Deviation
+	}
+	return 0
+}
+
+func (x *Health_Passive) GetOutlier() bool {
+	if x != nil {
+		return x.Outlier
+	}
+	return false
+}
+
 // RuleTried is a rule and what it said to the request.
 type Explanation_RuleTried struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -1597,7 +1896,7 @@ type Explanation_RuleTried struct {
 
 func (x *Explanation_RuleTried) Reset() {
 	*x = Explanation_RuleTried{}
-	mi := &file_fairway_v1_router_proto_msgTypes[21]
+	mi := &file_fairway_v1_router_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1609,7 +1908,7 @@ func (x *Explanation_RuleTried) String() string {
 func (*Explanation_RuleTried) ProtoMessage() {}
 
 func (x *Explanation_RuleTried) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[21]
+	mi := &file_fairway_v1_router_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1622,7 +1921,7 @@ func (x *Explanation_RuleTried) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation_RuleTried.ProtoReflect.Descriptor instead.
 func (*Explanation_RuleTried) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{16, 0}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{18, 0}
 }
 
 func (x *Explanation_RuleTried) GetRoute() string {
@@ -1660,7 +1959,7 @@ type Explanation_PolicyAsked struct {
 
 func (x *Explanation_PolicyAsked) Reset() {
 	*x = Explanation_PolicyAsked{}
-	mi := &file_fairway_v1_router_proto_msgTypes[22]
+	mi := &file_fairway_v1_router_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1672,7 +1971,7 @@ func (x *Explanation_PolicyAsked) String() string {
 func (*Explanation_PolicyAsked) ProtoMessage() {}
 
 func (x *Explanation_PolicyAsked) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[22]
+	mi := &file_fairway_v1_router_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1685,7 +1984,7 @@ func (x *Explanation_PolicyAsked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation_PolicyAsked.ProtoReflect.Descriptor instead.
 func (*Explanation_PolicyAsked) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{16, 1}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{18, 1}
 }
 
 func (x *Explanation_PolicyAsked) GetPolicy() string {
@@ -1727,7 +2026,7 @@ type Explanation_Prediction struct {
 
 func (x *Explanation_Prediction) Reset() {
 	*x = Explanation_Prediction{}
-	mi := &file_fairway_v1_router_proto_msgTypes[23]
+	mi := &file_fairway_v1_router_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1739,7 +2038,7 @@ func (x *Explanation_Prediction) String() string {
 func (*Explanation_Prediction) ProtoMessage() {}
 
 func (x *Explanation_Prediction) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[23]
+	mi := &file_fairway_v1_router_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1752,7 +2051,7 @@ func (x *Explanation_Prediction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation_Prediction.ProtoReflect.Descriptor instead.
 func (*Explanation_Prediction) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{16, 2}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{18, 2}
 }
 
 func (x *Explanation_Prediction) GetMean() *durationpb.Duration {
@@ -1809,15 +2108,17 @@ type Explanation_EndpointView struct {
 	// Unset when the model did not answer.
 	Prediction *Explanation_Prediction `protobuf:"bytes,4,opt,name=prediction,proto3" json:"prediction,omitempty"`
 	// Unset when no forecast was made.
-	Forecast      *EndpointForecast `protobuf:"bytes,5,opt,name=forecast,proto3" json:"forecast,omitempty"`
-	Ejected       bool              `protobuf:"varint,6,opt,name=ejected,proto3" json:"ejected,omitempty"`
+	Forecast *EndpointForecast `protobuf:"bytes,5,opt,name=forecast,proto3" json:"forecast,omitempty"`
+	Ejected  bool              `protobuf:"varint,6,opt,name=ejected,proto3" json:"ejected,omitempty"`
+	// Unset where no policy judged it. Its forecast is above.
+	Health        *Health `protobuf:"bytes,7,opt,name=health,proto3" json:"health,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Explanation_EndpointView) Reset() {
 	*x = Explanation_EndpointView{}
-	mi := &file_fairway_v1_router_proto_msgTypes[24]
+	mi := &file_fairway_v1_router_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1829,7 +2130,7 @@ func (x *Explanation_EndpointView) String() string {
 func (*Explanation_EndpointView) ProtoMessage() {}
 
 func (x *Explanation_EndpointView) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[24]
+	mi := &file_fairway_v1_router_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1842,7 +2143,7 @@ func (x *Explanation_EndpointView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation_EndpointView.ProtoReflect.Descriptor instead.
 func (*Explanation_EndpointView) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{16, 3}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{18, 3}
 }
 
 func (x *Explanation_EndpointView) GetEndpoint() *Endpoint {
@@ -1885,6 +2186,13 @@ func (x *Explanation_EndpointView) GetEjected() bool {
 		return x.Ejected
 	}
 	return false
+}
+
+func (x *Explanation_EndpointView) GetHealth() *Health {
+	if x != nil {
+		return x.Health
+	}
+	return nil
 }
 
 var File_fairway_v1_router_proto protoreflect.FileDescriptor
@@ -2000,7 +2308,7 @@ const file_fairway_v1_router_proto_rawDesc = "" +
 	"\x0fForecastRequest\x12\x1a\n" +
 	"\bservices\x18\x01 \x03(\tR\bservices\"N\n" +
 	"\x10ForecastResponse\x12:\n" +
-	"\tforecasts\x18\x01 \x03(\v2\x1c.fairway.v1.EndpointForecastR\tforecasts\"\xf1\x04\n" +
+	"\tforecasts\x18\x01 \x03(\v2\x1c.fairway.v1.EndpointForecastR\tforecasts\"\x9a\x05\n" +
 	"\x10EndpointForecast\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x1a\n" +
 	"\bendpoint\x18\x02 \x01(\tR\bendpoint\x12/\n" +
@@ -2016,14 +2324,38 @@ const file_fairway_v1_router_proto_rawDesc = "" +
 	"\x04high\x18\t \x01(\x01R\x04high\x12#\n" +
 	"\ranomaly_score\x18\n" +
 	" \x01(\x01R\fanomalyScore\x12/\n" +
-	"\x05as_of\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x1a\x99\x01\n" +
+	"\x05as_of\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12'\n" +
+	"\x05drain\x18\f \x01(\v2\x11.fairway.v1.DrainR\x05drain\x1a\x99\x01\n" +
 	"\rPredictedTime\x12,\n" +
 	"\x03p10\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x03p10\x12,\n" +
 	"\x03p50\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x03p50\x12,\n" +
-	"\x03p90\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x03p90\"?\n" +
+	"\x03p90\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x03p90\"n\n" +
+	"\x05Drain\x12\x12\n" +
+	"\x04part\x18\x01 \x01(\x01R\x04part\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x19\n" +
+	"\bheld_out\x18\x03 \x01(\bR\aheldOut\x12\x1e\n" +
+	"\n" +
+	"propensity\x18\x04 \x01(\x01R\n" +
+	"propensity\"\x93\x03\n" +
+	"\x06Health\x12\x14\n" +
+	"\x05state\x18\x01 \x01(\tR\x05state\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x121\n" +
+	"\x06checks\x18\x03 \x01(\v2\x19.fairway.v1.Health.ChecksR\x06checks\x124\n" +
+	"\apassive\x18\x04 \x01(\v2\x1a.fairway.v1.Health.PassiveR\apassive\x1ad\n" +
+	"\x06Checks\x12\x16\n" +
+	"\x06passed\x18\x01 \x01(\x05R\x06passed\x12\x14\n" +
+	"\x05total\x18\x02 \x01(\x05R\x05total\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05state\x18\x04 \x01(\tR\x05state\x1a\x8b\x01\n" +
+	"\aPassive\x12\x1f\n" +
+	"\verror_ratio\x18\x01 \x01(\x01R\n" +
+	"errorRatio\x12'\n" +
+	"\x0ffailing_windows\x18\x02 \x01(\x05R\x0efailingWindows\x12\x1c\n" +
+	"\tdeviation\x18\x03 \x01(\x01R\tdeviation\x12\x18\n" +
+	"\aoutlier\x18\x04 \x01(\bR\aoutlier\"?\n" +
 	"\tTopMetric\x12\x16\n" +
 	"\x06metric\x18\x01 \x01(\tR\x06metric\x12\x1a\n" +
-	"\bsurprise\x18\x02 \x01(\x01R\bsurprise\"\xd7\b\n" +
+	"\bsurprise\x18\x02 \x01(\x01R\bsurprise\"\x83\t\n" +
 	"\vExplanation\x120\n" +
 	"\bdecision\x18\x01 \x01(\v2\x14.fairway.v1.DecisionR\bdecision\x127\n" +
 	"\x05rules\x18\x02 \x03(\v2!.fairway.v1.Explanation.RuleTriedR\x05rules\x12B\n" +
@@ -2049,7 +2381,7 @@ const file_fairway_v1_router_proto_rawDesc = "" +
 	"\n" +
 	"preference\x18\x06 \x01(\x01H\x00R\n" +
 	"preference\x88\x01\x01B\r\n" +
-	"\v_preference\x1a\xfd\x02\n" +
+	"\v_preference\x1a\xa9\x03\n" +
 	"\fEndpointView\x120\n" +
 	"\bendpoint\x18\x01 \x01(\v2\x14.fairway.v1.EndpointR\bendpoint\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\x01R\x06weight\x12N\n" +
@@ -2058,7 +2390,8 @@ const file_fairway_v1_router_proto_rawDesc = "" +
 	"prediction\x18\x04 \x01(\v2\".fairway.v1.Explanation.PredictionR\n" +
 	"prediction\x128\n" +
 	"\bforecast\x18\x05 \x01(\v2\x1c.fairway.v1.EndpointForecastR\bforecast\x12\x18\n" +
-	"\aejected\x18\x06 \x01(\bR\aejected\x1a;\n" +
+	"\aejected\x18\x06 \x01(\bR\aejected\x12*\n" +
+	"\x06health\x18\a \x01(\v2\x12.fairway.v1.HealthR\x06health\x1a;\n" +
 	"\rFeaturesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x012\xda\x03\n" +
@@ -2084,7 +2417,7 @@ func file_fairway_v1_router_proto_rawDescGZIP() []byte {
 }
 
 var file_fairway_v1_router_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_fairway_v1_router_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_fairway_v1_router_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_fairway_v1_router_proto_goTypes = []any{
 	(Decision_Source)(0),                   // 0: fairway.v1.Decision.Source
 	(*DecideRequest)(nil),                  // 1: fairway.v1.DecideRequest
@@ -2102,83 +2435,91 @@ var file_fairway_v1_router_proto_goTypes = []any{
 	(*ForecastRequest)(nil),                // 13: fairway.v1.ForecastRequest
 	(*ForecastResponse)(nil),               // 14: fairway.v1.ForecastResponse
 	(*EndpointForecast)(nil),               // 15: fairway.v1.EndpointForecast
-	(*TopMetric)(nil),                      // 16: fairway.v1.TopMetric
-	(*Explanation)(nil),                    // 17: fairway.v1.Explanation
-	(*DecideRequest_Source)(nil),           // 18: fairway.v1.DecideRequest.Source
-	nil,                                    // 19: fairway.v1.DecideRequest.HeadersEntry
-	nil,                                    // 20: fairway.v1.DecideRequest.Source.LabelsEntry
-	(*EndpointForecast_PredictedTime)(nil), // 21: fairway.v1.EndpointForecast.PredictedTime
-	(*Explanation_RuleTried)(nil),          // 22: fairway.v1.Explanation.RuleTried
-	(*Explanation_PolicyAsked)(nil),        // 23: fairway.v1.Explanation.PolicyAsked
-	(*Explanation_Prediction)(nil),         // 24: fairway.v1.Explanation.Prediction
-	(*Explanation_EndpointView)(nil),       // 25: fairway.v1.Explanation.EndpointView
-	nil,                                    // 26: fairway.v1.Explanation.EndpointView.FeaturesEntry
-	(*durationpb.Duration)(nil),            // 27: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),          // 28: google.protobuf.Timestamp
+	(*Drain)(nil),                          // 16: fairway.v1.Drain
+	(*Health)(nil),                         // 17: fairway.v1.Health
+	(*TopMetric)(nil),                      // 18: fairway.v1.TopMetric
+	(*Explanation)(nil),                    // 19: fairway.v1.Explanation
+	(*DecideRequest_Source)(nil),           // 20: fairway.v1.DecideRequest.Source
+	nil,                                    // 21: fairway.v1.DecideRequest.HeadersEntry
+	nil,                                    // 22: fairway.v1.DecideRequest.Source.LabelsEntry
+	(*EndpointForecast_PredictedTime)(nil), // 23: fairway.v1.EndpointForecast.PredictedTime
+	(*Health_Checks)(nil),                  // 24: fairway.v1.Health.Checks
+	(*Health_Passive)(nil),                 // 25: fairway.v1.Health.Passive
+	(*Explanation_RuleTried)(nil),          // 26: fairway.v1.Explanation.RuleTried
+	(*Explanation_PolicyAsked)(nil),        // 27: fairway.v1.Explanation.PolicyAsked
+	(*Explanation_Prediction)(nil),         // 28: fairway.v1.Explanation.Prediction
+	(*Explanation_EndpointView)(nil),       // 29: fairway.v1.Explanation.EndpointView
+	nil,                                    // 30: fairway.v1.Explanation.EndpointView.FeaturesEntry
+	(*durationpb.Duration)(nil),            // 31: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),          // 32: google.protobuf.Timestamp
 }
 var file_fairway_v1_router_proto_depIdxs = []int32{
-	19, // 0: fairway.v1.DecideRequest.headers:type_name -> fairway.v1.DecideRequest.HeadersEntry
-	18, // 1: fairway.v1.DecideRequest.source:type_name -> fairway.v1.DecideRequest.Source
+	21, // 0: fairway.v1.DecideRequest.headers:type_name -> fairway.v1.DecideRequest.HeadersEntry
+	20, // 1: fairway.v1.DecideRequest.source:type_name -> fairway.v1.DecideRequest.Source
 	2,  // 2: fairway.v1.Decision.destination:type_name -> fairway.v1.Destination
 	3,  // 3: fairway.v1.Decision.endpoint:type_name -> fairway.v1.Endpoint
-	27, // 4: fairway.v1.Decision.timeout:type_name -> google.protobuf.Duration
+	31, // 4: fairway.v1.Decision.timeout:type_name -> google.protobuf.Duration
 	4,  // 5: fairway.v1.Decision.weights:type_name -> fairway.v1.EndpointWeight
 	0,  // 6: fairway.v1.Decision.source:type_name -> fairway.v1.Decision.Source
-	27, // 7: fairway.v1.Decision.metrics_age:type_name -> google.protobuf.Duration
-	27, // 8: fairway.v1.Decision.ttl:type_name -> google.protobuf.Duration
-	28, // 9: fairway.v1.Decision.decided_at:type_name -> google.protobuf.Timestamp
-	28, // 10: fairway.v1.Decision.metrics_at:type_name -> google.protobuf.Timestamp
+	31, // 7: fairway.v1.Decision.metrics_age:type_name -> google.protobuf.Duration
+	31, // 8: fairway.v1.Decision.ttl:type_name -> google.protobuf.Duration
+	32, // 9: fairway.v1.Decision.decided_at:type_name -> google.protobuf.Timestamp
+	32, // 10: fairway.v1.Decision.metrics_at:type_name -> google.protobuf.Timestamp
 	1,  // 11: fairway.v1.DecideBatchRequest.requests:type_name -> fairway.v1.DecideRequest
 	5,  // 12: fairway.v1.DecideBatchResponse.decisions:type_name -> fairway.v1.Decision
 	10, // 13: fairway.v1.ServiceWeights.routes:type_name -> fairway.v1.RouteWeights
-	27, // 14: fairway.v1.ServiceWeights.ttl:type_name -> google.protobuf.Duration
-	28, // 15: fairway.v1.ServiceWeights.as_of:type_name -> google.protobuf.Timestamp
+	31, // 14: fairway.v1.ServiceWeights.ttl:type_name -> google.protobuf.Duration
+	32, // 15: fairway.v1.ServiceWeights.as_of:type_name -> google.protobuf.Timestamp
 	3,  // 16: fairway.v1.ServiceWeights.endpoints:type_name -> fairway.v1.Endpoint
 	0,  // 17: fairway.v1.ServiceWeights.source:type_name -> fairway.v1.Decision.Source
-	27, // 18: fairway.v1.ServiceWeights.metrics_age:type_name -> google.protobuf.Duration
-	27, // 19: fairway.v1.RouteWeights.timeout:type_name -> google.protobuf.Duration
+	31, // 18: fairway.v1.ServiceWeights.metrics_age:type_name -> google.protobuf.Duration
+	31, // 19: fairway.v1.RouteWeights.timeout:type_name -> google.protobuf.Duration
 	4,  // 20: fairway.v1.RouteWeights.weights:type_name -> fairway.v1.EndpointWeight
-	27, // 21: fairway.v1.OutcomeReport.latency:type_name -> google.protobuf.Duration
+	31, // 21: fairway.v1.OutcomeReport.latency:type_name -> google.protobuf.Duration
 	15, // 22: fairway.v1.ForecastResponse.forecasts:type_name -> fairway.v1.EndpointForecast
-	27, // 23: fairway.v1.EndpointForecast.horizon:type_name -> google.protobuf.Duration
-	21, // 24: fairway.v1.EndpointForecast.predicted_time:type_name -> fairway.v1.EndpointForecast.PredictedTime
-	16, // 25: fairway.v1.EndpointForecast.top_metrics:type_name -> fairway.v1.TopMetric
-	28, // 26: fairway.v1.EndpointForecast.as_of:type_name -> google.protobuf.Timestamp
-	5,  // 27: fairway.v1.Explanation.decision:type_name -> fairway.v1.Decision
-	22, // 28: fairway.v1.Explanation.rules:type_name -> fairway.v1.Explanation.RuleTried
-	25, // 29: fairway.v1.Explanation.endpoints:type_name -> fairway.v1.Explanation.EndpointView
-	23, // 30: fairway.v1.Explanation.policies:type_name -> fairway.v1.Explanation.PolicyAsked
-	20, // 31: fairway.v1.DecideRequest.Source.labels:type_name -> fairway.v1.DecideRequest.Source.LabelsEntry
-	28, // 32: fairway.v1.EndpointForecast.PredictedTime.p10:type_name -> google.protobuf.Timestamp
-	28, // 33: fairway.v1.EndpointForecast.PredictedTime.p50:type_name -> google.protobuf.Timestamp
-	28, // 34: fairway.v1.EndpointForecast.PredictedTime.p90:type_name -> google.protobuf.Timestamp
-	27, // 35: fairway.v1.Explanation.Prediction.mean:type_name -> google.protobuf.Duration
-	27, // 36: fairway.v1.Explanation.Prediction.p50:type_name -> google.protobuf.Duration
-	27, // 37: fairway.v1.Explanation.Prediction.p90:type_name -> google.protobuf.Duration
-	27, // 38: fairway.v1.Explanation.Prediction.p99:type_name -> google.protobuf.Duration
-	3,  // 39: fairway.v1.Explanation.EndpointView.endpoint:type_name -> fairway.v1.Endpoint
-	26, // 40: fairway.v1.Explanation.EndpointView.features:type_name -> fairway.v1.Explanation.EndpointView.FeaturesEntry
-	24, // 41: fairway.v1.Explanation.EndpointView.prediction:type_name -> fairway.v1.Explanation.Prediction
-	15, // 42: fairway.v1.Explanation.EndpointView.forecast:type_name -> fairway.v1.EndpointForecast
-	1,  // 43: fairway.v1.Router.Decide:input_type -> fairway.v1.DecideRequest
-	6,  // 44: fairway.v1.Router.DecideBatch:input_type -> fairway.v1.DecideBatchRequest
-	1,  // 45: fairway.v1.Router.Route:input_type -> fairway.v1.DecideRequest
-	8,  // 46: fairway.v1.Router.Watch:input_type -> fairway.v1.WatchRequest
-	11, // 47: fairway.v1.Router.Report:input_type -> fairway.v1.OutcomeReport
-	13, // 48: fairway.v1.Router.Forecast:input_type -> fairway.v1.ForecastRequest
-	1,  // 49: fairway.v1.Router.Explain:input_type -> fairway.v1.DecideRequest
-	5,  // 50: fairway.v1.Router.Decide:output_type -> fairway.v1.Decision
-	7,  // 51: fairway.v1.Router.DecideBatch:output_type -> fairway.v1.DecideBatchResponse
-	5,  // 52: fairway.v1.Router.Route:output_type -> fairway.v1.Decision
-	9,  // 53: fairway.v1.Router.Watch:output_type -> fairway.v1.ServiceWeights
-	12, // 54: fairway.v1.Router.Report:output_type -> fairway.v1.ReportSummary
-	14, // 55: fairway.v1.Router.Forecast:output_type -> fairway.v1.ForecastResponse
-	17, // 56: fairway.v1.Router.Explain:output_type -> fairway.v1.Explanation
-	50, // [50:57] is the sub-list for method output_type
-	43, // [43:50] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	31, // 23: fairway.v1.EndpointForecast.horizon:type_name -> google.protobuf.Duration
+	23, // 24: fairway.v1.EndpointForecast.predicted_time:type_name -> fairway.v1.EndpointForecast.PredictedTime
+	18, // 25: fairway.v1.EndpointForecast.top_metrics:type_name -> fairway.v1.TopMetric
+	32, // 26: fairway.v1.EndpointForecast.as_of:type_name -> google.protobuf.Timestamp
+	16, // 27: fairway.v1.EndpointForecast.drain:type_name -> fairway.v1.Drain
+	24, // 28: fairway.v1.Health.checks:type_name -> fairway.v1.Health.Checks
+	25, // 29: fairway.v1.Health.passive:type_name -> fairway.v1.Health.Passive
+	5,  // 30: fairway.v1.Explanation.decision:type_name -> fairway.v1.Decision
+	26, // 31: fairway.v1.Explanation.rules:type_name -> fairway.v1.Explanation.RuleTried
+	29, // 32: fairway.v1.Explanation.endpoints:type_name -> fairway.v1.Explanation.EndpointView
+	27, // 33: fairway.v1.Explanation.policies:type_name -> fairway.v1.Explanation.PolicyAsked
+	22, // 34: fairway.v1.DecideRequest.Source.labels:type_name -> fairway.v1.DecideRequest.Source.LabelsEntry
+	32, // 35: fairway.v1.EndpointForecast.PredictedTime.p10:type_name -> google.protobuf.Timestamp
+	32, // 36: fairway.v1.EndpointForecast.PredictedTime.p50:type_name -> google.protobuf.Timestamp
+	32, // 37: fairway.v1.EndpointForecast.PredictedTime.p90:type_name -> google.protobuf.Timestamp
+	31, // 38: fairway.v1.Explanation.Prediction.mean:type_name -> google.protobuf.Duration
+	31, // 39: fairway.v1.Explanation.Prediction.p50:type_name -> google.protobuf.Duration
+	31, // 40: fairway.v1.Explanation.Prediction.p90:type_name -> google.protobuf.Duration
+	31, // 41: fairway.v1.Explanation.Prediction.p99:type_name -> google.protobuf.Duration
+	3,  // 42: fairway.v1.Explanation.EndpointView.endpoint:type_name -> fairway.v1.Endpoint
+	30, // 43: fairway.v1.Explanation.EndpointView.features:type_name -> fairway.v1.Explanation.EndpointView.FeaturesEntry
+	28, // 44: fairway.v1.Explanation.EndpointView.prediction:type_name -> fairway.v1.Explanation.Prediction
+	15, // 45: fairway.v1.Explanation.EndpointView.forecast:type_name -> fairway.v1.EndpointForecast
+	17, // 46: fairway.v1.Explanation.EndpointView.health:type_name -> fairway.v1.Health
+	1,  // 47: fairway.v1.Router.Decide:input_type -> fairway.v1.DecideRequest
+	6,  // 48: fairway.v1.Router.DecideBatch:input_type -> fairway.v1.DecideBatchRequest
+	1,  // 49: fairway.v1.Router.Route:input_type -> fairway.v1.DecideRequest
+	8,  // 50: fairway.v1.Router.Watch:input_type -> fairway.v1.WatchRequest
+	11, // 51: fairway.v1.Router.Report:input_type -> fairway.v1.OutcomeReport
+	13, // 52: fairway.v1.Router.Forecast:input_type -> fairway.v1.ForecastRequest
+	1,  // 53: fairway.v1.Router.Explain:input_type -> fairway.v1.DecideRequest
+	5,  // 54: fairway.v1.Router.Decide:output_type -> fairway.v1.Decision
+	7,  // 55: fairway.v1.Router.DecideBatch:output_type -> fairway.v1.DecideBatchResponse
+	5,  // 56: fairway.v1.Router.Route:output_type -> fairway.v1.Decision
+	9,  // 57: fairway.v1.Router.Watch:output_type -> fairway.v1.ServiceWeights
+	12, // 58: fairway.v1.Router.Report:output_type -> fairway.v1.ReportSummary
+	14, // 59: fairway.v1.Router.Forecast:output_type -> fairway.v1.ForecastResponse
+	19, // 60: fairway.v1.Router.Explain:output_type -> fairway.v1.Explanation
+	54, // [54:61] is the sub-list for method output_type
+	47, // [47:54] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_fairway_v1_router_proto_init() }
@@ -2186,14 +2527,14 @@ func file_fairway_v1_router_proto_init() {
 	if File_fairway_v1_router_proto != nil {
 		return
 	}
-	file_fairway_v1_router_proto_msgTypes[23].OneofWrappers = []any{}
+	file_fairway_v1_router_proto_msgTypes[27].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fairway_v1_router_proto_rawDesc), len(file_fairway_v1_router_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   26,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

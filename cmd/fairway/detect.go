@@ -18,7 +18,8 @@ func newDetectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "detect",
 		Short: "score how strange each row of a table of metrics is",
-		Long:  "detect reads a CSV file, plain or gzip, whose first column is the timestamp and every other column\na metric (columns named label are ignored). It scores each row by the rows before it; --train gives\nit history first.",
+		Long: "detect reads a CSV file, plain or gzip, whose first column is the timestamp and every other column\na metric (columns named label are ignored). It scores each row by the rows before it; --train gives\nit history first.\n" +
+			"Of up to four metrics a score of 0.5 or more is an alert: one at the onset of what is strange, then\nnone for a while. Of more metrics the score is how unlike the history the whole row is, for as long as\nit is: 0.5 is ten times as far out as usual.",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := needed(cmd, "in"); err != nil {
@@ -39,12 +40,12 @@ func detect(ctx context.Context, w io.Writer, in, train string) error {
 		return err
 	}
 	defer input.file.Close()
-	tracker := anomaly.New(len(input.names), anomaly.DefaultConfig())
-	surprise := make([]float64, len(input.names))
+	metrics := anomaly.NewTable(len(input.names), anomaly.DefaultAlarmConfig())
 	if train != "" {
-		if err := learn(ctx, tracker, surprise, train, input.names); err != nil {
+		if err := learn(ctx, metrics, train, input.names); err != nil {
 			return err
 		}
+		metrics.Hold()
 	}
 	table := csv.NewWriter(w)
 	if err := table.Write([]string{input.clock, "anomaly_score", "top_metric"}); err != nil {
@@ -58,12 +59,12 @@ func detect(ctx context.Context, w io.Writer, in, train string) error {
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
-		score := tracker.Push(surprise, values)
+		verdict := metrics.Push(instant(stamp), values)
 		top := ""
-		if score.Top >= 0 {
-			top = input.names[score.Top]
+		if verdict.Top >= 0 {
+			top = input.names[verdict.Top]
 		}
-		if err := table.Write([]string{stamp, strconv.FormatFloat(score.Value, 'g', 6, 64), top}); err != nil {
+		if err := table.Write([]string{stamp, strconv.FormatFloat(verdict.Score, 'g', 6, 64), top}); err != nil {
 			return err
 		}
 	}
@@ -71,9 +72,9 @@ func detect(ctx context.Context, w io.Writer, in, train string) error {
 	return table.Error()
 }
 
-// learn shows the tracker the history, which must have the same metrics; they
+// learn shows the metrics' history, which must have the same metrics; they
 // may stand in another order.
-func learn(ctx context.Context, tracker *anomaly.Tracker, surprise []float64, path string, names []string) error {
+func learn(ctx context.Context, metrics *anomaly.Table, path string, names []string) error {
 	history, err := openMetrics(path)
 	if err != nil {
 		return err
@@ -85,7 +86,7 @@ func learn(ctx context.Context, tracker *anomaly.Tracker, surprise []float64, pa
 	}
 	ordered := make([]float64, len(names))
 	for {
-		_, values, err := history.next()
+		stamp, values, err := history.next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -99,6 +100,6 @@ func learn(ctx context.Context, tracker *anomaly.Tracker, surprise []float64, pa
 			}
 			ordered[i] = values[from]
 		}
-		tracker.Push(surprise, ordered)
+		metrics.Push(instant(stamp), ordered)
 	}
 }

@@ -173,6 +173,9 @@ func why(e *fairwayv1.Explanation, endpoint string) string {
 		if view.GetEjected() {
 			text += ", ejected"
 		}
+		if h := view.GetHealth(); h.GetReason() != "" {
+			text += fmt.Sprintf(", %s: %s", h.GetState(), h.GetReason())
+		}
 		return text
 	}
 	return ""

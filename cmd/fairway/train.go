@@ -18,6 +18,7 @@ import (
 	"github.com/fairway-mesh/fairway/datasets"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
+	"github.com/fairway-mesh/fairway/router/rules"
 	"github.com/fairway-mesh/fairway/train"
 )
 
@@ -29,6 +30,7 @@ type trainOptions struct {
 	window, horizon, deadline time.Duration
 	checkpoint, resume        bool
 	warm                      string // an earlier model
+	rules                     string // file
 	budget                    time.Duration
 	config                    train.Config
 }
@@ -80,6 +82,7 @@ on with by the same command and --resume, and gives the same model.`,
 	flags.DurationVar(&o.budget, "budget", 0, "time for trying settings; of --search, or as many as it allows")
 	flags.StringVar(&o.report, "report", "", "file for the report: a page when it ends in .html, JSON when in .json, else text")
 	flags.StringVar(&o.against, "against", "", "model in use, which the report judges the new one against (a page always says what the rules alone would do)")
+	flags.StringVar(&o.rules, "rules", "", "rules file whose objectives say what a failure of their services is")
 	cacheFlag(cmd, &o.cache)
 	return cmd
 }
@@ -107,8 +110,32 @@ func (o *trainOptions) complete(cmd *cobra.Command, network string) error {
 		named[clean] = true
 	}
 	o.config.Network, o.config.Objective.Deadline = model.Kind(network), o.deadline
+	if err := o.heed(); err != nil {
+		return err
+	}
 	if err := o.config.Validate(); err != nil {
 		return usageError{err}
+	}
+	return nil
+}
+
+// heed takes over the objectives of the services that the rules give one.
+func (o *trainOptions) heed() error {
+	if o.rules == "" {
+		return nil
+	}
+	file, err := rules.Load(o.rules)
+	if err != nil {
+		return err
+	}
+	o.config.Objectives = map[string]mesh.Objective{}
+	for _, s := range file.Services {
+		if s.Objective != (mesh.Objective{}) {
+			o.config.Objectives[s.Name] = s.Objective
+		}
+	}
+	if len(o.config.Objectives) == 0 {
+		return fmt.Errorf("%s gives no service an objective; write objective: {max_latency: …, max_error_ratio: …} under one, or leave --rules out", o.rules)
 	}
 	return nil
 }

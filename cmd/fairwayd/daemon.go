@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,10 @@ import (
 // take milliseconds; the rest is for streams on which the client is silent,
 // which end only with their connection.
 const drain = 2 * time.Second
+
+// withoutMetrics is how often is decided where endpoints are checked and there are
+// no metrics.
+const withoutMetrics = 5 * time.Second
 
 // daemon is everything that the options name, read and put together.
 type daemon struct {
@@ -71,14 +76,20 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		d.log.Warn("several schemas fit the metrics; --schema chooses", "taken", d.source.schema.Name, "also", d.source.also)
 	}
 	cfg := router.DefaultConfig()
+	cfg.HoldOut = o.holdOut
 	cfg.Rules, cfg.StaleAfter, cfg.FirstVersion = d.set, o.staleAfter, uint64(time.Now().UnixMilli())
 	if err := errors.Join(cfg.Validate(), featureConfig(d.model).Validate()); err != nil {
 		return nil, err
+	}
+	checked := newChecks(d.set, rand.Uint64(), d.log)
+	if checked != nil {
+		cfg.Checks = checked.runner
 	}
 	table := router.NewTable(d.set, cfg)
 	d.loop = &loop{
 		extractor: features.New(featureConfig(d.model)), policy: policy(d.model, forecast, cfg, o), table: table,
 		metrics: newMetrics(d.reg, d.model), log: d.log, clock: time.Now, from: d.source.from, step: d.source.timing.Step,
+		live: o.recording == "", checks: checked,
 		last: map[string]*features.Frame{}, said: map[string]string{},
 	}
 	d.calls = api.NewMetrics(d.reg, time.Now)
@@ -86,6 +97,9 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	served := api.DefaultConfig()
 	served.Seed, served.Policy = rand.Uint64(), d.loop.policy.Name()
 	served.Horizon = d.source.timing.Horizon
+	if forecast != nil {
+		served.Horizon = cmp.Or(forecast.Horizon(), served.Horizon)
+	}
 	d.api, err = api.New(table, d.calls, served)
 	return d, err
 }
@@ -164,6 +178,14 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 		}
 	}
 	d.log.Info("serving", "checked", d.String())
+	if c := d.loop.checks; c != nil {
+		every := time.Duration(0)
+		if d.source.schema == nil {
+			every = withoutMetrics
+		}
+		g.Go(func() error { c.runner.Run(ctx); return nil })
+		g.Go(func() error { d.loop.attend(ctx, c.runner.Changed(), every); return nil })
+	}
 	g.Go(func() error {
 		if d.source.schema == nil {
 			d.loop.open(d.set)

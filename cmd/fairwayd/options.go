@@ -20,7 +20,7 @@ type options struct {
 	speed                                       float64
 	from                                        string
 	once, shadow, checkConfig                   bool
-	explore                                     float64
+	explore, holdOut                            float64
 	staleAfter                                  time.Duration
 }
 
@@ -70,24 +70,28 @@ func (o *options) flags(config *string) *flag.FlagSet {
 	fs.StringVar(&o.from, "from", "start", "`where` a recording begins to be served: start, or held-back, the part that the model never saw")
 	fs.BoolVar(&o.once, "once", false, "stop at the end of the recording; otherwise what it brought last is served on, as stale")
 	fs.BoolVar(&o.shadow, "shadow", false, "ask the model, and serve what the rules say")
-	fs.Func("explore", "`part` of the traffic, such as 5%, that all endpoints share alike", o.setExplore)
+	fs.Func("explore", "`part` of the traffic, such as 5%, that all endpoints share alike", setPart(&o.explore))
+	fs.Func("hold-out", "`part` of the drains, such as 5%, that is not carried out, so that forecasts can be judged", setPart(&o.holdOut))
 	fs.DurationVar(&o.staleAfter, "stale-after", 0, "`age` of the metrics from which the model is not asked; default: three windows and the delay of its metrics")
 	fs.BoolVar(&o.checkConfig, "check-config", false, "read everything that is named here, say what it is, and stop")
 	fs.StringVar(config, "config", "", "YAML `file` with any of these flags by name, such as \"stale_after: 30s\"; a flag comes before it")
 	return fs
 }
 
-func (o *options) setExplore(text string) error {
-	number, percent := strings.CutSuffix(text, "%")
-	part, err := strconv.ParseFloat(number, 64)
-	if percent {
-		part /= 100
+// setPart reads a part of a whole into x.
+func setPart(x *float64) func(string) error {
+	return func(text string) error {
+		number, percent := strings.CutSuffix(text, "%")
+		part, err := strconv.ParseFloat(number, 64)
+		if percent {
+			part /= 100
+		}
+		if err != nil || !(part >= 0 && part < 1) {
+			return errors.New("want a part such as 5% or 0.05, less than 100%")
+		}
+		*x = part
+		return nil
 	}
-	if err != nil || !(part >= 0 && part < 1) {
-		return errors.New("want a part such as 5% or 0.05, less than 100%")
-	}
-	o.explore = part
-	return nil
 }
 
 // configure sets the flags that the file names and the command line did not.

@@ -12,6 +12,7 @@ func policy(m *model.Model, p *predict.Predictor, cfg router.Config, o *options)
 	choose := router.Practised(learned, cfg)
 	if o.shadow {
 		choose = router.Shadow(learned, router.Static(cfg.Rules))
+		cfg.HoldOut = 1 // its forecasts are listened to as well
 	}
 	return router.Explore(router.Limit(router.Eject(choose, p, cfg), cfg), o.explore)
 }

@@ -141,7 +141,7 @@ func (r *run) noteFaults() {
 			Service: r.scenario.service(), Endpoint: r.result.Endpoints[f.endpoint], Kind: f.name(),
 			Start: epoch(f.from), End: epoch(min(f.to, r.end)), Severity: f.severity(),
 		}
-		if at, ok := f.breaks(); ok {
+		if at, ok := f.breaks(); ok && at < r.end {
 			noted.Fails = epoch(at)
 		}
 		r.result.Faults = append(r.result.Faults, noted)

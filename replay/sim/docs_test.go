@@ -69,9 +69,12 @@ endpoints:
 antagonists:
   - {kind: fluctuating, interval: 50ms, factor: 3}
   - {kind: tenants, interval: 10s, hot: 0.2, floor: 0.85, drag: 1.2, free: 0.6, shape: 1.5}
-events:                   # kinds: slow, fixed, stall, crash, lost, errors, sink_hole, leak, saturation, restart
+events:                   # kinds: slow, fixed, stall, crash, lost, errors, sink_hole, leak, saturation, restart, memory_ramp, latency_ramp, error_ramp
   - {kind: slow, at: 40s, for: 20s, factor: 10, select: {any: 1}}     # select: index, any, zone or all
   - {kind: leak, at: 40s, every: 10s, lead: 30s, for: 10s, recovers: 0.5, select: {index: [0, 3]}}
+  - {kind: error_ramp, at: 40s, lead: 30s, for: 10s, brink: 0.04, ratio: 0.5, recovers: 0.5, select: {any: 2}}   # a growing part of the answers, up to brink, then ratio
+  - {kind: latency_ramp, at: 40s, lead: 30s, for: 10s, brink: 1.5, factor: 8, select: {any: 1}}   # slower, up to brink times, then factor
+  - {kind: memory_ramp, at: 40s, lead: 30s, for: 10s, brink: 4, select: {any: 1}}                 # memory, up to brink times the idle one, then a crash
   - {kind: restart, at: 60s, every: 10s, down: 3s, warm: 15s, factor: 5, select: {all: true}}
 metrics: {scrape: 5s, delay: 1s, step: 5s, range: 10s, jitter: 500ms}
 decisions: {delay: 200ms, down: {from: 60s, to: 80s}, stale: {from: 90s, to: 100s}}
@@ -173,7 +176,7 @@ func TestExampleOfTheDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := list[0]; len(list) != 1 || s.Name != "example-hot" || s.Arrivals.Load != 0.95 || len(s.Events) != 3 || s.Count() != 10 {
+	if s := list[0]; len(list) != 1 || s.Name != "example-hot" || s.Arrivals.Load != 0.95 || len(s.Events) != 6 || s.Count() != 10 {
 		t.Errorf("read as %+v", s)
 	}
 }

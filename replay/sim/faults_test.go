@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -191,6 +192,95 @@ func TestRamps(t *testing.T) {
 	}
 }
 
+// TestRampsToTheBrink: each ramp gets worse up to its brink and no worse, breaks
+// there, and a decoy does not.
+func TestRampsToTheBrink(t *testing.T) {
+	state := func(f *fault, s int) [4]float64 {
+		f.at(int64(time.Duration(s)*time.Second), 100)
+		down := 0.0
+		if f.down {
+			down = 1
+		}
+		return [4]float64{f.memory, f.slower, f.failing, down}
+	}
+	for _, c := range []struct {
+		event               Event
+		half, brink, broken [4]float64 // memory, slower, failing, down
+	}{
+		{Event{Kind: MemoryRamp, Brink: 5}, [4]float64{200, 1, 0, 0}, [4]float64{396, 1, 0, 0}, [4]float64{400, 1, 0, 1}},
+		{Event{Kind: LatencyRamp, Brink: 2, Factor: 8}, [4]float64{0, 1.25, 0, 0}, [4]float64{0, 1.9801, 0, 0}, [4]float64{0, 8, 0, 0}},
+		{Event{Kind: ErrorRamp, Brink: 0.04, Ratio: 0.5}, [4]float64{0, 1, 0.01, 0}, [4]float64{0, 1, 0.039204, 0}, [4]float64{0, 1, 0.5, 0}},
+	} {
+		c.event.Lead = 100 * time.Second
+		f := &fault{Event: &c.event, fails: int64(c.event.Lead), to: int64(130 * time.Second), tickEvery: int64(time.Second)}
+		for s, want := range map[int][4]float64{0: {0, 1, 0, 0}, 50: c.half, 99: c.brink, 100: c.broken, 129: c.broken, 130: {0, 1, 0, 0}} {
+			got := state(f, s)
+			for k := range got {
+				if math.Abs(got[k]-want[k]) > 1e-9 {
+					t.Errorf("%s after %d s: %v; want %v", c.event.Kind, s, got, want)
+					break
+				}
+			}
+		}
+		if at, ok := f.breaks(); !ok || at != f.fails {
+			t.Errorf("%s breaks at %v (%v)", c.event.Kind, at, ok)
+		}
+		f.decoy, f.to = true, int64(90*time.Second)
+		if _, ok := f.breaks(); ok || f.name() != c.event.Kind+"_decoy" {
+			t.Errorf("%s: a decoy breaks", f.name())
+		}
+		if got := state(f, 90); got != [4]float64{0, 1, 0, 0} {
+			t.Errorf("%s: a decoy that has recovered is %v", c.event.Kind, got)
+		}
+	}
+}
+
+// TestRampsWantABrink: what cannot be reached is refused.
+func TestRampsWantABrink(t *testing.T) {
+	for _, c := range []struct {
+		event Event
+		want  string
+	}{
+		{Event{Kind: MemoryRamp, Brink: 1, Lead: time.Second}, "brink"},
+		{Event{Kind: MemoryRamp, Brink: 2}, "lead"},
+		{Event{Kind: LatencyRamp, Brink: 2, Factor: 1.5, Lead: time.Second}, "factor"},
+		{Event{Kind: ErrorRamp, Brink: 0, Ratio: 0.5, Lead: time.Second}, "brink"},
+		{Event{Kind: ErrorRamp, Brink: 0.6, Ratio: 0.5, Lead: time.Second}, "ratio"},
+		{Event{Kind: ErrorRamp, Brink: 0.1, Ratio: 0.5, Lead: time.Second, Recovers: 2}, "recovers"},
+	} {
+		c.event.Select = Select{All: true}
+		if err := steady(1, c.event).Validate(); err == nil || !strings.Contains(err.Error(), "events.0."+c.want) {
+			t.Errorf("%+v: %v; want one about %s", c.event, err, c.want)
+		}
+	}
+}
+
+// TestErrorsOfARamp: the requests of a ramp fail as often as it says.
+func TestErrorsOfARamp(t *testing.T) {
+	s := steady(1, Event{Kind: ErrorRamp, At: time.Second, Lead: 4 * time.Second, For: 4 * time.Second, Brink: 0.3, Ratio: 0.9, Select: Select{All: true}})
+	before, after, failed := 0, 0, [2]int{}
+	_, err := Watch(t.Context(), s, 1, listen(&listener{n: 1}), &Observer{Finished: func(f *Finished) {
+		k := -1
+		switch {
+		case f.Arrived >= time.Second && f.Arrived < 5*time.Second-20*ms:
+			k = 0
+			before++
+		case f.Arrived >= 5*time.Second && f.Arrived < 9*time.Second-20*ms:
+			k = 1
+			after++
+		}
+		if k >= 0 && f.Status == 500 {
+			failed[k]++
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := float64(failed[0])/float64(before), float64(failed[1])/float64(after); math.Abs(a-0.1) > 0.05 || math.Abs(b-0.9) > 0.05 {
+		t.Errorf("%.2f fail before the brink and %.2f after it; want 0.1 and 0.9", a, b)
+	}
+}
+
 // TestDecoys: of four failing endpoints two recover before they fail, for every
 // seed, and are named so.
 func TestDecoys(t *testing.T) {
@@ -266,7 +356,7 @@ func TestScrapes(t *testing.T) {
 	if early.AtMost[0] != early.Answers || early.Workers != 1 || early.Memory < 256e6 {
 		t.Errorf("before the crash %+v", early)
 	}
-	if down.Up || down.Errors < 50 || down.Sent <= early.Sent || down.Answers != 0 {
+	if down.Up || down.Errors < 50 || down.Good < early.Good || down.Answers != 0 {
 		t.Errorf("in the crash %+v", down)
 	}
 	if !late.Up || late.Answers >= early.Answers+200 || late.Errors < 190 {

@@ -9,8 +9,8 @@ import (
 
 // ramp sets how far an endpoint is on its way to a failure, or what it is
 // after it. Memory grows evenly; the others slowly at first, as what wears out
-// does, and are three quarters of the way where they are half as bad as they
-// get before they break.
+// does: they are half as bad as at the brink when seven tenths of the lead are
+// over.
 func (f *fault) ramp(now int64, idle float64) {
 	progress := min(float64(now-f.from)/float64(f.Lead), 1)
 	broken := now >= f.fails && !f.decoy

@@ -24,6 +24,10 @@ func TCP(address string) Check {
 	}}
 }
 
+// direct asks the endpoint itself, whatever proxy the environment names, and each
+// time anew.
+var direct = &http.Transport{DisableKeepAlives: true}
+
 // HTTP passes when a GET of url is answered with a status from 200 to 399.
 // Redirects are not followed: a redirect is an answer.
 func HTTP(url string) Check {
@@ -32,8 +36,7 @@ func HTTP(url string) Check {
 		if err != nil {
 			return err
 		}
-		request.Close = true // the next check must reach the endpoint anew
-		client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		client := http.Client{Transport: direct, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		response, err := client.Do(request)
 		if err != nil {
 			return err

@@ -11,6 +11,13 @@
 //	  - name: reviews
 //	    objective: {deadline: 1s, percentile: 0.99, error_cost: 1, max_error_ratio: 0.05, max_latency: 800ms}
 //	    limits: {step: 0.1, floor: 0.02, max_ejection: 0.1}
+//	    health:                     # how endpoints with an address are checked; without checks they are not
+//	      checks: [{tcp: {}}, {http: {path: /healthz, port: 8081}}, {grpc: {service: reviews}}]
+//	      interval: 5s
+//	      timeout: 1s               # of a round; no longer than the interval
+//	      minimum_healthy: 0.5      # the part of the checks that must pass
+//	      rise: 2                   # rounds in a row until an endpoint is healthy again
+//	      fall: 3                   # and until it is unhealthy
 //	    locality: {zone: a, remote: 5ms, zones: {c: 20ms}}   # what a request costs more outside of the proxies' zone
 //	    endpoints:                  # where nothing discovers them, or to add what the metrics lack
 //	      - {name: reviews-1, address: "127.0.0.1:9001", subset: v1, zone: a, weight: 2}

@@ -56,6 +56,19 @@ func TestRefusals(t *testing.T) {
 		{"zones as a list", service("    locality: {zone: a, zones: [b]}"), "r.yaml:3: zones is a list; write a cost for each zone, such as {b: 2ms, c: 20ms}"},
 		{"nobody is near", service("    locality: {zone: c, remote: 5ms}", "    endpoints: [{name: x, zone: a}, {name: y, zone: b}]"), `r.yaml:3: no endpoint of service "s" is in zone "c", so all are remote; use one of a, b, or give`},
 		{"unknown zone", service("    endpoints: [{name: x, zone: a}, {name: y, zone: b}]", "    locality: {zone: a, zones: {bb: 5ms}}"), `r.yaml:4: locality has a cost for zone "bb", which no endpoint of service "s" is in; use one of a, b`},
+		{"no checks", service("    health: {interval: 3s}"), "r.yaml:3: health has no checks; write at least one, such as checks: [{tcp: {}}]"},
+		{"unknown check", service("    health: {checks: [{icmp: {}}]}"), `r.yaml:3: unknown check "icmp"; use one of tcp, http, grpc`},
+		{"check without kind", service("    health: {checks: [{}]}"), "r.yaml:3: a check has 0 kinds; write each as an entry of its own"},
+		{"two kinds", service("    health: {checks: [{tcp: {}, grpc: {}}]}"), "r.yaml:3: a check has 2 kinds"},
+		{"check is text", service("    health: {checks: [tcp]}"), `r.yaml:3: a check is "tcp"; write its kind, such as {http: {path: /healthz}}`},
+		{"field of another", service("    health: {checks: [{tcp: {path: /}}]}"), `r.yaml:3: unknown field "path" in tcp; use one of port`},
+		{"port", service("    health: {checks: [{tcp: {port: 70000}}]}"), `r.yaml:3: port is "70000"; write a whole number from 1 to 65535`},
+		{"path", service("    health: {checks: [{http: {path: healthz}}]}"), `r.yaml:3: path is "healthz"; write one that begins with /`},
+		{"path of no URL", service("    health: {checks: [{http: {path: /a%zz}}]}"), `r.yaml:3: path is "/a%zz"; write one that begins with /`},
+		{"slow check", service("    health: {checks: [{tcp: {}}], interval: 1s, timeout: 2s}"), "r.yaml:3: timeout is 2s and interval 1s; write a timeout that is no longer than the interval"},
+		{"hasty check", service("    health: {checks: [{tcp: {}}], interval: 1ms, timeout: 1ms}"), "r.yaml:3: interval is 1ms; write at least 100ms"},
+		{"minimum", service("    health: {checks: [{tcp: {}}], minimum_healthy: 50}"), `r.yaml:3: minimum_healthy is "50"; write a number from 0 to 1`},
+		{"fall", service("    health: {checks: [{tcp: {}}], fall: 0}"), `r.yaml:3: fall is "0"; write a whole number from 1 to 100`},
 		{"address", service("    endpoints: [{name: a, address: here}]"), `r.yaml:3: address is "here"; write host:port`},
 		{"endpoints no list", service("    endpoints: {a: b}"), "r.yaml:3: endpoints is a mapping; write a list"},
 	} {
@@ -95,7 +108,7 @@ func TestMissingFile(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, name := range []string{"content", "split", "tiers", "paths", "locality"} {
+	for _, name := range []string{"content", "split", "tiers", "paths", "locality", "health"} {
 		text, err := os.ReadFile("testdata/" + name + ".yaml")
 		if err != nil {
 			f.Fatal(err)

@@ -38,6 +38,7 @@ type Service struct {
 	Objective mesh.Objective
 	Limits    Limits
 	Locality  Locality
+	Health    Health
 }
 
 // Endpoint is a place that the rules know, with its weight under Static.

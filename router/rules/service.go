@@ -29,6 +29,7 @@ func (r *reader) service(n *yaml.Node) Service {
 		"name":      func(n *yaml.Node) { s.Name = r.text(n, "name") },
 		"objective": func(n *yaml.Node) { s.Objective = r.objective(n) },
 		"limits":    func(n *yaml.Node) { r.limits(n, &s.Limits) },
+		"health":    func(n *yaml.Node) { s.Health = r.health(n) },
 		"locality":  func(n *yaml.Node) { s.Locality, locality = r.locality(n), n },
 		"endpoints": func(n *yaml.Node) {
 			r.list(n, "endpoints", func(n *yaml.Node) {

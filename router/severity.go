@@ -1,0 +1,136 @@
+package router
+
+import (
+	"maps"
+	"math"
+	"time"
+
+	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/health"
+)
+
+// observe takes in what the window says of each endpoint.
+func (p *eject) observe(state *ejections, f *features.Frame) {
+	alive := anyShows(f)
+	for i, e := range f.Endpoints {
+		s := state.ByName[e.Name]
+		appeared := s == nil
+		if appeared {
+			s = &ejection{Seen: f.Time, Calm: f.Time}
+			state.ByName[e.Name] = s
+		}
+		there := shows(f, i)
+		p.young(state, s, appeared, s.Gone && there, s.Down && !isDown(f, i), f.Time)
+		p.outage(s, isDown(f, i), f)
+		if s.Unseen++; there {
+			s.Seen, s.Unseen = f.Time, 0
+		}
+		s.Severity = p.severity(s, f, i)
+		if alive && s.Unseen >= vanished {
+			s.Severity = max(s.Severity, 1)
+		}
+		s.Gone = alive && f.Time.Sub(s.Seen) > p.cfg.MaxEjection
+	}
+	if len(state.ByName) > len(f.Endpoints) { // to look for each costs with the square
+		maps.DeleteFunc(state.ByName, func(name string, _ *ejection) bool { return f.Find(name) < 0 })
+	}
+}
+
+// shows reports whether the window has any sign of life of endpoint i.
+func shows(f *features.Frame, i int) bool {
+	for column, x := range f.Window.Row(i) {
+		if f.Schema.Series[column].Name == mesh.Up {
+			if x > 0 {
+				return true
+			}
+		} else if !math.IsNaN(x) {
+			return true
+		}
+	}
+	return false
+}
+
+func anyShows(f *features.Frame) bool {
+	for i := range f.Endpoints {
+		if shows(f, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// vanished is after how many windows without any value an endpoint is taken to
+// be gone. Where nothing says that it is down, its last values would go on to
+// look like those of an idle endpoint, which draws traffic.
+const vanished = 3
+
+// minRequests is the least number of requests from which an error ratio is
+// believed: the request volume of gRFC A50 for a few endpoints.
+const minRequests = 5
+
+// saysDown is the severity of an endpoint whose metrics say that it is down.
+const saysDown = 3
+
+// failsRequests is that of one that fails most of its requests.
+const failsRequests = 2
+
+// failsChecks is that of one that active checks call unhealthy.
+const failsChecks = 2.5
+
+// outage takes in whether the endpoint is down. One that is gets nothing while it
+// lasts, and that takes nobody's place among the ejections: it is not suspected. An
+// ejection of before ends with it, for the process is another one; a second outage
+// shortly after the first counts like an ejection, and may outlast itself.
+func (p *eject) outage(s *ejection, down bool, f *features.Frame) {
+	began := down && !s.Down
+	if s.Down = down; down {
+		s.WasDown = f.End
+	}
+	if began {
+		p.again(s)
+		s.Until = time.Time{}
+		if wait := p.lasts(s); wait > 0 {
+			s.Until = f.Time.Add(wait)
+		}
+	}
+}
+
+// severity is 0 for an endpoint that is well; the higher, the sooner it is
+// ejected. What is only forecast to fail is drained instead, and what failed
+// before it was up again is no failure of it.
+func (p *eject) severity(s *ejection, f *features.Frame, i int) float64 {
+	switch errorRatio := f.At(i, mesh.ErrorRatio); {
+	case isDown(f, i):
+		return saysDown
+	case f.Start.Before(s.WasDown):
+		return 0
+	case errorRatio >= p.cfg.ErrorThreshold && i < len(f.Requests) && f.Requests[i] >= minRequests:
+		return failsRequests
+	}
+	return 0
+}
+
+// ill is the severity of what is known of the endpoint now, by its metrics and by
+// active checks.
+func (e *ejection) ill() float64 {
+	if e.Failing {
+		return max(e.Severity, failsChecks)
+	}
+	return e.Severity
+}
+
+// check takes in what active checks say, and reports whether that has changed.
+// They need no window: where metrics fail they are all there is.
+func (p *eject) check(state *ejections, dst *Decision) (changed bool) {
+	if p.cfg.Checks == nil {
+		return false
+	}
+	for i, e := range dst.Endpoints {
+		failing := p.cfg.Checks.Checked(dst.Service, e.Name).State == health.Unhealthy
+		if s := state.of(dst, i); s != nil && s.Failing != failing {
+			s.Failing, changed = failing, true
+		}
+	}
+	return changed
+}
