@@ -1,5 +1,7 @@
 package anomaly
 
+import "math"
+
 // Detector is a Tracker with an Alarm, for a person who watches a few series:
 // slow levels, the shapes of the newest stretches where there are few metrics,
 // and one alert for each onset.
@@ -14,7 +16,8 @@ const (
 	// detectorAlpha is slower than a Tracker's by default, whose endpoints are
 	// deployed anew every day: what is strange remains so for longer.
 	detectorAlpha = 0.001
-	// fewMetrics is up to how many metrics all are golden.
+	// fewMetrics is up to how many metrics all are golden, and each score may be
+	// an alert. Rows of more are ranked, for whoever looks for the worst.
 	fewMetrics = 4
 )
 
@@ -31,8 +34,9 @@ func NewDetector(metrics int, cfg AlarmConfig) *Detector {
 
 // Verdict is what a Detector says of the newest values.
 type Verdict struct {
-	// Score is in [0, 1]; from 0.5 on it is an alert. It is 0 while there is no
-	// past to compare with.
+	// Score is in [0, 1], 0 while there is no past to compare with. Of up to
+	// four metrics it is an alert from 0.5 on, and stays below while the alarm
+	// rests; of more it is how strange the row is, alert or not.
 	Score float64
 	// Alert says whether this is the onset of something strange.
 	Alert bool
@@ -48,8 +52,22 @@ func (d *Detector) Push(at float64, values []float64) Verdict {
 	score := d.tracker.Push(d.dst, at, values)
 	v := Verdict{Top: score.Top, Pooled: score.Pooled}
 	v.Score, v.Alert = d.alarm.Ring(score.Pooled, d.cfg)
+	if d.tracker.Len() > fewMetrics {
+		v.Score = ranked(d.alarm.Surprise)
+	}
 	if !score.Warm {
 		v.Score, v.Alert = 0, false
 	}
 	return v
+}
+
+// ranked maps a surprise to (0, 1) and keeps its order, also of what is less
+// strange than chance: 0.05 at what chance brings, 0.5 at 1.4 powers of ten
+// beyond.
+func ranked(x float64) float64 {
+	const ordinary, half = 0.05, 1.56
+	if x < 0 {
+		return ordinary * math.Exp(x)
+	}
+	return 1 - (1-ordinary)*half/(x+half)
 }

@@ -7,7 +7,7 @@ import (
 
 const (
 	stepsPerOctave = 4
-	nearest        = -6 // what is below 2^-6 is not told apart
+	firstStep      = -6 // what is below 2^-6 is not told apart
 	steps          = 64 // the last begins at 2^9.5
 
 	// rareShare and rareLeast choose where the tail begins: the farthest part
@@ -30,7 +30,7 @@ type exceedance struct {
 
 // axis is where distance d ≥ 0 lies; the whole part is the step.
 func axis(d float64) float64 {
-	x := stepsPerOctave*(math.Log2(d)-nearest) + 1
+	x := stepsPerOctave*(math.Log2(d)-firstStep) + 1
 	switch {
 	case !(x >= 1): // also zero, whose logarithm is −∞
 		return 0

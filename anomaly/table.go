@@ -3,27 +3,28 @@ package anomaly
 // Table scores the table of one endpoint's metrics, whatever its width: the
 // newest row against the rows before.
 //
-// With one metric the score says that something has begun: a Detector's, which
-// rings once and then rests, as an alarm about one number should be raised
-// once. With several the score is that of the endpoint's Condition: it stays
-// while the endpoint is strange, since rows, or endpoints, are ranked by it. A
-// rest after the onset would rank the second hour of a fault below a quiet day.
+// With up to four metrics the score says that something has begun: a
+// Detector's, which rings once and then rests, as an alarm about a number
+// should be raised once. With more the score is that of the endpoint's
+// Condition: it stays while the endpoint is strange, since rows, or endpoints,
+// are ranked by it. A rest after the onset would rank the second hour of a
+// fault below a quiet day.
 type Table struct {
-	onsets    *Detector  // of one metric
-	condition *Condition // of several
+	onsets    *Detector  // of few metrics
+	condition *Condition // of more
 }
 
 // NewTable returns a table of that many metrics without a past. It panics on a
-// negative number. The alarm matters to one metric only.
+// negative number. The alarm matters to few metrics only.
 func NewTable(metrics int, alarm AlarmConfig) *Table {
-	if metrics == 1 {
+	if metrics <= fewMetrics {
 		return &Table{onsets: NewDetector(metrics, alarm)}
 	}
 	return &Table{condition: NewCondition(metrics)}
 }
 
 // Hold says that what was pushed so far is the reference that the rest is to be
-// compared with: see Condition.Hold. One metric goes on learning: that
+// compared with: see Condition.Hold. Few metrics go on learning: that
 // something has begun is told from the nearer past.
 func (t *Table) Hold() {
 	if t.condition != nil {
@@ -32,7 +33,7 @@ func (t *Table) Hold() {
 }
 
 // Push takes the next value of each metric, seen at a time in Unix seconds (NaN
-// where it is unknown). Of several metrics there is no alert, and Pooled is the
+// where it is unknown). Of more than four metrics there is no alert, and Pooled is the
 // score. It does not allocate.
 func (t *Table) Push(at float64, values []float64) Verdict {
 	if t.condition == nil {

@@ -60,15 +60,14 @@ func (t *tail) surprise(d float64) float64 {
 	}
 	x := position(d)
 	bin := int(x)
-	p := 0.0
-	for b := bins - 1; b > bin; b-- {
-		p += float64(t.Counts[b])
+	nearer := uint32(0) // counted from below: most distances are small
+	for _, c := range t.Counts[:bin] {
+		nearer += c
 	}
-	within := 1.0 // of the values that cannot be told from zero, all are as far
-	if bin > 0 {
-		within = 1 - (x - float64(bin))
+	p := float64(t.N - nearer)
+	if bin > 0 { // of the values that cannot be told from zero, all are as far
+		p -= (x - float64(bin)) * float64(t.Counts[bin])
 	}
-	p += within * float64(t.Counts[bin])
 	if p < 1 {
 		p = max(p, min(t.extrapolated(d), 1), tailFloor)
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Tracker watches the metrics of one endpoint. Its memory is constant: 2.5 kB
+// Tracker watches the metrics of one endpoint. Its memory is constant: 2.4 kB
 // for each metric.
 type Tracker struct {
 	cfg       Config
@@ -40,10 +40,8 @@ func New(metrics int, cfg Config) *Tracker {
 	if metrics < 0 {
 		panic(fmt.Sprintf("anomaly: %d metrics", metrics))
 	}
-	if n := len(cfg.Golden); n > 0 && cfg.Golden[n-1] >= metrics {
-		panic(fmt.Sprintf("anomaly: golden metrics are at %d, there are %d metrics", cfg.Golden, metrics))
-	}
-	cfg.Golden = slices.Clone(cfg.Golden)
+	some, _ := slices.BinarySearch(cfg.Golden, metrics)
+	cfg.Golden = slices.Clone(cfg.Golden[:some])
 	t := &Tracker{
 		cfg: cfg, metrics: make([]metric, metrics), golden: make([]neighbours, len(cfg.Golden)),
 		strongest: make([]float64, 0, min(cfg.Strongest, metrics)), residuals: make([]float64, metrics),

@@ -304,22 +304,49 @@ func TestForgets(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	err := Config{Alpha: math.NaN()}.Validate()
-	for _, want := range []string{"alpha", "warm-up", "clip", "strongest"} {
+	err := Config{Alpha: math.NaN(), Golden: []int{2, 1}}.Validate()
+	for _, want := range []string{"alpha", "warm-up", "clip", "strongest", "golden"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not mention %s", err, want)
 		}
 	}
 }
 
+// TestResiduals: signed, in scales, and NaN where there is nothing to say.
+func TestResiduals(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 4))
+	tracker, dst := New(3, DefaultConfig()), make([]float64, 3)
+	tracker.Residuals(dst)
+	if !math.IsNaN(dst[0]) {
+		t.Errorf("before the first push the residual is %v", dst[0])
+	}
+	for range 500 {
+		tracker.Push(nil, math.NaN(), []float64{r.NormFloat64(), 10 * r.NormFloat64(), math.NaN()})
+	}
+	tracker.Push(nil, math.NaN(), []float64{8, -80, math.NaN()})
+	tracker.Residuals(dst)
+	// The mean absolute deviation of the normal law is 0.8 standard deviations.
+	if math.Abs(dst[0]-10) > 1.5 || math.Abs(dst[1]+10) > 1.5 || !math.IsNaN(dst[2]) {
+		t.Errorf("residuals %v; want about 10, -10, NaN", dst)
+	}
+}
+
+// BenchmarkPush is one endpoint and window: eight metrics, two weeks of past.
 func BenchmarkPush(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 1))
-	tracker, dst, values := New(8, DefaultConfig()), make([]float64, 8), make([]float64, 8)
+	tracker, dst, values, at := New(8, DefaultConfig()), make([]float64, 8), make([]float64, 8), 0.0
+	push := func() {
+		at += 300
+		for m := range values {
+			values[m] = math.Sin(at*2*math.Pi/86400) + r.NormFloat64()/4
+		}
+		tracker.Push(dst, at, values)
+	}
+	for range 4032 {
+		push()
+	}
 	b.ReportAllocs()
 	for b.Loop() {
-		for m := range values {
-			values[m] = r.NormFloat64()
-		}
-		tracker.Push(dst, math.NaN(), values)
+		push()
 	}
 }

@@ -75,14 +75,18 @@ func forgets(n, windows, requests float64) float64 {
 // over it, as a ratio of sums (a mean of ratios would be at the mercy of the
 // idle windows; failures often cost an endpoint nothing). It returns what
 // differs does; NaN when the window does not count.
-func (m *memory) advanceCapacity(r *reading, c *clock) (surprise float64) {
+func (m *memory) advanceCapacity(r *reading, c *clock, lasts *lasting) (surprise float64) {
 	m.PeakRate = max(c.peak*m.PeakRate, first(r.rate, 0))
 	m.PeakInFlight = max(c.peak*m.PeakInFlight, first(r.inFlight, 0))
 	if !(r.utilization >= 0 && r.rate >= 0) || r.broken() && m.seasoned() {
 		return math.NaN()
 	}
-	w := m.discounted(r.tally(c.fresh), r.utilization)
+	whole := r.tally(c.fresh)
+	w := m.discounted(whole, r.utilization)
 	surprise = m.differs(w, c)
+	if w == whole && m.seasoned() && w.Requests >= differsLeast {
+		lasts.see(&m.Deviation, w.log(), m.Long.log(), math.Sqrt(c.noise/w.Requests), c.now, c.span)
+	}
 	m.Short.add(forgets(w.Requests, shortWindows, shortRequests), w)
 	m.Long.add(forgets(w.Requests, longWindows, longRequests), w)
 	m.renew(c.noise)
@@ -150,7 +154,10 @@ func (m *memory) renew(noise float64) {
 // times headroom; these are not drawn to anything.
 func (s *service) pool(c *clock) {
 	noise := s.noise.value()
-	seen := func(m *memory) (float64, float64) { return m.Long.log(), noise/m.Long.Requests + wander }
+	seen := func(m *memory) (float64, float64) {
+		x, variance := s.capacities.expect(&m.Deviation, m.Long.log(), noise/m.Long.Requests)
+		return x, variance + wander
+	}
 	middle, between := spread(s.order, seen)
 	for _, m := range s.order {
 		known := middle

@@ -13,6 +13,7 @@ import "math"
 // rests on requests, this a mean of logarithms that rests on windows.
 type excess struct {
 	Short, Long mean // of the last windows, and since the last change
+	Deviation   deviation
 }
 
 const (
@@ -22,6 +23,7 @@ const (
 	excessFirst             = 0.1   // variance of a window's where nothing is known of it
 	excessMemory            = 50    // windows that the variance is a mean of
 	excessLeastVar          = 1e-6
+	excessSeasoned          = 2 // windows from which on the past is one to judge by
 	excessEnough            = 5 // requests of which a window gets half of the weight that it can get
 )
 
@@ -32,7 +34,7 @@ func (e *excess) see(x, weight, noise float64) (surprise float64) {
 	if isNaN(x) || math.IsInf(x, 0) {
 		return surprise
 	}
-	if e.Long.Weight > 2 {
+	if e.Long.Weight > excessSeasoned {
 		d := x - e.Long.value()
 		surprise = d * d
 	}
@@ -57,7 +59,11 @@ func (s *service) settle(surprise []float64, c *clock) []float64 {
 			continue
 		}
 		q := s.queue(m, c.span)
-		if e := m.Excess.see(math.Log(r.typical()/q.Mean(r.rate)), c.new*n/(n+excessEnough), noise); !isNaN(e) {
+		x := math.Log(r.typical() / q.Mean(r.rate))
+		if past := &m.Excess.Long; past.Weight > excessSeasoned {
+			s.excesses.see(&m.Excess.Deviation, x, past.value(), math.Sqrt(noise), c.now, c.span)
+		}
+		if e := m.Excess.see(x, c.new*n/(n+excessEnough), noise); !isNaN(e) {
 			surprise = append(surprise, e)
 		}
 	}
@@ -65,7 +71,9 @@ func (s *service) settle(surprise []float64, c *clock) []float64 {
 		s.scatter.add(keeps(excessMemory), min(max(e, excessLeastVar), noiseClip*noise), 1-keeps(excessMemory))
 		noise = s.scatter.value()
 	}
-	seen := func(m *memory) (float64, float64) { return m.Excess.Long.value(), noise / m.Excess.Long.Weight }
+	seen := func(m *memory) (float64, float64) {
+		return s.excesses.expect(&m.Excess.Deviation, m.Excess.Long.value(), noise/m.Excess.Long.Weight)
+	}
 	middle, between := spread(s.order, seen)
 	for _, m := range s.order {
 		m.excess = first(middle, 0)

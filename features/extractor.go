@@ -25,21 +25,23 @@ type Extractor struct {
 
 // service is what is remembered of one service.
 type service struct {
-	time     time.Time // of the newest window
-	step     float64   // seconds between the last two windows; 0 before the second
-	halfLife float64   // of trends, seconds; 0 before the second window
-	schema   *mesh.Schema
-	series   []string // of the schema, which the trackers follow
-	demand   demand
-	tails    tails
-	scatter  mean      // variance of one window's excess
-	served   float64   // log of the requests that an endpoint serves at once; NaN unknown
-	noise    mean      // variance of the log capacity that one request tells
-	readings []reading // of the newest window; scratch
-	place    place
-	memories map[string]*memory
-	order    []*memory // of the newest window's endpoints
-	frame    Frame
+	time                 time.Time // of the newest window
+	step                 float64   // seconds between the last two windows; 0 before the second
+	halfLife             float64   // of trends, seconds; 0 before the second window
+	schema               *mesh.Schema
+	series               []string // of the schema, which the trackers follow
+	demand               demand
+	tails                tails
+	sent                 float64   // requests/s that the newest window says were sent
+	capacities, excesses lasting   // how much of their deviations lasts
+	scatter              mean      // variance of one window's excess
+	served               float64   // log of the requests that an endpoint serves at once; NaN unknown
+	noise                mean      // variance of the log capacity that one request tells
+	readings             []reading // of the newest window; scratch
+	place                place
+	memories             map[string]*memory
+	order                []*memory // of the newest window's endpoints
+	frame                Frame
 }
 
 // New returns an extractor without memory. It panics when cfg does not
@@ -160,7 +162,10 @@ func (s *service) gather(w *mesh.Window, c *clock, cfg Config) {
 func (x *Extractor) advance(s *service, w *mesh.Window, c *clock) {
 	x.stable = slices.Grow(x.stable[:0], len(s.series))[:len(s.series)]
 	x.surprise = x.surprise[:0]
+	s.capacities.pass()
+	s.excesses.pass()
 	s.readings = slices.Grow(s.readings[:0], len(s.order))[:len(s.order)]
+	s.sent = 0
 	for i, m := range s.order {
 		r := s.place.read(w, i)
 		s.readings[i] = r
@@ -168,8 +173,9 @@ func (x *Extractor) advance(s *service, w *mesh.Window, c *clock) {
 		m.score = m.tracker.Push(m.surprise, c.now, x.stable)
 		copy(m.Scores[1:], m.Scores[:])
 		m.Scores[0] = m.score.Value
+		s.sent += m.demanded(&r, c)
 		m.advance(&r, c)
-		if e := m.advanceCapacity(&r, c); !isNaN(e) {
+		if e := m.advanceCapacity(&r, c, &s.capacities); !isNaN(e) {
 			x.surprise = append(x.surprise, e)
 		}
 	}
@@ -213,7 +219,7 @@ func (x *Extractor) fill(s *service, w *mesh.Window, c *clock) {
 		f.Step = c.dt
 	}
 	f.Unrest = s.restless()
-	f.Demand = s.demand.ready(x.view.total)
+	f.Demand = s.demand.ready(x.view.total, s.sent)
 	for i, m := range s.order {
 		x.view.m = m
 		row := f.Row(i)

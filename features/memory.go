@@ -41,6 +41,7 @@ type state struct {
 	Short, Long                           tally // of late, and since the capacity last changed
 	Concurrency                           mean  // log of the requests served at once
 	Excess                                excess
+	Deviation                             deviation // of the log capacity
 	PeakRate, PeakInFlight                float64
 	Scores                                [5]float64 // of the last windows, the newest first
 }

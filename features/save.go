@@ -16,9 +16,10 @@ import (
 // magic begins the saved form; its last byte is the version. Then come the
 // Config as JSON and the services, in the order of their names: each its name,
 // time, step, half-life, noise of capacity and scatter of excess (sums and
-// weights), demand, usual tails, series, and endpoints, in the order of their names. Texts and
+// weights), demand, usual tails, what lasts of capacities and of excesses, series, and
+// endpoints, in the order of their names. Texts and
 // parts are preceded by their length.
-var magic = []byte("fwfeatures\x03")
+var magic = []byte("fwfeatures\x04")
 
 // MarshalBinary saves the memory. The same memory gives the same bytes.
 func (x *Extractor) MarshalBinary() ([]byte, error) {
@@ -68,6 +69,7 @@ func (w *writer) service(s *service) {
 	w.number([]float64{s.step, s.halfLife, s.noise.Sum, s.noise.Weight, s.scatter.Sum, s.scatter.Weight})
 	w.number(s.demand)
 	w.number(s.tails)
+	w.number([]lasting{s.capacities, s.excesses})
 	w.count(len(s.series))
 	for _, name := range s.series {
 		w.part([]byte(name))
@@ -186,6 +188,10 @@ func (r *reader) service(cfg Config) *service {
 	r.number(&s.demand)
 	r.plausible(binary.Size(s.tails))
 	r.number(&s.tails)
+	var lasts [2]lasting
+	r.plausible(binary.Size(lasts))
+	r.number(&lasts)
+	s.capacities, s.excesses = lasts[0], lasts[1]
 	s.time, s.step, s.halfLife, s.noise, s.scatter = at, pace[0], pace[1], mean{pace[2], pace[3]}, mean{pace[4], pace[5]}
 	if !(s.step >= 0 && s.step <= huge && s.halfLife >= 0 && s.halfLife <= huge && s.noise.value() > 0 && s.noise.value() <= huge && s.scatter.value() > 0 && s.scatter.value() <= huge) {
 		r.fail("step %v, half-life %v, noise %v and scatter of the excess %v", s.step, s.halfLife, s.noise.value(), s.scatter.value())

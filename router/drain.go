@@ -62,7 +62,7 @@ func (p *eject) drain(state *ejections, dst *Decision, f *features.Frame, step t
 		switch {
 		case s.Gone, s.ill() > 0, s.holds(f.Time):
 			s.Drain = drainage{}
-			if s.holds(f.Time) && !s.Gone {
+			if (s.Down || s.holds(f.Time)) && !s.Gone {
 				places--
 			}
 		case excess[i] >= p.begins() || s.Drain.active():

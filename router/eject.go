@@ -18,9 +18,9 @@ import (
 //
 // The mechanics are those of gRFC A50: an ejection lasts the base time × how
 // often it happened lately, at most MaxEjection, and as long as its endpoint is
-// ill; one that is down is out the first time for just that long. At most
-// max(1, 10 %) of the endpoints are ejected, the worst first; the others that
-// qualify are held at the floor weight. If fewer than half would stay untouched, nothing is done
+// ill. At most max(1, 10 %) of the endpoints are ejected, the worst first; the
+// others that qualify are held at the floor weight. One that is down gets nothing
+// whatever the others do, the first time for just that long (see outage). If fewer than half would stay untouched, nothing is done
 // (Envoy's panic threshold), but that none that qualifies gets more than an
 // equal share and none that is well less, and no ejection begins that would
 // outlast it. An endpoint returns through a slow start; those of several at once
@@ -125,7 +125,7 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 		dst.Notes = append(dst.Notes, fmt.Sprintf("panic: %d of %d endpoints are failing; no ejection", failing, n))
 	}
 	least := floorWeight(limits, len(dst.Endpoints))
-	warming := p.warming(state, dst, now, float64(maxEjected(limits, n))/float64(max(n, 1)))
+	warming := p.warming(state, dst, now, float64(max(maxEjected(limits, n)-failing, 0))/float64(max(n, 1)))
 	for i, e := range dst.Endpoints {
 		s := state.ByName[e.Name]
 		switch {
@@ -137,7 +137,7 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 		case panicking && !s.holds(now):
 			dst.Weights[i] = max(dst.Weights[i], 1/float64(n))
 		case panicking:
-		case s.holds(now):
+		case s.Down, s.holds(now):
 			dst.Ejected[i], dst.Weights[i] = true, 0
 		case s.ill() > 0:
 			dst.Held[i], dst.Weights[i] = true, min(dst.Weights[i], least)

@@ -29,6 +29,7 @@ type ejection struct {
 	Seen     time.Time // when it last had a value
 	Unseen   int       // windows since then
 	Down     bool      // in the newest window
+	WasDown  time.Time // end of the last window in which it was
 	Gone     bool
 	Failing  bool // by active checks
 	Drain    drainage
@@ -79,7 +80,7 @@ func (p *eject) advance(state *ejections, dst *Decision, now time.Time, limits r
 	state.Panic = panicking
 	for _, e := range dst.Endpoints {
 		s := state.ByName[e.Name]
-		if s.Gone {
+		if s.Gone || s.Down {
 			continue
 		}
 		if now.Before(s.Until) || s.ill() > 0 && !panicking {
@@ -96,22 +97,28 @@ func (p *eject) advance(state *ejections, dst *Decision, now time.Time, limits r
 	}
 	for name, s := range state.ByName {
 		switch ejected := !s.Until.IsZero(); {
+		case s.Down:
 		case !chosen(name) && ejected:
 			s.Until, s.Returned, s.New, s.Calm = time.Time{}, now, false, now
 		case chosen(name) && !ejected:
-			s.Count = min(max(s.Count, 0)+1, int(p.cfg.MaxEjection/p.cfg.BaseEjection)+1)
+			p.again(s)
 			s.Until = now.Add(p.lasts(s))
 		}
 	}
 }
 
-// lasts is the time of an ejection that begins. It goes on by itself for an
-// endpoint that is ill beyond that, and is not counted again: an outage of 40 s
-// is one outage. The first of an endpoint that says itself that it is down lasts
-// as long as that.
+// again counts an ejection, or an outage, that begins.
+func (p *eject) again(s *ejection) {
+	s.Count = min(max(s.Count, 0)+1, int(p.cfg.MaxEjection/p.cfg.BaseEjection)+1)
+}
+
+// lasts is the time of an ejection that begins, or that follows an outage. It goes
+// on by itself for an endpoint that is ill beyond that, and is not counted again.
+// The first of an endpoint that checks call unhealthy lasts as long as that, and
+// none follows a first outage.
 func (p *eject) lasts(s *ejection) time.Duration {
 	count := s.Count
-	if s.ill() >= failsChecks {
+	if s.Down || s.ill() >= failsChecks {
 		count--
 	}
 	return min(time.Duration(count)*p.cfg.BaseEjection, p.cfg.MaxEjection)

@@ -100,3 +100,31 @@ func TestLocalityKnowsZonesOfTheRules(t *testing.T) {
 		t.Errorf("weights %v; want the floor on the remote one", d.Weights)
 	}
 }
+
+// TestLocalityShiftsAtTheMargin: what a far endpoint costs more decides who gets
+// the next request and nothing else. Where all are as far nothing changes, and
+// what is foretold of an endpoint is what it does, not how far it is.
+func TestLocalityShiftsAtTheMargin(t *testing.T) {
+	decided := func(text string, rate float64) Decision {
+		cfg := DefaultConfig()
+		cfg.Rules = ruleSet(t, "services: [{name: checkout"+text+"}]")
+		d := placed(t, Queueing(cfg), rate)
+		return d.Clone()
+	}
+	for _, rate := range []float64{80, 400, 780} {
+		plain := decided("", rate)
+		same(t, "weights where all are as far", decided(", locality: {zone: z, remote: 50ms}", rate).Weights, plain.Weights...)
+		far := decided(", locality: {zone: a, remote: 20ms}", rate)
+		for i := range far.Weights {
+			want := 0.010 / (1 - rate*far.Weights[i]/100)
+			if foretold := far.Predictions[i].Mean; rate == 400 {
+				near(t, "the mean foretold of "+far.Endpoints[i].Name, foretold, want, 0.1*want)
+			}
+		}
+	}
+	// A request less to the near zone costs it less than the way is long, while
+	// the far one does nothing.
+	if d := decided(", locality: {zone: a, remote: 20ms}", 80); remote(d) > 0.011 {
+		t.Errorf("with idle endpoints near by %v are remote", remote(d))
+	}
+}

@@ -3,6 +3,7 @@ package router
 import (
 	"maps"
 	"math"
+	"time"
 
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
@@ -21,11 +22,11 @@ func (p *eject) observe(state *ejections, f *features.Frame) {
 		}
 		there := shows(f, i)
 		p.young(state, s, appeared, s.Gone && there, s.Down && !isDown(f, i), f.Time)
-		s.Down = isDown(f, i)
+		p.outage(s, isDown(f, i), f)
 		if s.Unseen++; there {
 			s.Seen, s.Unseen = f.Time, 0
 		}
-		s.Severity = p.severity(f, i)
+		s.Severity = p.severity(s, f, i)
 		if alive && s.Unseen >= vanished {
 			s.Severity = max(s.Severity, 1)
 		}
@@ -77,12 +78,33 @@ const failsRequests = 2
 // failsChecks is that of one that active checks call unhealthy.
 const failsChecks = 2.5
 
+// outage takes in whether the endpoint is down. One that is gets nothing while it
+// lasts, and that takes nobody's place among the ejections: it is not suspected. An
+// ejection of before ends with it, for the process is another one; a second outage
+// shortly after the first counts like an ejection, and may outlast itself.
+func (p *eject) outage(s *ejection, down bool, f *features.Frame) {
+	began := down && !s.Down
+	if s.Down = down; down {
+		s.WasDown = f.End
+	}
+	if began {
+		p.again(s)
+		s.Until = time.Time{}
+		if wait := p.lasts(s); wait > 0 {
+			s.Until = f.Time.Add(wait)
+		}
+	}
+}
+
 // severity is 0 for an endpoint that is well; the higher, the sooner it is
-// ejected. What is only forecast to fail is drained instead.
-func (p *eject) severity(f *features.Frame, i int) float64 {
+// ejected. What is only forecast to fail is drained instead, and what failed
+// before it was up again is no failure of it.
+func (p *eject) severity(s *ejection, f *features.Frame, i int) float64 {
 	switch errorRatio := f.At(i, mesh.ErrorRatio); {
 	case isDown(f, i):
 		return saysDown
+	case f.Start.Before(s.WasDown):
+		return 0
 	case errorRatio >= p.cfg.ErrorThreshold && i < len(f.Requests) && f.Requests[i] >= minRequests:
 		return failsRequests
 	}

@@ -20,9 +20,9 @@ func (p *eject) young(state *ejections, s *ejection, appeared, back, restarted b
 	}
 }
 
-// warming is how much of the slow starts is kept: together they take no more
-// traffic away than ejections may, or a rolling restart would load the rest with
-// what those have no room for.
+// warming is how much of the slow starts is kept: with what is out they take no
+// more traffic away than ejections may, or a rolling restart, or a zone that comes
+// back endpoint by endpoint, would load the rest with what it has no room for.
 func (p *eject) warming(state *ejections, dst *Decision, now time.Time, most float64) float64 {
 	away := 0.0
 	for i, e := range dst.Endpoints {

@@ -95,7 +95,9 @@ func (l *splitter) split(dst *Decision, f *features.Frame, o mesh.Objective, flo
 	// amount: a part of that can be more than its healthy peers can do.
 	slices.Sort(l.sorted)
 	least := l.minLoad * k * l.sorted[(len(l.sorted)-1)/2]
-	total := max(ready(max(rate, f.Demand)*k/n, capacity, f.Unrest), least, 1e-6)
+	// No more than all can do: beyond it marginal costs fall, since what is lost
+	// anyway costs no more, and the least cost is to drown one of them in the rest.
+	total := max(min(ready(max(rate, f.Demand)*k/n, capacity, f.Unrest), capacity), least, 1e-6)
 	l.loads = sized(l.loads, len(l.known))
 	// floor is a part of the traffic of all n that are up, n/k of that of the k.
 	solved := l.solver.solve(l.loads, total, floor*n/k*total, func(i int, load float64) float64 {

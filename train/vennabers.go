@@ -32,12 +32,16 @@ func vennAbers(list []calibrating, repeats float64) model.Calibration {
 	groups := grouped(list, repeats)
 	var c model.Calibration
 	for g := range groups {
+		x := min(groups[g].sum/groups[g].n, 1)
+		if k := len(c.X); k > 0 && x <= c.X[k-1] { // they differ by rounding only
+			continue
+		}
 		p0, p1 := isotonicAt(groups, g, 0), isotonicAt(groups, g, 1)
 		y := p1 / (1 - p0 + p1)
 		if k := len(c.Y); k > 0 { // rounding must not turn the order round
 			p0, y, p1 = math.Max(p0, c.Low[k-1]), math.Max(y, c.Y[k-1]), math.Max(p1, c.High[k-1])
 		}
-		c.X, c.Y = append(c.X, groups[g].sum/groups[g].n), append(c.Y, y)
+		c.X, c.Y = append(c.X, x), append(c.Y, y)
 		c.Low, c.High = append(c.Low, math.Min(p0, y)), append(c.High, math.Max(p1, y))
 	}
 	return c

@@ -24,6 +24,9 @@ func shared(t *testing.T, set string) string {
 }
 
 func TestSMD(t *testing.T) {
+	if underRace {
+		t.Skip("only compares figures")
+	}
 	report, err := SMD(t.Context(), shared(t, "smd"))
 	if err != nil {
 		t.Fatal(err)

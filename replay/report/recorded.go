@@ -22,7 +22,7 @@ func (v *view) recorded(r *Report, p *painter) {
 	v.What = fmt.Sprintf("What policies would have been worth on the recording %s, of %s (%s), judged from %s to %s UTC.", t.Recording,
 		count(len(services), "service", "services"), strings.Join(services, ", "), clockText(t.From), clockText(t.To))
 	v.Label, v.LabelText = t.Label+".", "An endpoint is taken to answer as it was recorded to, whatever weight it gets."
-	v.verdicts(t.Verdicts)
+	v.verdicts(t.Verdicts, t.Recording)
 	v.Warnings = append(v.Warnings, t.Warnings...)
 	v.Method = append(v.Method,
 		term{"Reference", t.Reference + ". All changes are from it; ~ means that no significant one was seen."},

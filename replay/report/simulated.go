@@ -22,7 +22,7 @@ func (v *view) simulated(f *contest.Findings, p *painter) {
 		strategies = len(f.Comparisons[0].Rows)
 	}
 	v.What = fmt.Sprintf("%s compared in the simulated mesh on %s: %s.", count(strategies, "strategy", "strategies"), count(len(scenarios), "scenario", "scenarios"), strings.Join(scenarios, ", "))
-	v.verdicts(f.Verdicts)
+	v.verdicts(f.Verdicts, "")
 	v.Warnings = append(v.Warnings, f.Warnings...)
 	v.Method = append(v.Method,
 		term{"Reference", f.Reference + ". All changes are from it; ~ means that no significant one was seen."},

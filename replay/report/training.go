@@ -44,7 +44,7 @@ func (v *view) training(t *Training, p *painter) {
 	r := t.Report
 	v.What = fmt.Sprintf("What came of training %s, network %s, seed %d.", count(len(r.Parts), "recording", "recordings"), r.Network, r.Seed)
 	for _, one := range t.Replays {
-		v.verdicts(one.Verdicts)
+		v.verdicts(one.Verdicts, one.Recording)
 	}
 	v.Warnings = r.Notes
 	if r.Routing != nil {

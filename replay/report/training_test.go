@@ -117,6 +117,29 @@ func TestTrainingPageWithLittle(t *testing.T) {
 	}
 }
 
+// TestCardsNameTheirRecording: those of simulated meshes have one service, of
+// one name, so that nothing else tells the cards apart.
+func TestCardsNameTheirRecording(t *testing.T) {
+	var tables []*replay.Table
+	for _, recording := range []string{"meshes/7", `meshes/<b>8</b>`} {
+		tables = append(tables, &replay.Table{Label: replay.Label, Recording: recording, Reference: "rules alone", Sections: []replay.Section{{Service: "simulated"}},
+			Verdicts: []finding.Verdict{finding.Judge("this model", "rules alone", nil, finding.DefaultMargins())}})
+	}
+	page := trainingPage(t, &Training{Title: "Training", Report: trainingReport("simulated", false), Replays: tables})
+	for _, name := range []string{"meshes/7", "meshes/&lt;b&gt;8&lt;/b&gt;"} {
+		if n := strings.Count(page, "<small>against rules alone</small> <small>on "+name+"</small></h3>"); n != 2 {
+			t.Errorf("%s stands in %d heads; want it on its card, and where that tells what is lost", name, n)
+		}
+	}
+	replayed := written(t, &Report{Title: "Replay", Table: tables[0]})
+	if !strings.Contains(replayed, "<small>on meshes/7</small>") {
+		t.Error("the card of a replay does not name the recording")
+	}
+	if scenario := written(t, small("quick")); strings.Contains(scenario, "<small>on ") {
+		t.Error("the card of a scenario names a recording")
+	}
+}
+
 func TestTrainingNamesAreEscaped(t *testing.T) {
 	evil := `<script>alert("1")</script>&'`
 	page := trainingPage(t, &Training{Title: evil, Command: evil, Report: trainingReport(evil, false), Inputs: []Input{{evil, "00"}}})

@@ -24,9 +24,10 @@ type view struct {
 
 type verdict struct {
 	finding.Verdict
-	Class   string
-	Because list
-	Loses   list
+	Recording string // that was judged on; empty where none was
+	Class     string
+	Because   list
+	Loses     list
 }
 
 // list shows some lines and hides the others.
@@ -108,14 +109,17 @@ func (p *painter) taken() []picture {
 	return drawn
 }
 
-func (v *view) verdicts(verdicts []finding.Verdict) {
+// verdicts adds a card for each verdict. The names of services do not tell one
+// recording from another (a simulated one is always called "simulated"), so a
+// card names the recording.
+func (v *view) verdicts(verdicts []finding.Verdict, recording string) {
 	for _, one := range verdicts {
 		var lost []string
 		for _, l := range one.Loses {
 			lost = append(lost, l.Text())
 		}
 		v.Verdicts = append(v.Verdicts, verdict{
-			Verdict: one, Class: strings.ReplaceAll(string(one.Answer), " ", "-"),
+			Verdict: one, Recording: recording, Class: strings.ReplaceAll(string(one.Answer), " ", "-"),
 			Because: newList(one.Because), Loses: newList(lost),
 		})
 	}

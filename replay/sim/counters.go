@@ -8,10 +8,11 @@ var Buckets = [...]float64{.005, .01, .025, .05, .075, .1, .15, .25, .4, .65, 1,
 // it, finds. Everything but the gauges has been counted since the start of the
 // endpoint's process; a restart begins at 0 again.
 type Counters struct {
-	// What the proxies count of this endpoint: requests sent, and those that it
-	// answered with an error, refused, or broke off. A proxy that gave up at the
-	// deadline does not count an error here, as HAProxy does not.
-	Sent, Errors float64
+	// What the proxies count of this endpoint: requests that it answered well,
+	// the late ones too, and those that it answered with an error, refused, or
+	// broke off. Each counts when it ends, as it does in HAProxy; one that was
+	// given up and never answered does not.
+	Good, Errors float64
 	// What the endpoint counts: answers, the sum of their latencies from arrival
 	// to answer (s), and how many took at most Buckets[i].
 	Answers, LatencySum float64

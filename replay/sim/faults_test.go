@@ -356,7 +356,7 @@ func TestScrapes(t *testing.T) {
 	if early.AtMost[0] != early.Answers || early.Workers != 1 || early.Memory < 256e6 {
 		t.Errorf("before the crash %+v", early)
 	}
-	if down.Up || down.Errors < 50 || down.Sent <= early.Sent || down.Answers != 0 {
+	if down.Up || down.Errors < 50 || down.Good < early.Good || down.Answers != 0 {
 		t.Errorf("in the crash %+v", down)
 	}
 	if !late.Up || late.Answers >= early.Answers+200 || late.Errors < 190 {

@@ -26,9 +26,8 @@ type scrape struct {
 // scrapes keeps the last scrapes of an endpoint.
 type scrapes struct {
 	kept []scrape
-	next int     // where the next one goes
-	n    int     // how many there are
-	sent float64 // Counters.Sent of the newest
+	next int // where the next one goes
+	n    int // how many there are
 }
 
 // at returns the scrape that is i before the newest; nil before the first.
@@ -40,22 +39,14 @@ func (r *scrapes) at(i int) *scrape {
 }
 
 // add takes over what a scrape found.
-//
-// Requests count when they are sent and errors when they happen, so their
-// difference may fall. The counter that is made of it must not: it would look
-// like a restart.
 func (r *scrapes) add(t int64, c *Counters) *scrape {
-	answered := c.Sent - c.Errors
-	if before := r.at(0); before != nil && c.Sent >= r.sent {
-		answered = max(answered, before.v[numGood])
-	}
 	s := &r.kept[r.next]
 	s.t, s.up = t, c.Up
 	s.v = [numAll]float64{
-		numGood: answered, numBad: c.Errors, numAnswers: c.Answers, numLatencySum: c.LatencySum, numBusySeconds: c.BusySeconds,
+		numGood: c.Good, numBad: c.Errors, numAnswers: c.Answers, numLatencySum: c.LatencySum, numBusySeconds: c.BusySeconds,
 		numCPUSeconds: c.CPUSeconds, numInFlight: c.InFlight, numWorkers: c.Workers, numMemory: c.Memory,
 	}
 	copy(s.v[numBuckets:], c.AtMost[:])
-	r.next, r.n, r.sent = (r.next+1)%len(r.kept), min(r.n+1, len(r.kept)), c.Sent
+	r.next, r.n = (r.next+1)%len(r.kept), min(r.n+1, len(r.kept))
 	return s
 }

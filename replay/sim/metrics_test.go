@@ -30,21 +30,21 @@ func (l *life) step() *Counters {
 	switch x := r.Float64(); {
 	case l.down > 0:
 		l.down--
-		l.c.Sent += float64(r.IntN(3))
-		l.c.Errors = min(l.c.Errors+float64(r.IntN(3)), l.c.Sent)
+		l.c.Good += float64(r.IntN(3))
+		l.c.Errors += float64(r.IntN(3))
 		l.c.Up = false
 		return &l.c
 	case x < 0.03: // a crash
 		l.down = 1 + r.IntN(6)
-		l.c = Counters{Sent: l.c.Sent, Errors: min(l.c.Errors+float64(r.IntN(50)), l.c.Sent)}
+		l.c = Counters{Good: l.c.Good, Errors: l.c.Errors + float64(r.IntN(50))}
 		return &l.c
 	case x < 0.06: // a restart between two scrapes
-		l.c = Counters{Sent: l.c.Sent, Errors: l.c.Errors}
+		l.c = Counters{Good: l.c.Good, Errors: l.c.Errors}
 	case x < 0.15:
 		l.load = []float64{0, 1, 20, 300}[r.IntN(4)]
 	}
 	n := float64(r.IntN(int(l.load) + 1))
-	l.c.Sent += n
+	l.c.Good += n
 	l.c.Errors += float64(r.IntN(int(n)/4 + 1))
 	for range int(n) {
 		latency := math.Exp(r.NormFloat64() - 3)

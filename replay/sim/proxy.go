@@ -57,7 +57,6 @@ func (r *run) choose(p int32, slot int32) bool {
 	if x.tells != nil {
 		q.propensity = x.tells.Propensity()
 	}
-	r.endpoints[i].counts.sent++
 	r.measure.send(r.now, i)
 	r.sending.push(transit{r.now + r.delay, slot})
 	return true

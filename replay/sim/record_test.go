@@ -187,7 +187,7 @@ func BenchmarkSlowLoop(b *testing.B) {
 	for n := 0; b.Loop(); n++ {
 		t := time.Duration(n+10) * s.Metrics.Step
 		for i := range s.Count() {
-			c.Sent, c.Answers, c.LatencySum, c.AtMost[5] = c.Sent+50, c.Answers+50, c.LatencySum+5, c.AtMost[5]+50
+			c.Good, c.Answers, c.LatencySum, c.AtMost[5] = c.Good+50, c.Answers+50, c.LatencySum+5, c.AtMost[5]+50
 			slow.scrape(t-2*time.Second, i, &c)
 		}
 		if _, _, err := slow.decide(t); err != nil {

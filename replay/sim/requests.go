@@ -139,6 +139,9 @@ func (r *run) leave(e *endpoint, slot int32) {
 	failed := q.luck < e.errors || e.down
 	e.counts.answer(latency, float64(r.now-q.started)*1e-9, failed)
 	e.signals.add(r.now, q.level, latency)
+	if !failed {
+		e.counts.good++
+	}
 	switch {
 	case q.ended:
 		r.free(slot)

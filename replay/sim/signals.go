@@ -9,7 +9,7 @@ import (
 
 // counts are what an endpoint and the proxies count of it.
 type counts struct {
-	sent, failed        float64 // by the proxies
+	good, failed        float64 // by the proxies
 	answers, latencySum float64
 	cells               [len(Buckets) + 1]float64 // latencies by the bucket they fall in
 	busy, cpu           float64
@@ -31,14 +31,14 @@ func (c *counts) answer(latency, service float64, failed bool) {
 }
 
 // restart begins the counts of the endpoint again; those of the proxies go on.
-func (c *counts) restart() { *c = counts{sent: c.sent, failed: c.failed} }
+func (c *counts) restart() { *c = counts{good: c.good, failed: c.failed} }
 
 // perInFlight is the memory that a request takes while it is there, bytes.
 const perInFlight = 1e6
 
 func (e *endpoint) scrape(now int64, dst *Counters) {
 	e.advance(now)
-	*dst = Counters{Sent: e.counts.sent, Errors: e.counts.failed, Workers: e.workers}
+	*dst = Counters{Good: e.counts.good, Errors: e.counts.failed, Workers: e.workers}
 	if e.down || e.lost || e.speed <= 0 { // refused, cut off, or hanging
 		return
 	}
