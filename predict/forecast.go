@@ -43,8 +43,10 @@ func (p *Predictor) Forecast(dst []Failure, f *features.Frame) error {
 		stretch = f.Horizon / p.model.Timing.Horizon.Seconds()
 	}
 	for i := range dst {
-		row := f.Row(i)
-		requests := math.Expm1(float64(row[quality[1]]))
+		row, requests := f.Row(i), math.NaN()
+		if len(quality) > 1 {
+			requests = math.Expm1(float64(row[quality[1]]))
+		}
 		dst[i] = failure(h, p.levels, logits[i*bins:(i+1)*bins], requests, float64(row[quality[0]]))
 		for k := range dst[i].Time {
 			dst[i].Time[k] *= stretch

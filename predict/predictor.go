@@ -19,7 +19,7 @@ type Predictor struct {
 	routing *inputs      // nil when there is no such network
 	failure *inputs
 	physics columns    // what curves are relative to
-	quality columns    // missing ratio, requests
+	quality columns    // missing ratio; requests, where there are classes of them
 	levels  [3]float64 // of the time to a failure
 	curves  []Curve
 	// What doubt needs: nil whitener when the model knows of none.
@@ -41,7 +41,7 @@ func Compile(m *model.Model) (*Predictor, error) {
 	p := &Predictor{model: m, hash: m.Schema.Hash()}
 	p.physics.want = anchorColumns
 	p.scales.want = scaleColumns
-	p.quality.want = []string{"missing_ratio", "log_requests"}
+	p.quality.want = []string{"missing_ratio"}
 	if n := m.Routing; n != nil {
 		network, err := Bare(n.Layers)
 		if err != nil {
@@ -66,6 +66,9 @@ func Compile(m *model.Model) (*Predictor, error) {
 			return nil, fmt.Errorf("failure network: %w", err)
 		}
 		p.levels = h.TimeLevels()
+		if len(h.Classes) > 0 {
+			p.quality.want = append(p.quality.want, "log_requests")
+		}
 		p.failure = &inputs{columns: columns{want: h.Columns}, scaler: &h.Scaler, network: network}
 	}
 	return p, nil
