@@ -111,6 +111,7 @@ func (s *story) ramps() *story {
 // judged judges the story at thresholds of one half; scores are probabilities.
 func (s *story) judged() (*Report, Section) {
 	cfg := DefaultConfig(time.Minute)
+	cfg.Resamples = 300
 	j := judging{cfg: &cfg}
 	var names []string
 	for range s.says {
