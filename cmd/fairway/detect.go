@@ -20,7 +20,7 @@ func newDetectCommand() *cobra.Command {
 		Short: "score how strange each row of a table of metrics is",
 		Long: "detect reads a CSV file, plain or gzip, whose first column is the timestamp and every other column\na metric (columns named label are ignored). It scores each row by the rows before it; --train gives\nit history first.\n" +
 			"Of up to four metrics a score of 0.5 or more is an alert: one at the onset of what is strange, then\nnone for a while. Of more metrics the score is how unlike the history the whole row is, for as long as\nit is: 0.5 is ten times as far out as usual.",
-		Args:  noArguments,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := needed(cmd, "in"); err != nil {
 				return err
