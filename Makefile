@@ -3,12 +3,15 @@ GO ?= go
 RECORDINGS := $(addprefix datasets/recordings/lab-,train validation test)
 OUT := out
 SEED ?= 8
+COMMA := ,
+# Public data that benchmarks read where it is.
+SHARED ?= ../shared
 # A real-time class, where it may be had, keeps other work on the machine from
 # delaying the mesh that is recorded.
 REALTIME = $(shell chrt --rr 20 true 2>/dev/null && echo chrt --rr 20)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check test-deps format vet lint race bench bench-read bench-replay bench-network bench-routing eval-routing routing-model recording proto clean
+.PHONY: help demo build test check test-deps format vet lint race bench bench-read bench-replay bench-network bench-routing eval-routing routing-model bench-forecast forecast-model recording proto clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +67,12 @@ eval-routing: build ## the same in all of them: half an hour or more, one JSON l
 
 routing-model: build ## make the model that bench-routing runs anew, on random simulated meshes
 	$(OUT)/fairway bench routing-model --out cmd/fairway/models/routing.model -- --epochs 80
+
+bench-forecast: build ## the failure forecast: incidents announced against alarms for nothing, beside baselines; minutes, one JSON line last
+	@$(OUT)/fairway bench forecast --shared $(SHARED)
+
+forecast-model: build ## make the failure forecast that bench-forecast judges anew, on failing simulated meshes and the lab
+	$(OUT)/fairway bench forecast-model --recording $(subst $() ,$(COMMA),$(RECORDINGS)) --out cmd/fairway/models/forecast.model --logistic cmd/fairway/models/forecast-logistic.model
 
 recording: build test-deps ## make a new recording of the lab, with SEED: 48 minutes of real time
 	$(REALTIME) $(OUT)/fairway lab record --duration 48m --seed $(SEED) --out $(OUT)/recording
