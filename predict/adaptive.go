@@ -66,6 +66,10 @@ func (a *Adaptive) UnmarshalBinary(saved []byte) error {
 	return nil
 }
 
+// TimeLevels are what the quantiles of the time are of now: the model's, or what
+// UseLevels last said.
+func (p *Predictor) TimeLevels() [3]float64 { return p.levels }
+
 // UseLevels makes the quantiles of the time those of other levels than the
 // model's, such as Adaptive.Levels.
 func (p *Predictor) UseLevels(levels [3]float64) { p.levels = levels }

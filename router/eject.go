@@ -34,6 +34,9 @@ import (
 // A drain takes weight away over a few windows, in proportion to the lower bound of
 // the forecast, and gives it back when the forecast has passed. Ejections and drains
 // together are no more than may be ejected, and in a panic nothing is drained.
+//
+// The interval of the time to a failure follows the failures that come, as
+// predict.Adaptive does, where the forecast has levels to move; see maturing.
 func Eject(p Policy, forecast Forecaster, cfg Config) Policy {
 	if p, ok := forecast.(*predict.Predictor); ok && p == nil {
 		forecast = nil
@@ -56,6 +59,7 @@ type eject struct {
 	forecast Forecaster
 	cfg      Config
 	services map[string]*ejections
+	punctual punctuality
 }
 
 func (p *eject) Decide(dst *Decision, f *features.Frame) error {
@@ -79,6 +83,7 @@ func (p *eject) Decide(dst *Decision, f *features.Frame) error {
 	}
 	if fresh {
 		p.drain(state, dst, f, step, limits)
+		p.mature(state, dst, f)
 	}
 	p.apply(state, dst, f.Time, limits)
 	return nil
@@ -109,7 +114,7 @@ func (p *eject) ask(dst *Decision, f *features.Frame) {
 		return
 	}
 	dst.Failures = sized(dst.Failures, len(f.Endpoints))
-	if err := p.forecast.Forecast(dst.Failures, f); err != nil {
+	if err := p.ahead(dst.Failures, f); err != nil {
 		dst.Failures = dst.Failures[:0]
 		if !errors.Is(err, predict.ErrNoNetwork) {
 			dst.Notes = append(dst.Notes, "no failure forecast: "+err.Error())

@@ -34,6 +34,7 @@ type ejection struct {
 	Failing  bool // by active checks
 	Drain    drainage
 	Passive  health.Passive // what its traffic says
+	Maturing maturing       // what becomes of its forecasts
 }
 
 // holds reports whether the ejection lasts. One whose time is up goes on while

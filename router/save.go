@@ -90,7 +90,7 @@ func memories(p Policy) []any {
 	case *curveSolver:
 		return []any{&p.services, &p.moves}
 	case *eject:
-		return append([]any{&p.services}, memories(p.Policy)...)
+		return append([]any{&p.services, &p.punctual}, memories(p.Policy)...)
 	case *limit:
 		return append([]any{&p.services}, memories(p.Policy)...)
 	}

@@ -105,9 +105,9 @@ func TestRestoreRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
-		"{":               "this is not a saved memory",
-		"[]":              "it has 4 memories and 0 were saved",
-		"[3, {}, {}, {}]": "memory 0",
+		"{":                   "this is not a saved memory",
+		"[]":                  "it has 5 memories and 0 were saved",
+		"[3, {}, {}, {}, {}]": "memory 0",
 	} {
 		if err := Restore(p, []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; want %s", text, err, want)
