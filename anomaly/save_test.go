@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding"
 	"math"
+	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -18,8 +20,13 @@ func lives(t testing.TB) map[string][2]saved {
 	condition, _ := seasoned(t, 3, 500)
 	gaps := NewCondition(3)
 	f := newFleet(4, 3)
+	detector := NewDetector(2, DefaultAlarmConfig())
+	few, many := NewTable(2, DefaultAlarmConfig()), NewTable(fewMetrics+1, DefaultAlarmConfig())
 	for k := range 300 {
 		v := float64(k % 17)
+		detector.Push(float64(k)*300, []float64{v, -v})
+		few.Push(float64(k)*300, []float64{v, math.NaN()})
+		many.Push(float64(k)*300, []float64{v, -v, v * v, 3, math.NaN()})
 		gaps.Push(nil, []float64{v, -v, math.NaN()}, 30)
 		f.draw()
 		f.compare()
@@ -29,6 +36,10 @@ func lives(t testing.TB) map[string][2]saved {
 		"condition":    {condition, new(Condition)},
 		"peers":        {f.peers, new(Peers)},
 		"peer":         {f.members[0], new(Peer)},
+		"detector":     {detector, new(Detector)},
+		"few metrics":  {few, new(Table)},
+		"many metrics": {many, new(Table)},
+		"empty table":  {NewTable(0, DefaultAlarmConfig()), new(Table)},
 		"with gaps":    {gaps, new(Condition)},
 		"one metric":   {NewCondition(1), new(Condition)},
 		"no metric":    {NewCondition(0), new(Condition)},
@@ -82,6 +93,72 @@ func TestRestoredGoesOn(t *testing.T) {
 	}
 }
 
+// TestTableGoesOn restores tables, of few and many metrics, and goes on as if
+// nothing had happened, through an alert and its rest.
+func TestTableGoesOn(t *testing.T) {
+	for _, metrics := range []int{1, fewMetrics, fewMetrics + 1} {
+		r := rand.New(rand.NewPCG(4, uint64(metrics)))
+		table := NewTable(metrics, DefaultAlarmConfig())
+		values := make([]float64, metrics)
+		next := func(shift float64) {
+			for m := range values {
+				values[m] = r.NormFloat64() + shift
+			}
+		}
+		for k := range 400 {
+			next(0)
+			table.Push(float64(k)*300, values)
+		}
+		alerts := 0
+		for k := 400; k < 500; k++ {
+			form, err := table.MarshalBinary()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var other Table
+			if err := other.UnmarshalBinary(form); err != nil {
+				t.Fatal(err)
+			}
+			next(float64(k/450) * 8)
+			a, b := table.Push(float64(k)*300, values), other.Push(float64(k)*300, values)
+			if a != b {
+				t.Fatalf("%d metrics, row %d: %+v, restored %+v", metrics, k, a, b)
+			}
+			if a.Alert {
+				alerts++
+			}
+		}
+		if metrics <= fewMetrics && alerts == 0 {
+			t.Errorf("%d metrics: nothing rang", metrics)
+		}
+	}
+}
+
+// TestTableRefuses what is of the wrong width for what it holds, and alarms that
+// never were.
+func TestTableRefuses(t *testing.T) {
+	wide, _ := NewDetector(fewMetrics+1, DefaultAlarmConfig()).MarshalBinary()
+	slim, _ := NewCondition(fewMetrics).MarshalBinary()
+	detector, _ := NewDetector(1, DefaultAlarmConfig()).MarshalBinary()
+	deaf := bytes.Clone(detector)
+	copy(deaf[len(detectorMagic)+16:], []byte{0, 0, 0, 0, 0, 0, 0xf8, 0x7f}) // NaN
+	for name, test := range map[string]struct {
+		form []byte
+		want string
+	}{
+		"wide detector":  {wide, "5 metrics"},
+		"slim condition": {slim, "4 metrics"},
+		"deaf detector":  {deaf, "alarm"},
+		"neither":        {[]byte("fwcorre\x01"), "condition"},
+	} {
+		var table Table
+		err := table.UnmarshalBinary(append(bytes.Clone(tableMagic), test.form...))
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v; want %q", name, err, test.want)
+		}
+	}
+}
+
 // FuzzSaved: whatever the bytes, they are refused or give something that works.
 func FuzzSaved(f *testing.F) {
 	for _, pair := range lives(f) {
@@ -109,6 +186,14 @@ func FuzzSaved(f *testing.F) {
 				b.Learn(x, 100)
 			}
 		}
+		var d Detector
+		if d.UnmarshalBinary(form) == nil {
+			judge(t, d.tracker.Len(), d.Push)
+		}
+		var table Table
+		if table.UnmarshalBinary(form) == nil {
+			judge(t, table.Len(), table.Push)
+		}
 		var ps Peers
 		var p Peer
 		if ps.UnmarshalBinary(form) == nil {
@@ -117,6 +202,14 @@ func FuzzSaved(f *testing.F) {
 		if p.UnmarshalBinary(form) == nil {
 			compareAll(t, NewPeers(len(p.metrics)), &p)
 		}
+	})
+}
+
+func judge(t *testing.T, width int, push func(float64, []float64) Verdict) {
+	at := 0.0
+	useful(t, width, func(values []float64) Score {
+		at += 300
+		return Score{Value: push(at, values).Score}
 	})
 }
 

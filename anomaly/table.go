@@ -32,6 +32,14 @@ func (t *Table) Hold() {
 	}
 }
 
+// Len is how many metrics the table has.
+func (t *Table) Len() int {
+	if t.condition != nil {
+		return t.condition.Len()
+	}
+	return t.onsets.tracker.Len()
+}
+
 // Push takes the next value of each metric, seen at a time in Unix seconds (NaN
 // where it is unknown). Of more than four metrics there is no alert, and Pooled is the
 // score. It does not allocate.
