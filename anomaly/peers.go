@@ -49,6 +49,12 @@ func NewPeers(metrics int) *Peers {
 	return &Peers{spread: make([]Level, metrics)}
 }
 
+// Len is how many metrics are compared.
+func (p *Peers) Len() int { return len(p.spread) }
+
+// Len is how many metrics are compared.
+func (p *Peer) Len() int { return len(p.metrics) }
+
 // NewPeer returns an endpoint of this service without a past.
 func (p *Peers) NewPeer() *Peer { return &Peer{metrics: make([]standing, len(p.spread))} }
 

@@ -63,7 +63,7 @@ func (s *Server) forecast(r *router.Routes, i int) *fairwayv1.EndpointForecast {
 	if r.Frame != nil && i < len(r.Frame.Anomalies) {
 		anomaly := &r.Frame.Anomalies[i]
 		out.AnomalyScore = anomaly.Score
-		for _, top := range anomaly.Top {
+		for _, top := range anomaly.Strangest(nil) {
 			out.TopMetrics = append(out.TopMetrics, &fairwayv1.TopMetric{Metric: top.Series, Surprise: top.Surprise})
 		}
 	}

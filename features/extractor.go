@@ -20,6 +20,7 @@ type Extractor struct {
 	stable   []float64 // scratch
 	surprise []float64 // scratch: squares, of the endpoints
 	tails    []float64 // scratch: the watched latencies of a window
+	among    among     // scratch
 	view     view      // scratch
 }
 
@@ -30,6 +31,8 @@ type service struct {
 	halfLife             float64   // of trends, seconds; 0 before the second window
 	schema               *mesh.Schema
 	series               []string // of the schema, which the trackers follow
+	compared             []int    // places of those that are compared with the peers'
+	peers                *anomaly.Peers
 	demand               demand
 	tails                tails
 	sent                 float64   // requests/s that the newest window says were sent
@@ -96,8 +99,9 @@ func (s *service) follow(schema *mesh.Schema, cfg anomaly.Config) {
 	for _, q := range schema.Series {
 		s.series = append(s.series, q.Name)
 	}
+	s.compare()
 	for _, m := range s.memories {
-		m.track(len(s.series), cfg)
+		m.track(s, cfg)
 	}
 }
 
@@ -145,7 +149,7 @@ func (s *service) gather(w *mesh.Window, c *clock, cfg Config) {
 			if c.dt > 0 { // of the first window's it is not known when they came
 				m.Born = 0
 			}
-			m.track(len(s.series), cfg.Anomaly)
+			m.track(s, cfg.Anomaly)
 			s.memories[name] = m
 		}
 		s.order = append(s.order, m)
@@ -166,11 +170,13 @@ func (x *Extractor) advance(s *service, w *mesh.Window, c *clock) {
 	s.excesses.pass()
 	s.readings = slices.Grow(s.readings[:0], len(s.order))[:len(s.order)]
 	s.sent = 0
+	x.among.reset()
 	for i, m := range s.order {
 		r := s.place.read(w, i)
 		s.readings[i] = r
 		m.stable(x.stable, w, i, &s.place, &r)
 		m.score = m.tracker.Push(m.surprise, c.now, x.stable)
+		x.among.gather(s, m, x.stable)
 		copy(m.Scores[1:], m.Scores[:])
 		m.Scores[0] = m.score.Value
 		s.sent += m.demanded(&r, c)
@@ -179,6 +185,7 @@ func (x *Extractor) advance(s *service, w *mesh.Window, c *clock) {
 			x.surprise = append(x.surprise, e)
 		}
 	}
+	x.among.judge(s, x.cfg.Anomaly.Warmup)
 	if e := typical(x.surprise); !isNaN(e) {
 		s.noise.add(keeps(noiseWindows), min(max(e, noiseLeast), noiseClip*c.noise), 1-keeps(noiseWindows))
 	}
@@ -227,7 +234,8 @@ func (x *Extractor) fill(s *service, w *mesh.Window, c *clock) {
 			row[k] = finite(columns[k].value(&x.view))
 		}
 		f.Anomalies[i].Score = m.score.Value
-		f.Anomalies[i].Top = m.strangest(f.Anomalies[i].Top[:0], s.series)
+		f.Anomalies[i].Top = strangest(f.Anomalies[i].Top[:0], m.surprise, s.series, nil)
+		f.Anomalies[i].VsPeers = strangest(f.Anomalies[i].VsPeers[:0], x.among.of(s, i), s.series, s.compared)
 	}
 }
 

@@ -44,12 +44,30 @@ type Anomaly struct {
 	// Top are the series that contribute most, the strangest first; none
 	// while nothing is strange.
 	Top []Contribution
+	// VsPeers are the series by which it is strangest against the other endpoints
+	// of its service, whatever its own past; none while nothing is.
+	VsPeers []Contribution
 }
 
 // Contribution is how strange one series of an endpoint is.
 type Contribution struct {
 	Series   string
 	Surprise float64 // −log10 of the probability of something as strange
+}
+
+// Strangest appends what is strange of the endpoint to dst, the strangest first:
+// series against its past, and against its peers with _vs_peers after their name.
+func (a *Anomaly) Strangest(dst []Contribution) []Contribution {
+	own, peers := a.Top, a.VsPeers
+	for len(own)+len(peers) > 0 {
+		if len(peers) == 0 || len(own) > 0 && own[0].Surprise >= peers[0].Surprise {
+			dst, own = append(dst, own[0]), own[1:]
+			continue
+		}
+		dst = append(dst, Contribution{peers[0].Series + "_vs_peers", peers[0].Surprise})
+		peers = peers[1:]
+	}
+	return dst
 }
 
 // Row returns the features of endpoint i, a column for each name.
@@ -72,6 +90,7 @@ func (f *Frame) Clone() *Frame {
 	c.Anomalies = slices.Clone(f.Anomalies)
 	for i := range c.Anomalies {
 		c.Anomalies[i].Top = slices.Clone(c.Anomalies[i].Top)
+		c.Anomalies[i].VsPeers = slices.Clone(c.Anomalies[i].VsPeers)
 	}
 	return &c
 }

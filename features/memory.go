@@ -15,6 +15,7 @@ type memory struct {
 	climbs
 	tracker  *anomaly.Tracker
 	surprise []float64 // of the newest push, per series of the schema
+	peer     *anomaly.Peer
 	score    anomaly.Score
 	alive    bool    // not known to be down, nor absent for long
 	excess   float64 // log: how far the latency is off the queue's, for long enough
@@ -84,10 +85,10 @@ const errorPrior = 5
 // latency reference: little while there is traffic, all when there is none.
 const latencyPrior = 1
 
-// track starts a tracker of so many series.
-func (m *memory) track(series int, cfg anomaly.Config) {
-	m.tracker = anomaly.New(series, cfg)
-	m.surprise = make([]float64, series)
+// track starts a tracker of the service's series, and a peer of its peers.
+func (m *memory) track(s *service, cfg anomaly.Config) {
+	m.tracker, m.peer = anomaly.New(len(s.series), cfg), s.peers.NewPeer()
+	m.surprise = make([]float64, len(s.series))
 	m.score = anomaly.Score{Top: -1}
 }
 
@@ -98,9 +99,10 @@ const (
 	notable = 1
 )
 
-// strangest appends the series that surprise most, the strangest first.
-func (m *memory) strangest(top []Contribution, series []string) []Contribution {
-	for i, s := range m.surprise {
+// strangest appends the series that surprise most, the strangest first. The
+// surprises are of those at places; nil: of all.
+func strangest(top []Contribution, surprise []float64, series []string, places []int) []Contribution {
+	for i, s := range surprise {
 		if s < notable {
 			continue
 		}
@@ -113,6 +115,9 @@ func (m *memory) strangest(top []Contribution, series []string) []Contribution {
 		}
 		if len(top) == contributions {
 			top = top[:contributions-1]
+		}
+		if places != nil {
+			i = places[i]
 		}
 		top = slices.Insert(top, at, Contribution{series[i], s})
 	}

@@ -16,10 +16,10 @@ import (
 // magic begins the saved form; its last byte is the version. Then come the
 // Config as JSON and the services, in the order of their names: each its name,
 // time, step, half-life, noise of capacity and scatter of excess (sums and
-// weights), demand, usual tails, what lasts of capacities and of excesses, series, and
+// weights), demand, usual tails, what lasts of capacities and of excesses, series, peers, and
 // endpoints, in the order of their names. Texts and
 // parts are preceded by their length.
-var magic = []byte("fwfeatures\x04")
+var magic = []byte("fwfeatures\x05")
 
 // MarshalBinary saves the memory. The same memory gives the same bytes.
 func (x *Extractor) MarshalBinary() ([]byte, error) {
@@ -74,6 +74,7 @@ func (w *writer) service(s *service) {
 	for _, name := range s.series {
 		w.part([]byte(name))
 	}
+	w.saved(s.peers)
 	w.count(len(s.memories))
 	for _, name := range slices.Sorted(maps.Keys(s.memories)) {
 		m := s.memories[name]
@@ -87,6 +88,7 @@ func (w *writer) service(s *service) {
 			w.saved(t)
 		}
 		w.saved(m.tracker)
+		w.saved(m.peer)
 	}
 }
 
@@ -199,9 +201,14 @@ func (r *reader) service(cfg Config) *service {
 	for range r.count() {
 		s.series = append(s.series, string(r.part()))
 	}
+	s.compare()
+	r.saved(s.peers)
+	if s.peers.Len() != len(s.compared) {
+		r.fail("peers of %d series for %d", s.peers.Len(), len(s.compared))
+	}
 	for range r.count() {
 		name := string(r.part())
-		m := r.memory(len(s.series), cfg.Anomaly)
+		m := r.memory(s, cfg.Anomaly)
 		if r.err != nil {
 			return nil
 		}
@@ -210,7 +217,7 @@ func (r *reader) service(cfg Config) *service {
 	return s
 }
 
-func (r *reader) memory(series int, cfg anomaly.Config) *memory {
+func (r *reader) memory(s *service, cfg anomaly.Config) *memory {
 	m := &memory{}
 	r.plausible(binary.Size(m.state))
 	r.number(&m.state)
@@ -225,12 +232,15 @@ func (r *reader) memory(series int, cfg anomaly.Config) *memory {
 	if r.err != nil {
 		return nil
 	}
-	m.track(0, cfg)
+	m.track(s, cfg)
 	r.saved(m.tracker)
-	if m.tracker.Len() != series {
-		r.fail("tracker of %d series for %d", m.tracker.Len(), series)
+	if m.tracker.Len() != len(s.series) {
+		r.fail("tracker of %d series for %d", m.tracker.Len(), len(s.series))
 	}
-	m.surprise = make([]float64, series)
+	r.saved(m.peer)
+	if m.peer.Len() != len(s.compared) {
+		r.fail("peer of %d series for %d", m.peer.Len(), len(s.compared))
+	}
 	return m
 }
 

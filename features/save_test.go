@@ -69,7 +69,7 @@ func TestSavedRefused(t *testing.T) {
 	}{
 		"empty":           {nil, "not one"},
 		"foreign":         {[]byte("something else altogether"), "not one"},
-		"another version": {bytes.Replace(saved, []byte("fwfeatures\x04"), []byte("fwfeatures\x03"), 1), "version"},
+		"another version": {bytes.Replace(saved, []byte("fwfeatures\x05"), []byte("fwfeatures\x04"), 1), "version"},
 		"followed":        {append(bytes.Clone(saved), 0), "follow"},
 	}
 	for name, test := range tests {

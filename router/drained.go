@@ -34,8 +34,10 @@ func (p *eject) lot(f *features.Frame, i int) float64 {
 // why is what the forecast says of endpoint i, and the metric that is strangest.
 func (p *eject) why(dst *Decision, f *features.Frame, i int) string {
 	text := fmt.Sprintf("failing %.0f %% within %s", 100*dst.Failures[i].Probability, spoken(p.forecast.Horizon()))
-	if i < len(f.Anomalies) && len(f.Anomalies[i].Top) > 0 {
-		text += ", " + f.Anomalies[i].Top[0].Series
+	if i < len(f.Anomalies) {
+		if top := f.Anomalies[i].Strangest(nil); len(top) > 0 {
+			text += ", " + top[0].Series
+		}
 	}
 	return text
 }

@@ -1216,7 +1216,8 @@ type EndpointForecast struct {
 	Confidence float64 `protobuf:"fixed64,5,opt,name=confidence,proto3" json:"confidence,omitempty"`
 	// Set when failing is likely.
 	PredictedTime *EndpointForecast_PredictedTime `protobuf:"bytes,6,opt,name=predicted_time,json=predictedTime,proto3" json:"predicted_time,omitempty"`
-	// The metrics that are strangest now, strangest first.
+	// The metrics that are strangest now, strangest first. One that is strange
+	// against the service's other endpoints has _vs_peers after its name.
 	TopMetrics []*TopMetric `protobuf:"bytes,7,rep,name=top_metrics,json=topMetrics,proto3" json:"top_metrics,omitempty"`
 	// Interval of failure_probability.
 	Low  float64 `protobuf:"fixed64,8,opt,name=low,proto3" json:"low,omitempty"`
