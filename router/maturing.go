@@ -16,6 +16,8 @@ type adaptable interface {
 	UseLevels([3]float64)
 }
 
+var _ adaptable = (*predict.Predictor)(nil)
+
 // punctuality is what the failures that came have made of the levels of a
 // forecast's time: see predict.Adaptive.
 type punctuality struct {
