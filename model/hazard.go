@@ -92,6 +92,22 @@ func (m *Model) FeaturesFor(t mesh.Timing) features.Config {
 	return cfg
 }
 
+// Paced is a model that only forecasts failures, as it is asked where windows
+// come with another step: all that it says of time is then of as many steps. Any
+// other model is as it is, because what it learned of load is of its own windows.
+func (m *Model) Paced(own mesh.Timing) *Model {
+	if m.Routing != nil || m.Failure == nil || own.Step <= 0 {
+		return m
+	}
+	paced, failure, cfg := *m, *m.Failure, m.FeaturesFor(own)
+	paced.Timing, paced.Failure, paced.Features = m.TimingFor(own), &failure, &cfg
+	failure.Bins = slices.Clone(failure.Bins)
+	for i, edge := range failure.Bins {
+		failure.Bins[i] = time.Duration(float64(edge) * float64(paced.Timing.Horizon) / float64(m.Timing.Horizon)).Round(time.Millisecond)
+	}
+	return &paced
+}
+
 func (h *Hazard) validate(m *Model) error {
 	var errs problems
 	errs.wrap("", validateColumns(h.Columns, &h.Scaler))

@@ -51,10 +51,17 @@ func detect(ctx context.Context, w io.Writer, in, train string) error {
 	if err := table.Write([]string{input.clock, "anomaly_score", "top_metric"}); err != nil {
 		return err
 	}
+	err = score(ctx, table, input, metrics)
+	table.Flush() // what was read before a row that cannot be is whole rows
+	return firstError(err, table.Error())
+}
+
+// score writes a row for each row of the input.
+func score(ctx context.Context, table *csv.Writer, input *metricsTable, metrics *anomaly.Table) error {
 	for {
 		stamp, values, err := input.next()
 		if errors.Is(err, io.EOF) {
-			break
+			return nil
 		}
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
@@ -68,8 +75,6 @@ func detect(ctx context.Context, w io.Writer, in, train string) error {
 			return err
 		}
 	}
-	table.Flush()
-	return table.Error()
 }
 
 // learn shows the metrics' history, which must have the same metrics; they
@@ -85,9 +90,12 @@ func learn(ctx context.Context, metrics *anomaly.Table, path string, names []str
 		position[name] = i
 	}
 	ordered := make([]float64, len(names))
-	for {
+	for rows := 0; ; rows++ {
 		stamp, values, err := history.next()
-		if errors.Is(err, io.EOF) {
+		switch {
+		case errors.Is(err, io.EOF) && rows == 0:
+			return fmt.Errorf("%s: the history has no rows; leave --train out where there is none", path)
+		case errors.Is(err, io.EOF):
 			return nil
 		}
 		if err := errors.Join(err, ctx.Err()); err != nil {

@@ -68,6 +68,45 @@ func TestDetectTable(t *testing.T) {
 	}
 }
 
+// TestDetectBreaksOff: what is written before a row that cannot be read is whole
+// rows, all of them.
+func TestDetectBreaksOff(t *testing.T) {
+	in := filepath.Join(t.TempDir(), "in.csv")
+	rows := "t,a\n" + strings.Repeat("2026-01-01 00:00:00,1\n", 1000)
+	if err := os.WriteFile(in, []byte(rows+"2026-01-01 00:00:00,x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := call(t, "detect", "--in", in)
+	if exitStatus(err) != 1 || !strings.Contains(err.Error(), ":1002: a is") {
+		t.Errorf("got %v; want what is wrong in line 1002", err)
+	}
+	if got, _ := scores(t, out); len(got) != 1000 || !strings.HasSuffix(out, "\n") {
+		t.Errorf("%d rows, the last ends in %q; want 1000 whole ones", len(got), out[max(len(out)-10, 0):])
+	}
+}
+
+// TestDetectHistory: what is no history of these metrics is refused.
+func TestDetectHistory(t *testing.T) {
+	dir := t.TempDir()
+	in := filepath.Join(dir, "in.csv")
+	train := filepath.Join(dir, "train.csv")
+	if err := os.WriteFile(in, []byte("t,a,b\n1,2,3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"t,b,a\n":        "the history has no rows",
+		"t,b\n1,2\n":     `metric "a" of the input is missing`,
+		"t,b,a\n1,2,x\n": "train.csv:2: a is",
+	} {
+		if err := os.WriteFile(train, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := call(t, "detect", "--in", in, "--train", train); exitStatus(err) != 1 || !strings.Contains(err.Error(), train) || !strings.Contains(err.Error(), want) {
+			t.Errorf("history %q: got %v; want %q", text, err, want)
+		}
+	}
+}
+
 // TestDetectSMD: what detect prints is what the benchmark judges.
 func TestDetectSMD(t *testing.T) {
 	train, test := shared(t, "data/smd/machine-1-5_train.csv.gz"), shared(t, "data/smd/machine-1-5_test.csv.gz")

@@ -296,7 +296,8 @@ func TestDetectReadsWhatThereIs(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{rows, packed.String()} {
+	marked := strings.Replace("\ufeff"+rows, "timestamp", `"timestamp"`, 1) // as spreadsheets write it
+	for _, text := range []string{rows, packed.String(), marked} {
 		write(text)
 		if got := mustCall(t, "detect", "--in", in); got != want {
 			t.Errorf("detect on %.20q writes %q; want %q", text, got, want)

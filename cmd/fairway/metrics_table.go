@@ -39,14 +39,19 @@ func openMetrics(path string) (*metricsTable, error) {
 
 func (t *metricsTable) readHead() error {
 	text := bufio.NewReader(t.file)
-	t.reader = csv.NewReader(text)
 	if begin, _ := text.Peek(2); string(begin) == "\x1f\x8b" {
 		unpacked, err := gzip.NewReader(text)
 		if err != nil {
 			return fmt.Errorf("%s: begins like gzip but is not: %w", t.path, err)
 		}
-		t.reader = csv.NewReader(unpacked)
+		text = bufio.NewReader(unpacked)
 	}
+	if begin, _ := text.Peek(3); string(begin) == "\ufeff" { // as spreadsheets write it
+		if _, err := text.Discard(3); err != nil {
+			return t.refuse(err)
+		}
+	}
+	t.reader = csv.NewReader(text)
 	head, err := t.reader.Read()
 	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s: the file is empty; want a head line with the names of the timestamp and the metrics", t.path)

@@ -80,7 +80,7 @@ func predictAll(ctx context.Context, w, stderr io.Writer, o predictOptions) erro
 
 // openFor opens a model, and a recording to be seen with the model's own
 // schema, so that what it was trained on and what it is asked about are the
-// same queries.
+// same queries. A model that only forecasts is paced as the recording is.
 func openFor(ctx context.Context, modelPath, path, schema string) (*model.Model, *datasets.Recording, error) {
 	m, err := model.Load(modelPath)
 	if err != nil {
@@ -88,7 +88,10 @@ func openFor(ctx context.Context, modelPath, path, schema string) (*model.Model,
 	}
 	if schema == "" {
 		recording, err := datasets.OpenWith(ctx, path, &m.Schema)
-		return m, recording, err
+		if err != nil {
+			return nil, nil, err
+		}
+		return m.Paced(recording.Timing(0, 0)), recording, nil
 	}
 	recording, err := datasets.Open(ctx, path, schema)
 	if err != nil {
@@ -98,7 +101,7 @@ func openFor(ctx context.Context, modelPath, path, schema string) (*model.Model,
 		err := fmt.Errorf("schema %s asks other queries than %s, which the model was trained with; leave --schema out, or train again", recording.Schema.Name, m.Schema.Name)
 		return nil, nil, errors.Join(err, recording.Close())
 	}
-	return m, recording, nil
+	return m.Paced(recording.Timing(0, 0)), recording, nil
 }
 
 func compileRules(path string) (*rules.Set, error) {

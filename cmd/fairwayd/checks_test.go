@@ -144,3 +144,29 @@ func TestForecasts(t *testing.T) {
 		}
 	}
 }
+
+// TestForecastPaced: a model that only forecasts, and learned from windows ten times
+// as short, forecasts as many steps of the recording.
+func TestForecastPaced(t *testing.T) {
+	path := forecasting(t)
+	m, err := model.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Routing = nil
+	m.Timing.Step, m.Timing.Range, m.Timing.Delay, m.Timing.Horizon = 100*time.Millisecond, 300*time.Millisecond, 100*time.Millisecond, 500*time.Millisecond
+	m.Failure.Bins = []time.Duration{m.Timing.Horizon}
+	if err := model.Save(path, m); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "--recording", recording(t), "--model", path, "--speed", "20")
+	p.first(t, func(d *fairwayv1.Decision) bool { return d.DecidedAt != nil })
+	got, err := p.client.Forecast(t.Context(), &fairwayv1.ForecastRequest{Services: []string{"shop"}})
+	if err != nil || len(got.Forecasts) != 2 {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	f := got.Forecasts[0]
+	if p90 := f.PredictedTime.GetP90().AsTime().Sub(f.AsOf.AsTime()); f.Horizon.AsDuration() != 5*time.Second || p90 < time.Second || p90 > 5*time.Second {
+		t.Errorf("horizon %v, 90 %% after %v; want 5 steps of 1 s, and a time within them", f.Horizon.AsDuration(), p90)
+	}
+}

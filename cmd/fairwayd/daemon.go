@@ -62,15 +62,20 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	}
 	var forecast *predict.Predictor
 	if o.model != "" {
-		if d.model, err = model.Load(o.model); err == nil {
-			forecast, err = predict.Compile(d.model)
-		}
-		if err != nil {
+		if d.model, err = model.Load(o.model); err != nil {
 			return nil, fmt.Errorf("--model: %w", err)
 		}
 	}
 	if d.source, err = openSource(ctx, o, d.model); err != nil {
 		return nil, err
+	}
+	if d.model != nil {
+		if d.source.schema != nil {
+			d.model = d.model.Paced(d.source.timing)
+		}
+		if forecast, err = predict.Compile(d.model); err != nil {
+			return nil, fmt.Errorf("--model: %w", err)
+		}
 	}
 	if d.source.also != "" {
 		d.log.Warn("several schemas fit the metrics; --schema chooses", "taken", d.source.schema.Name, "also", d.source.also)

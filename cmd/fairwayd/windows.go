@@ -76,10 +76,16 @@ func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) 
 		}
 	}
 	timing := mesh.Timing{Step: schema.Step, Range: schema.Range}
-	if m != nil {
-		timing = m.Timing
-	} else {
+	switch {
+	case m == nil:
 		timing.Range = datasets.RangeFor(schema, timing.Range, scrapeInterval(ctx, connected, schema))
+	case m.Routing != nil:
+		timing = m.Timing
+	default: // forecasts, of as many steps as it learned, whatever the step
+		timing = m.Timing
+		if scrape := scrapeInterval(ctx, connected, schema); scrape > timing.Step {
+			timing = m.Paced(datasets.TimingFor(schema, scrape, 0, 0)).Timing
+		}
 	}
 	if timing.Step <= 0 || timing.Range <= 0 {
 		return nil, fmt.Errorf("schema %s has no step or no range; add both to its file", schema.Name)
@@ -171,7 +177,7 @@ func replay(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema
 		s.also = rec.Recognition.Others(rec.Schema.Name)
 	}
 	if m != nil {
-		s.timing = m.Timing
+		s.timing = m.Paced(s.timing).Timing
 	}
 	if o.from == "held-back" {
 		if s.from, err = heldBack(ctx, rec, m); err != nil {
