@@ -312,25 +312,6 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// TestResiduals: signed, in scales, and NaN where there is nothing to say.
-func TestResiduals(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 4))
-	tracker, dst := New(3, DefaultConfig()), make([]float64, 3)
-	tracker.Residuals(dst)
-	if !math.IsNaN(dst[0]) {
-		t.Errorf("before the first push the residual is %v", dst[0])
-	}
-	for range 500 {
-		tracker.Push(nil, math.NaN(), []float64{r.NormFloat64(), 10 * r.NormFloat64(), math.NaN()})
-	}
-	tracker.Push(nil, math.NaN(), []float64{8, -80, math.NaN()})
-	tracker.Residuals(dst)
-	// The mean absolute deviation of the normal law is 0.8 standard deviations.
-	if math.Abs(dst[0]-10) > 1.5 || math.Abs(dst[1]+10) > 1.5 || !math.IsNaN(dst[2]) {
-		t.Errorf("residuals %v; want about 10, -10, NaN", dst)
-	}
-}
-
 // BenchmarkPush is one endpoint and window: eight metrics, two weeks of past.
 func BenchmarkPush(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 1))
