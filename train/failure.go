@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/predict"
 )
@@ -97,7 +98,7 @@ func (f *fitting) describeLimits(found map[string]Limits) []Limit {
 		}
 	}
 	if len(used) > 0 {
-		f.note("no max latency is configured: an endpoint fails beyond %d times its service's median tail latency, or %v s where that comes first, but never within %d standard deviations of the median; each recording is judged by its own, and in training all together give: %s", tailFactor, alertTail, tailSpread, strings.Join(used, ", "))
+		f.note("no max latency is configured: an endpoint fails beyond %d times its service's median tail latency, or %v s where that comes first, but never within %d standard deviations of the median; each recording is judged by its own, and in training all together give: %s", features.TailFactor, features.AlertTail, features.TailSpread, strings.Join(used, ", "))
 	}
 	return list
 }
