@@ -82,15 +82,3 @@ func (c *calibrating) finish(w *walk) []*calibration {
 	}
 	return c.of
 }
-
-// known says whether it is known what became of a decision.
-func (w *walk) known(r *row) bool { return r.fate.Failed || r.fate.After >= w.timing.Horizon }
-
-// lead is how long after a decision the incident begins that it precedes.
-// Where another endpoint has failed before, it has begun.
-func (w *walk) lead(r *row) time.Duration {
-	if !r.fate.Failed {
-		return 0
-	}
-	return w.incidents()[r.fate.Incident].Start.Sub(r.at)
-}

@@ -106,20 +106,24 @@ func (j *judging) row(w *walk, r *row) {
 			quiet[k] = r.at.Add(w.horizons(j.cfg.Refractory))
 			s.alarm(w, r, known)
 		}
-		if !counts {
-			continue
+		if counts {
+			s.score(r, j.probability(k, f.Score), failed, f.Time)
 		}
-		p := j.probability(k, f.Score)
-		b := binOf(p)
-		s.seen[b] += r.weight
-		s.forecast[b] += r.weight * p
-		s.failed[b] += r.weight * failed
-		s.square += r.weight * (p - failed) * (p - failed)
-		if r.fate.Failed && f.Time[0] <= f.Time[2] {
-			s.timed += r.weight
-			if after := r.fate.After.Seconds(); f.Time[0] <= after && after <= f.Time[2] {
-				s.covered += r.weight
-			}
+	}
+}
+
+// score compares a probability, and a time, with what became of a decision;
+// failed is 1 or 0.
+func (s *sums) score(r *row, p, failed float64, when [3]float64) {
+	b := binOf(p)
+	s.seen[b] += r.weight
+	s.forecast[b] += r.weight * p
+	s.failed[b] += r.weight * failed
+	s.square += r.weight * (p - failed) * (p - failed)
+	if r.fate.Failed && when[0] <= when[2] { // no times: NaN
+		s.timed += r.weight
+		if after := r.fate.After.Seconds(); when[0] <= after && after <= when[2] {
+			s.covered += r.weight
 		}
 	}
 }
