@@ -153,3 +153,8 @@ func (g *graph) again(recent int) *graph {
 	}
 	return other
 }
+
+// rank is the place of an index among suspects, from 1.
+func rank(suspects []anomaly.Suspect, index int) int {
+	return 1 + slices.IndexFunc(suspects, func(s anomaly.Suspect) bool { return s.Index == index })
+}
