@@ -55,12 +55,18 @@ type sums struct {
 // faultClasses are what may be under way when an alarm is raised for nothing.
 var faultClasses = [...]string{"", datasets.Ramp, datasets.Recovered, datasets.Sudden, datasets.Benign}
 
+// standard is what calibration found, by forecaster, which all sources for test
+// are judged by.
+type standard struct {
+	cfg      *Config
+	chosen   []chosen
+	mappings []*[cells]float64 // nil: the score is the probability
+}
+
 // judging tallies one source for test.
 type judging struct {
-	cfg       *Config
+	*standard
 	source    int
-	chosen    []chosen
-	mappings  []*[cells]float64 // nil: the score is the probability
 	quiet     map[[2]string][]time.Time
 	incidents map[int]*unit
 	stretches map[stretch]*unit
@@ -73,8 +79,8 @@ type stretch struct {
 	block   int64
 }
 
-func (j *judging) start() {
-	j.quiet, j.incidents, j.stretches = map[[2]string][]time.Time{}, map[int]*unit{}, map[stretch]*unit{}
+func newJudging(s *standard, source int) *judging {
+	return &judging{standard: s, source: source, quiet: map[[2]string][]time.Time{}, incidents: map[int]*unit{}, stretches: map[stretch]*unit{}}
 }
 
 func (j *judging) row(w *walk, r *row) {
