@@ -44,7 +44,7 @@ func (r *Forecasts) Write(w io.Writer) error {
 		{"Incidents", "Failures of endpoints of one service that come together are one incident. Decisions within one, and for a while after it, are not judged: to call a failure that is under way is no forecast. Ramps that recovered by themselves are none."},
 		{"Lead", "From the first right alarm to the onset. Two drains ahead: at least twice as long before as it takes to drain one of the service's endpoints at default limits."},
 		{"Brier skill", "Against whoever always says the base rate of the very decisions that are judged; of all constants none is better. 1 is perfect, below 0 is worse than that constant."},
-		{"ECE", "Mean difference between forecast and frequency over bins of a tenth each, below 10 % of narrower ones, weighed by decisions: of those with a probability of 5 % or more, and of all."},
+		{"ECE", "Mean difference between forecast and frequency over bins (a tenth each, finer below 10 %), weighed by decisions: of those with a probability of 5 % or more, and of all."},
 		{"80 % interval", "Of the decisions before a failure of which an interval of time was said, how many fail within it."},
 	}
 	if p.err != nil {
