@@ -30,9 +30,9 @@ const (
 	alarmWeight = 0.35
 	// With n values twice as strange ones are expected as with n/2. A person
 	// has as little time for a long history as for a short one, so half of the
-	// logarithm of n is asked for on top, from fewest to most.
-	lengthPart            = 0.5
-	fewest, usual, longer = 100, 1000, 20000
+	// logarithm of n is asked for on top, from fewest to longest.
+	lengthPart             = 0.5
+	fewest, usual, longest = 100, 1000, 20000
 	// fatigue is how much stranger, in powers of ten, a value must be when the
 	// alerts of late have doubled; they are forgotten over so many values.
 	fatigue, forgotten = 0.2, 1000
@@ -58,7 +58,7 @@ func (a *Alarm) Ring(pooled float64, cfg AlarmConfig) (score float64, alert bool
 
 // asked is the surprise that it takes to ring now.
 func (a *Alarm) asked(line float64) float64 {
-	length := min(max(a.Heard, fewest), longer) / usual
+	length := min(max(a.Heard, fewest), longest) / usual
 	return line - chanceOfOne + lengthPart*math.Log10(length) + fatigue*math.Log2(1+a.Alerts)
 }
 

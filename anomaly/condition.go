@@ -74,9 +74,9 @@ func (c *Condition) Hold() { c.held = true }
 // Push takes the next value of each metric, judges them by the past alone, then
 // makes them part of it. dst[m], where dst is not nil, becomes −log10 of the
 // probability that a metric of this endpoint is as strange as m, 0 where m is
-// skipped; warm-up is how many values a metric must have had. Values that are NaN or infinite are
-// skipped. Push does not
-// allocate.
+// skipped; warm-up is how many values a metric must have had. Values are skipped
+// as Tracker.Push skips them. Both slices must have a place for each metric, else
+// Push panics. Push does not allocate.
 func (c *Condition) Push(dst, values []float64, warmup int) Score {
 	if len(values) != len(c.metrics) || dst != nil && len(dst) != len(c.metrics) {
 		panic(fmt.Sprintf("anomaly: %d values and %d places for %d metrics", len(values), len(dst), len(c.metrics)))

@@ -7,12 +7,7 @@ import (
 
 const (
 	stepsPerOctave = 4
-	firstStep      = -6 // what is below 2^-6 is not told apart
 	steps          = 64 // the last begins at 2^9.5
-
-	// rareShare and rareLeast choose where the tail begins: the farthest part
-	// of the past, at least that share and that many values.
-	rareShare, rareLeast = 0.05, 5
 
 	// mostRemembered bounds the memory: at so many values all counts are halved.
 	// The tail is never forgotten fast.
@@ -28,17 +23,8 @@ type exceedance struct {
 	Begin  uint32        // the step where the tail begins
 }
 
-// axis is where distance d ≥ 0 lies; the whole part is the step.
-func axis(d float64) float64 {
-	x := stepsPerOctave*(math.Log2(d)-firstStep) + 1
-	switch {
-	case !(x >= 1): // also zero, whose logarithm is −∞
-		return 0
-	case x >= steps:
-		return steps - 1e-9
-	}
-	return x
-}
+// axis is where distance d ≥ 0 lies on the axis of steps.
+func axis(d float64) float64 { return onAxis(d, stepsPerOctave, steps, steps-1e-9) }
 
 // add remembers a distance, by its place on the axis.
 func (e *exceedance) add(x float64) {
@@ -50,7 +36,7 @@ func (e *exceedance) add(x float64) {
 	for b := int(x); b >= 0; b-- {
 		e.Beyond[b]++
 	}
-	want := max(rareLeast, uint32(rareShare*float64(e.Beyond[0])))
+	want := max(tailLeast, uint32(tailMass*float64(e.Beyond[0])))
 	for e.Begin > 0 && e.Beyond[e.Begin] < want {
 		e.Begin--
 	}
@@ -69,7 +55,7 @@ func (e *exceedance) add(x float64) {
 //     (Annals of Statistics 3, 1975): conservative for light tails, right for
 //     heavy ones.
 //
-// The result is at most twice what the number of values alone could support.
+// The result is at most twice what the number of values alone could show.
 func (e *exceedance) surprise(x float64) float64 {
 	n := float64(e.Beyond[0]) + 1
 	if n == 1 {
@@ -88,11 +74,8 @@ func (e *exceedance) surprise(x float64) float64 {
 		mean := max((inSteps+2)/(mass+1), 0.5)
 		p = max(p, mass*math.Exp(-(x-float64(begin))/mean))
 	}
-	return min(max(-math.Log10((p+leastCount)/n), 0), 2*math.Log10(n))
+	return min(max(-math.Log10((p+leastCount)/n), 0), supported*math.Log10(n))
 }
-
-// leastCount keeps the logarithm finite; the bound of surprise is far above it.
-const leastCount = 1e-30
 
 // check reports counts that no sequence of distances leaves behind.
 func (e *exceedance) check() error {

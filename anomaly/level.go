@@ -12,12 +12,12 @@ type Level struct {
 	Mean, Scale float64 // slow mean, and slow mean absolute deviation from it
 }
 
-// Farthest is the greatest distance from a Level, in scales: that of any change
+// outermost is the greatest distance from a Level, in scales: that of any change
 // when the past knew none.
-const Farthest = 1 << 20
+const outermost = 1 << 20
 
 // Distance is how far v is from the mean in scales, negative below it and at
-// most Farthest away. Floor is the least scale, in the unit of v: below it a
+// most 2^20 away. Floor is the least scale, in the unit of v: below it a
 // difference does not matter. It is NaN when v is, or when there is no past.
 func (l *Level) Distance(v, floor float64) float64 {
 	if l.N == 0 {
@@ -30,8 +30,8 @@ func (l *Level) Distance(v, floor float64) float64 {
 		return math.NaN()
 	case math.Abs(d) <= still*math.Abs(l.Mean):
 		return 0
-	case math.Abs(d) >= Farthest*scale: // also when the scale is zero
-		return math.Copysign(Farthest, d)
+	case math.Abs(d) >= outermost*scale: // also when the scale is zero
+		return math.Copysign(outermost, d)
 	}
 	return d / scale
 }

@@ -48,7 +48,7 @@ func TestLevelBoundaries(t *testing.T) {
 	for range 100 {
 		l.Learn(0.1, 0, 10)
 	}
-	if l.Distance(0.1, 0) != 0 || l.Distance(0.2, 0) != Farthest || l.Distance(0, 0) != -Farthest {
+	if l.Distance(0.1, 0) != 0 || l.Distance(0.2, 0) != outermost || l.Distance(0, 0) != -outermost {
 		t.Errorf("constant: %v, above %v, below %v", l.Distance(0.1, 0), l.Distance(0.2, 0), l.Distance(0, 0))
 	}
 	if !math.IsNaN(l.Distance(math.NaN(), 0)) {

@@ -31,20 +31,18 @@ type metric struct {
 	Residual, Outlie, Seasonal, Strays past
 }
 
-// push returns how surprising v is to the past, and its signed distance from
-// the level, then makes it part of the past. A metric that is not golden has
-// no neighbours.
-func (m *metric) push(at, v float64, golden *neighbours, cfg *Config) (surprise, signed float64) {
+// push returns how surprising v is to the past, then makes it part of the past.
+// A metric that is not golden has no neighbours.
+func (m *metric) push(at, v float64, golden *neighbours, cfg *Config) (surprise float64) {
 	if m.N == 0 {
 		m.N, m.Level, m.Low, m.High = 1, v, v, v
 		m.Season.push(at, v, v, 0, cfg.Clip)
 		if golden != nil {
 			golden.push(v)
 		}
-		return 0, math.NaN()
+		return 0
 	}
 	residual := distance(v-m.Level, m.Scale, m.Level)
-	signed = math.Copysign(residual, v-m.Level)
 	outside := distance(max(v-m.High, m.Low-v, 0), m.Scale, m.Level)
 	var all pooling
 	if m.N >= settle {
@@ -63,7 +61,7 @@ func (m *metric) push(at, v float64, golden *neighbours, cfg *Config) (surprise,
 		surprise = all.pooled()
 	}
 	m.learn(v, cfg)
-	return surprise, signed
+	return surprise
 }
 
 // pooling weighs the strongest of some surprises against all of them, as the

@@ -4,16 +4,7 @@ import "math"
 
 const (
 	binsPerOctave = 8
-	firstOctave   = -6  // what is below 2^-6 scales is not told apart
 	bins          = 114 // the last begins at farthest
-
-	// tailMass and tailLeast choose where the tail begins: the highest part
-	// of the past, at least that share and that many values.
-	tailMass, tailLeast = 0.05, 5
-
-	// supported bounds a surprise: at most so many times what the number of
-	// values alone could show.
-	supported = 2
 
 	// forgetAt bounds the memory: at so many values all counts are halved.
 	// Forgetting faster costs detections (it is the tail that is forgotten).
@@ -21,24 +12,18 @@ const (
 )
 
 // tail is the distribution of one measure's past, as a histogram over the
-// logarithm of its distance. Its fields are exported to encoding/binary only.
+// logarithm of its distance. exceedance is the coarser and faster memory of
+// the same kind, of Condition and Peers. Its fields are exported to
+// encoding/binary only.
 type tail struct {
 	N      uint32
 	Counts [bins]uint32
 }
 
-// position is where distance d ≥ 0 lies on the axis of bins; the whole part is
-// the bin.
-func position(d float64) float64 {
-	x := binsPerOctave*(math.Log2(d)-firstOctave) + 1
-	switch {
-	case !(x >= 1): // also zero, whose logarithm is −∞
-		return 0
-	case x >= bins:
-		return math.Nextafter(bins, 0)
-	}
-	return x
-}
+// position is where distance d ≥ 0, in scales, lies on the axis of bins.
+func position(d float64) float64 { return onAxis(d, binsPerOctave, bins, lastPosition) }
+
+var lastPosition = math.Nextafter(bins, 0)
 
 // middles and edges are the distances in the middle and at the lower end of
 // each bin; the first bin is nothing.
@@ -69,14 +54,11 @@ func (t *tail) surprise(d float64) float64 {
 		p -= (x - float64(bin)) * float64(t.Counts[bin])
 	}
 	if p < 1 {
-		p = max(p, min(t.extrapolated(d), 1), tailFloor)
+		p = max(p, min(t.extrapolated(d), 1), leastCount)
 	}
 	n := float64(t.N) + 1
 	return min(max(-math.Log10(p/n), 0), supported*math.Log10(n))
 }
-
-// tailFloor keeps the logarithm finite; the bound of surprise is far above it.
-const tailFloor = 1e-30
 
 // extrapolated is how many values the tail leads to expect at d or farther.
 func (t *tail) extrapolated(d float64) float64 {

@@ -14,7 +14,6 @@ type Tracker struct {
 	golden    []neighbours // of the metrics that cfg.Golden names
 	excess    float64      // pooled surprise beyond what chance brings, smoothed
 	strongest []float64    // scratch: the largest surprises, descending
-	residuals []float64    // of the newest push, in scales
 }
 
 // Score is how strange the newest values are.
@@ -44,13 +43,10 @@ func New(metrics int, cfg Config) *Tracker {
 	cfg.Golden = slices.Clone(cfg.Golden[:some])
 	t := &Tracker{
 		cfg: cfg, metrics: make([]metric, metrics), golden: make([]neighbours, len(cfg.Golden)),
-		strongest: make([]float64, 0, min(cfg.Strongest, metrics)), residuals: make([]float64, metrics),
+		strongest: make([]float64, 0, min(cfg.Strongest, metrics)),
 	}
 	for i := range t.golden {
 		t.golden[i] = newNeighbours(stretch, recall)
-	}
-	for i := range t.residuals {
-		t.residuals[i] = math.NaN()
 	}
 	return t
 }
@@ -60,12 +56,11 @@ func (t *Tracker) Len() int { return len(t.metrics) }
 
 // Push takes the next value of each metric, seen at a time in Unix seconds (NaN
 // where it is unknown), and returns how strange they are, judged by the past
-// alone; then they become part of it. Values that are NaN
-// or infinite are skipped: the metric stays as it is. dst[m] becomes the
-// surprise of metric m, −log10 of its probability smoothed as the score is: 0
-// while its past is short, and fading while it is skipped. Both slices must
-// have a place for each metric, else Push panics; dst may be nil. Push does
-// not allocate.
+// alone; then they become part of it. Values that are NaN or infinite, or from
+// 1e150 on, are skipped: the metric stays as it is. dst[m] becomes the surprise
+// of metric m, −log10 of its probability smoothed as the score is: 0 while its
+// past is short, and fading while it is skipped. Both slices must have a place
+// for each metric, else Push panics; dst may be nil. Push does not allocate.
 func (t *Tracker) Push(dst []float64, at float64, values []float64) Score {
 	if len(values) != len(t.metrics) || dst != nil && len(dst) != len(t.metrics) {
 		panic(fmt.Sprintf("anomaly: %d values and %d places for %d metrics", len(values), len(dst), len(t.metrics)))
@@ -81,10 +76,9 @@ func (t *Tracker) Push(dst []float64, at float64, values []float64) Score {
 			golden++
 		}
 		surprise := 0.0
-		t.residuals[i] = math.NaN()
-		if v := values[i]; !math.IsNaN(v) && !math.IsInf(v, 0) && math.Abs(v) < largest {
+		if v := values[i]; usable(v) {
 			warm := m.N >= uint64(t.cfg.Warmup)
-			surprise, t.residuals[i] = m.push(at, v, near, &t.cfg)
+			surprise = m.push(at, v, near, &t.cfg)
 			if warm {
 				present++
 				score.Warm = true
@@ -103,16 +97,6 @@ func (t *Tracker) Push(dst []float64, at float64, values []float64) Score {
 	t.excess += smooth * (score.Pooled - t.excess)
 	score.Value = squash(t.excess)
 	return score
-}
-
-// Residuals writes how far each metric was, in the newest push, from what its
-// past led to expect: in its own scales, above 0 when it was higher, NaN when it
-// was skipped or has no past. dst must have a place for each metric.
-func (t *Tracker) Residuals(dst []float64) {
-	if len(dst) != len(t.metrics) {
-		panic(fmt.Sprintf("anomaly: %d places for the residuals of %d metrics", len(dst), len(t.metrics)))
-	}
-	copy(dst, t.residuals)
 }
 
 const (

@@ -20,11 +20,11 @@ var failureColumns = []column{
 		}},
 	{Column{"crossing_mean", "probability", "That the mean, and the tail with it, crosses the latency limit within the horizon, should the trend that load does not explain go on."},
 		func(v *view) float64 {
-			return v.m.climbs.mean.Crossing(v.latencyLimit-v.m.Gap.value()-v.m.CorrectedAll, v.horizon)
+			return v.m.climbs.mean.Crossing(v.meanLimit(), v.horizon)
 		}},
 	{Column{"crossing_soon", "probability", "The same within a quarter of the horizon."},
 		func(v *view) float64 {
-			return v.m.climbs.mean.Crossing(v.latencyLimit-v.m.Gap.value()-v.m.CorrectedAll, v.horizon/4)
+			return v.m.climbs.mean.Crossing(v.meanLimit(), v.horizon/4)
 		}},
 	{Column{"crossing_utilization", "probability", "That the utilization reaches 1 within the horizon, should its trend go on."},
 		func(v *view) float64 { return v.m.utilization.Crossing(1, v.horizon) }},
@@ -113,6 +113,12 @@ func late(kind int) func(v *view) float64 {
 
 func climbingFor(what int) func(v *view) float64 {
 	return func(v *view) float64 { return math.Log1p(v.m.Climbing[what]) }
+}
+
+// meanLimit is where the trend of the mean, which is of what load does not
+// explain, has the tail at its limit, ln(s).
+func (v *view) meanLimit() float64 {
+	return v.latencyLimit - v.m.Gap.value() - v.m.CorrectedAll
 }
 
 // gains is what a trend gains within the horizon.

@@ -5,12 +5,30 @@ import (
 	"slices"
 )
 
+// What UsualLimit takes: multiples of the median, seconds, standard deviations.
+const TailFactor, AlertTail, TailSpread = 3, 1.0, 8
+
+// UsualLimit is the latency limit of a service where nobody configured one, by the
+// quartiles of its usual tail latency, all in seconds: TailFactor times the median,
+// and TailSpread standard deviations above it, whichever is more. AlertTail is the
+// origin's alert on the p99. A service that is well below it
+// has failed its callers long before, so the limit follows its median; one whose
+// median is near to it is held to the alert itself; and one that is always above
+// would never work. Labels and features take the same, or a forecast would be
+// judged by another limit than it sees.
+func UsualLimit(low, median, high float64) float64 {
+	deviation := (high - low) / quartiles
+	limit := TailFactor * median
+	if median < AlertTail {
+		limit = min(limit, AlertTail)
+	}
+	return max(limit, median+TailSpread*deviation)
+}
+
 const (
-	// tailFactor, alertTail and tailSpread set the latency limit of a service
-	// where nobody configured one, as train's labels do: so many times the usual
-	// tail, but the origin's alert of one second where the usual is below, and no
-	// less than so many standard deviations above it.
-	tailFactor, alertTail, tailSpread = 3, 1.0, 8
+	// quartiles is how far those of a normal distribution are apart, in standard
+	// deviations.
+	quartiles = 1.349
 	// tailFew is how many latencies a usual tail needs, tailMost how many it is
 	// of: those of before are forgotten as slowly.
 	tailFew, tailMost = 20, 4000
@@ -52,13 +70,7 @@ func (t *tails) limit() float64 {
 	if t.N < tailFew {
 		return math.NaN()
 	}
-	median := math.Exp(t.Middle)
-	deviation := (math.Exp(t.High) - math.Exp(t.Low)) / 1.349
-	limit := tailFactor * median
-	if median < alertTail {
-		limit = min(limit, alertTail)
-	}
-	return math.Log(max(limit, median+tailSpread*deviation))
+	return math.Log(UsualLimit(math.Exp(t.Low), math.Exp(t.Middle), math.Exp(t.High)))
 }
 
 // latencyLimit is what the objective says or, where it says nothing, what is

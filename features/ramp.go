@@ -25,14 +25,16 @@ const (
 	climbing
 )
 
-// surely is the number of standard errors from which on a trend is believed.
-const surely = 2
-
 const (
+	// surely is the number of standard errors from which on a trend is believed,
+	// and briefly the number of windows up to which it is no climb yet.
+	surely, briefly = 2, 2
 	// burnWindows is the time constant of the long burn rates, in windows; that
 	// of the short ones is Config.Recent. An alert on both is Google's (The Site
 	// Reliability Workbook, 2018, chapter 5).
 	burnWindows = 12
+	// tailWindows is that of the watched latency of the last windows.
+	tailWindows = 3
 	// lateWindows is that with which the highest surprise of late fades.
 	lateWindows = 6
 	// youngWindows is that with which a start is forgotten.
@@ -76,21 +78,11 @@ func (m *memory) climb(r *reading, v *view, c *clock) {
 	if !isNaN(m.Born) {
 		m.Born++
 	}
-	n := first(r.requests, 4*errorPrior)
-	if !isNaN(r.errors) {
-		m.ErrorsLong.add(keeps(burnWindows), r.errors, n)
-	}
+	n := first(r.requests, 4*errorPrior) // unknown: trust it mostly
 	watched, typical := math.Log(r.watched(c.quantile)), math.Log(r.typical())
-	if !isNaN(watched) && !isNaN(v.latencyLimit) {
-		burns := 0.0
-		if watched > v.latencyLimit+math.Log(near) {
-			burns = 1
-		}
-		m.NearShort.add(c.recent, burns, 1-c.recent)
-		m.NearLong.add(keeps(burnWindows), burns, 1-keeps(burnWindows))
-	}
+	m.burn(r.errors, n, watched, v, c)
 	if !isNaN(watched) {
-		m.Tail.add(keeps(2*lateWindows/4), watched, 1)
+		m.Tail.add(keeps(tailWindows), watched, 1)
 		m.Gap.add(keeps(gapWindows), watched-typical, 1)
 	}
 	m.Corrected = v.service.explained(m, v.span)
@@ -107,17 +99,38 @@ func (m *memory) climb(r *reading, v *view, c *clock) {
 	m.climbs.tail.Push(c.dt, watched-m.CorrectedAll)
 	m.against.Push(c.dt, v.latencies.versus(typical, m.alive))
 	faults := math.NaN()
-	if !isNaN(r.errors) {
+	if !isNaN(r.errors) { // of few requests, too (Anscombe)
 		faults = angle((r.errors*n + 0.375) / (n + 0.75))
 	}
 	m.faults.Push(c.dt, faults)
+	m.climbed(v)
+}
+
+// burn takes in whether a window is beyond the limits, or near to them.
+func (m *memory) burn(errors, requests, watched float64, v *view, c *clock) {
+	if !isNaN(errors) {
+		m.ErrorsLong.add(keeps(burnWindows), errors, requests)
+	}
+	if !isNaN(watched) && !isNaN(v.latencyLimit) {
+		burns := 0.0
+		if watched > v.latencyLimit+math.Log(near) {
+			burns = 1
+		}
+		m.NearShort.add(c.recent, burns, 1-c.recent)
+		m.NearLong.add(keeps(burnWindows), burns, 1-keeps(burnWindows))
+	}
+}
+
+// climbed counts for how long each trend has climbed, and keeps what it was
+// before.
+func (m *memory) climbed(v *view) {
 	for k, t := range [climbing]*anomaly.Trend{&m.climbs.mean, &m.faults, &m.footprint} {
 		if v.sure(t) > surely {
 			m.Climbing[k]++
 		} else { // one window of doubt does not end a climb
 			m.Climbing[k] = max(m.Climbing[k]/2-1, 0)
 		}
-		if level := t.Level(); m.Climbing[k] <= surely && !isNaN(level) {
+		if level := t.Level(); m.Climbing[k] <= briefly && !isNaN(level) {
 			m.Calm[k].add(keeps(calmWindows), level, 1)
 		}
 	}

@@ -151,3 +151,13 @@ func calibrated(c *model.Calibration, x float64) (y, low, high float64) {
 		return between(c.Y), between(c.Low), between(c.High)
 	}
 }
+
+// Horizon is the span after a decision that failures are forecast for: the end
+// of the forecast's last bin. It is 0 without a failure network.
+func (p *Predictor) Horizon() time.Duration {
+	h := p.model.Failure
+	if h == nil || len(h.Bins) == 0 {
+		return 0
+	}
+	return h.Bins[len(h.Bins)-1]
+}

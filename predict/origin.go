@@ -7,10 +7,10 @@ import (
 	"github.com/fairway-mesh/fairway/features"
 )
 
-// OriginFailure is the origin's formula, which takes for the probability of a
+// originFailure is the origin's formula, which takes for the probability of a
 // failure: the number of anomalies / 10, and the slope of the success ratio per
 // window where it falls; 1 at most.
-func OriginFailure(anomalies int, slope float64) float64 {
+func originFailure(anomalies int, slope float64) float64 {
 	p := float64(anomalies) / 10
 	if slope < 0 {
 		p -= slope
@@ -22,7 +22,8 @@ func OriginFailure(anomalies int, slope float64) float64 {
 // hundred.
 const strange = 2
 
-// OriginForecast writes the origin's formula for each endpoint of f. A frame
+// OriginForecast writes the origin's formula for each endpoint of f; dst has one
+// entry per endpoint. It fails with ErrSchema where the frame lacks its columns. A frame
 // tells the slope of the error ratio on a scale of even noise: at the ratio that
 // it has, that is 2·√(e·(1−e)) as steep in ratios.
 func OriginForecast(dst []float64, f *features.Frame) error {
@@ -47,7 +48,7 @@ func OriginForecast(dst []float64, f *features.Frame) error {
 		if math.IsNaN(slope) {
 			slope = 0
 		}
-		dst[i] = OriginFailure(anomalies, slope)
+		dst[i] = originFailure(anomalies, slope)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ func TestOriginFailure(t *testing.T) {
 		anomalies   int
 		slope, want float64
 	}{{0, 0, 0}, {3, 0, 0.3}, {3, 0.5, 0.3}, {3, -0.25, 0.55}, {12, 0, 1}, {5, -0.9, 1}} {
-		if got := OriginFailure(c.anomalies, c.slope); math.Abs(got-c.want) > 1e-12 {
+		if got := originFailure(c.anomalies, c.slope); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("%d anomalies, slope %v: %v, want %v", c.anomalies, c.slope, got, c.want)
 		}
 	}

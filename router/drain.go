@@ -150,7 +150,8 @@ func (p *eject) warn(d *drainage, excess float64, dst *Decision, f *features.Fra
 	default:
 		d.Calm++
 	}
-	if d.Calm >= min(calmWindows<<min(max(d.Again, 0), 8), mostCalm) {
+	const enough = 8 // doublings: beyond mostCalm, and no overflow, whatever was restored
+	if d.Calm >= min(calmWindows<<min(max(d.Again, 0), enough), mostCalm) {
 		d.On, d.Goal, d.HeldOut = false, 0, false
 	}
 }

@@ -28,7 +28,7 @@ func (p *eject) observe(state *ejections, f *features.Frame) {
 		}
 		s.Severity = p.severity(s, f, i)
 		if alive && s.Unseen >= vanished {
-			s.Severity = max(s.Severity, 1)
+			s.Severity = max(s.Severity, isUnseen)
 		}
 		s.Gone = alive && f.Time.Sub(s.Seen) > p.cfg.MaxEjection
 	}
@@ -69,14 +69,13 @@ const vanished = 3
 // believed: the request volume of gRFC A50 for a few endpoints.
 const minRequests = 5
 
-// saysDown is the severity of an endpoint whose metrics say that it is down.
-const saysDown = 3
-
-// failsRequests is that of one that fails most of its requests.
-const failsRequests = 2
-
-// failsChecks is that of one that active checks call unhealthy.
-const failsChecks = 2.5
+// The severities of what is known against an endpoint.
+const (
+	isUnseen      = 1   // its metrics have vanished
+	failsRequests = 2   // most of its requests
+	failsChecks   = 2.5 // active checks call it unhealthy
+	saysDown      = 3   // its metrics say that it is down
+)
 
 // outage takes in whether the endpoint is down. One that is gets nothing while it
 // lasts, and that takes nobody's place among the ejections: it is not suspected. An

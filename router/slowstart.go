@@ -1,8 +1,6 @@
 package router
 
-import (
-	"time"
-)
+import "time"
 
 // young begins the slow start of an endpoint that appeared, came back after it
 // had left, or is up again. It does not where the service itself was first seen

@@ -63,7 +63,7 @@ func (p *eject) ails(s *ejection, now time.Time) string {
 		return "down"
 	case s.Severity >= failsRequests:
 		return fmt.Sprintf("error ratio %.2g", s.Passive.ErrorRatio)
-	case s.Severity > 0:
+	case s.Severity >= isUnseen:
 		return fmt.Sprintf("no metrics for %d windows", s.Unseen)
 	case !s.Failing && s.holds(now):
 		return fmt.Sprintf("ejected for %v more", s.Until.Sub(now).Round(time.Second))

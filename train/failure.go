@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/predict"
 )
@@ -38,20 +39,14 @@ func (f *fitting) failure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	layers, courses, err := forms(ctx, network, logistic, f.cfg, f.dice(streamFailure+16), f.saved)
+	layers, courses, err := forms(ctx, network, logistic, f.cfg, f.dice(streamFailure+streamDescent), f.saved)
 	if err != nil {
 		return err
 	}
 	r.Courses = courses
 	f.diverged(network.stage, &r.Courses.Network)
 	f.diverged(logistic.stage, &r.Courses.Logistic)
-	other := *hazard
-	other.Layers, hazard.Layers = layers[1], layers[0]
-	if r.Other, err = f.judgeFailure(&other, examples, r); err != nil {
-		return err
-	}
-	r.Rival = &other
-	if r.ForecastScores, err = f.judgeFailure(hazard, examples, r); err != nil {
+	if err := f.judgeForms(hazard, layers, examples, r); err != nil {
 		return err
 	}
 	if !r.Calibrated {
@@ -63,6 +58,19 @@ func (f *fitting) failure(ctx context.Context) error {
 	r.Shipped = true
 	f.failureFigures(r)
 	return nil
+}
+
+// judgeForms calibrates and judges both forms, the one that ships last: it is the
+// first of the layers, and the model is left with it.
+func (f *fitting) judgeForms(hazard *model.Hazard, layers [2][]model.Layer, examples []example, r *FailureReport) (err error) {
+	other := *hazard
+	other.Layers, hazard.Layers = layers[1], layers[0]
+	if r.Other, err = f.judgeFailure(&other, examples, r); err != nil {
+		return err
+	}
+	r.Rival = &other
+	r.ForecastScores, err = f.judgeFailure(hazard, examples, r)
+	return err
 }
 
 // judgeFailure makes a hazard the model's, calibrates it on the validation part
@@ -97,7 +105,7 @@ func (f *fitting) describeLimits(found map[string]Limits) []Limit {
 		}
 	}
 	if len(used) > 0 {
-		f.note("no max latency is configured: an endpoint fails beyond %d times its service's median tail latency, or %v s where that comes first, but never within %d standard deviations of the median; each recording is judged by its own, and in training all together give: %s", tailFactor, alertTail, tailSpread, strings.Join(used, ", "))
+		f.note("no max latency is configured: an endpoint fails beyond %d times its service's median tail latency, or %v s where that comes first, but never within %d standard deviations of the median; each recording is judged by its own, and in training all together give: %s", features.TailFactor, features.AlertTail, features.TailSpread, strings.Join(used, ", "))
 	}
 	return list
 }
@@ -188,97 +196,4 @@ func (f *fitting) calibrate(hazard *model.Hazard, validation []example, r *Failu
 	}
 	hazard.Levels = timeLevels(elapsed)
 	return nil
-}
-
-// answered is an example whose outcome is known, and what the model said.
-type answered struct {
-	calibrating
-	*example
-	predict.Failure
-}
-
-func plain(list []answered) []forecasted {
-	out := make([]forecasted, len(list))
-	for i := range list {
-		out[i] = list[i].forecasted
-	}
-	return out
-}
-
-// forecasts asks the model, as serving does, for the probability of each
-// example whose outcome was watched for the whole horizon.
-func (f *fitting) forecasts(examples []example) ([]answered, error) {
-	p, err := predict.Compile(f.model)
-	if err != nil {
-		return nil, fmt.Errorf("train: the trained model does not compile: %w", err)
-	}
-	requests, err := f.set.column("log_requests")
-	if err != nil {
-		return nil, err
-	}
-	answers := map[*Moment][]predict.Failure{}
-	var list []answered
-	for i := range examples {
-		e := &examples[i]
-		if !e.failed && e.after < f.set.Timing.Horizon {
-			continue // censored
-		}
-		if f.set.paced(e.history, f.set.foresight(e.history).Horizon) < f.set.Timing.Horizon {
-			continue // only failures would be left of this history
-		}
-		answer, ok := answers[e.moment]
-		if !ok {
-			answer = make([]predict.Failure, len(e.moment.Endpoints))
-			if err := p.Forecast(answer, f.set.frame(e.moment)); err != nil {
-				return nil, fmt.Errorf("train: judging: %w", err)
-			}
-			answers[e.moment] = answer
-		}
-		busy := math.Expm1(float64(e.moment.row(e.index, len(f.set.Columns))[requests]))
-		list = append(list, answered{calibrating{forecasted{answer[e.index].Probability, e.failed}, busy}, e, answer[e.index]})
-	}
-	return list, nil
-}
-
-// scoresOf compares with always saying the base rate. Where nothing failed there
-// is no skill to speak of: whoever says less is then the better.
-func scoresOf(answers []answered, rate float64, failures bool) ForecastScores {
-	test := plain(answers)
-	base := make([]forecasted, len(test))
-	for i := range test {
-		base[i] = forecasted{rate, test[i].failed}
-	}
-	s := ForecastScores{Brier: Number(brier(test)), BrierBase: Number(brier(base)), AUROC: Number(auroc(test)), ECE: Number(calibrationError(test)), Covered: Number(covered(answers))}
-	s.Skill = 1 - s.Brier/s.BrierBase
-	if !failures {
-		s.Skill = Number(math.NaN())
-	}
-	return s
-}
-
-// covered is the part of the failures that were likely which came between the
-// 10 and the 90 % quantile of the time that was told; NaN without any.
-func covered(list []answered) float64 {
-	in, all := 0.0, 0.0
-	for _, v := range list {
-		if !v.failed || !v.Likely {
-			continue
-		}
-		all++
-		if at := v.after.Seconds(); at >= v.Time[0] && at <= v.Time[2] {
-			in++
-		}
-	}
-	return in / all
-}
-
-func (f *fitting) failureFigures(r *FailureReport) {
-	figures := f.model.Card.Figures
-	figures["failure.test.brier"] = float64(r.Brier)
-	figures["failure.test.brier_skill"] = float64(r.Skill)
-	figures["failure.test.auroc"] = float64(r.AUROC)
-	figures["failure.test.calibration_error"] = float64(r.ECE)
-	figures["failure.test.time_covered"] = float64(r.Covered)
-	figures["failure.test.onsets"] = float64(r.Onsets[2])
-	figures["failure.base_rate"] = float64(r.BaseRate)
 }

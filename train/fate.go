@@ -2,15 +2,12 @@ package train
 
 import "github.com/fairway-mesh/fairway/datasets"
 
-// fated are the examples that fates tell.
-func fated(history *History, h int) []example {
+// fated are the examples of a moment of history h whose fates are told.
+func fated(m *Moment, fates []Fate, h int) []example {
 	var examples []example
-	for i := range history.Moments {
-		m := &history.Moments[i]
-		for k, f := range m.Fates {
-			if f.Watched {
-				examples = append(examples, example{place{m, k}, f.Failed, f.After, h})
-			}
+	for k, f := range fates {
+		if f.Watched {
+			examples = append(examples, example{place{m, k}, f.Failed, f.After, h})
 		}
 	}
 	return examples

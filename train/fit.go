@@ -82,6 +82,10 @@ const (
 	streamBootstrap
 	streamImportance
 	streamMembers = 1 << 16 // and two for each member after it
+
+	// streamDescent, added to the stream of a network, is that of its descent;
+	// the stream itself is that of its initial layers.
+	streamDescent = 16
 )
 
 func (f *fitting) random(stream uint64) *rand.Rand { return streamed(f.cfg.Seed, stream) }
@@ -190,7 +194,7 @@ func (f *fitting) settle(ctx context.Context, t task) ([]model.Layer, Course, er
 	if f.cfg.Trials > 1 {
 		return f.search(ctx, t)
 	}
-	return descend(ctx, t, f.cfg, f.dice(streamRouting+16), f.saved)
+	return descend(ctx, t, f.cfg, f.dice(streamRouting+streamDescent), f.saved)
 }
 
 // diverged notes a training that ran away, and finds out whose row it was.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/datasets"
+	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
 )
 
@@ -17,29 +18,13 @@ type Limits struct {
 	Errors  float64 // ratio
 }
 
-// tailFactor and tailSpread set the limit of a service's tail latency where
-// nobody configured one: so many times its median, and so many standard
-// deviations above it, whichever is more.
-const tailFactor, tailSpread = 3, 8
-
-// alertTail is the origin's alert on the p99, in seconds. A service that is
-// well below it has failed its callers long before, so the limit follows its
-// median; one whose median is near to it is held to the alert itself; and one
-// that is always above would never work.
-const alertTail = 1.0
-
-// limitOf is the limit of a service of which these are tail latencies, sorted.
+// limitOf is the limit, in seconds, of a service of which these are tail
+// latencies, sorted, and nobody configured one; +Inf of none.
 func limitOf(tails []float64) float64 {
 	if len(tails) == 0 {
 		return math.Inf(1)
 	}
-	median := quantile(tails, 0.5)
-	deviation := (quantile(tails, 0.75) - quantile(tails, 0.25)) / 1.349
-	limit := tailFactor * median
-	if median < alertTail {
-		limit = min(limit, alertTail)
-	}
-	return max(limit, median+tailSpread*deviation)
+	return features.UsualLimit(quantile(tails, 0.25), quantile(tails, 0.5), quantile(tails, 0.75))
 }
 
 // tails are some of the tail latencies of each service, spread evenly over the

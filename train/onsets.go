@@ -39,7 +39,10 @@ func survivals(set *Set, found map[string]Limits, minRequests float64) (examples
 	for h := range set.Histories {
 		history := &set.Histories[h]
 		if history.Drawn != nil {
-			examples = append(examples, fated(history, h)...)
+			for i := range history.Moments {
+				m := &history.Moments[i]
+				examples = append(examples, fated(m, m.Fates, h)...)
+			}
 			continue
 		}
 		limits := found
@@ -54,13 +57,7 @@ func survivals(set *Set, found map[string]Limits, minRequests float64) (examples
 
 func survivalsOf(history *History, h int, t mesh.Timing, found map[string]Limits, minRequests float64) (examples []example, onsets []onset) {
 	w := NewWatch(t, history.Split, found, minRequests)
-	tell := func(held heldWindow, told Told) {
-		for k, f := range told.Fates {
-			if f.Watched {
-				examples = append(examples, example{place{held.moment, k}, f.Failed, f.After, h})
-			}
-		}
-	}
+	tell := func(held heldWindow, told Told) { examples = append(examples, fated(held.moment, told.Fates, h)...) }
 	for i := range history.Moments {
 		m := &history.Moments[i]
 		w.push(heldWindow{m.Service, m.Time, m.Endpoints, m}, func(k int) Seen { return m.Now[k] }, tell)

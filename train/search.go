@@ -137,7 +137,7 @@ func (s *searching) train(ctx context.Context, n, rung int) error {
 		t.layers = t.begin(streamed(f.cfg.Seed, streamSearch+2*uint64(n)+1), cfg.Width)
 	}
 	t.stage = fmt.Sprintf("%s, trial %d", s.task.stage, n+1)
-	d := f.dice(streamRouting + 16)
+	d := f.dice(streamRouting + streamDescent)
 	_, course, err := f.saved.train(ctx, trialName(n), t, cfg, d, until)
 	if err != nil {
 		return err

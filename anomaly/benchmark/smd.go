@@ -71,23 +71,13 @@ func SMD(ctx context.Context, dir string) (SMDReport, error) {
 	return report, nil
 }
 
+// score judges one machine by its test half.
 func score(ctx context.Context, train, test string) (Machine, error) {
-	var seasoned, fresh *anomaly.Table
-	var usual reference
-	if err := rows(ctx, train, func(values []float64, _ bool) {
-		if seasoned == nil {
-			seasoned = anomaly.NewTable(len(values), anomaly.DefaultAlarmConfig())
-		}
-		seasoned.Push(math.NaN(), values)
-		usual.learn(values)
-	}); err != nil {
+	detector, usual, err := seasoned(ctx, train)
+	if err != nil {
 		return Machine{}, err
 	}
-	if seasoned == nil {
-		return Machine{}, fmt.Errorf("%s: holds no row", train)
-	}
-	seasoned.Hold()
-	fresh = anomaly.NewTable(len(usual.mean), anomaly.DefaultAlarmConfig())
+	fresh := anomaly.NewTable(len(usual.mean), anomaly.DefaultAlarmConfig())
 	var withHistory, alone, naive []float64
 	var tops []int
 	var positive []bool
@@ -95,7 +85,7 @@ func score(ctx context.Context, train, test string) (Machine, error) {
 		if len(values) != len(usual.mean) {
 			return // reported below
 		}
-		verdict := seasoned.Push(math.NaN(), values)
+		verdict := detector.Push(math.NaN(), values)
 		withHistory, tops = append(withHistory, verdict.Score), append(tops, verdict.Top)
 		alone = append(alone, fresh.Push(math.NaN(), values).Score)
 		naive = append(naive, usual.meanSquare(values))
@@ -119,6 +109,26 @@ func score(ctx context.Context, train, test string) (Machine, error) {
 	}
 	machine.explain(segments, withHistory, tops, len(usual.mean))
 	return machine, nil
+}
+
+// seasoned shows the train half of a machine to the detector, and to the naive
+// one.
+func seasoned(ctx context.Context, train string) (detector *anomaly.Table, usual reference, err error) {
+	err = rows(ctx, train, func(values []float64, _ bool) {
+		if detector == nil {
+			detector = anomaly.NewTable(len(values), anomaly.DefaultAlarmConfig())
+		}
+		detector.Push(math.NaN(), values)
+		usual.learn(values)
+	})
+	if err == nil && detector == nil {
+		err = fmt.Errorf("%s: holds no row", train)
+	}
+	if err != nil {
+		return nil, usual, err
+	}
+	detector.Hold()
+	return detector, usual, nil
 }
 
 // reference is the naive detector: mean and deviation of a history (Welford).

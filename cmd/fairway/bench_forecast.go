@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -78,24 +76,6 @@ counted and how.`,
 	return cmd
 }
 
-// The models that ship.
-const (
-	forecastModelFile = "models/forecast.model"
-	logisticModelFile = "models/forecast-logistic.model"
-)
-
-// bundledModel is a model that ships; nil where there is none of the name.
-func bundledModel(name string) (*model.Model, error) {
-	text, err := bundledModels.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return model.Read(bytes.NewReader(text))
-}
-
 func newForecastBench(cmd *cobra.Command, o forecastOptions) (*forecastBench, error) {
 	b := &forecastBench{o: o, log: cmd.ErrOrStderr(), stdout: cmd.OutOrStdout()}
 	if o.meshes < 0 || o.calibration < 0 || o.meshes > forecastMost || o.calibration > forecastMost {
@@ -119,14 +99,14 @@ func newForecastBench(cmd *cobra.Command, o forecastOptions) (*forecastBench, er
 		return nil, err
 	}
 	if b.model != nil && b.model.Failure == nil {
-		return nil, fmt.Errorf("%s holds no failure forecast: fairway bench forecast-model makes one", o.model)
+		return nil, fmt.Errorf("%s holds no failure forecast: fairway bench forecast-model makes one", cmp.Or(o.model, forecastModelFile))
 	}
 	if b.model != nil {
 		b.entries = append(b.entries, foresight.Model("fairway", b.model))
 	} else {
 		fmt.Fprintln(b.log, "there is no model: the first baseline takes its place")
 	}
-	if logistic != nil && logistic.Failure != nil {
+	if logistic != nil {
 		b.entries = append(b.entries, foresight.Model("logistic hazard", logistic))
 	}
 	return b, b.addBaselines()

@@ -69,12 +69,8 @@ func TestBenchForecastRefuses(t *testing.T) {
 // TestBundledForecast: what ships can be judged.
 func TestBundledForecast(t *testing.T) {
 	for _, name := range []string{forecastModelFile, logisticModelFile} {
-		m, err := bundledModel(name)
-		if err != nil {
-			t.Error(err)
-		}
-		if m != nil && m.Failure == nil {
-			t.Errorf("%s holds no forecast", name)
+		if m, err := bundledModel(name); err != nil || m.Failure == nil {
+			t.Errorf("%s: %v, or it holds no forecast", name, err)
 		}
 	}
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"embed"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -97,21 +95,6 @@ what is compared and how.`,
 	return cmd
 }
 
-// noModel is the value of --model for the rules alone.
-const noModel = "none"
-
-//go:embed models/*.model models/five.yaml
-var bundledModels embed.FS
-
-// routingModel is the model that ships.
-func routingModel() (*model.Model, error) {
-	text, err := bundledModels.ReadFile("models/routing.model")
-	if err != nil {
-		return nil, err
-	}
-	return model.Read(bytes.NewReader(text))
-}
-
 func newRoutingBench(cmd *cobra.Command, o routingOptions) (*routingBench, error) {
 	b := &routingBench{o: o, log: cmd.ErrOrStderr(), stdout: cmd.OutOrStdout()}
 	if o.seeds < 2 {
@@ -123,7 +106,7 @@ func newRoutingBench(cmd *cobra.Command, o routingOptions) (*routingBench, error
 	var err error
 	switch o.model {
 	case "":
-		b.model, err = routingModel()
+		b.model, err = bundledModel(routingModelFile)
 	case noModel:
 	default:
 		b.model, err = model.Load(o.model)

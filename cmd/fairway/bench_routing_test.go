@@ -194,7 +194,7 @@ func TestBenchRoutingModel(t *testing.T) {
 // TestShippedModel: it loads, and names the meshes it was made of, which are made
 // from their seeds, and no place of the machine that made it.
 func TestShippedModel(t *testing.T) {
-	m, err := routingModel()
+	m, err := bundledModel(routingModelFile)
 	if err != nil {
 		t.Fatal(err)
 	}

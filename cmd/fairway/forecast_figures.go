@@ -30,8 +30,8 @@ type forecastFigures struct {
 	ECE       finding.Number `json:"ece"` // where the probability is 5 % or more
 	Skill     finding.Number `json:"brier_skill"`
 	Cover     finding.Number `json:"cover80"`
-	// Nanoseconds of one core per endpoint and window: trackers, correlation,
-	// peers, trends and the forecast, of 8 metrics.
+	// Nanoseconds of one core per endpoint and window: all that an extractor does
+	// with 8 metrics, and the forecast.
 	Cost finding.Number `json:"ns_per_endpoint_window"`
 }
 

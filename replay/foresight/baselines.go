@@ -66,10 +66,8 @@ func limitsOf(f *features.Frame, i int) (latency, errors float64) {
 
 // column is a feature by name; NaN where the frame has none.
 func column(f *features.Frame, i int, name string) float64 {
-	for c := range f.Names {
-		if f.Names[c] == name {
-			return float64(f.Row(i)[c])
-		}
+	if c := f.Column(name); c >= 0 {
+		return float64(f.Row(i)[c])
 	}
 	return nan
 }

@@ -19,11 +19,12 @@ func newCalibrating(cfg *Config, entries int) *calibrating {
 	return c
 }
 
+// row takes in one decision. Alarms at a threshold are told apart from those at
+// another, since each is followed by a silence of its own.
 func (c *calibrating) row(w *walk, r *row) {
 	if !r.fate.Watched {
 		return
 	}
-	known := w.known(r)
 	key := [2]string{r.service, r.endpoint}
 	quiet := c.quiet[key]
 	if quiet == nil {
@@ -35,10 +36,10 @@ func (c *calibrating) row(w *walk, r *row) {
 			c.caught[r.fate.Incident] = append(c.caught[r.fate.Incident], &[thresholds]bool{})
 		}
 	}
-	early := w.lead(r) > 0
+	counts, early := w.known(r) && !r.acted, w.lead(r) > 0
 	for k, one := range c.of {
 		score := r.of(k).Score
-		if known && !r.acted {
+		if counts {
 			at := cell(score)
 			one.n[at] += r.weight
 			if r.fate.Failed {
@@ -58,7 +59,7 @@ func (c *calibrating) row(w *walk, r *row) {
 			case r.fate.Failed:
 				one.right[j] += r.weight
 				c.caught[r.fate.Incident][k][j] = c.caught[r.fate.Incident][k][j] || early
-			case known && !r.acted:
+			case counts:
 				one.wrong[j] += r.weight
 			}
 		}
@@ -81,16 +82,4 @@ func (c *calibrating) finish(w *walk) []*calibration {
 		}
 	}
 	return c.of
-}
-
-// known says whether it is known what became of a decision.
-func (w *walk) known(r *row) bool { return r.fate.Failed || r.fate.After >= w.timing.Horizon }
-
-// lead is how long after a decision the incident begins that it precedes.
-// Where another endpoint has failed before, it has begun.
-func (w *walk) lead(r *row) time.Duration {
-	if !r.fate.Failed {
-		return 0
-	}
-	return w.incidents()[r.fate.Incident].Start.Sub(r.at)
 }

@@ -70,8 +70,3 @@ func (c *Config) Validate() error {
 	check(c.Misplaced >= 0, "misplaced is %v; want 0 or more", c.Misplaced)
 	return errors.Join(errs...)
 }
-
-// horizons is a number of them.
-func (w *walk) horizons(n float64) time.Duration {
-	return time.Duration(n * float64(w.timing.Horizon))
-}

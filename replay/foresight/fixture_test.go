@@ -112,13 +112,12 @@ func (s *story) ramps() *story {
 func (s *story) judged() (*Report, Section) {
 	cfg := DefaultConfig(time.Minute)
 	cfg.Resamples = 300
-	j := judging{cfg: &cfg}
+	j := newJudging(&standard{cfg: &cfg}, 0)
 	var names []string
 	for range s.says {
 		names = append(names, string(rune('A'+len(names))))
 		j.chosen, j.mappings = append(j.chosen, chosen{Threshold: 0.5}), append(j.mappings, nil)
 	}
-	j.start()
 	w := s.tell(j.row)
 	j.finish(w)
 	r := &Report{Names: names, Resamples: cfg.Resamples, Level: cfg.Level, Seed: cfg.Seed}

@@ -37,7 +37,7 @@ func Judge(ctx context.Context, calibration, test []Source, entries []Entry, cfg
 	if err != nil {
 		return nil, err
 	}
-	shared := judging{cfg: &cfg}
+	shared := standard{cfg: &cfg}
 	for k, c := range learned {
 		r.Names = append(r.Names, entries[k].Name)
 		shared.chosen = append(shared.chosen, c.choose(cfg.Precision))
@@ -105,11 +105,10 @@ type judged struct {
 	incidents int // that began in the part that is judged
 }
 
-func judge(ctx context.Context, sources []Source, entries []Entry, shared *judging, progress func()) ([]judged, error) {
+func judge(ctx context.Context, sources []Source, entries []Entry, shared *standard, progress func()) ([]judged, error) {
 	results := make([]judged, len(sources))
 	err := each(ctx, sources, func(ctx context.Context, i int) error {
-		j := judging{cfg: shared.cfg, source: i, chosen: shared.chosen, mappings: shared.mappings}
-		j.start()
+		j := newJudging(shared, i)
 		w, err := sources[i].run(ctx, entries, shared.cfg, datasets.Test, j.row)
 		if err != nil {
 			return err

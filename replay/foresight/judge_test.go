@@ -87,8 +87,7 @@ func TestCorrelated(t *testing.T) {
 	s := (&story{end: 1000, outages: []outage{{"a", 500, 560}}, says: []func(string, float64) Forecast{between("b", 505, 560), between("a", 455, 460)}}).ramps()
 	joint := s.outages
 	cfg := DefaultConfig(time.Minute)
-	j := judging{cfg: &cfg, chosen: []chosen{{Threshold: 0.5}, {Threshold: 0.5}}, mappings: []*[cells]float64{nil, nil}}
-	j.start()
+	j := newJudging(&standard{cfg: &cfg, chosen: []chosen{{Threshold: 0.5}, {Threshold: 0.5}}, mappings: []*[cells]float64{nil, nil}}, 0)
 	w := s.tell(func(w *walk, r *row) {
 		if r.endpoint == "b" && r.at.Before(at(520)) && !r.at.Before(at(460)) { // fails at 520, of the same
 			r.fate.Failed, r.fate.After, r.fate.Incident = true, at(520).Sub(r.at), 0

@@ -55,12 +55,18 @@ type sums struct {
 // faultClasses are what may be under way when an alarm is raised for nothing.
 var faultClasses = [...]string{"", datasets.Ramp, datasets.Recovered, datasets.Sudden, datasets.Benign}
 
+// standard is what calibration found, by forecaster, which all sources for test
+// are judged by.
+type standard struct {
+	cfg      *Config
+	chosen   []chosen
+	mappings []*[cells]float64 // nil: the score is the probability
+}
+
 // judging tallies one source for test.
 type judging struct {
-	cfg       *Config
+	*standard
 	source    int
-	chosen    []chosen
-	mappings  []*[cells]float64 // nil: the score is the probability
 	quiet     map[[2]string][]time.Time
 	incidents map[int]*unit
 	stretches map[stretch]*unit
@@ -73,8 +79,8 @@ type stretch struct {
 	block   int64
 }
 
-func (j *judging) start() {
-	j.quiet, j.incidents, j.stretches = map[[2]string][]time.Time{}, map[int]*unit{}, map[stretch]*unit{}
+func newJudging(s *standard, source int) *judging {
+	return &judging{standard: s, source: source, quiet: map[[2]string][]time.Time{}, incidents: map[int]*unit{}, stretches: map[stretch]*unit{}}
 }
 
 func (j *judging) row(w *walk, r *row) {
@@ -106,20 +112,24 @@ func (j *judging) row(w *walk, r *row) {
 			quiet[k] = r.at.Add(w.horizons(j.cfg.Refractory))
 			s.alarm(w, r, known)
 		}
-		if !counts {
-			continue
+		if counts {
+			s.score(r, j.probability(k, f.Score), failed, f.Time)
 		}
-		p := j.probability(k, f.Score)
-		b := binOf(p)
-		s.seen[b] += r.weight
-		s.forecast[b] += r.weight * p
-		s.failed[b] += r.weight * failed
-		s.square += r.weight * (p - failed) * (p - failed)
-		if r.fate.Failed && f.Time[0] <= f.Time[2] {
-			s.timed += r.weight
-			if after := r.fate.After.Seconds(); f.Time[0] <= after && after <= f.Time[2] {
-				s.covered += r.weight
-			}
+	}
+}
+
+// score compares a probability, and a time, with what became of a decision;
+// failed is 1 or 0.
+func (s *sums) score(r *row, p, failed float64, when [3]float64) {
+	b := binOf(p)
+	s.seen[b] += r.weight
+	s.forecast[b] += r.weight * p
+	s.failed[b] += r.weight * failed
+	s.square += r.weight * (p - failed) * (p - failed)
+	if r.fate.Failed && when[0] <= when[2] { // no times: NaN
+		s.timed += r.weight
+		if after := r.fate.After.Seconds(); when[0] <= after && after <= when[2] {
+			s.covered += r.weight
 		}
 	}
 }

@@ -81,8 +81,9 @@ func (r *row) of(forecaster int) *Forecast {
 	return &r.forecasts[forecaster*r.endpoints+r.index]
 }
 
-// run calls each with every row of the part that is judged, and returns the
-// incidents and the faults that were known.
+// run calls each with every row of the part that is judged, window by window, and
+// returns the walk when it is over, with all incidents and the faults that were
+// known.
 func (s *Source) run(ctx context.Context, entries []Entry, cfg *Config, part datasets.Part, each func(*walk, *row)) (w *walk, err error) {
 	rec, err := s.Open(ctx)
 	if err != nil {
@@ -186,6 +187,23 @@ func (w *walk) told(t train.Told) {
 		r.acted, r.weight = w.acted(t.Service, endpoint, t.Time)
 		w.row(&r)
 	}
+}
+
+// horizons is a number of them.
+func (w *walk) horizons(n float64) time.Duration {
+	return time.Duration(n * float64(w.timing.Horizon))
+}
+
+// known says whether it is known what became of a decision.
+func (w *walk) known(r *row) bool { return r.fate.Failed || r.fate.After >= w.timing.Horizon }
+
+// lead is how long after a decision the incident begins that it precedes.
+// Where another endpoint has failed before, it has begun.
+func (w *walk) lead(r *row) time.Duration {
+	if !r.fate.Failed {
+		return 0
+	}
+	return w.incidents()[r.fate.Incident].Start.Sub(r.at)
 }
 
 // mostWeight bounds what one decision that was not acted on may stand for.

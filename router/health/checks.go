@@ -54,7 +54,7 @@ func HTTP(url string) Check {
 }
 
 // GRPC passes when the endpoint's health service (grpc.health.v1) calls
-// service SERVING; "" is the server as a whole. Without credentials, nil, the
+// service SERVING; "" is the endpoint as a whole. Without credentials, nil, the
 // connection is in plain text.
 func GRPC(address, service string, credentials credentials.TransportCredentials) Check {
 	if credentials == nil {

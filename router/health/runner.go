@@ -138,7 +138,7 @@ func (r *Runner) take(now time.Time) (*probe, time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.due) == 0 {
-		return nil, time.Hour
+		return nil, time.Hour // Follow wakes it before
 	}
 	p := r.due[0]
 	if wait := p.next.Sub(now); wait > 0 {

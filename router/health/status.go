@@ -22,9 +22,6 @@ var stateNames = [...]string{"unknown", "healthy", "degraded", "draining", "unhe
 // String is the name that the API and the metrics use.
 func (s State) String() string { return stateNames[int(s)%len(stateNames)] }
 
-// States are all states, in order.
-func States() []State { return []State{Unknown, Healthy, Degraded, Draining, Unhealthy} }
-
 // Checked is what active checks have said of an endpoint lately. The zero value is
 // that of an endpoint without checks.
 type Checked struct {

@@ -42,8 +42,8 @@ func TestCombine(t *testing.T) {
 			t.Errorf("got %v %q; want %v %q", s.State, s.Reason, c.state, c.reason)
 		}
 	}
-	for i, want := range []string{"unknown", "healthy", "degraded", "draining", "unhealthy"} {
-		if got := health.States()[i].String(); got != want {
+	for state, want := range map[health.State]string{health.Unknown: "unknown", health.Healthy: "healthy", health.Degraded: "degraded", health.Draining: "draining", health.Unhealthy: "unhealthy"} {
+		if got := state.String(); got != want {
 			t.Errorf("%s; want %s", got, want)
 		}
 	}

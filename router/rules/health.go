@@ -25,7 +25,7 @@ type HealthCheck struct {
 	Kind string // tcp, http or grpc
 	Port int    // 0: that of the endpoint's address
 	Path string // of http: what is asked for
-	// Service is what grpc asks for; empty is the server as a whole.
+	// Service is what grpc asks for; empty is the endpoint as a whole.
 	Service string
 }
 
