@@ -146,6 +146,9 @@ func (d *daemon) String() string {
 	text := "ok"
 	if d.model != nil {
 		text += fmt.Sprintf("; model %s version %s", d.model.Name, versionOf(d.model))
+		if d.model.Failure == nil {
+			text += ", without a failure forecast"
+		}
 	}
 	if d.source.schema != nil {
 		text += fmt.Sprintf("; schema %s, a window every %v", d.source.schema.Name, d.source.timing.Step)

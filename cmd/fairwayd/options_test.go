@@ -92,7 +92,7 @@ func TestCheckConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "ok; model persistence version 0; schema tiny, a window every 1s; rules 7 of 1 services\n"; out.String() != want {
+	if want := "ok; model persistence version 0, without a failure forecast; schema tiny, a window every 1s; rules 7 of 1 services\n"; out.String() != want {
 		t.Errorf("got %q; want %q", out.String(), want)
 	}
 	var help bytes.Buffer
