@@ -68,6 +68,22 @@ func TestDetectTable(t *testing.T) {
 	}
 }
 
+// TestDetectMissing: what tables write where there is no value is none.
+func TestDetectMissing(t *testing.T) {
+	tables := map[string]string{}
+	for _, none := range []string{"", "NA", "n/a", "null", "-", "NaN"} {
+		path := filepath.Join(t.TempDir(), "m.csv")
+		text := "t,cpu\n1,3\n2," + none + "\n3,4\n"
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		tables[mustCall(t, "detect", "--in", path)] = none
+	}
+	if len(tables) != 1 {
+		t.Errorf("they are told apart: %q", tables)
+	}
+}
+
 // TestDetectBreaksOff: what is written before a row that cannot be read is whole
 // rows, all of them.
 func TestDetectBreaksOff(t *testing.T) {

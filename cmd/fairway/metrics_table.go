@@ -92,7 +92,7 @@ func (t *metricsTable) refuse(err error) error {
 }
 
 // next returns the timestamp as it is written and the values, valid until the
-// next call. An empty field is a missing value.
+// next call. An empty field is a missing value, and so is what tables write for one.
 func (t *metricsTable) next() (string, []float64, error) {
 	record, err := t.reader.Read()
 	if err != nil {
@@ -104,11 +104,20 @@ func (t *metricsTable) next() (string, []float64, error) {
 	t.line, _ = t.reader.FieldPos(0)
 	for i, column := range t.columns {
 		t.values[i] = math.NaN()
-		if text := strings.TrimSpace(record[column]); text != "" {
+		if text := strings.TrimSpace(record[column]); !missing(text) {
 			if t.values[i], err = strconv.ParseFloat(text, 64); err != nil {
-				return "", nil, fmt.Errorf("%s:%d: %s is %q; want a number or nothing", t.path, t.line, t.names[i], text)
+				return "", nil, fmt.Errorf("%s:%d: %s is %q; want a number, or nothing where there is none", t.path, t.line, t.names[i], text)
 			}
 		}
 	}
 	return record[0], t.values, nil
+}
+
+// missing reports whether a field stands for no value.
+func missing(text string) bool {
+	switch strings.ToLower(text) {
+	case "", "na", "n/a", "null", "none", "-":
+		return true
+	}
+	return false
 }

@@ -80,6 +80,9 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if d.source.also != "" {
 		d.log.Warn("several schemas fit the metrics; --schema chooses", "taken", d.source.schema.Name, "also", d.source.also)
 	}
+	if d.source.scrape > 0 {
+		d.log.Warn("the metrics are scraped too seldom for the model's windows, which will lack rates: train on a recording of this server, or scrape more often", "scraped_every", d.source.scrape, "window", d.source.timing.Range)
+	}
 	cfg := router.DefaultConfig()
 	cfg.HoldOut = o.holdOut
 	cfg.Rules, cfg.StaleAfter, cfg.FirstVersion = d.set, o.staleAfter, uint64(time.Now().UnixMilli())

@@ -17,9 +17,10 @@ import (
 type source struct {
 	windows func(ctx context.Context) iter.Seq2[mesh.Window, error]
 	timing  mesh.Timing
-	schema  *mesh.Schema // nil where no windows come
-	also    string       // schemas that fit too, where nobody chose
-	from    time.Time    // when serving begins; zero: with the first window
+	schema  *mesh.Schema  // nil where no windows come
+	also    string        // schemas that fit too, where nobody chose
+	scrape  time.Duration // that is too long for the windows; 0 where none is known to be
+	from    time.Time     // when serving begins; zero: with the first window
 	close   func() error
 }
 
@@ -75,12 +76,13 @@ func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) 
 			return nil, fmt.Errorf("--prometheus: %w", err)
 		}
 	}
-	timing := mesh.Timing{Step: schema.Step, Range: schema.Range}
+	timing, tooLong := mesh.Timing{Step: schema.Step, Range: schema.Range}, time.Duration(0)
 	switch {
 	case m == nil:
 		timing.Range = datasets.RangeFor(schema, timing.Range, scrapeInterval(ctx, connected, schema))
-	case m.Routing != nil:
+	case m.Routing != nil: // which knows windows as it learned them
 		timing = m.Timing
+		tooLong = tooSeldom(ctx, connected, schema, timing.Range)
 	default: // forecasts, of as many steps as it learned, whatever the step
 		timing = m.Timing
 		if scrape := scrapeInterval(ctx, connected, schema); scrape > timing.Step {
@@ -91,11 +93,21 @@ func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) 
 		return nil, fmt.Errorf("schema %s has no step or no range; add both to its file", schema.Name)
 	}
 	return &source{
-		schema: schema, timing: timing, also: also, close: connected.Close,
+		schema: schema, timing: timing, also: also, scrape: tooLong, close: connected.Close,
 		windows: func(ctx context.Context) iter.Seq2[mesh.Window, error] {
 			return prom.Poll(ctx, server, schema, timing, ticks(ctx, timing.Step))
 		},
 	}, nil
+}
+
+// tooSeldom is the scrape interval of a server, where a window cannot hold the two
+// scrapes that a rate is made of; else 0.
+func tooSeldom(ctx context.Context, server intervals, schema *mesh.Schema, window time.Duration) time.Duration {
+	scrape := scrapeInterval(ctx, server, schema)
+	if datasets.RangeFor(schema, window, scrape) == window {
+		return 0
+	}
+	return scrape
 }
 
 // scrapeInterval is the server's, as far as it tells now: 0 when it does not.

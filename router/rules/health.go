@@ -57,6 +57,8 @@ func (r *reader) health(n *yaml.Node) Health {
 		r.fail(n, "health has no checks; write at least one, such as checks: [{tcp: {}}]")
 	case len(h.Checks) > mostChecks:
 		r.fail(n, "health has %d checks; write at most %d", len(h.Checks), mostChecks)
+	case h.Minimum == 0:
+		r.fail(n, "minimum_healthy is 0, which no endpoint can fail; write more than 0, at most 1")
 	case h.Interval < least:
 		r.fail(n, "interval is %v; write at least %v", h.Interval, least)
 	case h.Timeout > h.Interval:

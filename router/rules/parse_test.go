@@ -67,6 +67,7 @@ func TestRefusals(t *testing.T) {
 		{"path of no URL", service("    health: {checks: [{http: {path: /a%zz}}]}"), `r.yaml:3: path is "/a%zz"; write one that begins with /`},
 		{"slow check", service("    health: {checks: [{tcp: {}}], interval: 1s, timeout: 2s}"), "r.yaml:3: timeout is 2s and interval 1s; write a timeout that is no longer than the interval"},
 		{"hasty check", service("    health: {checks: [{tcp: {}}], interval: 1ms, timeout: 1ms}"), "r.yaml:3: interval is 1ms; write at least 100ms"},
+		{"no minimum", service("    health: {checks: [{tcp: {}}], minimum_healthy: 0}"), `minimum_healthy is 0, which no endpoint can fail; write more than 0, at most 1`},
 		{"minimum", service("    health: {checks: [{tcp: {}}], minimum_healthy: 50}"), `r.yaml:3: minimum_healthy is "50"; write a number from 0 to 1`},
 		{"fall", service("    health: {checks: [{tcp: {}}], fall: 0}"), `r.yaml:3: fall is "0"; write a whole number from 1 to 100`},
 		{"address", service("    endpoints: [{name: a, address: here}]"), `r.yaml:3: address is "here"; write host:port`},
