@@ -22,6 +22,9 @@ type Config struct {
 	// MinLoad is the least load that weights are solved for, as a part of the
 	// service's capacity: an idle service should not be sent to one endpoint.
 	MinLoad float64
+	// Course is what has been in force, told by whoever acts on the policy's
+	// decisions; nil where nobody does. One policy's alone.
+	Course *Course
 	// Trust is how much of what the network corrects is taken over, 0 to 1: all
 	// of it makes better predictions and worse weights; see
 	// predict.Predictor.Curves.

@@ -70,7 +70,7 @@ func measured(f *features.Frame) bool {
 // NotIdentifiable, WarmUp, Stale, SchemaMismatch, NotFinite, Unfamiliar or
 // Disagreement.
 func Learned(m *model.Model, p *predict.Predictor, cfg Config) Policy {
-	l := &learned{splitter: splitter{minLoad: cfg.MinLoad}, formula: predict.NewFormula(), corrections: fleets[correction]{}, model: m, predict: p, cfg: cfg, seen: map[string]*progress{}}
+	l := &learned{splitter: splitter{minLoad: cfg.MinLoad, course: cfg.Course}, formula: predict.NewFormula(), corrections: fleets[correction]{}, model: m, predict: p, cfg: cfg, seen: map[string]*progress{}}
 	if m != nil {
 		l.name = m.Name
 		if m.Version != 0 {

@@ -24,6 +24,7 @@ func Named(name string, m *model.Model, set *rules.Set, cfg Config) (Policy, err
 		return nil, fmt.Errorf("router: policy %q is not known; use one of %s", texts[0], strings.Join(Names(), ", "))
 	}
 	cfg.Rules = set
+	cfg.Course = &Course{}
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -43,7 +44,7 @@ func Named(name string, m *model.Model, set *rules.Set, cfg Config) (Policy, err
 			return nil, fmt.Errorf("router: policy %s: %w", k.Name, err)
 		}
 	}
-	p := named{k.make(b), name}
+	p := named{k.make(b), name, cfg.Course}
 	if m != nil && k.Lives == livesOnModel {
 		return trained{p, m}, nil
 	}
@@ -63,10 +64,15 @@ func Names() []string {
 // named is a policy that goes by another name.
 type named struct {
 	Policy
-	name string
+	name   string
+	course *Course
 }
 
 func (p named) Name() string { return p.name }
+
+// Applied says that d is in force: whoever acts on the decisions of a policy that
+// has this method calls it.
+func (p named) Applied(d *Decision) { p.course.Applied(d) }
 
 // trained is a policy whose frames have to be made as those that its model was
 // trained on.

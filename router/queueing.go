@@ -14,7 +14,7 @@ import (
 // until they are staleTimes as old. It declines with Stale then, and with WarmUp
 // before any endpoint has a curve.
 func Queueing(cfg Config) Policy {
-	return &queueingPolicy{splitter: splitter{minLoad: cfg.MinLoad}, cfg: cfg, formula: predict.NewFormula()}
+	return &queueingPolicy{splitter: splitter{minLoad: cfg.MinLoad, course: cfg.Course}, cfg: cfg, formula: predict.NewFormula()}
 }
 
 // staleTimes makes of the 15 s of three windows the 3 min after which gRFC A58

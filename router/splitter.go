@@ -20,6 +20,7 @@ type splitter struct {
 	loads   []float64
 	egress  []float64 // seconds that a request costs beyond its curve
 	minLoad float64   // see Config
+	course  *Course   // see Config
 	sorted  []float64 // scratch
 }
 
@@ -32,6 +33,7 @@ func (l *splitter) weigh(dst *Decision, f *features.Frame, service *rules.Servic
 	if objective == (mesh.Objective{}) {
 		objective = f.Objective
 	}
+	l.carry(f)
 	l.price(f, service)
 	rate, err := l.split(dst, f, objective, floorWeight(service.Limits, len(f.Endpoints)), shrink)
 	if err != nil {

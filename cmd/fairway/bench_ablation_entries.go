@@ -57,11 +57,15 @@ func ablationNames() []string {
 // assembled is a policy of no name, whose frames are made as its model's.
 type assembled struct {
 	router.Policy
-	model *model.Model
+	model  *model.Model
+	course *router.Course
 }
 
 // FeatureConfig is how.
 func (p assembled) FeatureConfig() features.Config { return p.model.FeatureConfig() }
+
+// Applied says that d is in force.
+func (p assembled) Applied(d *router.Decision) { p.course.Applied(d) }
 
 // made is the policy, new and without memory.
 func (c *contestant) made(models ablationModels) (router.Policy, error) {
@@ -79,7 +83,8 @@ func (c *contestant) made(models ablationModels) (router.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return assembled{c.make(m, p, cfg), m}, nil
+	cfg.Course = &router.Course{}
+	return assembled{c.make(m, p, cfg), m, cfg.Course}, nil
 }
 
 // fixedRoutes is how many endpoints a fixed5 network takes.

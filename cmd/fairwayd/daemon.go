@@ -89,6 +89,9 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if err := errors.Join(cfg.Validate(), featureConfig(d.model).Validate()); err != nil {
 		return nil, err
 	}
+	if o.recording == "" && !o.shadow { // else nobody acts on what is decided
+		cfg.Course = &router.Course{}
+	}
 	checked := newChecks(d.set, rand.Uint64(), d.log)
 	if checked != nil {
 		cfg.Checks = checked.runner
@@ -97,7 +100,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	d.loop = &loop{
 		extractor: features.New(featureConfig(d.model)), policy: policy(d.model, forecast, cfg, o), table: table,
 		metrics: newMetrics(d.reg, d.model), log: d.log, clock: time.Now, from: d.source.from, step: d.source.timing.Step,
-		live: o.recording == "", checks: checked,
+		live: o.recording == "", checks: checked, course: cfg.Course,
 		last: map[string]*features.Frame{}, said: map[string]string{},
 	}
 	d.calls = api.NewMetrics(d.reg, time.Now)

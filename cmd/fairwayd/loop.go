@@ -33,8 +33,9 @@ type loop struct {
 	step time.Duration
 	// live says that the time of frames is the clock's.
 	live   bool
-	checks *checks     // nil: none
-	ready  atomic.Bool // set at the first table; read by others
+	checks *checks        // nil: none
+	course *router.Course // the policy's; nil: nobody acts on what is decided
+	ready  atomic.Bool    // set at the first table; read by others
 
 	decision router.Decision
 	// by service: the last frame; source and reason as logged last
@@ -141,6 +142,7 @@ func (l *loop) decide(f *features.Frame) {
 		l.decision.Age = 0 // there are no metrics
 	}
 	l.table.Publish(&l.decision, f)
+	l.course.Applied(&l.decision)
 	l.checks.follow(f.Service, l.clock(), l.table.Load(f.Service).Endpoints)
 	l.metrics.Count(&l.decision)
 	l.ready.Store(true)

@@ -87,7 +87,8 @@ func answersOf(s *seen, window time.Duration, cfg Config) state {
 
 // silent tells the two reasons apart for which an endpoint does not answer its
 // scrapes: what is down refuses, what hangs takes what it is sent and says
-// nothing. At the ends of such a time both look alike.
+// nothing, so that nothing of it is counted. At the ends of such a time both look
+// alike, and so does what is down while nobody sends it anything.
 func silent(h *history, e int, states []state) {
 	for from := 0; from < len(states); from++ {
 		if states[from].kind != down {
@@ -95,7 +96,7 @@ func silent(h *history, e int, states []state) {
 		}
 		to, refused := from, false
 		for ; to < len(states) && states[to].kind == down; to++ {
-			refused = refused || h.seen[e][to].errors >= 0.5 || !(h.seen[e][to].requests > 0)
+			refused = refused || h.seen[e][to].errors >= 0.5
 		}
 		if to < len(states) {
 			refused = refused || h.seen[e][to].errors >= 0.5

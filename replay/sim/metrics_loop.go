@@ -30,6 +30,9 @@ type loop struct {
 // trained; others take the default.
 type featured interface{ FeatureConfig() features.Config }
 
+// applied is a policy that wants to know which of its decisions are in force.
+type applied interface{ Applied(d *router.Decision) }
+
 // newSlowLoop makes the slow loop of a run.
 func newSlowLoop(s *Scenario, p router.Policy) (slowLoop, error) {
 	m, err := newMetrics(s.service(), s.Endpoints(), s.Metrics.Scrape, s.Metrics.timing())
@@ -78,6 +81,9 @@ func (l *loop) decide(t time.Duration) (news, string, error) {
 			return news{}, string(reason), nil
 		}
 		return news{}, "", fmt.Errorf("sim: policy %s at %v: %w", l.policy.Name(), t, err)
+	}
+	if p, ok := l.policy.(applied); ok {
+		p.Applied(&l.decision)
 	}
 	clear(l.weights)
 	for k, w := range l.decision.Weights {
