@@ -1,7 +1,5 @@
 package anomaly
 
-import "math"
-
 // Detector is a Tracker with an Alarm, for a person who watches a few series:
 // slow levels, the shapes of the newest stretches where there are few metrics,
 // and one alert for each onset.
@@ -16,17 +14,17 @@ const (
 	// detectorAlpha is slower than a Tracker's by default, whose endpoints are
 	// deployed anew every day: what is strange remains so for longer.
 	detectorAlpha = 0.001
-	// fewMetrics is up to how many metrics all are golden, and each score may be
-	// an alert. Rows of more are ranked, for whoever looks for the worst.
+	// fewMetrics is up to how many metrics a Table asks a Detector: the shapes of
+	// more would cost too much.
 	fewMetrics = 4
 )
 
-// NewDetector returns a detector of that many metrics, without a past. It
-// panics on a negative number.
+// NewDetector returns a detector of that many metrics, which should be few, without
+// a past. It panics on a negative number.
 func NewDetector(metrics int, cfg AlarmConfig) *Detector {
 	tracking := DefaultConfig()
 	tracking.Alpha = detectorAlpha
-	for i := 0; i < metrics && metrics <= fewMetrics; i++ {
+	for i := range metrics {
 		tracking.Golden = append(tracking.Golden, i)
 	}
 	return &Detector{tracker: New(metrics, tracking), cfg: cfg, dst: make([]float64, metrics)}
@@ -34,9 +32,8 @@ func NewDetector(metrics int, cfg AlarmConfig) *Detector {
 
 // Verdict is what a Detector says of the newest values.
 type Verdict struct {
-	// Score is in [0, 1], 0 while there is no past to compare with. Of up to
-	// four metrics it is an alert from 0.5 on, and stays below while the alarm
-	// rests; of more it is how strange the row is, alert or not.
+	// Score is in [0, 1], 0 while there is no past to compare with. It is an alert
+	// from 0.5 on, and stays below while the alarm rests.
 	Score float64
 	// Alert says whether this is the onset of something strange.
 	Alert bool
@@ -52,22 +49,8 @@ func (d *Detector) Push(at float64, values []float64) Verdict {
 	score := d.tracker.Push(d.dst, at, values)
 	v := Verdict{Top: score.Top, Pooled: score.Pooled}
 	v.Score, v.Alert = d.alarm.Ring(score.Pooled, d.cfg)
-	if d.tracker.Len() > fewMetrics {
-		v.Score = ranked(d.alarm.Surprise)
-	}
 	if !score.Warm {
 		v.Score, v.Alert = 0, false
 	}
 	return v
-}
-
-// ranked maps a surprise to (0, 1) and keeps its order, also of what is less
-// strange than chance: 0.05 at what chance brings, 0.5 at 1.4 powers of ten
-// beyond.
-func ranked(x float64) float64 {
-	const ordinary, half = 0.05, 1.56
-	if x < 0 {
-		return ordinary * math.Exp(x)
-	}
-	return 1 - (1-ordinary)*half/(x+half)
 }

@@ -18,7 +18,8 @@ import (
 // Where nobody acts, as in a replay or in shadow, it stays empty, and queues go on
 // as they went in the window. A nil Course is one that stays empty. It serves one
 // goroutine, is that of one policy, and is not saved: after a restart nobody knows
-// for sure what is in force.
+// for sure what is in force. It takes it that all proxies follow: where some do not,
+// the next windows say so.
 type Course struct{ services map[string][]inForce }
 
 // inForce are weights by endpoint, from a time on.

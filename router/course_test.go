@@ -1,7 +1,6 @@
 package router
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -90,7 +89,7 @@ func TestDoesNotCorrectTwice(t *testing.T) {
 	}
 	for k := 1; k < 3; k++ {
 		if moving[k] > still[k]-0.02 {
-			t.Errorf("%s: %v, where nothing is in force %v", fmt.Sprint("decision ", k), moving[k], still[k])
+			t.Errorf("decision %d: %v, where nothing is in force %v", k, moving[k], still[k])
 		}
 	}
 }

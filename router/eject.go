@@ -20,10 +20,10 @@ import (
 // often it happened lately, at most MaxEjection, and as long as its endpoint is
 // ill. At most max(1, 10 %) of the endpoints are ejected, the worst first; the
 // others that qualify are held at the floor weight. One that is down gets nothing
-// whatever the others do, the first time for just that long (see outage). If fewer than half would stay untouched, nothing is done
-// (Envoy's panic threshold), but that none that qualifies gets more than an
-// equal share and none that is well less, and no ejection begins that would
-// outlast it. An endpoint returns through a slow start; those of several at once
+// whatever the others do, the first time for just that long (see outage). If fewer
+// than half would stay untouched, nothing is done (Envoy's panic threshold), but
+// that none that qualifies gets more than an equal share and none that is well
+// less, and no ejection begins that would outlast it. An endpoint returns through a slow start; those of several at once
 // are cut short such that they take no more traffic away than the ejections that
 // are allowed. So begins one that appears, or is up again, beside others that have
 // served for longer (see young). State advances once per window; while none comes,
