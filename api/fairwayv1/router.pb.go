@@ -417,7 +417,13 @@ type Decision struct {
 	// When the weights were decided; unset before the first window.
 	DecidedAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
 	// Time of the newest metrics that the weights rest on; unset before any.
-	MetricsAt     *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=metrics_at,json=metricsAt,proto3" json:"metrics_at,omitempty"`
+	MetricsAt *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=metrics_at,json=metricsAt,proto3" json:"metrics_at,omitempty"`
+	// How often the rule lets the request be tried again elsewhere.
+	Retries int32 `protobuf:"varint,19,opt,name=retries,proto3" json:"retries,omitempty"`
+	// While a change of model or rules is on trial, the line that decided:
+	// "tried" or "former"; empty otherwise. model_version and rules_version are
+	// that line's; propensity is over both.
+	Line          string `protobuf:"bytes,20,opt,name=line,proto3" json:"line,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -578,6 +584,20 @@ func (x *Decision) GetMetricsAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Decision) GetRetries() int32 {
+	if x != nil {
+		return x.Retries
+	}
+	return 0
+}
+
+func (x *Decision) GetLine() string {
+	if x != nil {
+		return x.Line
+	}
+	return ""
+}
+
 type DecideBatchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Requests      []*DecideRequest       `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
@@ -732,7 +752,8 @@ type ServiceWeights struct {
 	Routes []*RouteWeights `protobuf:"bytes,2,rep,name=routes,proto3" json:"routes,omitempty"`
 	// Version of the routing table that brought these weights.
 	TableVersion uint64 `protobuf:"varint,3,opt,name=table_version,json=tableVersion,proto3" json:"table_version,omitempty"`
-	// How long the weights may be used without news.
+	// How long the weights may be used without news. A message without a service
+	// says that all that this stream sent before holds for as long again.
 	Ttl *durationpb.Duration `protobuf:"bytes,4,opt,name=ttl,proto3" json:"ttl,omitempty"`
 	// When the weights were decided; unset before the first window.
 	AsOf *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
@@ -746,7 +767,14 @@ type ServiceWeights struct {
 	RulesVersion string               `protobuf:"bytes,11,opt,name=rules_version,json=rulesVersion,proto3" json:"rules_version,omitempty"`
 	MetricsAge   *durationpb.Duration `protobuf:"bytes,12,opt,name=metrics_age,json=metricsAge,proto3" json:"metrics_age,omitempty"`
 	// Names of the endpoints that are ejected: they get no traffic for now.
-	Ejected       []string `protobuf:"bytes,13,rep,name=ejected,proto3" json:"ejected,omitempty"`
+	Ejected []string `protobuf:"bytes,13,rep,name=ejected,proto3" json:"ejected,omitempty"`
+	// What is known of the load of endpoints, for pickers that read a board; of
+	// those only of which something is known.
+	Loads []*EndpointLoad `protobuf:"bytes,14,rep,name=loads,proto3" json:"loads,omitempty"`
+	// Set while a change of model or rules is on trial: the weights are then the
+	// mixture that a request meets, and source, reason and versions those of the
+	// former line.
+	Trial         *Trial `protobuf:"bytes,15,opt,name=trial,proto3" json:"trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -872,6 +900,236 @@ func (x *ServiceWeights) GetEjected() []string {
 	return nil
 }
 
+func (x *ServiceWeights) GetLoads() []*EndpointLoad {
+	if x != nil {
+		return x.Loads
+	}
+	return nil
+}
+
+func (x *ServiceWeights) GetTrial() *Trial {
+	if x != nil {
+		return x.Trial
+	}
+	return nil
+}
+
+// Trial is a change of model or rules that a share of the requests tries.
+type Trial struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Part of the requests that the new line decides, in (0, 1).
+	Share         float64 `protobuf:"fixed64,1,opt,name=share,proto3" json:"share,omitempty"`
+	ModelVersion  string  `protobuf:"bytes,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	RulesVersion  string  `protobuf:"bytes,3,opt,name=rules_version,json=rulesVersion,proto3" json:"rules_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Trial) Reset() {
+	*x = Trial{}
+	mi := &file_fairway_v1_router_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Trial) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Trial) ProtoMessage() {}
+
+func (x *Trial) ProtoReflect() protoreflect.Message {
+	mi := &file_fairway_v1_router_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Trial.ProtoReflect.Descriptor instead.
+func (*Trial) Descriptor() ([]byte, []int) {
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Trial) GetShare() float64 {
+	if x != nil {
+		return x.Share
+	}
+	return 0
+}
+
+func (x *Trial) GetModelVersion() string {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return ""
+}
+
+func (x *Trial) GetRulesVersion() string {
+	if x != nil {
+		return x.RulesVersion
+	}
+	return ""
+}
+
+// EndpointLoad is what is known of the load of an endpoint.
+type EndpointLoad struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the endpoint.
+	Endpoint string `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// Requests in flight there, of all proxies.
+	InFlight float64 `protobuf:"fixed64,2,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
+	// When that was.
+	At *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	// Mean time in service without queueing; unset when unknown.
+	ServiceTime *durationpb.Duration `protobuf:"bytes,4,opt,name=service_time,json=serviceTime,proto3" json:"service_time,omitempty"`
+	// Requests that it can serve each second; 0 when unknown.
+	Capacity      float64 `protobuf:"fixed64,5,opt,name=capacity,proto3" json:"capacity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndpointLoad) Reset() {
+	*x = EndpointLoad{}
+	mi := &file_fairway_v1_router_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndpointLoad) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndpointLoad) ProtoMessage() {}
+
+func (x *EndpointLoad) ProtoReflect() protoreflect.Message {
+	mi := &file_fairway_v1_router_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndpointLoad.ProtoReflect.Descriptor instead.
+func (*EndpointLoad) Descriptor() ([]byte, []int) {
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *EndpointLoad) GetEndpoint() string {
+	if x != nil {
+		return x.Endpoint
+	}
+	return ""
+}
+
+func (x *EndpointLoad) GetInFlight() float64 {
+	if x != nil {
+		return x.InFlight
+	}
+	return 0
+}
+
+func (x *EndpointLoad) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *EndpointLoad) GetServiceTime() *durationpb.Duration {
+	if x != nil {
+		return x.ServiceTime
+	}
+	return nil
+}
+
+func (x *EndpointLoad) GetCapacity() float64 {
+	if x != nil {
+		return x.Capacity
+	}
+	return 0
+}
+
+// Condition is one thing that a rule asks of a request.
+type Condition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// header, label, query, path, method, host or zone.
+	Of string `protobuf:"bytes,1,opt,name=of,proto3" json:"of,omitempty"`
+	// Of the header, label or query parameter.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// exact, prefix, regex, present or absent.
+	Op            string `protobuf:"bytes,3,opt,name=op,proto3" json:"op,omitempty"`
+	Value         string `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Condition) Reset() {
+	*x = Condition{}
+	mi := &file_fairway_v1_router_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Condition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Condition) ProtoMessage() {}
+
+func (x *Condition) ProtoReflect() protoreflect.Message {
+	mi := &file_fairway_v1_router_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Condition.ProtoReflect.Descriptor instead.
+func (*Condition) Descriptor() ([]byte, []int) {
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Condition) GetOf() string {
+	if x != nil {
+		return x.Of
+	}
+	return ""
+}
+
+func (x *Condition) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Condition) GetOp() string {
+	if x != nil {
+		return x.Op
+	}
+	return ""
+}
+
+func (x *Condition) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
 // RouteWeights is where the requests go that match one rule.
 type RouteWeights struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -882,14 +1140,20 @@ type RouteWeights struct {
 	// Endpoints of the route; sums to 1, or is empty when there is none.
 	Weights []*EndpointWeight `protobuf:"bytes,4,rep,name=weights,proto3" json:"weights,omitempty"`
 	// Every request matches: what comes after is never reached.
-	MatchesAll    bool `protobuf:"varint,5,opt,name=matches_all,json=matchesAll,proto3" json:"matches_all,omitempty"`
+	MatchesAll bool `protobuf:"varint,5,opt,name=matches_all,json=matchesAll,proto3" json:"matches_all,omitempty"`
+	// What the rule asks of a request, all of it; none matches every request.
+	Match []*Condition `protobuf:"bytes,6,rep,name=match,proto3" json:"match,omitempty"`
+	// The rule's criteria are met by the present metrics; a rule whose are not
+	// takes no request.
+	Met           bool  `protobuf:"varint,7,opt,name=met,proto3" json:"met,omitempty"`
+	Retries       int32 `protobuf:"varint,8,opt,name=retries,proto3" json:"retries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RouteWeights) Reset() {
 	*x = RouteWeights{}
-	mi := &file_fairway_v1_router_proto_msgTypes[9]
+	mi := &file_fairway_v1_router_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -901,7 +1165,7 @@ func (x *RouteWeights) String() string {
 func (*RouteWeights) ProtoMessage() {}
 
 func (x *RouteWeights) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[9]
+	mi := &file_fairway_v1_router_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -914,7 +1178,7 @@ func (x *RouteWeights) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteWeights.ProtoReflect.Descriptor instead.
 func (*RouteWeights) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{9}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RouteWeights) GetName() string {
@@ -952,6 +1216,27 @@ func (x *RouteWeights) GetMatchesAll() bool {
 	return false
 }
 
+func (x *RouteWeights) GetMatch() []*Condition {
+	if x != nil {
+		return x.Match
+	}
+	return nil
+}
+
+func (x *RouteWeights) GetMet() bool {
+	if x != nil {
+		return x.Met
+	}
+	return false
+}
+
+func (x *RouteWeights) GetRetries() int32 {
+	if x != nil {
+		return x.Retries
+	}
+	return 0
+}
+
 // OutcomeReport is what became of one request.
 type OutcomeReport struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -969,14 +1254,25 @@ type OutcomeReport struct {
 	// propensity of the decision that was followed; 0 when unknown.
 	Propensity float64 `protobuf:"fixed64,7,opt,name=propensity,proto3" json:"propensity,omitempty"`
 	// Traffic class.
-	Class         string `protobuf:"bytes,8,opt,name=class,proto3" json:"class,omitempty"`
+	Class string `protobuf:"bytes,8,opt,name=class,proto3" json:"class,omitempty"`
+	// When the request was sent; unset takes the time of the report.
+	Time   *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=time,proto3" json:"time,omitempty"`
+	Method string                 `protobuf:"bytes,10,opt,name=method,proto3" json:"method,omitempty"`
+	// Without its query.
+	Path string `protobuf:"bytes,11,opt,name=path,proto3" json:"path,omitempty"`
+	// How long the request might take.
+	Deadline *durationpb.Duration `protobuf:"bytes,12,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	// Route of the decision that was followed.
+	Route string `protobuf:"bytes,13,opt,name=route,proto3" json:"route,omitempty"`
+	// Model that decided, as the decision said.
+	ModelVersion  string `protobuf:"bytes,14,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OutcomeReport) Reset() {
 	*x = OutcomeReport{}
-	mi := &file_fairway_v1_router_proto_msgTypes[10]
+	mi := &file_fairway_v1_router_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -988,7 +1284,7 @@ func (x *OutcomeReport) String() string {
 func (*OutcomeReport) ProtoMessage() {}
 
 func (x *OutcomeReport) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[10]
+	mi := &file_fairway_v1_router_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1001,7 +1297,7 @@ func (x *OutcomeReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeReport.ProtoReflect.Descriptor instead.
 func (*OutcomeReport) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{10}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *OutcomeReport) GetService() string {
@@ -1060,6 +1356,48 @@ func (x *OutcomeReport) GetClass() string {
 	return ""
 }
 
+func (x *OutcomeReport) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *OutcomeReport) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *OutcomeReport) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *OutcomeReport) GetDeadline() *durationpb.Duration {
+	if x != nil {
+		return x.Deadline
+	}
+	return nil
+}
+
+func (x *OutcomeReport) GetRoute() string {
+	if x != nil {
+		return x.Route
+	}
+	return ""
+}
+
+func (x *OutcomeReport) GetModelVersion() string {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return ""
+}
+
 type ReportSummary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Reports that came.
@@ -1072,7 +1410,7 @@ type ReportSummary struct {
 
 func (x *ReportSummary) Reset() {
 	*x = ReportSummary{}
-	mi := &file_fairway_v1_router_proto_msgTypes[11]
+	mi := &file_fairway_v1_router_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1422,7 @@ func (x *ReportSummary) String() string {
 func (*ReportSummary) ProtoMessage() {}
 
 func (x *ReportSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[11]
+	mi := &file_fairway_v1_router_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1435,7 @@ func (x *ReportSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportSummary.ProtoReflect.Descriptor instead.
 func (*ReportSummary) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{11}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReportSummary) GetReceived() uint64 {
@@ -1124,7 +1462,7 @@ type ForecastRequest struct {
 
 func (x *ForecastRequest) Reset() {
 	*x = ForecastRequest{}
-	mi := &file_fairway_v1_router_proto_msgTypes[12]
+	mi := &file_fairway_v1_router_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1136,7 +1474,7 @@ func (x *ForecastRequest) String() string {
 func (*ForecastRequest) ProtoMessage() {}
 
 func (x *ForecastRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[12]
+	mi := &file_fairway_v1_router_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1149,7 +1487,7 @@ func (x *ForecastRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForecastRequest.ProtoReflect.Descriptor instead.
 func (*ForecastRequest) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{12}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ForecastRequest) GetServices() []string {
@@ -1169,7 +1507,7 @@ type ForecastResponse struct {
 
 func (x *ForecastResponse) Reset() {
 	*x = ForecastResponse{}
-	mi := &file_fairway_v1_router_proto_msgTypes[13]
+	mi := &file_fairway_v1_router_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1181,7 +1519,7 @@ func (x *ForecastResponse) String() string {
 func (*ForecastResponse) ProtoMessage() {}
 
 func (x *ForecastResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[13]
+	mi := &file_fairway_v1_router_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1194,7 +1532,7 @@ func (x *ForecastResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForecastResponse.ProtoReflect.Descriptor instead.
 func (*ForecastResponse) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{13}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ForecastResponse) GetForecasts() []*EndpointForecast {
@@ -1234,7 +1572,7 @@ type EndpointForecast struct {
 
 func (x *EndpointForecast) Reset() {
 	*x = EndpointForecast{}
-	mi := &file_fairway_v1_router_proto_msgTypes[14]
+	mi := &file_fairway_v1_router_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1246,7 +1584,7 @@ func (x *EndpointForecast) String() string {
 func (*EndpointForecast) ProtoMessage() {}
 
 func (x *EndpointForecast) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[14]
+	mi := &file_fairway_v1_router_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1259,7 +1597,7 @@ func (x *EndpointForecast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointForecast.ProtoReflect.Descriptor instead.
 func (*EndpointForecast) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{14}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *EndpointForecast) GetService() string {
@@ -1363,7 +1701,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_fairway_v1_router_proto_msgTypes[15]
+	mi := &file_fairway_v1_router_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1375,7 +1713,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[15]
+	mi := &file_fairway_v1_router_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1388,7 +1726,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{15}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Drain) GetPart() float64 {
@@ -1435,7 +1773,7 @@ type Health struct {
 
 func (x *Health) Reset() {
 	*x = Health{}
-	mi := &file_fairway_v1_router_proto_msgTypes[16]
+	mi := &file_fairway_v1_router_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1447,7 +1785,7 @@ func (x *Health) String() string {
 func (*Health) ProtoMessage() {}
 
 func (x *Health) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[16]
+	mi := &file_fairway_v1_router_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1460,7 +1798,7 @@ func (x *Health) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health.ProtoReflect.Descriptor instead.
 func (*Health) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{16}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Health) GetState() string {
@@ -1503,7 +1841,7 @@ type TopMetric struct {
 
 func (x *TopMetric) Reset() {
 	*x = TopMetric{}
-	mi := &file_fairway_v1_router_proto_msgTypes[17]
+	mi := &file_fairway_v1_router_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1515,7 +1853,7 @@ func (x *TopMetric) String() string {
 func (*TopMetric) ProtoMessage() {}
 
 func (x *TopMetric) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[17]
+	mi := &file_fairway_v1_router_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1528,7 +1866,7 @@ func (x *TopMetric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopMetric.ProtoReflect.Descriptor instead.
 func (*TopMetric) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{17}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TopMetric) GetMetric() string {
@@ -1561,7 +1899,7 @@ type Explanation struct {
 
 func (x *Explanation) Reset() {
 	*x = Explanation{}
-	mi := &file_fairway_v1_router_proto_msgTypes[18]
+	mi := &file_fairway_v1_router_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1573,7 +1911,7 @@ func (x *Explanation) String() string {
 func (*Explanation) ProtoMessage() {}
 
 func (x *Explanation) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[18]
+	mi := &file_fairway_v1_router_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1586,7 +1924,7 @@ func (x *Explanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
 func (*Explanation) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{18}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Explanation) GetDecision() *Decision {
@@ -1636,7 +1974,7 @@ type DecideRequest_Source struct {
 
 func (x *DecideRequest_Source) Reset() {
 	*x = DecideRequest_Source{}
-	mi := &file_fairway_v1_router_proto_msgTypes[19]
+	mi := &file_fairway_v1_router_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1648,7 +1986,7 @@ func (x *DecideRequest_Source) String() string {
 func (*DecideRequest_Source) ProtoMessage() {}
 
 func (x *DecideRequest_Source) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[19]
+	mi := &file_fairway_v1_router_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1690,7 +2028,7 @@ type EndpointForecast_PredictedTime struct {
 
 func (x *EndpointForecast_PredictedTime) Reset() {
 	*x = EndpointForecast_PredictedTime{}
-	mi := &file_fairway_v1_router_proto_msgTypes[22]
+	mi := &file_fairway_v1_router_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1702,7 +2040,7 @@ func (x *EndpointForecast_PredictedTime) String() string {
 func (*EndpointForecast_PredictedTime) ProtoMessage() {}
 
 func (x *EndpointForecast_PredictedTime) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[22]
+	mi := &file_fairway_v1_router_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1715,7 +2053,7 @@ func (x *EndpointForecast_PredictedTime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointForecast_PredictedTime.ProtoReflect.Descriptor instead.
 func (*EndpointForecast_PredictedTime) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{14, 0}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{17, 0}
 }
 
 func (x *EndpointForecast_PredictedTime) GetP10() *timestamppb.Timestamp {
@@ -1755,7 +2093,7 @@ type Health_Checks struct {
 
 func (x *Health_Checks) Reset() {
 	*x = Health_Checks{}
-	mi := &file_fairway_v1_router_proto_msgTypes[23]
+	mi := &file_fairway_v1_router_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1767,7 +2105,7 @@ func (x *Health_Checks) String() string {
 func (*Health_Checks) ProtoMessage() {}
 
 func (x *Health_Checks) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[23]
+	mi := &file_fairway_v1_router_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1780,7 +2118,7 @@ func (x *Health_Checks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health_Checks.ProtoReflect.Descriptor instead.
 func (*Health_Checks) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{16, 0}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{19, 0}
 }
 
 func (x *Health_Checks) GetPassed() int32 {
@@ -1828,7 +2166,7 @@ type Health_Passive struct {
 
 func (x *Health_Passive) Reset() {
 	*x = Health_Passive{}
-	mi := &file_fairway_v1_router_proto_msgTypes[24]
+	mi := &file_fairway_v1_router_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1840,7 +2178,7 @@ func (x *Health_Passive) String() string {
 func (*Health_Passive) ProtoMessage() {}
 
 func (x *Health_Passive) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[24]
+	mi := &file_fairway_v1_router_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1853,7 +2191,7 @@ func (x *Health_Passive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health_Passive.ProtoReflect.Descriptor instead.
 func (*Health_Passive) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{16, 1}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{19, 1}
 }
 
 func (x *Health_Passive) GetErrorRatio() float64 {
@@ -1897,7 +2235,7 @@ type Explanation_RuleTried struct {
 
 func (x *Explanation_RuleTried) Reset() {
 	*x = Explanation_RuleTried{}
-	mi := &file_fairway_v1_router_proto_msgTypes[25]
+	mi := &file_fairway_v1_router_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1909,7 +2247,7 @@ func (x *Explanation_RuleTried) String() string {
 func (*Explanation_RuleTried) ProtoMessage() {}
 
 func (x *Explanation_RuleTried) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[25]
+	mi := &file_fairway_v1_router_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1922,7 +2260,7 @@ func (x *Explanation_RuleTried) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation_RuleTried.ProtoReflect.Descriptor instead.
 func (*Explanation_RuleTried) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{18, 0}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{21, 0}
 }
 
 func (x *Explanation_RuleTried) GetRoute() string {
@@ -1960,7 +2298,7 @@ type Explanation_PolicyAsked struct {
 
 func (x *Explanation_PolicyAsked) Reset() {
 	*x = Explanation_PolicyAsked{}
-	mi := &file_fairway_v1_router_proto_msgTypes[26]
+	mi := &file_fairway_v1_router_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1972,7 +2310,7 @@ func (x *Explanation_PolicyAsked) String() string {
 func (*Explanation_PolicyAsked) ProtoMessage() {}
 
 func (x *Explanation_PolicyAsked) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[26]
+	mi := &file_fairway_v1_router_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1985,7 +2323,7 @@ func (x *Explanation_PolicyAsked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation_PolicyAsked.ProtoReflect.Descriptor instead.
 func (*Explanation_PolicyAsked) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{18, 1}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{21, 1}
 }
 
 func (x *Explanation_PolicyAsked) GetPolicy() string {
@@ -2027,7 +2365,7 @@ type Explanation_Prediction struct {
 
 func (x *Explanation_Prediction) Reset() {
 	*x = Explanation_Prediction{}
-	mi := &file_fairway_v1_router_proto_msgTypes[27]
+	mi := &file_fairway_v1_router_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2039,7 +2377,7 @@ func (x *Explanation_Prediction) String() string {
 func (*Explanation_Prediction) ProtoMessage() {}
 
 func (x *Explanation_Prediction) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[27]
+	mi := &file_fairway_v1_router_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2052,7 +2390,7 @@ func (x *Explanation_Prediction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation_Prediction.ProtoReflect.Descriptor instead.
 func (*Explanation_Prediction) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{18, 2}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{21, 2}
 }
 
 func (x *Explanation_Prediction) GetMean() *durationpb.Duration {
@@ -2119,7 +2457,7 @@ type Explanation_EndpointView struct {
 
 func (x *Explanation_EndpointView) Reset() {
 	*x = Explanation_EndpointView{}
-	mi := &file_fairway_v1_router_proto_msgTypes[28]
+	mi := &file_fairway_v1_router_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2131,7 +2469,7 @@ func (x *Explanation_EndpointView) String() string {
 func (*Explanation_EndpointView) ProtoMessage() {}
 
 func (x *Explanation_EndpointView) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[28]
+	mi := &file_fairway_v1_router_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2144,7 +2482,7 @@ func (x *Explanation_EndpointView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation_EndpointView.ProtoReflect.Descriptor instead.
 func (*Explanation_EndpointView) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{18, 3}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{21, 3}
 }
 
 func (x *Explanation_EndpointView) GetEndpoint() *Endpoint {
@@ -2231,7 +2569,7 @@ const file_fairway_v1_router_proto_rawDesc = "" +
 	"\x06subset\x18\x04 \x01(\tR\x06subset\"D\n" +
 	"\x0eEndpointWeight\x12\x1a\n" +
 	"\bendpoint\x18\x01 \x01(\tR\bendpoint\x12\x16\n" +
-	"\x06weight\x18\x02 \x01(\x01R\x06weight\"\xbf\x06\n" +
+	"\x06weight\x18\x02 \x01(\x01R\x06weight\"\xed\x06\n" +
 	"\bDecision\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x14\n" +
 	"\x05route\x18\x02 \x01(\tR\x05route\x129\n" +
@@ -2256,7 +2594,9 @@ const file_fairway_v1_router_proto_rawDesc = "" +
 	"\n" +
 	"decided_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\tdecidedAt\x129\n" +
 	"\n" +
-	"metrics_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\tmetricsAt\"<\n" +
+	"metrics_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\tmetricsAt\x12\x18\n" +
+	"\aretries\x18\x13 \x01(\x05R\aretries\x12\x12\n" +
+	"\x04line\x18\x14 \x01(\tR\x04line\"<\n" +
 	"\x06Source\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05MODEL\x10\x01\x12\t\n" +
@@ -2268,7 +2608,7 @@ const file_fairway_v1_router_proto_rawDesc = "" +
 	"\tdecisions\x18\x01 \x03(\v2\x14.fairway.v1.DecisionR\tdecisions\"Q\n" +
 	"\fWatchRequest\x12\x1a\n" +
 	"\bservices\x18\x01 \x03(\tR\bservices\x12%\n" +
-	"\x0eresume_version\x18\x02 \x01(\x04R\rresumeVersion\"\x98\x04\n" +
+	"\x0eresume_version\x18\x02 \x01(\x04R\rresumeVersion\"\xf1\x04\n" +
 	"\x0eServiceWeights\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x120\n" +
 	"\x06routes\x18\x02 \x03(\v2\x18.fairway.v1.RouteWeightsR\x06routes\x12#\n" +
@@ -2284,14 +2624,34 @@ const file_fairway_v1_router_proto_rawDesc = "" +
 	"\rrules_version\x18\v \x01(\tR\frulesVersion\x12:\n" +
 	"\vmetrics_age\x18\f \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"metricsAge\x12\x18\n" +
-	"\aejected\x18\r \x03(\tR\aejected\"\xca\x01\n" +
+	"\aejected\x18\r \x03(\tR\aejected\x12.\n" +
+	"\x05loads\x18\x0e \x03(\v2\x18.fairway.v1.EndpointLoadR\x05loads\x12'\n" +
+	"\x05trial\x18\x0f \x01(\v2\x11.fairway.v1.TrialR\x05trial\"g\n" +
+	"\x05Trial\x12\x14\n" +
+	"\x05share\x18\x01 \x01(\x01R\x05share\x12#\n" +
+	"\rmodel_version\x18\x02 \x01(\tR\fmodelVersion\x12#\n" +
+	"\rrules_version\x18\x03 \x01(\tR\frulesVersion\"\xcd\x01\n" +
+	"\fEndpointLoad\x12\x1a\n" +
+	"\bendpoint\x18\x01 \x01(\tR\bendpoint\x12\x1b\n" +
+	"\tin_flight\x18\x02 \x01(\x01R\binFlight\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12<\n" +
+	"\fservice_time\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\vserviceTime\x12\x1a\n" +
+	"\bcapacity\x18\x05 \x01(\x01R\bcapacity\"U\n" +
+	"\tCondition\x12\x0e\n" +
+	"\x02of\x18\x01 \x01(\tR\x02of\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x0e\n" +
+	"\x02op\x18\x03 \x01(\tR\x02op\x12\x14\n" +
+	"\x05value\x18\x04 \x01(\tR\x05value\"\xa3\x02\n" +
 	"\fRouteWeights\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bpriority\x18\x02 \x01(\x05R\bpriority\x123\n" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x124\n" +
 	"\aweights\x18\x04 \x03(\v2\x1a.fairway.v1.EndpointWeightR\aweights\x12\x1f\n" +
 	"\vmatches_all\x18\x05 \x01(\bR\n" +
-	"matchesAll\"\x8a\x02\n" +
+	"matchesAll\x12+\n" +
+	"\x05match\x18\x06 \x03(\v2\x15.fairway.v1.ConditionR\x05match\x12\x10\n" +
+	"\x03met\x18\a \x01(\bR\x03met\x12\x18\n" +
+	"\aretries\x18\b \x01(\x05R\aretries\"\xd8\x03\n" +
 	"\rOutcomeReport\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x1a\n" +
 	"\bendpoint\x18\x02 \x01(\tR\bendpoint\x123\n" +
@@ -2302,7 +2662,14 @@ const file_fairway_v1_router_proto_rawDesc = "" +
 	"\n" +
 	"propensity\x18\a \x01(\x01R\n" +
 	"propensity\x12\x14\n" +
-	"\x05class\x18\b \x01(\tR\x05class\"G\n" +
+	"\x05class\x18\b \x01(\tR\x05class\x12.\n" +
+	"\x04time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x16\n" +
+	"\x06method\x18\n" +
+	" \x01(\tR\x06method\x12\x12\n" +
+	"\x04path\x18\v \x01(\tR\x04path\x125\n" +
+	"\bdeadline\x18\f \x01(\v2\x19.google.protobuf.DurationR\bdeadline\x12\x14\n" +
+	"\x05route\x18\r \x01(\tR\x05route\x12#\n" +
+	"\rmodel_version\x18\x0e \x01(\tR\fmodelVersion\"G\n" +
 	"\rReportSummary\x12\x1a\n" +
 	"\breceived\x18\x01 \x01(\x04R\breceived\x12\x1a\n" +
 	"\baccepted\x18\x02 \x01(\x04R\baccepted\"-\n" +
@@ -2418,7 +2785,7 @@ func file_fairway_v1_router_proto_rawDescGZIP() []byte {
 }
 
 var file_fairway_v1_router_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_fairway_v1_router_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_fairway_v1_router_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_fairway_v1_router_proto_goTypes = []any{
 	(Decision_Source)(0),                   // 0: fairway.v1.Decision.Source
 	(*DecideRequest)(nil),                  // 1: fairway.v1.DecideRequest
@@ -2430,97 +2797,107 @@ var file_fairway_v1_router_proto_goTypes = []any{
 	(*DecideBatchResponse)(nil),            // 7: fairway.v1.DecideBatchResponse
 	(*WatchRequest)(nil),                   // 8: fairway.v1.WatchRequest
 	(*ServiceWeights)(nil),                 // 9: fairway.v1.ServiceWeights
-	(*RouteWeights)(nil),                   // 10: fairway.v1.RouteWeights
-	(*OutcomeReport)(nil),                  // 11: fairway.v1.OutcomeReport
-	(*ReportSummary)(nil),                  // 12: fairway.v1.ReportSummary
-	(*ForecastRequest)(nil),                // 13: fairway.v1.ForecastRequest
-	(*ForecastResponse)(nil),               // 14: fairway.v1.ForecastResponse
-	(*EndpointForecast)(nil),               // 15: fairway.v1.EndpointForecast
-	(*Drain)(nil),                          // 16: fairway.v1.Drain
-	(*Health)(nil),                         // 17: fairway.v1.Health
-	(*TopMetric)(nil),                      // 18: fairway.v1.TopMetric
-	(*Explanation)(nil),                    // 19: fairway.v1.Explanation
-	(*DecideRequest_Source)(nil),           // 20: fairway.v1.DecideRequest.Source
-	nil,                                    // 21: fairway.v1.DecideRequest.HeadersEntry
-	nil,                                    // 22: fairway.v1.DecideRequest.Source.LabelsEntry
-	(*EndpointForecast_PredictedTime)(nil), // 23: fairway.v1.EndpointForecast.PredictedTime
-	(*Health_Checks)(nil),                  // 24: fairway.v1.Health.Checks
-	(*Health_Passive)(nil),                 // 25: fairway.v1.Health.Passive
-	(*Explanation_RuleTried)(nil),          // 26: fairway.v1.Explanation.RuleTried
-	(*Explanation_PolicyAsked)(nil),        // 27: fairway.v1.Explanation.PolicyAsked
-	(*Explanation_Prediction)(nil),         // 28: fairway.v1.Explanation.Prediction
-	(*Explanation_EndpointView)(nil),       // 29: fairway.v1.Explanation.EndpointView
-	nil,                                    // 30: fairway.v1.Explanation.EndpointView.FeaturesEntry
-	(*durationpb.Duration)(nil),            // 31: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),          // 32: google.protobuf.Timestamp
+	(*Trial)(nil),                          // 10: fairway.v1.Trial
+	(*EndpointLoad)(nil),                   // 11: fairway.v1.EndpointLoad
+	(*Condition)(nil),                      // 12: fairway.v1.Condition
+	(*RouteWeights)(nil),                   // 13: fairway.v1.RouteWeights
+	(*OutcomeReport)(nil),                  // 14: fairway.v1.OutcomeReport
+	(*ReportSummary)(nil),                  // 15: fairway.v1.ReportSummary
+	(*ForecastRequest)(nil),                // 16: fairway.v1.ForecastRequest
+	(*ForecastResponse)(nil),               // 17: fairway.v1.ForecastResponse
+	(*EndpointForecast)(nil),               // 18: fairway.v1.EndpointForecast
+	(*Drain)(nil),                          // 19: fairway.v1.Drain
+	(*Health)(nil),                         // 20: fairway.v1.Health
+	(*TopMetric)(nil),                      // 21: fairway.v1.TopMetric
+	(*Explanation)(nil),                    // 22: fairway.v1.Explanation
+	(*DecideRequest_Source)(nil),           // 23: fairway.v1.DecideRequest.Source
+	nil,                                    // 24: fairway.v1.DecideRequest.HeadersEntry
+	nil,                                    // 25: fairway.v1.DecideRequest.Source.LabelsEntry
+	(*EndpointForecast_PredictedTime)(nil), // 26: fairway.v1.EndpointForecast.PredictedTime
+	(*Health_Checks)(nil),                  // 27: fairway.v1.Health.Checks
+	(*Health_Passive)(nil),                 // 28: fairway.v1.Health.Passive
+	(*Explanation_RuleTried)(nil),          // 29: fairway.v1.Explanation.RuleTried
+	(*Explanation_PolicyAsked)(nil),        // 30: fairway.v1.Explanation.PolicyAsked
+	(*Explanation_Prediction)(nil),         // 31: fairway.v1.Explanation.Prediction
+	(*Explanation_EndpointView)(nil),       // 32: fairway.v1.Explanation.EndpointView
+	nil,                                    // 33: fairway.v1.Explanation.EndpointView.FeaturesEntry
+	(*durationpb.Duration)(nil),            // 34: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),          // 35: google.protobuf.Timestamp
 }
 var file_fairway_v1_router_proto_depIdxs = []int32{
-	21, // 0: fairway.v1.DecideRequest.headers:type_name -> fairway.v1.DecideRequest.HeadersEntry
-	20, // 1: fairway.v1.DecideRequest.source:type_name -> fairway.v1.DecideRequest.Source
+	24, // 0: fairway.v1.DecideRequest.headers:type_name -> fairway.v1.DecideRequest.HeadersEntry
+	23, // 1: fairway.v1.DecideRequest.source:type_name -> fairway.v1.DecideRequest.Source
 	2,  // 2: fairway.v1.Decision.destination:type_name -> fairway.v1.Destination
 	3,  // 3: fairway.v1.Decision.endpoint:type_name -> fairway.v1.Endpoint
-	31, // 4: fairway.v1.Decision.timeout:type_name -> google.protobuf.Duration
+	34, // 4: fairway.v1.Decision.timeout:type_name -> google.protobuf.Duration
 	4,  // 5: fairway.v1.Decision.weights:type_name -> fairway.v1.EndpointWeight
 	0,  // 6: fairway.v1.Decision.source:type_name -> fairway.v1.Decision.Source
-	31, // 7: fairway.v1.Decision.metrics_age:type_name -> google.protobuf.Duration
-	31, // 8: fairway.v1.Decision.ttl:type_name -> google.protobuf.Duration
-	32, // 9: fairway.v1.Decision.decided_at:type_name -> google.protobuf.Timestamp
-	32, // 10: fairway.v1.Decision.metrics_at:type_name -> google.protobuf.Timestamp
+	34, // 7: fairway.v1.Decision.metrics_age:type_name -> google.protobuf.Duration
+	34, // 8: fairway.v1.Decision.ttl:type_name -> google.protobuf.Duration
+	35, // 9: fairway.v1.Decision.decided_at:type_name -> google.protobuf.Timestamp
+	35, // 10: fairway.v1.Decision.metrics_at:type_name -> google.protobuf.Timestamp
 	1,  // 11: fairway.v1.DecideBatchRequest.requests:type_name -> fairway.v1.DecideRequest
 	5,  // 12: fairway.v1.DecideBatchResponse.decisions:type_name -> fairway.v1.Decision
-	10, // 13: fairway.v1.ServiceWeights.routes:type_name -> fairway.v1.RouteWeights
-	31, // 14: fairway.v1.ServiceWeights.ttl:type_name -> google.protobuf.Duration
-	32, // 15: fairway.v1.ServiceWeights.as_of:type_name -> google.protobuf.Timestamp
+	13, // 13: fairway.v1.ServiceWeights.routes:type_name -> fairway.v1.RouteWeights
+	34, // 14: fairway.v1.ServiceWeights.ttl:type_name -> google.protobuf.Duration
+	35, // 15: fairway.v1.ServiceWeights.as_of:type_name -> google.protobuf.Timestamp
 	3,  // 16: fairway.v1.ServiceWeights.endpoints:type_name -> fairway.v1.Endpoint
 	0,  // 17: fairway.v1.ServiceWeights.source:type_name -> fairway.v1.Decision.Source
-	31, // 18: fairway.v1.ServiceWeights.metrics_age:type_name -> google.protobuf.Duration
-	31, // 19: fairway.v1.RouteWeights.timeout:type_name -> google.protobuf.Duration
-	4,  // 20: fairway.v1.RouteWeights.weights:type_name -> fairway.v1.EndpointWeight
-	31, // 21: fairway.v1.OutcomeReport.latency:type_name -> google.protobuf.Duration
-	15, // 22: fairway.v1.ForecastResponse.forecasts:type_name -> fairway.v1.EndpointForecast
-	31, // 23: fairway.v1.EndpointForecast.horizon:type_name -> google.protobuf.Duration
-	23, // 24: fairway.v1.EndpointForecast.predicted_time:type_name -> fairway.v1.EndpointForecast.PredictedTime
-	18, // 25: fairway.v1.EndpointForecast.top_metrics:type_name -> fairway.v1.TopMetric
-	32, // 26: fairway.v1.EndpointForecast.as_of:type_name -> google.protobuf.Timestamp
-	16, // 27: fairway.v1.EndpointForecast.drain:type_name -> fairway.v1.Drain
-	24, // 28: fairway.v1.Health.checks:type_name -> fairway.v1.Health.Checks
-	25, // 29: fairway.v1.Health.passive:type_name -> fairway.v1.Health.Passive
-	5,  // 30: fairway.v1.Explanation.decision:type_name -> fairway.v1.Decision
-	26, // 31: fairway.v1.Explanation.rules:type_name -> fairway.v1.Explanation.RuleTried
-	29, // 32: fairway.v1.Explanation.endpoints:type_name -> fairway.v1.Explanation.EndpointView
-	27, // 33: fairway.v1.Explanation.policies:type_name -> fairway.v1.Explanation.PolicyAsked
-	22, // 34: fairway.v1.DecideRequest.Source.labels:type_name -> fairway.v1.DecideRequest.Source.LabelsEntry
-	32, // 35: fairway.v1.EndpointForecast.PredictedTime.p10:type_name -> google.protobuf.Timestamp
-	32, // 36: fairway.v1.EndpointForecast.PredictedTime.p50:type_name -> google.protobuf.Timestamp
-	32, // 37: fairway.v1.EndpointForecast.PredictedTime.p90:type_name -> google.protobuf.Timestamp
-	31, // 38: fairway.v1.Explanation.Prediction.mean:type_name -> google.protobuf.Duration
-	31, // 39: fairway.v1.Explanation.Prediction.p50:type_name -> google.protobuf.Duration
-	31, // 40: fairway.v1.Explanation.Prediction.p90:type_name -> google.protobuf.Duration
-	31, // 41: fairway.v1.Explanation.Prediction.p99:type_name -> google.protobuf.Duration
-	3,  // 42: fairway.v1.Explanation.EndpointView.endpoint:type_name -> fairway.v1.Endpoint
-	30, // 43: fairway.v1.Explanation.EndpointView.features:type_name -> fairway.v1.Explanation.EndpointView.FeaturesEntry
-	28, // 44: fairway.v1.Explanation.EndpointView.prediction:type_name -> fairway.v1.Explanation.Prediction
-	15, // 45: fairway.v1.Explanation.EndpointView.forecast:type_name -> fairway.v1.EndpointForecast
-	17, // 46: fairway.v1.Explanation.EndpointView.health:type_name -> fairway.v1.Health
-	1,  // 47: fairway.v1.Router.Decide:input_type -> fairway.v1.DecideRequest
-	6,  // 48: fairway.v1.Router.DecideBatch:input_type -> fairway.v1.DecideBatchRequest
-	1,  // 49: fairway.v1.Router.Route:input_type -> fairway.v1.DecideRequest
-	8,  // 50: fairway.v1.Router.Watch:input_type -> fairway.v1.WatchRequest
-	11, // 51: fairway.v1.Router.Report:input_type -> fairway.v1.OutcomeReport
-	13, // 52: fairway.v1.Router.Forecast:input_type -> fairway.v1.ForecastRequest
-	1,  // 53: fairway.v1.Router.Explain:input_type -> fairway.v1.DecideRequest
-	5,  // 54: fairway.v1.Router.Decide:output_type -> fairway.v1.Decision
-	7,  // 55: fairway.v1.Router.DecideBatch:output_type -> fairway.v1.DecideBatchResponse
-	5,  // 56: fairway.v1.Router.Route:output_type -> fairway.v1.Decision
-	9,  // 57: fairway.v1.Router.Watch:output_type -> fairway.v1.ServiceWeights
-	12, // 58: fairway.v1.Router.Report:output_type -> fairway.v1.ReportSummary
-	14, // 59: fairway.v1.Router.Forecast:output_type -> fairway.v1.ForecastResponse
-	19, // 60: fairway.v1.Router.Explain:output_type -> fairway.v1.Explanation
-	54, // [54:61] is the sub-list for method output_type
-	47, // [47:54] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	34, // 18: fairway.v1.ServiceWeights.metrics_age:type_name -> google.protobuf.Duration
+	11, // 19: fairway.v1.ServiceWeights.loads:type_name -> fairway.v1.EndpointLoad
+	10, // 20: fairway.v1.ServiceWeights.trial:type_name -> fairway.v1.Trial
+	35, // 21: fairway.v1.EndpointLoad.at:type_name -> google.protobuf.Timestamp
+	34, // 22: fairway.v1.EndpointLoad.service_time:type_name -> google.protobuf.Duration
+	34, // 23: fairway.v1.RouteWeights.timeout:type_name -> google.protobuf.Duration
+	4,  // 24: fairway.v1.RouteWeights.weights:type_name -> fairway.v1.EndpointWeight
+	12, // 25: fairway.v1.RouteWeights.match:type_name -> fairway.v1.Condition
+	34, // 26: fairway.v1.OutcomeReport.latency:type_name -> google.protobuf.Duration
+	35, // 27: fairway.v1.OutcomeReport.time:type_name -> google.protobuf.Timestamp
+	34, // 28: fairway.v1.OutcomeReport.deadline:type_name -> google.protobuf.Duration
+	18, // 29: fairway.v1.ForecastResponse.forecasts:type_name -> fairway.v1.EndpointForecast
+	34, // 30: fairway.v1.EndpointForecast.horizon:type_name -> google.protobuf.Duration
+	26, // 31: fairway.v1.EndpointForecast.predicted_time:type_name -> fairway.v1.EndpointForecast.PredictedTime
+	21, // 32: fairway.v1.EndpointForecast.top_metrics:type_name -> fairway.v1.TopMetric
+	35, // 33: fairway.v1.EndpointForecast.as_of:type_name -> google.protobuf.Timestamp
+	19, // 34: fairway.v1.EndpointForecast.drain:type_name -> fairway.v1.Drain
+	27, // 35: fairway.v1.Health.checks:type_name -> fairway.v1.Health.Checks
+	28, // 36: fairway.v1.Health.passive:type_name -> fairway.v1.Health.Passive
+	5,  // 37: fairway.v1.Explanation.decision:type_name -> fairway.v1.Decision
+	29, // 38: fairway.v1.Explanation.rules:type_name -> fairway.v1.Explanation.RuleTried
+	32, // 39: fairway.v1.Explanation.endpoints:type_name -> fairway.v1.Explanation.EndpointView
+	30, // 40: fairway.v1.Explanation.policies:type_name -> fairway.v1.Explanation.PolicyAsked
+	25, // 41: fairway.v1.DecideRequest.Source.labels:type_name -> fairway.v1.DecideRequest.Source.LabelsEntry
+	35, // 42: fairway.v1.EndpointForecast.PredictedTime.p10:type_name -> google.protobuf.Timestamp
+	35, // 43: fairway.v1.EndpointForecast.PredictedTime.p50:type_name -> google.protobuf.Timestamp
+	35, // 44: fairway.v1.EndpointForecast.PredictedTime.p90:type_name -> google.protobuf.Timestamp
+	34, // 45: fairway.v1.Explanation.Prediction.mean:type_name -> google.protobuf.Duration
+	34, // 46: fairway.v1.Explanation.Prediction.p50:type_name -> google.protobuf.Duration
+	34, // 47: fairway.v1.Explanation.Prediction.p90:type_name -> google.protobuf.Duration
+	34, // 48: fairway.v1.Explanation.Prediction.p99:type_name -> google.protobuf.Duration
+	3,  // 49: fairway.v1.Explanation.EndpointView.endpoint:type_name -> fairway.v1.Endpoint
+	33, // 50: fairway.v1.Explanation.EndpointView.features:type_name -> fairway.v1.Explanation.EndpointView.FeaturesEntry
+	31, // 51: fairway.v1.Explanation.EndpointView.prediction:type_name -> fairway.v1.Explanation.Prediction
+	18, // 52: fairway.v1.Explanation.EndpointView.forecast:type_name -> fairway.v1.EndpointForecast
+	20, // 53: fairway.v1.Explanation.EndpointView.health:type_name -> fairway.v1.Health
+	1,  // 54: fairway.v1.Router.Decide:input_type -> fairway.v1.DecideRequest
+	6,  // 55: fairway.v1.Router.DecideBatch:input_type -> fairway.v1.DecideBatchRequest
+	1,  // 56: fairway.v1.Router.Route:input_type -> fairway.v1.DecideRequest
+	8,  // 57: fairway.v1.Router.Watch:input_type -> fairway.v1.WatchRequest
+	14, // 58: fairway.v1.Router.Report:input_type -> fairway.v1.OutcomeReport
+	16, // 59: fairway.v1.Router.Forecast:input_type -> fairway.v1.ForecastRequest
+	1,  // 60: fairway.v1.Router.Explain:input_type -> fairway.v1.DecideRequest
+	5,  // 61: fairway.v1.Router.Decide:output_type -> fairway.v1.Decision
+	7,  // 62: fairway.v1.Router.DecideBatch:output_type -> fairway.v1.DecideBatchResponse
+	5,  // 63: fairway.v1.Router.Route:output_type -> fairway.v1.Decision
+	9,  // 64: fairway.v1.Router.Watch:output_type -> fairway.v1.ServiceWeights
+	15, // 65: fairway.v1.Router.Report:output_type -> fairway.v1.ReportSummary
+	17, // 66: fairway.v1.Router.Forecast:output_type -> fairway.v1.ForecastResponse
+	22, // 67: fairway.v1.Router.Explain:output_type -> fairway.v1.Explanation
+	61, // [61:68] is the sub-list for method output_type
+	54, // [54:61] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_fairway_v1_router_proto_init() }
@@ -2528,14 +2905,14 @@ func file_fairway_v1_router_proto_init() {
 	if File_fairway_v1_router_proto != nil {
 		return
 	}
-	file_fairway_v1_router_proto_msgTypes[27].OneofWrappers = []any{}
+	file_fairway_v1_router_proto_msgTypes[30].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fairway_v1_router_proto_rawDesc), len(file_fairway_v1_router_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   30,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
