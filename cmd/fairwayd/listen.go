@@ -5,10 +5,13 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
+
+	"github.com/fairway-mesh/fairway/api"
 )
 
 // listen opens the addresses; an empty one is left nil.
@@ -18,7 +21,7 @@ func listen(addresses ...string) ([]net.Listener, error) {
 		if address == "" {
 			continue
 		}
-		l, err := net.Listen("tcp", address)
+		l, err := open(address)
 		if err != nil {
 			for _, open := range listeners[:i] {
 				if open != nil {
@@ -32,8 +35,16 @@ func listen(addresses ...string) ([]net.Listener, error) {
 	return listeners, nil
 }
 
+// open listens at host:port, or at unix:PATH.
+func open(address string) (net.Listener, error) {
+	if path, local := strings.CutPrefix(address, "unix:"); local {
+		return listenUnix(path)
+	}
+	return net.Listen("tcp", address)
+}
+
 func serveGRPC(ctx context.Context, g *errgroup.Group, d *daemon, l net.Listener) {
-	server := grpc.NewServer(grpc.UnaryInterceptor(d.calls.Unary), grpc.StreamInterceptor(d.calls.Stream))
+	server := grpc.NewServer(append(api.ServerOptions(), grpc.UnaryInterceptor(d.calls.Unary), grpc.StreamInterceptor(d.calls.Stream))...)
 	d.api.Register(server)
 	g.Go(func() error { return server.Serve(l) })
 	g.Go(func() error {
