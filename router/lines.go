@@ -128,6 +128,15 @@ func (e *edition) renew(service string, p pending, cfg Config) {
 	r.try(newRoutes(service, e.trial.set, tried.decision(), tried.frame(), lastTried, e.version, cfg), e.trial)
 }
 
+// Trial is the share of the requests that another line decides, and an answer of
+// that line; on is false where there is none.
+func (r *Routes) Trial() (share float64, tried Answer, on bool) {
+	if r.pair == nil {
+		return 0, Answer{}, false
+	}
+	return r.pair.share, r.pair.tried.choices[0].answer, true
+}
+
 // made is what the routes rest on; nil where nothing was decided.
 func (r *Routes) made() *Made {
 	if r == nil || r.Decision == nil {

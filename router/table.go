@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/router/rules"
@@ -135,6 +136,12 @@ type Look struct{ now *edition }
 // Look returns the newest state.
 func (t *Table) Look() Look { return Look{t.now.Load()} }
 
+// Version is the table's in this state.
+func (l Look) Version() uint64 { return l.now.version }
+
+// Services names the services of this state, sorted; do not write to it.
+func (l Look) Services() []string { return l.now.names }
+
 // Load returns the routes of a service in this state, as Table.Load does.
 func (l Look) Load(service string) *Routes {
 	if routes, ok := l.now.services[service]; ok {
@@ -153,6 +160,13 @@ func (t *Table) Rules() *rules.Set { return t.now.Load().set }
 // Version counts the editions from 1. Routes carry that in which they were
 // made, so a service has changed since version v if its Routes.Version > v.
 func (t *Table) Version() uint64 { return t.now.Load().version }
+
+// Life is the version of the first edition, which tells this table from those of
+// daemons before it.
+func (t *Table) Life() uint64 { return max(1, t.cfg.FirstVersion) }
+
+// TTL is how long what the table says may be used.
+func (t *Table) TTL() time.Duration { return t.cfg.TTL }
 
 // Changed returns a channel that is closed when the present edition is
 // replaced. Take it before Version and Load, and no edition is missed.
