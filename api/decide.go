@@ -90,7 +90,11 @@ func (s *Server) decide(look router.Look, in *fairwayv1.DecideRequest, out *said
 	routes := look.Load(in.Service)
 	answer := routes.Decide(&req, s.dice.roll())
 	s.count(routes, in.Service, &answer)
-	return out.say(routes, &answer, in.Service, weights)
+	decision := out.say(&answer, in.Service)
+	if weights {
+		decision.Weights = weighed(routes, &req)
+	}
+	return decision
 }
 
 // count counts a decision. A service that is not known is not named: it is any

@@ -23,7 +23,7 @@ type said struct {
 
 // say puts an answer into words of the API, for the service by the name that
 // was asked for.
-func (s *said) say(routes *router.Routes, a *router.Answer, service string, withWeights bool) *fairwayv1.Decision {
+func (s *said) say(a *router.Answer, service string) *fairwayv1.Decision {
 	out := &s.decision
 	out.Service = service
 	out.Route = a.Route
@@ -31,22 +31,19 @@ func (s *said) say(routes *router.Routes, a *router.Answer, service string, with
 	out.Destination = &s.destination
 	out.Endpoint = &s.endpoint
 	if a.Endpoint >= 0 {
-		setEndpoint(out.Endpoint, &routes.Endpoints[a.Endpoint])
+		setEndpoint(out.Endpoint, &a.Endpoints[a.Endpoint])
 	}
 	out.Priority, out.Retries = int32(a.Priority), int32(a.Retries)
 	out.Timeout = setDuration(&s.timeout, a.Timeout)
 	out.Source, out.Reason = source(a.Source), string(a.Reason)
 	out.Policy, out.ModelVersion = a.Policy, a.Model
 	out.RulesVersion, out.TableVersion = a.RulesVersion, a.TableVersion
-	out.Propensity = a.Propensity
+	out.Propensity, out.Line = a.Propensity, string(a.Line)
 	out.Ttl = setDuration(&s.ttl, a.TTL)
 	out.DecidedAt = setTimestamp(&s.decided, a.Decided)
 	out.MetricsAt = setTimestamp(&s.metricsAt, a.MetricsTime)
 	if !a.MetricsTime.IsZero() {
 		out.MetricsAge = setDuration(&s.age, a.Decided.Sub(a.MetricsTime))
-	}
-	if withWeights {
-		out.Weights = weights(routes.Endpoints, a.Weights)
 	}
 	return out
 }
@@ -89,6 +86,12 @@ func endpoints(list []mesh.Endpoint) []*fairwayv1.Endpoint {
 		out[i] = endpoint(&list[i])
 	}
 	return out
+}
+
+// weighed are the weights that requests like this one meet.
+func weighed(routes *router.Routes, req *mesh.Request) []*fairwayv1.EndpointWeight {
+	answer := routes.Weigh(req)
+	return weights(answer.Endpoints, answer.Weights)
 }
 
 // weights pairs the endpoints with their weights; none when w is empty.

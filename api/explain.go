@@ -29,8 +29,10 @@ func (s *Server) Explain(ctx context.Context, in *fairwayv1.DecideRequest) (*fai
 	defer s.load.give(len(routes.Endpoints))
 	req := request(in)
 	answer := routes.Decide(&req, s.dice.roll())
+	decision := new(said).say(&answer, in.Service)
+	decision.Weights = weighed(routes, &req)
 	out := &fairwayv1.Explanation{
-		Decision:  new(said).say(routes, &answer, in.Service, true),
+		Decision:  decision,
 		Endpoints: s.views(routes),
 		Notes:     slices.Clone(routes.Notes),
 	}
