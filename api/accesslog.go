@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 )
@@ -196,9 +198,7 @@ func call(ctx context.Context, operation string, code codes.Code, err error, too
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
 		c.peer = p.Addr.String()
 	}
-	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
-		c.trace = span.TraceID().String()
-	}
+	c.trace = traceOf(ctx)
 	if err != nil {
 		c.why = short(status.Convert(err).Message())
 	}
@@ -207,6 +207,23 @@ func call(ctx context.Context, operation string, code codes.Code, err error, too
 		c.level = slog.LevelWarn // not the caller's fault
 	}
 	return c
+}
+
+// traceOf is the trace that the call belongs to: ours, else the caller's where
+// we trace nothing, by its W3C trace context.
+func traceOf(ctx context.Context) string {
+	span := trace.SpanContextFromContext(ctx)
+	if !span.IsValid() {
+		parents := metadata.ValueFromIncomingContext(ctx, "traceparent")
+		if len(parents) == 0 {
+			return ""
+		}
+		span = trace.SpanContextFromContext(propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": parents[0]}))
+	}
+	if !span.IsValid() {
+		return ""
+	}
+	return span.TraceID().String()
 }
 
 // short cuts a text that somebody else wrote.
