@@ -94,7 +94,7 @@ func (o *options) given(name string) bool {
 }
 
 var (
-	userinfo = regexp.MustCompile(`(://)[^/@\s]*@`)
+	userinfo = regexp.MustCompile(`(://)\S*@`)
 	secret   = regexp.MustCompile(`(?i)((?:pass(?:word|wd|phrase)?|secret|token|key|auth(?:orization)?|sig(?:nature)?)=)('[^']*'|[^\s&]+)`)
 )
 
