@@ -54,7 +54,12 @@ func (d *daemon) listeners() ([]net.Listener, error) {
 func serveGRPC(ctx context.Context, g *errgroup.Group, d *daemon, l net.Listener, more ...grpc.ServerOption) {
 	server := grpc.NewServer(append(more, grpc.InTapHandle(d.calls.Arrive), grpc.UnaryInterceptor(d.calls.Unary), grpc.StreamInterceptor(d.calls.Stream))...)
 	d.api.Register(server)
-	g.Go(func() error { return server.Serve(l) })
+	g.Go(func() error {
+		if err := server.Serve(l); !errors.Is(err, grpc.ErrServerStopped) { // before it began
+			return err
+		}
+		return nil
+	})
 	g.Go(func() error {
 		<-ctx.Done()
 		d.api.Close()
