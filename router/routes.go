@@ -2,7 +2,6 @@ package router
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -89,7 +88,7 @@ func (r *Routes) pick(c *choice, req *mesh.Request, u uint64) Answer {
 	if req.SessionKey == "" {
 		a.Endpoint = c.draw.Pick(u)
 	} else {
-		a.Endpoint = r.stick(a.Weights, req.SessionKey)
+		a.Endpoint = picker.Stick(a.Weights, r.hashes, req.SessionKey)
 	}
 	if a.Endpoint >= 0 {
 		a.Subset, a.Propensity = c.subsets[a.Endpoint], a.Weights[a.Endpoint]
@@ -149,43 +148,6 @@ func (r *Routes) Rule(i int) (rule *rules.Route, met bool) {
 // Explain says of each rule that is tried why it matches or does not.
 func (r *Routes) Explain(req *mesh.Request) []rules.Step { return r.matcher.Explain(req, r.met) }
 
-// stick picks an endpoint by weighted rendezvous hashing: the largest of
-// w/−ln(h), h the hash of key and endpoint as a number in (0, 1). Over all keys
-// the endpoints are picked in proportion to their weights, and a change of one
-// weight moves only the sessions that it must (Schindelhauer and Schomaker,
-// "Weighted distributed hash tables", SPAA 2005).
-func (r *Routes) stick(weights mesh.Weights, key string) int {
-	best, highest := -1, 0.0
-	seed := hash(key)
-	for i, w := range weights {
-		if w <= 0 {
-			continue
-		}
-		score := w / -math.Log((float64(scramble(seed^r.hashes[i])>>11)+0.5)/(1<<53))
-		if best < 0 || score > highest {
-			best, highest = i, score
-		}
-	}
-	return best
-}
-
-// hash is FNV-1a, scrambled.
-func hash(s string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * 1099511628211
-	}
-	return scramble(h)
-}
-
-// scramble is the finalizer of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-func scramble(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
-}
-
 // newRoutes readies everything that can be answered for a service. d and f are
 // kept; both are nil where no policy was asked.
 //
@@ -205,7 +167,7 @@ func newRoutes(service string, set *rules.Set, d *Decision, f *features.Frame, l
 	weights, ejected := r.join(d)
 	base.Endpoints = r.Endpoints
 	for _, e := range r.Endpoints {
-		r.hashes = append(r.hashes, hash(e.Name))
+		r.hashes = append(r.hashes, picker.Hash(e.Name))
 	}
 	for i := range r.matcher.Service.Routes {
 		rule := &r.matcher.Service.Routes[i]
