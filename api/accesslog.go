@@ -58,6 +58,10 @@ func (c LogConfig) Validate() error {
 // and what the queue or the rate does not take is counted. Of what a request
 // says only the service is logged: no header, path or key.
 type AccessLog struct {
+	// Who, where it is set before the first call, says who calls: the identity
+	// of a certificate.
+	Who func(context.Context) string
+
 	cfg           LogConfig
 	clock         func() time.Time
 	begun         time.Time
@@ -70,11 +74,11 @@ type AccessLog struct {
 
 // line is what is logged of a call.
 type line struct {
-	level                     slog.Level
-	operation, status         string
-	service, peer, trace, why string
-	took                      time.Duration
-	dropped                   uint64 // calls not logged before this one
+	level                             slog.Level
+	operation, status                 string
+	service, peer, caller, trace, why string
+	took                              time.Duration
+	dropped                           uint64 // calls not logged before this one
 }
 
 // NewAccessLog returns a log whose lines are written by Run.
@@ -100,7 +104,7 @@ func (l *AccessLog) unary(ctx context.Context, operation string, in any, code co
 	if code == codes.OK && took <= l.cfg.Slow && !l.sampled() {
 		return
 	}
-	c := call(ctx, operation, code, err, took)
+	c := l.call(ctx, operation, code, err, took)
 	if asked, ok := in.(interface{ GetService() string }); ok {
 		c.service = short(asked.GetService())
 	}
@@ -110,7 +114,7 @@ func (l *AccessLog) unary(ctx context.Context, operation string, in any, code co
 // stream tells of a stream that ended; how long it was open says nothing.
 func (l *AccessLog) stream(ctx context.Context, operation string, code codes.Code, err error, took time.Duration) {
 	if code != codes.OK || l.sampled() {
-		l.put(call(ctx, operation, code, err, took))
+		l.put(l.call(ctx, operation, code, err, took))
 	}
 }
 
@@ -193,10 +197,13 @@ func (l *AccessLog) allowed() bool {
 
 // call is the line of a call. Strings are cut, and copied: a message's share
 // one buffer.
-func call(ctx context.Context, operation string, code codes.Code, err error, took time.Duration) *line {
+func (l *AccessLog) call(ctx context.Context, operation string, code codes.Code, err error, took time.Duration) *line {
 	c := &line{operation: operation, status: code.String(), took: took}
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
 		c.peer = p.Addr.String()
+	}
+	if l.Who != nil {
+		c.caller = l.Who(ctx)
 	}
 	c.trace = traceOf(ctx)
 	if err != nil {
@@ -256,7 +263,7 @@ func (l *AccessLog) Run(ctx context.Context, log *slog.Logger) {
 
 func (l *AccessLog) write(log *slog.Logger, c *line) {
 	attrs := []slog.Attr{slog.String("operation", c.operation), slog.String("status", c.status), slog.Duration("took", c.took)}
-	for _, said := range [][2]string{{"service", c.service}, {"peer", c.peer}, {"trace", c.trace}, {"error", c.why}} {
+	for _, said := range [][2]string{{"service", c.service}, {"peer", c.peer}, {"caller", c.caller}, {"trace", c.trace}, {"error", c.why}} {
 		if said[1] != "" {
 			attrs = append(attrs, slog.String(said[0], said[1]))
 		}

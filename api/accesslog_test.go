@@ -57,6 +57,7 @@ func TestFilter(t *testing.T) {
 	watch := &stopwatch{now: time.Unix(0, 0)}
 	in := &fairwayv1.DecideRequest{Service: "shop", Path: "/card/4111", Headers: map[string]string{"authorization": "hunter22"}, SessionKey: "hunter22"}
 	out := logged(t, watch, nil, func(m *Metrics) {
+		m.Log.Who = func(context.Context) string { return "spiffe://x/proxy" }
 		ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "authorization", "hunter22"))
 		decideTakes(m, watch, ctx, in, 100*time.Millisecond, nil) // not more than 100 ms
 		decideTakes(m, watch, ctx, in, 101*time.Millisecond, nil)
@@ -67,7 +68,7 @@ func TestFilter(t *testing.T) {
 	if len(lines) != 3 {
 		t.Fatalf("want three lines:\n%s", out)
 	}
-	for i, want := range []string{"level=INFO msg=call operation=Decide status=OK took=101ms service=shop trace=0af7651916cd43dd8448eb211c80319c", "status=InvalidArgument", `level=WARN msg=call operation=Decide status=Unknown took=0s service="a\nlevel=ERROR" error=lost`} {
+	for i, want := range []string{"level=INFO msg=call operation=Decide status=OK took=101ms service=shop caller=spiffe://x/proxy trace=0af7651916cd43dd8448eb211c80319c", "status=InvalidArgument", `level=WARN msg=call operation=Decide status=Unknown took=0s service="a\nlevel=ERROR" caller=spiffe://x/proxy error=lost`} {
 		if !strings.Contains(lines[i], want) {
 			t.Errorf("%s\ndoes not say %s", lines[i], want)
 		}

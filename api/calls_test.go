@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -265,4 +267,47 @@ func BenchmarkUnary(b *testing.B) {
 			m.decisions.at(verdict{"shop", router.SourceModel, router.Stale}).Inc()
 		}
 	})
+}
+
+// BenchmarkMetered is a call over loopback TCP: bare, and with tap, metrics and
+// access log.
+func BenchmarkMetered(b *testing.B) {
+	for _, metered := range []bool{false, true} {
+		b.Run(fmt.Sprint(metered), func(b *testing.B) {
+			s := ruled(b)
+			var options []grpc.ServerOption
+			if metered {
+				log, err := NewAccessLog(prometheus.NewRegistry(), time.Now, DefaultLogConfig())
+				if err != nil {
+					b.Fatal(err)
+				}
+				s.metrics.Log = log
+				options = append(options, grpc.InTapHandle(s.metrics.Arrive), grpc.UnaryInterceptor(s.metrics.Unary))
+			}
+			g := grpc.NewServer(options...)
+			s.Register(g)
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			done := make(chan error, 1)
+			go func() { done <- g.Serve(l) }()
+			conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+			if err != nil {
+				b.Fatal(err)
+			}
+			client, in := fairwayv1.NewRouterClient(conn), &fairwayv1.DecideRequest{Service: "s"}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := client.Decide(context.Background(), in); err != nil {
+					b.Fatal(err)
+				}
+			}
+			conn.Close()
+			g.Stop()
+			if err := <-done; err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
 }

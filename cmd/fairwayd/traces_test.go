@@ -50,7 +50,7 @@ func hex(id []byte) string {
 }
 
 // collect runs a collector until the test ends.
-func collect(t *testing.T) (*spans, string) {
+func collect(t testing.TB) (*spans, string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -111,5 +111,32 @@ func TestNoCollector(t *testing.T) {
 	p := start(t, "--rules", write(t, "rules.yaml", tinyRules), "--otlp", "http://"+free(t), "--trace-part", "99%")
 	for range 100 {
 		p.decide(t)
+	}
+}
+
+// BenchmarkTraces is a call to the whole daemon over loopback: without traces,
+// with them where the caller's trace is not sampled, and with all of them.
+func BenchmarkTraces(b *testing.B) {
+	for _, how := range []struct {
+		name string
+		args []string
+	}{{"off", nil}, {"none_sampled", []string{"--trace-part", "0%"}}, {"nearly_all", []string{"--trace-part", "99.9%"}}} {
+		b.Run(how.name, func(b *testing.B) {
+			if how.args != nil {
+				_, url := collect(b)
+				how.args = append(how.args, "--otlp", url)
+			}
+			p := start(b, append(how.args, "--rules", write(b, "rules.yaml", tinyRules))...)
+			in := &fairwayv1.DecideRequest{Service: "shop"}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := p.client.Decide(b.Context(), in); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if err := p.stop(); err != nil {
+				b.Error(err)
+			}
+		})
 	}
 }
