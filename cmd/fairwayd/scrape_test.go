@@ -188,3 +188,16 @@ func TestAlerts(t *testing.T) {
 	}
 	answerable(t, asked)
 }
+
+// TestDocumented: docs/operating.md names every metric of a scrape.
+func TestDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range regexp.MustCompile(`(?m)^# TYPE (fairway_\w+) `).FindAllStringSubmatch(scraped(t), -1) {
+		if !bytes.Contains(text, []byte("`"+line[1]+"`")) {
+			t.Errorf("docs/operating.md does not tell what %s is", line[1])
+		}
+	}
+}
