@@ -25,6 +25,7 @@ import (
 // nil, and calls cost nothing more.
 type traces struct {
 	provider *trace.TracerProvider
+	exporter trace.SpanExporter
 	log      *slog.Logger
 }
 
@@ -55,7 +56,7 @@ func (o *telemetryOptions) openTraces(ctx context.Context, log *slog.Logger) (*t
 	}
 	otel.SetErrorHandler(seldom(log))
 	log.Info("tracing", "collector", masked(where))
-	return &traces{trace.NewTracerProvider(options...), log}, nil
+	return &traces{trace.NewTracerProvider(options...), exporter, log}, nil
 }
 
 // seldom logs trouble with traces, once a minute at most: a collector that is
@@ -95,7 +96,8 @@ func (t *traces) options() []grpc.ServerOption {
 	))}
 }
 
-// close sends the spans that are left, for as long as calls may take to end.
+// close sends the spans that are left, for as long as calls may take to end, and
+// then gives up what is still being sent.
 func (t *traces) close(ctx context.Context) {
 	if t == nil {
 		return
@@ -103,6 +105,7 @@ func (t *traces) close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	if err := t.provider.Shutdown(ctx); err != nil {
-		t.log.Warn("the last traces are lost", "error", err)
+		t.log.Warn("the last traces are lost", "error", masked(err.Error()))
+		t.exporter.Shutdown(ctx) // whose time is over: it cancels, and waits for nothing
 	}
 }
