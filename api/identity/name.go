@@ -45,6 +45,18 @@ func Of(state *tls.ConnectionState) string {
 	return name
 }
 
+// Valid reports what is no SPIFFE ID with a path.
+func Valid(id string) error {
+	parsed, err := spiffeid.FromString(id)
+	if err == nil && parsed.Path() == "" {
+		err = errors.New("a trust domain without a path")
+	}
+	if err != nil {
+		return fmt.Errorf("identity: %q: %w; want spiffe://TRUST-DOMAIN/PATH", id, err)
+	}
+	return nil
+}
+
 // Match tells whether a name is meant by a pattern: the name itself or, where
 // the pattern ends in "*", any that begins with what stands before it.
 func Match(pattern, name string) bool {
