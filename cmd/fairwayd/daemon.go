@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"strconv"
 	"time"
 
@@ -37,6 +36,7 @@ type daemon struct {
 	loop   *loop.Loop
 	api    *api.Server
 	calls  *api.Metrics
+	secure *security
 	reg    *prometheus.Registry
 	log    *slog.Logger
 }
@@ -66,6 +66,9 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	}
 	if d.source.scrape > 0 {
 		d.log.Warn("the metrics are scraped too seldom for the model's windows, which will lack rates: train on a recording of this server, or scrape more often", "scraped_every", d.source.scrape, "window", d.source.timing.Range)
+	}
+	if d.secure, err = newSecurity(ctx, o, d.reg, d.log); err != nil {
+		return nil, err
 	}
 	cfg := d.loopConfig()
 	if err := cfg.Router.Validate(); err != nil {
@@ -104,6 +107,9 @@ func (d *daemon) close() {
 		if err := d.source.close(); err != nil {
 			d.log.Error("closing the recording", "error", err)
 		}
+	}
+	if err := d.secure.close(); err != nil {
+		d.log.Error("closing the connection to SPIRE", "error", err)
 	}
 }
 
@@ -149,12 +155,17 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := d.secure.fits(listeners[:2]); err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	d.secure.run(ctx, g)
 	serveGRPC(ctx, g, d, listeners[0])
 	if l := listeners[1]; l != nil {
-		serveHTTP(ctx, g, adminMux(d.reg, d.loop.Ready), l)
+		mux, l := d.secure.admin(adminMux(d.reg, d.loop.Ready), l)
+		serveHTTP(ctx, g, mux, l)
 	}
 	if l := listeners[2]; l != nil {
 		g.Go(func() error { return haproxy.Serve(ctx, l, d.loop.Table()) })
@@ -164,9 +175,7 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 			continue
 		}
 		fmt.Fprintln(stdout, what, listeners[i].Addr())
-		if tcp, ok := listeners[i].Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
-			d.log.Warn("listening beyond this machine, unencrypted, to anyone", "what", what, "address", tcp)
-		}
+		d.secure.say(what, listeners[i].Addr())
 	}
 	d.log.Info("serving", "checked", d.String())
 	g.Go(func() error { d.loop.Attend(ctx); return nil })

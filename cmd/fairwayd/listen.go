@@ -33,7 +33,8 @@ func listen(addresses ...string) ([]net.Listener, error) {
 }
 
 func serveGRPC(ctx context.Context, g *errgroup.Group, d *daemon, l net.Listener) {
-	server := grpc.NewServer(grpc.UnaryInterceptor(d.calls.Unary), grpc.StreamInterceptor(d.calls.Stream))
+	server := grpc.NewServer(append(d.secure.options(l),
+		grpc.ChainUnaryInterceptor(d.calls.Unary, d.secure.guard.Unary), grpc.ChainStreamInterceptor(d.calls.Stream, d.secure.guard.Stream))...)
 	d.api.Register(server)
 	g.Go(func() error { return server.Serve(l) })
 	g.Go(func() error {

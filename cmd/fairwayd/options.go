@@ -22,6 +22,7 @@ type options struct {
 	once, shadow, checkConfig                   bool
 	explore, holdOut                            float64
 	staleAfter                                  time.Duration
+	tlsOptions
 }
 
 // usage is an error of the command line.
@@ -74,6 +75,7 @@ func (o *options) flags(config *string) *flag.FlagSet {
 	fs.Func("hold-out", "`part` of the drains, such as 5%, that is not carried out, so that forecasts can be judged", setPart(&o.holdOut))
 	fs.DurationVar(&o.staleAfter, "stale-after", 0, "`age` of the metrics from which the model is not asked; default: three windows and the delay of its metrics")
 	fs.BoolVar(&o.checkConfig, "check-config", false, "read everything that is named here, say what it is, and stop")
+	o.tlsOptions.flags(fs)
 	fs.StringVar(config, "config", "", "YAML `file` with any of these flags by name, such as \"stale_after: 30s\"; a flag comes before it")
 	return fs
 }
@@ -159,5 +161,5 @@ func (o *options) check() error {
 	case o.staleAfter < 0:
 		return usage(fmt.Sprintf("--stale-after is %v; want 0 or more", o.staleAfter))
 	}
-	return nil
+	return o.tlsOptions.check()
 }
