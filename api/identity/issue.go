@@ -28,6 +28,7 @@ type own struct{ cfg Config }
 // the clock has jumped out of it, or the roots have changed.
 func (o *own) load(now time.Time, last *Held) (*Held, error) {
 	a := authorityOf(o.cfg)
+	a.kept = last != nil
 	rs, digest, err := a.roots(now)
 	if err != nil {
 		return nil, err

@@ -111,7 +111,13 @@ func TestAuthorityBroken(t *testing.T) {
 			t.Error("the authority was written over")
 		}
 	}
-	if s.Failures() != 4 || log.count("cannot be taken") == 0 {
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Refresh(); err == nil || s.Held() != before {
+		t.Errorf("made another authority in place of one that is gone: %v", err)
+	}
+	if s.Failures() != 5 || log.count("cannot be taken") == 0 {
 		t.Errorf("%d failures counted, log %q", s.Failures(), log.text.String())
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
@@ -30,6 +31,7 @@ type Authority struct {
 	dir    string
 	domain string // asserted; "" takes what is there
 	life   time.Duration
+	kept   bool // there was one: another is not made in its place
 }
 
 // OpenAuthority opens the authority of cfg.State, or makes it.
@@ -45,6 +47,34 @@ func OpenAuthority(cfg Config) (*Authority, error) {
 	return a, err
 }
 
+// FindAuthority opens the authority of cfg.State, and makes none.
+func FindAuthority(cfg Config) (*Authority, error) {
+	if _, err := os.Stat(filepath.Join(cfg.State, authorityFile)); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("identity: no authority in %s; fairwayd makes one when it listens with TLS, and so does issuing a certificate", cfg.State)
+	}
+	return OpenAuthority(cfg)
+}
+
+// StateDirectory is where the own authority lives: in the folder "identity" of
+// the given state directory or, where that is empty, of what the environment
+// names: STATE_DIRECTORY (systemd), XDG_STATE_HOME or HOME. It is empty where
+// there is none of these.
+func StateDirectory(given string, environment func(name string) string) string {
+	systemd, _, _ := strings.Cut(environment("STATE_DIRECTORY"), ":")
+	switch xdg, home := environment("XDG_STATE_HOME"), environment("HOME"); {
+	case given != "":
+	case systemd != "":
+		given = systemd
+	case xdg != "":
+		given = filepath.Join(xdg, "fairway")
+	case home != "":
+		given = filepath.Join(home, ".local", "state", "fairway")
+	default:
+		return ""
+	}
+	return filepath.Join(given, "identity")
+}
+
 func authorityOf(cfg Config) *Authority {
 	return &Authority{dir: cfg.State, domain: cfg.TrustDomain, life: cfg.AuthorityLife}
 }
@@ -55,7 +85,7 @@ func (a *Authority) path(name string) string { return filepath.Join(a.dir, name)
 // changes with the file.
 func (a *Authority) roots(now time.Time) (rs roots, digest string, err error) {
 	rs, digest, err = a.read()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) || err == nil && !rs.due(now) {
+	if err != nil && (a.kept || !errors.Is(err, fs.ErrNotExist)) || err == nil && !rs.due(now) {
 		return rs, digest, err
 	}
 	if err := os.MkdirAll(a.dir, 0o700); err != nil {

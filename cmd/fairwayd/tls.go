@@ -71,24 +71,6 @@ func (o *tlsOptions) check() error {
 // asked tells whether TLS is wanted wherever the API listens.
 func (o *tlsOptions) asked() bool { return o.tls || o.cert != "" || o.spire != "" }
 
-// stateDirectory is --state, or what the system gives.
-func (o *tlsOptions) stateDirectory() (string, error) {
-	if o.state != "" {
-		return o.state, nil
-	}
-	if given, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); given != "" {
-		return given, nil
-	}
-	if given := os.Getenv("XDG_STATE_HOME"); given != "" {
-		return filepath.Join(given, "fairway"), nil
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", fmt.Errorf("no directory for the certificate authority: %w; give --state DIR, or --plaintext", err)
-	}
-	return filepath.Join(home, ".local", "state", "fairway"), nil
-}
-
 // security is what stands between the daemon and its callers.
 type security struct {
 	*tlsOptions
@@ -137,11 +119,10 @@ func (s *security) open(ctx context.Context, o *options) (err error) {
 	case s.cert != "":
 		cfg.Cert, cfg.Key, cfg.Trust = s.cert, s.key, s.ca
 	default:
-		state, err := s.stateDirectory()
-		if err != nil {
-			return err
+		if cfg.State = identity.StateDirectory(s.state, os.Getenv); cfg.State == "" {
+			return errors.New("no directory for the certificate authority: give --state DIR, or --plaintext")
 		}
-		cfg.State, cfg.TrustDomain, cfg.Hosts = filepath.Join(state, "identity"), s.trust, hosts(o.listen, o.admin)
+		cfg.TrustDomain, cfg.Hosts = s.trust, hosts(o.listen, o.admin)
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -302,7 +283,7 @@ func (s *security) say(what string, at net.Addr) {
 	default:
 		attrs := []any{"what", what, "address", at, "identity", s.source.String()}
 		if s.cert == "" && s.spire == "" {
-			state, _ := s.stateDirectory()
+			state := filepath.Dir(identity.StateDirectory(s.state, os.Getenv))
 			attrs = append(attrs, "callers_get_theirs_by", fmt.Sprintf("fairway identity issue --state %s --id spiffe://%s/NAME --out DIR", state, s.source.Held().TrustDomain()))
 		}
 		s.log.Info("listening beyond this machine, with mutual TLS", attrs...)
