@@ -81,7 +81,7 @@ func TestConfigFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &options{listen: "127.0.0.1:2", staleAfter: 30 * time.Second, explore: 0.05, rules: "r.yaml", speed: 1, from: "start"}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{}, tlsOptions{})); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -272,21 +272,23 @@ func (s *security) close() error {
 	return s.source.Close()
 }
 
-// say tells how a listener is protected, where it can be reached from elsewhere.
+// say tells how a listener is protected, where it can be reached from elsewhere
+// or TLS was asked for.
 func (s *security) say(what string, at net.Addr) {
+	beyond := beyondAddr(at)
 	switch {
-	case !beyondAddr(at):
+	case !beyond && (what != "api" || !s.asked()):
 	case what == "haproxy-agent": // HAProxy's agent checks know no TLS
 		s.log.Warn("listening beyond this machine, unencrypted, to anyone", "what", what, "address", at)
 	case s.source == nil:
 		s.log.Warn("listening beyond this machine, unencrypted, to anyone, as --plaintext asks", "what", what, "address", at)
 	default:
-		attrs := []any{"what", what, "address", at, "identity", s.source.String()}
+		attrs := []any{"what", what, "address", at, "beyond_this_machine", beyond, "identity", s.source.String()}
 		if s.cert == "" && s.spire == "" {
 			state := filepath.Dir(identity.StateDirectory(s.state, os.Getenv))
 			attrs = append(attrs, "callers_get_theirs_by", fmt.Sprintf("fairway identity issue --state %s --id spiffe://%s/NAME --out DIR", state, s.source.Held().TrustDomain()))
 		}
-		s.log.Info("listening beyond this machine, with mutual TLS", attrs...)
+		s.log.Info("listening with mutual TLS", attrs...)
 	}
 }
 

@@ -61,6 +61,7 @@ func TestMutualTLS(t *testing.T) {
 	state := t.TempDir()
 	access := write(t, "access.yaml", "allow: [{identity: 'spiffe://fairway.local/*', methods: [Decide]}]")
 	p := start(t, "--rules", write(t, "r.yaml", tinyRules), "--tls", "--state", state, "--access", access)
+	said(t, p, "fairway identity issue --state "+state)
 	a := p.as(t, caller(t, state, "/a"))
 	if err := shop(t, a); err != nil {
 		t.Fatal(err)
