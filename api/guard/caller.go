@@ -56,8 +56,8 @@ type caller struct {
 func newCaller(name string, limits *Limits, allow []Grant) *caller {
 	c := &caller{name: name, limited: limited(name, limits)}
 	c.permits.Store(permitted(allow, name))
-	c.left.Store(int64(limits.Burst))
-	c.held = int64(limits.Burst)
+	c.held = limits.burst()
+	c.left.Store(c.held)
 	if limits.Adaptive {
 		c.past = anomaly.New(1, anomaly.DefaultConfig())
 	}
@@ -80,7 +80,7 @@ func (c *caller) take() bool {
 func (c *caller) fill(now time.Time, limits *Limits) {
 	left := c.left.Load()
 	c.used += max(c.held-left, 0)
-	rate, burst := limits.Rate, int64(limits.Burst)
+	rate, burst := limits.Rate, limits.burst()
 	switch c.level {
 	case medium:
 		rate, burst = rate/2, max(burst/2, 1)

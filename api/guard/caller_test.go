@@ -209,7 +209,7 @@ func TestParseAccess(t *testing.T) {
 		}
 	}
 	access, err := ParseAccess([]byte("limits: {rate: 5}"))
-	if err != nil || access.Allow != nil || access.Limits.Rate != 5 || access.Limits.Ping != DefaultLimits().Ping {
+	if err != nil || access.Allow != nil || access.Limits.Rate != 5 || access.Limits.burst() != 5 || access.Limits.Ping != DefaultLimits().Ping {
 		t.Errorf("%+v, %v", access, err)
 	}
 }

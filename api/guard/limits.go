@@ -10,7 +10,8 @@ import (
 // beyond what one busy proxy needs.
 type Limits struct {
 	// Rate is how many messages a second an identity may send: calls, and
-	// messages of its streams. Burst is how many at once.
+	// messages of its streams. Burst is how many at once; 0 is what Rate brings
+	// in a second.
 	Rate  float64 `yaml:"rate"`
 	Burst int     `yaml:"burst"`
 	// Streams and Connections are how many an identity may have open.
@@ -49,7 +50,7 @@ type Limits struct {
 // thousand of its connections, pass.
 func DefaultLimits() Limits {
 	return Limits{
-		Rate: 1e6, Burst: 1e6, Streams: 20_000, Connections: 4096, AllConnections: 16_384, Handshakes: 1024,
+		Rate: 1e6, Streams: 20_000, Connections: 4096, AllConnections: 16_384, Handshakes: 1024,
 		MessageBytes: 4 << 20, HeaderBytes: 64 << 10, HandshakeTimeout: 5 * time.Second,
 		IdleTimeout: 30 * time.Minute, MaxAge: 24 * time.Hour, MaxAgeGrace: time.Hour,
 		Ping: 30 * time.Second, PingTimeout: 10 * time.Second, MinPing: 5 * time.Second,
@@ -63,11 +64,14 @@ func (l Limits) Validate() error {
 	if !(l.Rate > 0 && l.Rate <= 1e12) {
 		errs = append(errs, fmt.Errorf("limits: rate is %v; want more than 0, at most 1e12 messages/s", l.Rate))
 	}
+	if l.Burst < 0 || l.Burst > 1<<30 {
+		errs = append(errs, fmt.Errorf("limits: burst is %d; want 0 to 1073741824", l.Burst))
+	}
 	for _, n := range []struct {
 		name string
 		n    int
 	}{
-		{"burst", l.Burst}, {"streams", l.Streams}, {"connections", l.Connections}, {"all_connections", l.AllConnections},
+		{"streams", l.Streams}, {"connections", l.Connections}, {"all_connections", l.AllConnections},
 		{"handshakes", l.Handshakes}, {"message_bytes", l.MessageBytes}, {"header_bytes", l.HeaderBytes},
 	} {
 		if n.n < 1 || n.n > 1<<30 {
@@ -86,4 +90,12 @@ func (l Limits) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// burst is how many messages may come at once.
+func (l *Limits) burst() int64 {
+	if l.Burst > 0 {
+		return int64(l.Burst)
+	}
+	return int64(min(max(l.Rate, 1), 1<<30))
 }

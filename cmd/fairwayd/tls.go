@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -307,15 +308,23 @@ func beyond(address string) bool {
 	return err != nil || !at.IP.IsLoopback()
 }
 
+// dns is what a certificate can hold as a DNS name: an address with a zone is none.
+var dns = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$`)
+
 // hosts are the names under which the daemon may be called.
 func hosts(addresses ...string) []string {
 	names := []string{"localhost", "127.0.0.1", "::1"}
+	add := func(host string) {
+		if valid := net.ParseIP(host) != nil || dns.MatchString(host); valid && !net.ParseIP(host).IsUnspecified() {
+			names = append(names, host)
+		}
+	}
 	if name, err := os.Hostname(); err == nil {
-		names = append(names, name)
+		add(name)
 	}
 	for _, address := range addresses {
-		if host, _, err := net.SplitHostPort(address); err == nil && host != "" && !net.ParseIP(host).IsUnspecified() {
-			names = append(names, host)
+		if host, _, err := net.SplitHostPort(address); err == nil {
+			add(host)
 		}
 	}
 	return names

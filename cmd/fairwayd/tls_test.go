@@ -152,6 +152,9 @@ func TestBeyond(t *testing.T) {
 	if made, _ := os.ReadDir(empty); len(made) > 0 {
 		t.Errorf("made %v", made)
 	}
+	if got := strings.Join(hosts("0.0.0.0:1", "[fe80::1%eth0]:1", "fairway.example:1", "192.0.2.1:1"), " "); !strings.HasSuffix(got, " fairway.example 192.0.2.1") || strings.ContainsAny(got, "%") || strings.Contains(got, "0.0.0.0") {
+		t.Errorf("hosts %q", got)
+	}
 	if err := secured(t).fits([]net.Listener{elsewhere{listener(t)}, nil}); err == nil {
 		t.Error("serves others without certificates")
 	}
