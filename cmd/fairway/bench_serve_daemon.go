@@ -8,14 +8,17 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/fairway-mesh/fairway/api"
+	"github.com/fairway-mesh/fairway/api/guard"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/predict"
@@ -95,12 +98,24 @@ func serveDecisions(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	g := grpc.NewServer(append(api.ServerOptions(), grpc.UnaryInterceptor(metrics.Unary), grpc.StreamInterceptor(metrics.Stream))...)
+	if metrics.Log, err = api.NewAccessLog(feeding.reg, time.Now, api.DefaultLogConfig()); err != nil {
+		return err
+	}
+	metrics.Log.Who = guard.Identity
+	allowing, err := guard.New(guard.Access{Allow: guard.DefaultAllow(""), Limits: guard.DefaultLimits()}, feeding.reg)
+	if err != nil {
+		return err
+	}
+	options := append(allowing.Options(insecure.NewCredentials()), api.ServerOptions()...)
+	g := grpc.NewServer(append(options, grpc.InTapHandle(metrics.Arrive),
+		grpc.ChainUnaryInterceptor(metrics.Unary, allowing.Unary), grpc.ChainStreamInterceptor(metrics.Stream, allowing.Stream))...)
 	server.Register(g)
 	ctx, stop := context.WithCancel(cmd.Context())
-	fed := make(chan struct{})
-	go func() { defer close(fed); feeding.run(ctx) }()
-	defer func() { stop(); <-fed; server.Close() }()
+	var running sync.WaitGroup
+	running.Go(func() { feeding.run(ctx) })
+	running.Go(func() { allowing.Run(ctx, time.Now) })
+	running.Go(func() { metrics.Log.Run(ctx, slog.New(slog.NewTextHandler(io.Discard, nil))) })
+	defer func() { stop(); running.Wait(); server.Close() }()
 	return serveUntilEOF(cmd, g, feeding.every)
 }
 
