@@ -93,7 +93,7 @@ func (b *serveBench) run(ctx context.Context) (f serveFigures, err error) {
 	if err != nil {
 		return f, err
 	}
-	b.say("a request has %d bytes on average, a decision %d", size.request, size.answer)
+	b.say("a request has %d bytes on average, a decision %d; the model set the weights of %.0f %%", size.request, size.answer, 100*size.learned)
 	if b.echo, err = startServed(ctx, b.log, "bench", "serve-daemon", "--echo", fmt.Sprint(size.answer)); err != nil {
 		return f, err
 	}

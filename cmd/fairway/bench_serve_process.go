@@ -78,7 +78,10 @@ func (p *servedProcess) stop() (err error) {
 }
 
 // messageSizes are means, in bytes.
-type messageSizes struct{ request, answer int }
+type messageSizes struct {
+	request, answer int
+	learned         float64 // part of the decisions whose weights are the model's
+}
 
 func (p *servedProcess) sizes(ctx context.Context, in requestList) (s messageSizes, err error) {
 	for _, r := range in {
@@ -86,10 +89,14 @@ func (p *servedProcess) sizes(ctx context.Context, in requestList) (s messageSiz
 		if err != nil {
 			return s, err
 		}
-		if d.GetEndpoint().GetName() == "" || d.Reason != "" && d.Source == fairwayv1.Decision_MODEL {
+		if d.GetEndpoint().GetName() == "" {
 			return s, fmt.Errorf("the daemon decided %v, without an endpoint", d)
+		}
+		if d.Source == fairwayv1.Decision_MODEL {
+			s.learned += 1 / float64(len(in))
 		}
 		s.request, s.answer = s.request+proto.Size(r), s.answer+proto.Size(d)
 	}
-	return messageSizes{s.request / len(in), s.answer / len(in)}, nil
+	s.request, s.answer = s.request/len(in), s.answer/len(in)
+	return s, nil
 }
