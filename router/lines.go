@@ -8,6 +8,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/picker"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
@@ -181,7 +182,7 @@ const fading = 0.8
 
 // try puts a line on trial beside r.
 func (r *Routes) try(tried *Routes, t *trial) {
-	p := &pair{tried: tried, share: t.share, salt: scramble(t.salt), aligned: aligned(r, tried)}
+	p := &pair{tried: tried, share: t.share, salt: picker.Scramble(t.salt), aligned: aligned(r, tried)}
 	p.bound = uint64(min(max(t.share, 0), 1-1.0/(1<<53))*(1<<53)) << 11
 	p.toTried, p.back = places(r.Endpoints, tried.Endpoints), places(tried.Endpoints, r.Endpoints)
 	p.all = slices.Clone(r.Endpoints)
@@ -235,9 +236,9 @@ func aligned(a, b *Routes) bool {
 // stay with one line.
 func (r *Routes) decideBoth(req *mesh.Request, u uint64) Answer {
 	p := r.pair
-	lot := scramble(u ^ p.salt)
+	lot := picker.Scramble(u ^ p.salt)
 	if req.SessionKey != "" {
-		lot = scramble(hash(req.SessionKey) ^ p.salt)
+		lot = picker.Scramble(picker.Hash(req.SessionKey) ^ p.salt)
 	}
 	former, tried := r.choice(req, u), p.tried.choice(req, u)
 	share := p.share

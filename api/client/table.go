@@ -118,8 +118,11 @@ func (r *route) weigh(weights []float64) {
 		sum += w
 	}
 	for i := range weights {
-		if weights[i] /= sum; math.IsNaN(weights[i]) { // all are 0
+		switch {
+		case sum == 0:
 			weights[i] = 1 / float64(len(weights))
+		case math.Abs(sum-1) > 1e-9: // else they are the daemon's propensities, to the last bit
+			weights[i] /= sum
 		}
 	}
 	r.fresh = newShare(weights)

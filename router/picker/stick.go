@@ -16,7 +16,7 @@ func Stick(weights []float64, hashes []uint64, key string) int {
 		if w <= 0 {
 			continue
 		}
-		score := w / -math.Log((float64(scramble(seed^hashes[i])>>11)+0.5)/(1<<53))
+		score := w / -math.Log((float64(Scramble(seed^hashes[i])>>11)+0.5)/(1<<53))
 		if best < 0 || score > highest {
 			best, highest = i, score
 		}
@@ -30,11 +30,11 @@ func Hash(s string) uint64 {
 	for i := range len(s) {
 		h = (h ^ uint64(s[i])) * 1099511628211
 	}
-	return scramble(h)
+	return Scramble(h)
 }
 
-// scramble is the finalizer of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-func scramble(x uint64) uint64 {
+// Scramble is the finalizer of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
+func Scramble(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
