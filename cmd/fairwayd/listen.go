@@ -5,10 +5,13 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
+
+	"github.com/fairway-mesh/fairway/api"
 )
 
 // listen opens the addresses; an empty one is left nil.
@@ -18,7 +21,7 @@ func listen(addresses ...string) ([]net.Listener, error) {
 		if address == "" {
 			continue
 		}
-		l, err := net.Listen("tcp", address)
+		l, err := open(address)
 		if err != nil {
 			for _, open := range listeners[:i] {
 				if open != nil {
@@ -32,10 +35,44 @@ func listen(addresses ...string) ([]net.Listener, error) {
 	return listeners, nil
 }
 
-func serveGRPC(ctx context.Context, g *errgroup.Group, d *daemon, l net.Listener) {
-	server := grpc.NewServer(grpc.UnaryInterceptor(d.calls.Unary), grpc.StreamInterceptor(d.calls.Stream))
+// open listens at host:port, or at unix:PATH.
+func open(address string) (net.Listener, error) {
+	if path, local := strings.CutPrefix(address, "unix:"); local {
+		return listenUnix(path)
+	}
+	return net.Listen("tcp", address)
+}
+
+// listeners opens the addresses of the API, the admin port and the agent. An
+// admin port that nobody asked for may be in use: then there is none.
+func (d *daemon) listeners() ([]net.Listener, error) {
+	if d.given("admin") {
+		return listen(d.listen, d.admin, d.haproxyAgent)
+	}
+	listeners, err := listen(d.listen, "", d.haproxyAgent)
+	if err != nil {
+		return nil, err
+	}
+	admin, err := listen(d.admin)
+	if err != nil {
+		d.log.Warn("no admin port; --admin ADDRESS chooses another", "error", err)
+		return listeners, nil
+	}
+	listeners[1] = admin[0]
+	return listeners, nil
+}
+
+func serveGRPC(ctx context.Context, g *errgroup.Group, d *daemon, l net.Listener, more ...grpc.ServerOption) {
+	options := append(append(d.secure.options(l), more...), api.ServerOptions()...)
+	server := grpc.NewServer(append(options, grpc.InTapHandle(d.calls.Arrive),
+		grpc.ChainUnaryInterceptor(d.calls.Unary, d.secure.guard.Unary), grpc.ChainStreamInterceptor(d.calls.Stream, d.secure.guard.Stream))...)
 	d.api.Register(server)
-	g.Go(func() error { return server.Serve(l) })
+	g.Go(func() error {
+		if err := server.Serve(l); !errors.Is(err, grpc.ErrServerStopped) { // before it began
+			return err
+		}
+		return nil
+	})
 	g.Go(func() error {
 		<-ctx.Done()
 		d.api.Close()
