@@ -39,12 +39,14 @@ type daemon struct {
 	calls  *api.Metrics
 	reg    *prometheus.Registry
 	log    *slog.Logger
+	level  *slog.LevelVar // of log
 }
 
 // newDaemon reads what the options name, and refuses what is wrong with it. It
 // listens nowhere yet.
 func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, err error) {
-	d := &daemon{options: o, reg: prometheus.NewRegistry(), log: slog.New(slog.NewTextHandler(stderr, nil))}
+	d := &daemon{options: o, reg: prometheus.NewRegistry()}
+	d.log, d.level = o.logger(stderr)
 	defer func() {
 		if err != nil {
 			d.close()
@@ -78,7 +80,10 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		return nil, fmt.Errorf("--model: %w", err)
 	}
 	d.calls = api.NewMetrics(d.reg, time.Now)
-	d.reg.MustRegister(api.TableMetrics(d.loop.Table()), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if d.calls.Log, err = api.NewAccessLog(d.reg, time.Now, o.filter()); err != nil {
+		return nil, err
+	}
+	d.reg.MustRegister(buildInfo(), api.TableMetrics(d.loop.Table()), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	served := api.DefaultConfig()
 	served.Seed, served.Policy, served.Horizon = rand.Uint64(), d.loop.Policy(), d.loop.Horizon()
 	d.api, err = api.New(d.loop.Table(), d.calls, served)
@@ -145,16 +150,22 @@ func (d *daemon) String() string {
 // serve listens, runs the loop, and stops all of it when ctx ends or anything
 // fails. No goroutine outlives it.
 func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
-	listeners, err := listen(d.listen, d.admin, d.haproxyAgent)
+	listeners, err := d.listeners()
 	if err != nil {
 		return err
 	}
+	spans, err := d.openTraces(ctx, d.log)
+	if err != nil {
+		return err
+	}
+	defer spans.close(ctx)
 	g, ctx := errgroup.WithContext(ctx)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	serveGRPC(ctx, g, d, listeners[0])
+	g.Go(func() error { d.calls.Log.Run(ctx, d.log); return nil })
+	serveGRPC(ctx, g, d, listeners[0], spans.options()...)
 	if l := listeners[1]; l != nil {
-		serveHTTP(ctx, g, adminMux(d.reg, d.loop.Ready), l)
+		serveHTTP(ctx, g, d.calls.Log.HTTP(d.adminMux()), l)
 	}
 	if l := listeners[2]; l != nil {
 		g.Go(func() error { return haproxy.Serve(ctx, l, d.loop.Table()) })
