@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -34,20 +34,28 @@ type reloadOptions struct {
 func (o *reloadOptions) flags(fs *flag.FlagSet) {
 	usual := trial.DefaultConfig()
 	o.canary, o.holdBack = usual.Share, usual.HoldBack
-	fs.StringVar(&o.state, "state", stateDirectory(), "`directory` of what is remembered over a restart: what was refused, the last good model and rules, the memory of the policies; empty: nothing is")
-	fs.Func("canary", "`part` of the requests, such as 10%, that tries another model or other rules at first; 100%: no trial (default 10%)", func(text string) error {
-		if text == "100%" || text == "1" {
-			o.noTrial = true
-			return nil
-		}
-		return setPart(&o.canary)(text)
-	})
-	fs.Func("hold-back", "`part` of the requests that the former version keeps while the other is on probation (default 10%)", setPart(&o.holdBack))
+	fs.StringVar(&o.state, "state", "", "`directory` of what outlasts a restart, such as the last good model; default: $STATE_DIRECTORY, else ~/.local/state/fairway; \"none\" is none")
+	fs.Var((*canary)(&o.canary), "canary", "`part` of the requests that tries another model or other rules at first; 100%: no trial")
+	fs.Var((*part)(&o.holdBack), "hold-back", "`part` of the requests that the former version keeps while the other is on probation")
 	fs.DurationVar(&o.probation, "probation", usual.Probation, "how `long` the former version keeps a part")
 	fs.BoolVar(&o.noTrial, "no-trial", false, "serve another model or other rules at once")
 }
 
+// canary is a part that may be all.
+type canary float64
+
+func (c *canary) String() string { return (*part)(c).String() }
+
+func (c *canary) Set(text string) error {
+	if text == "100%" || text == "1" {
+		*c = 1
+		return nil
+	}
+	return (*part)(c).Set(text)
+}
+
 func (o *reloadOptions) check() error {
+	o.noTrial = o.noTrial || o.canary == 1
 	if err := o.trial().Validate(); !o.noTrial && err != nil {
 		return usage(fmt.Sprintf("--canary, --hold-back, --probation: %v", err))
 	}
@@ -77,15 +85,20 @@ func (o *options) judge() func(time.Time, *rules.Set) loop.Judge {
 	}
 }
 
-// stateDirectory is that of systemd's unit, or the user's.
-func stateDirectory() string {
-	if dir := os.Getenv("STATE_DIRECTORY"); dir != "" {
-		return dir
-	}
-	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
-		return filepath.Join(dir, "fairway")
-	}
-	if home, err := os.UserHomeDir(); err == nil {
+// stateDirectory is what was asked for, or that of systemd's unit, or the user's; ""
+// where there is none.
+func stateDirectory(given string) string {
+	systemd, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":")
+	switch xdg, home := os.Getenv("XDG_STATE_HOME"), os.Getenv("HOME"); {
+	case given == "none":
+		return ""
+	case given != "":
+		return given
+	case systemd != "":
+		return systemd
+	case xdg != "":
+		return filepath.Join(xdg, "fairway")
+	case home != "":
 		return filepath.Join(home, ".local", "state", "fairway")
 	}
 	return ""
@@ -95,12 +108,12 @@ func stateDirectory() string {
 // that serve other things do not share it.
 func (d *daemon) openState() {
 	dir := ""
-	if d.reload.state != "" && d.recording == "" {
+	if root := stateDirectory(d.reloadOptions.state); root != "" && d.recording == "" && !d.checkConfig {
 		sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", absolute(d.options.model), absolute(d.options.rules), d.prometheus))
-		dir = filepath.Join(d.reload.state, "loop-"+hex.EncodeToString(sum[:6]))
+		dir = filepath.Join(root, fmt.Sprintf("loop-%x", sum[:6]))
 	}
 	var err error
-	if d.state, err = loop.OpenState(dir); err != nil {
+	if d.memory, err = loop.OpenState(dir); err != nil {
 		d.log.Error("the state begins anew", "error", err)
 	}
 }
@@ -134,11 +147,11 @@ func (d *daemon) openModel(ctx context.Context) (first loop.Change, err error) {
 	}
 	if registry != nil {
 		hostname, _ := os.Hostname() // for events only
-		d.models = loop.RegistryModel(registry, "fairwayd "+cmp.Or(hostname, "of a host without a name"))
+		d.modelFrom = loop.RegistryModel(registry, "fairwayd "+cmp.Or(hostname, "of a host without a name"))
 	} else {
-		d.models = loop.ModelFile(d.options.model)
+		d.modelFrom = loop.ModelFile(d.options.model)
 	}
-	now, err := loop.First(ctx, d.models)
+	now, err := loop.First(ctx, d.modelFrom)
 	if err != nil && registry == nil && errors.Is(err, os.ErrNotExist) {
 		return first, err
 	}
@@ -161,8 +174,8 @@ func (d *daemon) openRules(ctx context.Context) (first loop.Change, err error) {
 		return first, nil
 	}
 	// What an operator starts the daemon with counts, however little there is of it.
-	d.rules = loop.RulesFile(d.options.rules)
-	now, err := loop.First(ctx, d.rules)
+	d.rulesFrom = loop.RulesFile(d.options.rules)
+	now, err := loop.First(ctx, d.rulesFrom)
 	if errors.Is(err, loop.ErrUnsettled) {
 		return first, nil
 	}
@@ -182,11 +195,11 @@ func (d *daemon) begin(now loop.Change, wrong error) (loop.Change, error) {
 	if subject == "" {
 		subject = model.SubjectModel
 	}
-	good, err := d.state.Served(subject)
+	good, err := d.memory.Served(subject)
 	if err != nil {
 		d.log.Error("what served last cannot be read", "error", err)
 	}
-	since, refused := d.state.Refused(now.Version)
+	since, refused := d.memory.Refused(now.Version)
 	tries := subject == model.SubjectModel && !now.Back && d.judge() != nil
 	switch {
 	case good.ID == "" && wrong != nil:
@@ -211,13 +224,13 @@ const rememberEvery, lookEvery = time.Minute, time.Second
 // follow takes changes until ctx ends, at once on SIGHUP, and saves the memory.
 func (d *daemon) follow(ctx context.Context, g *errgroup.Group) {
 	var notes []chan struct{}
-	for _, origin := range []loop.Origin{d.models, d.rules} {
+	for _, origin := range []loop.Origin{d.modelFrom, d.rulesFrom} {
 		if origin == nil {
 			continue
 		}
 		now := make(chan struct{}, 1)
 		notes = append(notes, now)
-		g.Go(func() error { d.loop.Follow(ctx, origin, d.state, lookEvery, now); return nil })
+		g.Go(func() error { d.loop.Follow(ctx, origin, d.memory, lookEvery, now); return nil })
 	}
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
@@ -246,7 +259,7 @@ func (d *daemon) follow(ctx context.Context, g *errgroup.Group) {
 }
 
 func (d *daemon) remember() {
-	if err := d.loop.Remember(d.state); err != nil {
+	if err := d.loop.Remember(d.memory); err != nil {
 		d.log.Error("the memory is not saved", "error", err)
 	}
 }

@@ -75,6 +75,7 @@ type Loop struct {
 	told     map[string]chan struct{} // by subject: hold one when there are outcomes
 	wake     chan struct{}            // holds one when something may wait no more
 	repace   chan struct{}
+	trouble  error
 	failing  bool              // the source gave an error last
 	refusals map[string]string // by service: why a window was refused last
 	said     map[string]string // by service: source and reason as logged last
@@ -117,6 +118,13 @@ func (l *Loop) Table() *router.Table { return l.table }
 
 // Ready reports whether anything has been decided.
 func (l *Loop) Ready() bool { return l.ready.Load() }
+
+// Trouble is why no metrics come now; nil when they do.
+func (l *Loop) Trouble() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.trouble
+}
 
 // Policy names the policy in force.
 func (l *Loop) Policy() string {
@@ -287,4 +295,5 @@ func (l *Loop) sourceIs(err error) {
 		l.cfg.Log.Info("metrics are back")
 	}
 	l.failing = err != nil
+	l.trouble = err
 }
