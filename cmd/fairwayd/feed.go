@@ -57,9 +57,6 @@ func (d *daemon) feed(ctx context.Context) {
 			d.source = nil
 		}
 		if err != nil && ctx.Err() == nil {
-			if !d.loop.Ready() {
-				d.loop.Open()
-			}
 			d.loop.Take(nil, err)
 			sleep(ctx, wait)
 			wait = min(2*wait, late)

@@ -204,6 +204,9 @@ func (d *daemon) begin(now loop.Change, wrong error) (loop.Change, error) {
 	switch {
 	case good.ID == "" && wrong != nil:
 		return now, wrong
+	case good.ID == "" && refused && subject == model.SubjectModel:
+		d.log.Warn("the rules answer: the newest model was refused, and there is no other", "refused", now.Name, "since", since)
+		return good, nil
 	case wrong != nil:
 		d.log.Error("what served last serves on", "subject", subject, "version", good.Name, "error", wrong)
 		return good, nil

@@ -197,6 +197,10 @@ func (l *Loop) Take(windows []mesh.Window, err error) {
 		if !errors.Is(err, ErrOver) {
 			l.metrics.pollErrors.Inc()
 		}
+		if !l.Ready() { // the rules have something to say, and checks to ask for
+			l.former.open(l.cfg.Clock())
+			l.decide(l.former.services())
+		}
 		l.age(l.at(windows), 0)
 		return
 	}

@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,17 +111,22 @@ func (r *registry) Told(ctx context.Context, o Outcome) error {
 	})
 }
 
-// Anew implements Origin: somebody has promoted the version since.
+// Anew implements Origin: somebody has promoted the version since, or after the event
+// that tells why it does not do, whose order does not depend on clocks.
 func (r *registry) Anew(ctx context.Context, v Version, since time.Time) (bool, error) {
 	events, err := r.registry.Events(ctx, 0)
 	if err != nil {
 		return false, err
 	}
+	told, anew := false, false
 	for _, e := range events {
-		promoted := e.Kind == model.Promoted || e.Kind == model.Published
-		if promoted && e.Subject == cmp.Or(v.Subject, model.SubjectModel) && e.Version == v.Name && e.Time.After(since) {
-			return true, nil
+		switch {
+		case e.Subject != v.Subject:
+		case e.Kind == model.RolledBack && e.From == v.Name, e.Kind == model.Refused && e.Version == v.Name:
+			told, anew = true, false
+		case (e.Kind == model.Promoted || e.Kind == model.Published) && e.Version == v.Name:
+			anew = told || e.Time.After(since)
 		}
 	}
-	return false, nil
+	return anew, nil
 }
