@@ -53,7 +53,7 @@ func (d *daemon) feed(ctx context.Context) {
 			if err = d.expect(); err == nil {
 				d.poll(ctx)
 			}
-			d.close()
+			d.closeSource()
 			d.source = nil
 		}
 		if err != nil && ctx.Err() == nil {

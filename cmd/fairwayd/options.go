@@ -23,6 +23,7 @@ type options struct {
 	explore, holdOut                            float64
 	staleAfter                                  time.Duration
 	telemetryOptions
+	tlsOptions
 	reloadOptions
 	guessed  bool      // nobody named a source of metrics
 	settings []setting // all flags, as they are in force
@@ -87,6 +88,7 @@ func (o *options) flags(config *string) *flag.FlagSet {
 	o.telemetryOptions.flags(fs)
 	o.reloadOptions.flags(fs)
 	fs.BoolVar(&o.checkConfig, "check-config", false, "read everything that is named here, say what it is, and stop")
+	o.tlsOptions.flags(fs)
 	fs.StringVar(config, "config", "", "YAML `file` with any of these flags by name, such as \"stale_after: 30s\"; a flag comes before it")
 	return fs
 }
@@ -170,5 +172,5 @@ func (o *options) check() error {
 	case o.staleAfter < 0:
 		return usage(fmt.Sprintf("--stale-after is %v; want 0 or more", o.staleAfter))
 	}
-	return errors.Join(o.telemetryOptions.check(), o.reloadOptions.check())
+	return errors.Join(o.telemetryOptions.check(), o.tlsOptions.check(), o.reloadOptions.check())
 }

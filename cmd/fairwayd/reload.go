@@ -25,7 +25,6 @@ import (
 
 // reloadOptions say how changes of model and rules are taken.
 type reloadOptions struct {
-	state            string
 	canary, holdBack float64
 	probation        time.Duration
 	noTrial          bool
@@ -34,7 +33,6 @@ type reloadOptions struct {
 func (o *reloadOptions) flags(fs *flag.FlagSet) {
 	usual := trial.DefaultConfig()
 	o.canary, o.holdBack = usual.Share, usual.HoldBack
-	fs.StringVar(&o.state, "state", "", "`directory` of what outlasts a restart, such as the last good model; default: $STATE_DIRECTORY, else ~/.local/state/fairway; \"none\" is none")
 	fs.Var((*canary)(&o.canary), "canary", "`part` of the requests that tries another model or other rules at first; 100%: no trial")
 	fs.Var((*part)(&o.holdBack), "hold-back", "`part` of the requests that the former version keeps while the other is on probation")
 	fs.DurationVar(&o.probation, "probation", usual.Probation, "how `long` the former version keeps a part")
@@ -90,8 +88,6 @@ func (o *options) judge() func(time.Time, *rules.Set) loop.Judge {
 func stateDirectory(given string) string {
 	systemd, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":")
 	switch xdg, home := os.Getenv("XDG_STATE_HOME"), os.Getenv("HOME"); {
-	case given == "none":
-		return ""
 	case given != "":
 		return given
 	case systemd != "":
@@ -108,7 +104,7 @@ func stateDirectory(given string) string {
 // that serve other things do not share it.
 func (d *daemon) openState() {
 	dir := ""
-	if root := stateDirectory(d.reloadOptions.state); root != "" && d.recording == "" && !d.checkConfig {
+	if root := stateDirectory(d.tlsOptions.state); root != "" && d.recording == "" && !d.checkConfig {
 		sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", absolute(d.options.model), absolute(d.options.rules), d.prometheus))
 		dir = filepath.Join(root, fmt.Sprintf("loop-%x", sum[:6]))
 	}
@@ -155,7 +151,7 @@ func (d *daemon) openModel(ctx context.Context) (first loop.Change, err error) {
 	if err != nil && registry == nil && errors.Is(err, os.ErrNotExist) {
 		return first, err
 	}
-	first, err = d.begin(now, err)
+	first, err = d.begin(first.Subject, now, err)
 	if err == nil || registry == nil || d.checkConfig {
 		return first, err
 	}
@@ -182,18 +178,15 @@ func (d *daemon) openRules(ctx context.Context) (first loop.Change, err error) {
 	if err != nil && errors.Is(err, os.ErrNotExist) {
 		return first, err
 	}
-	return d.begin(now, err)
+	return d.begin(first.Subject, now, err)
 }
 
 // begin is the change to begin with, of what is there now: what served last, where
 // that is not to be had, was refused, or is to be tried first.
-func (d *daemon) begin(now loop.Change, wrong error) (loop.Change, error) {
+func (d *daemon) begin(subject string, now loop.Change, wrong error) (loop.Change, error) {
+	now.Subject = subject
 	if d.checkConfig {
 		return now, wrong
-	}
-	subject := now.Subject
-	if subject == "" {
-		subject = model.SubjectModel
 	}
 	good, err := d.memory.Served(subject)
 	if err != nil {
