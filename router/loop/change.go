@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/predict"
@@ -49,6 +50,9 @@ func (l *Loop) Change(c Change) error {
 		delete(l.waiting, c.Subject)
 		l.mu.Unlock()
 		return nil
+	case l.fresh(c.Version): // whoever follows does not know yet that it was taken back
+		l.mu.Unlock()
+		return nil
 	case l.tried != nil && l.trying.ID == c.ID && !c.Back:
 		l.mu.Unlock()
 		return nil
@@ -74,6 +78,12 @@ func (l *Loop) Change(c Change) error {
 	}
 	l.try(p.line, c)
 	return nil
+}
+
+// fresh reports whether a version was rolled back or refused, and that is not passed on
+// yet.
+func (l *Loop) fresh(v Version) bool {
+	return slices.ContainsFunc(l.outcomes[v.Subject], func(o Outcome) bool { return o.ID == v.ID && o.Kind != model.Adopted })
 }
 
 // version is what is in force of a subject.
@@ -242,7 +252,6 @@ func (p *candidate) remember(n *line, m *model.Model, set *rules.Set) error {
 		// Refused where frames are made otherwise: then what was replayed has to do.
 		_ = n.extractor.UnmarshalBinary(p.traits)
 	}
-	n.course.Follow(p.former.course)
 	p.line = n
 	return nil
 }
@@ -253,6 +262,7 @@ func (l *Loop) catchUp(p *candidate) {
 		l.kept.forget()
 		return
 	}
+	p.line.course.Follow(l.former.course)
 	rounds, seen := l.kept.since(p.seen)
 	p.seen = seen
 	for _, r := range rounds {

@@ -79,10 +79,11 @@ func TestRegistryGoesBack(t *testing.T) {
 		return m.Version
 	}
 	until(t, "1 is the latest", func() bool { return latest() == 1 })
-	events, err := r.Events(t.Context(), 0)
-	if last := events[len(events)-1]; err != nil || last.Kind != model.RolledBack || last.From != "2" || last.Version != "1" || last.Text != "it is worse" {
-		t.Errorf("events %+v, %v", events, err)
-	}
+	until(t, "it is told", func() bool {
+		events, err := r.Events(t.Context(), 0)
+		last := events[len(events)-1]
+		return err == nil && last.Kind == model.RolledBack && last.From == "2" && last.Version == "1" && last.Text == "it is worse"
+	})
 	until(t, "it is remembered", func() bool { _, refused := s.Refused(changeOf(persistence(2)).Version); return refused })
 	again, err := OpenState(s.dir)
 	if _, refused := again.Refused(changeOf(persistence(2)).Version); err != nil || !refused {
@@ -202,11 +203,16 @@ func TestReloads(t *testing.T) {
 	var stop atomic.Bool
 	var asked, seen atomic.Int64
 	var running sync.WaitGroup
+	defer running.Wait()
+	defer stop.Store(true)
 	for range 2 {
 		running.Go(func() {
 			for u := uint64(1); !stop.Load(); u = u*6364136223846793005 + 1442695040888963407 {
 				a := w.Table().Load("shop").Decide(&mesh.Request{Service: "shop"}, u)
-				if asked.Add(1); a.Endpoint < 0 || !(a.Propensity > 0) {
+				if asked.Add(1)%64 == 0 {
+					time.Sleep(time.Millisecond) // others have to get on as well
+				}
+				if a.Endpoint < 0 || !(a.Propensity > 0) {
 					t.Errorf("no answer: %+v", a)
 					return
 				}
@@ -229,11 +235,16 @@ func TestReloads(t *testing.T) {
 			}
 		})
 	}
+	running.Go(func() {
+		for !stop.Load() {
+			w.pass(1)
+			time.Sleep(time.Millisecond)
+		}
+	})
 	for i := range 100 {
 		if err := w.Change(changeOf(persistence(model.Version(2 + i)))); err != nil {
 			t.Fatal(err)
 		}
-		w.pass(1)
 		if err := w.Change(ruled(t, fmt.Sprint(2+i), 1+i%3, 2)); err != nil {
 			t.Fatal(err)
 		}
