@@ -147,7 +147,7 @@ func newFeed(m *servedMesh, log io.Writer) (*feed, error) {
 			return router.Limit(router.Eject(router.Practised(router.Learned(m, p, cfg), cfg), p, cfg), cfg)
 		},
 		Acted: true, Live: true, Clock: time.Now, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	}, f.model, set, f.reg)
+	}, loop.Change{Model: f.model}, loop.Change{Rules: set}, f.reg)
 	if err != nil {
 		return nil, err
 	}
