@@ -49,7 +49,7 @@ func everySetting() []byte {
 // nothing.
 func TestEverySetting(t *testing.T) {
 	kept(t, "deploy/config.yaml", everySetting())
-	set := regexp.MustCompile(`(?m)^#([a-z_]+:)`).ReplaceAll(everySetting(), []byte("$1"))
+	set := regexp.MustCompile(`(?m)^#([a-z0-9_]+:)`).ReplaceAll(everySetting(), []byte("$1"))
 	set = bytes.Replace(set, []byte(`rules: ""`), []byte("rules: r.yaml"), 1)
 	all, err := parse([]string{"--config", write(t, "all.yaml", string(set))}, io.Discard)
 	if err != nil {

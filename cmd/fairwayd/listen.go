@@ -52,7 +52,8 @@ func (d *daemon) listeners() ([]net.Listener, error) {
 }
 
 func serveGRPC(ctx context.Context, g *errgroup.Group, d *daemon, l net.Listener, more ...grpc.ServerOption) {
-	server := grpc.NewServer(append(more, grpc.InTapHandle(d.calls.Arrive), grpc.UnaryInterceptor(d.calls.Unary), grpc.StreamInterceptor(d.calls.Stream))...)
+	server := grpc.NewServer(append(append(d.secure.options(l), more...), grpc.InTapHandle(d.calls.Arrive),
+		grpc.ChainUnaryInterceptor(d.calls.Unary, d.secure.guard.Unary), grpc.ChainStreamInterceptor(d.calls.Stream, d.secure.guard.Stream))...)
 	d.api.Register(server)
 	g.Go(func() error {
 		if err := server.Serve(l); !errors.Is(err, grpc.ErrServerStopped) { // before it began

@@ -23,6 +23,7 @@ type options struct {
 	explore, holdOut                            float64
 	staleAfter                                  time.Duration
 	telemetryOptions
+	tlsOptions
 	settings []setting // all flags, as they are in force
 }
 
@@ -78,6 +79,7 @@ func (o *options) flags(config *string) *flag.FlagSet {
 	fs.DurationVar(&o.staleAfter, "stale-after", 0, "`age` of the metrics from which the model is not asked; default: three windows and the delay of its metrics")
 	o.telemetryOptions.flags(fs)
 	fs.BoolVar(&o.checkConfig, "check-config", false, "read everything that is named here, say what it is, and stop")
+	o.tlsOptions.flags(fs)
 	fs.StringVar(config, "config", "", "YAML `file` with any of these flags by name, such as \"stale_after: 30s\"; a flag comes before it")
 	return fs
 }
@@ -165,5 +167,5 @@ func (o *options) check() error {
 	case o.staleAfter < 0:
 		return usage(fmt.Sprintf("--stale-after is %v; want 0 or more", o.staleAfter))
 	}
-	return o.telemetryOptions.check()
+	return errors.Join(o.telemetryOptions.check(), o.tlsOptions.check())
 }

@@ -90,7 +90,7 @@ func TestConfigFile(t *testing.T) {
 	got.settings = nil
 	want := &options{listen: "127.0.0.1:2", admin: "127.0.0.1:7444", staleAfter: 30 * time.Second, explore: 0.05, rules: "r.yaml", speed: 1, from: "start"}
 	want.telemetryOptions = telemetryOptions{logFormat: "text", logSlow: 100 * time.Millisecond, tracePart: 0.01}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{}, telemetryOptions{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{}, telemetryOptions{}, tlsOptions{})); diff != "" {
 		t.Error(diff)
 	}
 }
