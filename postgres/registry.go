@@ -46,6 +46,8 @@ func (r *Registry) Publish(ctx context.Context, m *model.Model) (model.Version, 
 
 // Latest implements model.Registry.
 func (r *Registry) Latest(ctx context.Context) (*model.Model, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if err := r.db.ready(ctx); err != nil {
 		return nil, err
 	}
@@ -60,6 +62,8 @@ func (r *Registry) Latest(ctx context.Context) (*model.Model, error) {
 
 // Get implements model.Registry.
 func (r *Registry) Get(ctx context.Context, v model.Version) (*model.Model, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if err := r.db.ready(ctx); err != nil {
 		return nil, err
 	}
@@ -84,6 +88,8 @@ func read(version int64, content []byte, err error) (*model.Model, error) {
 
 // List implements model.Registry. It does not read the models themselves.
 func (r *Registry) List(ctx context.Context) ([]model.Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if err := r.db.ready(ctx); err != nil {
 		return nil, err
 	}

@@ -40,6 +40,8 @@ func (v *versions) errf(what string, err error) error {
 // publish stores a version through insert and makes it the latest. It returns
 // a number only after the database has committed it.
 func (v *versions) publish(ctx context.Context, e model.Event, insert func(pgx.Tx, int64) error) (model.Version, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if err := v.db.ready(ctx); err != nil {
 		return 0, err
 	}
@@ -71,6 +73,8 @@ func (v *versions) publish(ctx context.Context, e model.Event, insert func(pgx.T
 // change makes another version the latest; when from is not 0, only if that
 // is it now.
 func (v *versions) change(ctx context.Context, from, to model.Version, e model.Event) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if err := v.db.ready(ctx); err != nil {
 		return err
 	}
@@ -141,6 +145,8 @@ func (v *versions) point(ctx context.Context, tx pgx.Tx, version int64, e model.
 // Record implements model.Registry. The event is on the disk of the database
 // when it returns.
 func (v *versions) Record(ctx context.Context, e model.Event) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if err := v.db.ready(ctx); err != nil {
 		return err
 	}
@@ -166,6 +172,8 @@ func (d *Database) insertEvent(ctx context.Context, tx pgx.Tx, e model.Event) er
 
 // Events implements model.Registry.
 func (v *versions) Events(ctx context.Context, n int) ([]model.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if err := v.db.ready(ctx); err != nil {
 		return nil, err
 	}
