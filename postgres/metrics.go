@@ -3,7 +3,7 @@ package postgres
 import "github.com/prometheus/client_golang/prometheus"
 
 var (
-	up          = prometheus.NewDesc("fairway_database_up", "1 while the database answers.", nil, nil)
+	up          = prometheus.NewDesc("fairway_database_up", "1 while the database answers; with several, while all of them do.", nil, nil)
 	storedTotal = prometheus.NewDesc("fairway_log_written_total", "Entries of the journal that were stored in the database.", nil, nil)
 	rejected    = prometheus.NewDesc("fairway_log_refused_total", "Entries of the journal that the database will never take.", nil, nil)
 	deleted     = prometheus.NewDesc("fairway_log_deleted_total", "Rows of the log that were deleted because of their age.", nil, nil)
@@ -11,12 +11,12 @@ var (
 )
 
 type metrics struct {
-	db  *Database
 	log *Log
+	all map[string]*Database
 }
 
-// Metrics collects how a database and the log in it fare, which may be nil.
-func Metrics(d *Database, l *Log) prometheus.Collector { return &metrics{d, l} }
+// Metrics collects how a log, which may be nil, and databases fare.
+func Metrics(l *Log, all map[string]*Database) prometheus.Collector { return &metrics{l, all} }
 
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- up
@@ -28,9 +28,11 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 }
 
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
-	answers := 0.0
-	if m.db.Health() == nil {
-		answers = 1
+	answers := 1.0
+	for _, d := range m.all {
+		if d.Health() != nil {
+			answers = 0
+		}
 	}
 	ch <- prometheus.MustNewConstMetric(up, prometheus.GaugeValue, answers)
 	if m.log == nil {
