@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/postgres/pgtest"
 	"github.com/fairway-mesh/fairway/router"
 )
 
@@ -185,33 +185,23 @@ func TestARefusedBatchIsNotTriedForEver(t *testing.T) {
 
 // TestTheLogOutlivesARestart stops a server of its own under the log.
 func TestTheLogOutlivesARestart(t *testing.T) {
-	if shared == nil {
-		t.Skip(errNoPostgreSQL)
-	}
-	s, err := newServer()
+	s := pgtest.Start(t)
+	db, err := Open(deadline(t), s.URL("postgres"))
 	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(s.directory)
-	if err := s.start(); err != nil {
-		t.Fatal(err)
-	}
-	db, err := Open(deadline(t), s.url("postgres"))
-	if err != nil {
-		t.Fatal(errors.Join(err, s.stop()))
+		t.Fatal(errors.Join(err, s.Stop()))
 	}
 	defer db.Close()
 	cfg := DefaultLogConfig()
 	cfg.Pause, cfg.MaxPause = time.Millisecond, 10*time.Millisecond
 	l := openLog(t, db, cfg)
 	l.Append(decision("before"))
-	if err := s.stop(); err != nil {
+	if err := s.Stop(); err != nil {
 		t.Log("the server ended with", err)
 	}
 	for range 20 {
 		l.Append(decision("while it is away"))
 	}
-	if err := s.start(); err != nil {
+	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Close(deadline(t)); err != nil {
@@ -219,10 +209,6 @@ func TestTheLogOutlivesARestart(t *testing.T) {
 	}
 	if n := stored(t, db); n != 21 {
 		t.Errorf("%d stored; want 21, each once", n)
-	}
-	db.Close()
-	if err := s.stop(); err != nil {
-		t.Log("the server ended with", err)
 	}
 }
 
