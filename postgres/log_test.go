@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/fairway-mesh/fairway/postgres/pgtest"
 	"github.com/fairway-mesh/fairway/router/journal"
 )
 
@@ -228,14 +228,14 @@ func TestOldRowsGoInPieces(t *testing.T) {
 // once more under the log.
 func TestTheLogOutlivesTheDatabase(t *testing.T) {
 	if shared == nil {
-		t.Skip(errNoPostgreSQL)
+		t.Skip(pgtest.ErrNone)
 	}
-	s, err := newServer()
+	s, err := pgtest.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(s.directory)
-	db, err := Connect(s.url("postgres"))
+	defer s.Remove()
+	db, err := Connect(s.URL("postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,22 +272,22 @@ func TestTheLogOutlivesTheDatabase(t *testing.T) {
 		}
 	}
 	down()
-	if err := s.start(); err != nil {
+	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
 	caughtUp(each)
-	if err := s.stop(); err != nil {
+	if err := s.Stop(); err != nil {
 		t.Log("the server ended with", err)
 	}
 	down()
-	if err := s.start(); err != nil {
+	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
 	caughtUp(2 * each)
 	cancel()
 	<-ended
 	db.Close()
-	if err := s.stop(); err != nil {
+	if err := s.Stop(); err != nil {
 		t.Log("the server ended with", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/model"
+	"github.com/fairway-mesh/fairway/postgres/pgtest"
 )
 
 // watched runs a watch until the test ends and returns what it is told.
@@ -97,9 +98,9 @@ func TestAWatchOutlivesItsConnection(t *testing.T) {
 // the database itself is made later.
 func TestAWatchBeginsBeforeTheDatabase(t *testing.T) {
 	if shared == nil {
-		t.Skip(errNoPostgreSQL)
+		t.Skip(pgtest.ErrNone)
 	}
-	db, err := Connect(shared.url("later"))
+	db, err := Connect(shared.URL("later"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,8 +112,8 @@ func TestAWatchBeginsBeforeTheDatabase(t *testing.T) {
 		t.Errorf("latest of a database that is not there: %v, health %v", err, db.Health())
 	}
 	seen := watched(t, db.Registry())
-	run(t, shared.url("postgres"), "CREATE DATABASE later")
-	publish(t, open(t, shared.url("later")).Registry(), sample("first"))
+	run(t, shared.URL("postgres"), "CREATE DATABASE later")
+	publish(t, open(t, shared.URL("later")).Registry(), sample("first"))
 	tells(t, seen, 1)
 	if err := <-told; err != nil || db.Health() != nil {
 		t.Errorf("told %v, health %v; want that it is well", err, db.Health())

@@ -63,7 +63,7 @@ type position struct {
 // cursor walks the segments of a directory, into which another may write.
 type cursor struct {
 	directory string
-	reading   *atomic.Uint64 // follows at.Segment; nil: nobody needs to know
+	reading   *atomic.Uint64 // follows at.Segment; nil: of a Reader that will not look again
 	at        position
 
 	file   *os.File // the segment at.Segment; nil: none is open
@@ -85,17 +85,18 @@ func (c *cursor) next() (Record, error) {
 			// Perhaps it is being written. Where it is not, all of it can be seen now.
 			newer, failed := following(c.directory, c.at.Segment+1)
 			c.close()
-			if newer == 0 {
+			if c.over = newer != 0; c.over {
+				continue
+			}
+			if c.reading != nil || failed != nil || err == io.EOF || err == errTorn {
 				return Record{}, cmp.Or(failed, io.EOF)
 			}
-			c.over = true
-			continue
 		}
 		switch {
 		case err == io.EOF || err == errTorn:
 			c.leave()
 		case err != nil:
-			damage := &DamageError{c.file.Name(), c.at.Offset, err}
+			damage := &DamageError{segmentPath(c.directory, c.at.Segment), c.at.Offset, err}
 			c.leave()
 			return Record{}, damage
 		case r.Stream == c.at.Stream && r.Seq <= c.at.Seq:

@@ -16,7 +16,7 @@ import (
 type Journal struct {
 	cfg       Config
 	directory string
-	keep      float64 // the random numbers below are sampled
+	keep      float64 // random numbers of 53 bits below are sampled
 	release   func() error
 	wake      chan struct{}     // something waits
 	flushes   chan chan<- error // who waits until all is on the disk
@@ -47,7 +47,7 @@ func Open(directory string, cfg Config) (*Journal, error) {
 		return nil, fmt.Errorf("journal: %w: does another fairwayd write there?", err)
 	}
 	j := &Journal{
-		cfg: cfg, directory: directory, keep: cfg.Sample * (1 << 64), release: release, waiting: make([]byte, 0, cfg.Queue),
+		cfg: cfg, directory: directory, keep: cfg.Sample * (1 << 53), release: release, waiting: make([]byte, 0, cfg.Queue),
 		wake: make(chan struct{}, 1), flushes: make(chan chan<- error), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	w, err := newWriter(directory, &cfg, &j.reading)
@@ -63,7 +63,7 @@ func (j *Journal) Stream() int64 { return j.cfg.Stream }
 
 // Sampled reports whether a request that drew this random number is one whose
 // pick and outcome are kept.
-func (j *Journal) Sampled(random uint64) bool { return j != nil && float64(random) < j.keep }
+func (j *Journal) Sampled(random uint64) bool { return j != nil && float64(random>>11) < j.keep }
 
 // Append copies the entry into the queue and reports whether it fitted. It
 // never waits, and allocates nothing.

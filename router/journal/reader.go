@@ -89,11 +89,14 @@ func (r *Reader) Acknowledge() error {
 	if r.given == r.acknowledged {
 		return nil
 	}
-	if err := savePosition(r.journal.directory, r.given); err != nil {
+	err := r.setAside() // first, lest a crash lets them be taken away with the others
+	if err == nil {
+		err = savePosition(r.journal.directory, r.given)
+	}
+	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	r.acknowledged = r.given
-	if r.done == r.given.Segment {
+	if r.acknowledged = r.given; r.done == r.given.Segment {
 		return nil
 	}
 	if err := r.clear(); err != nil {
@@ -103,15 +106,19 @@ func (r *Reader) Acknowledge() error {
 	return nil
 }
 
-// clear takes away what is before the acknowledged position.
-func (r *Reader) clear() error {
-	for len(r.damaged) > 0 && r.damaged[0] < r.acknowledged.Segment {
+func (r *Reader) setAside() error {
+	for len(r.damaged) > 0 && r.damaged[0] < r.given.Segment {
 		path := segmentPath(r.journal.directory, r.damaged[0])
 		if err := os.Rename(path, path+damaged); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		r.damaged = r.damaged[1:]
 	}
+	return nil
+}
+
+// clear takes away what is before the acknowledged position.
+func (r *Reader) clear() error {
 	all, err := list(r.journal.directory)
 	if err != nil {
 		return err

@@ -127,8 +127,8 @@ func (w *writer) trim() error {
 			continue
 		}
 		lost := uint64(0)
-		if at != 0 && !s.aside {
-			lost, _ = count(s.path) // none where it was read meanwhile, or cannot be
+		if at != 0 && s.number > at && !s.aside {
+			lost, _ = count(s.path) // none where it cannot be read
 		}
 		if err := os.Remove(s.path); err == nil {
 			w.lost += lost
