@@ -229,7 +229,7 @@ func refused(err error) bool {
 func (l *Log) transact(ctx context.Context, batch []journal.Record) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := l.db.ready(ctx); err != nil {
+	if err := l.db.Ask(ctx); err != nil {
 		return err
 	}
 	return pgx.BeginFunc(ctx, l.db.pool, func(tx pgx.Tx) error {
@@ -286,7 +286,7 @@ func (l *Log) sweep(ctx context.Context) {
 func (l *Log) delete(ctx context.Context, table string) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := l.db.ready(ctx); err != nil {
+	if err := l.db.Ask(ctx); err != nil {
 		return 0, err
 	}
 	tag, err := l.db.pool.Exec(ctx, `WITH oldest AS (SELECT id, stored FROM fairway.`+table+` ORDER BY id LIMIT $2),
