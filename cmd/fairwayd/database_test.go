@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/postgres"
 	"github.com/fairway-mesh/fairway/postgres/pgtest"
 	"github.com/fairway-mesh/fairway/router/journal"
@@ -74,6 +75,31 @@ func TestTwoDaemonsShareADatabase(t *testing.T) {
 		return strings.Contains(page, "fairway_database_up 0")
 	})
 	both("7")
+}
+
+// TestModelsComeFromADatabase: a daemon that found no model serves the first that is
+// published, and tells the registry so.
+func TestModelsComeFromADatabase(t *testing.T) {
+	url := pgtest.Start(t).URL("postgres")
+	p := start(t, "--model", url, "--recording", recording(t), "--schema", write(t, "tiny.yaml", tiny), "--speed", "5", "--no-trial")
+	p.first(t, func(d *fairwayv1.Decision) bool { return len(d.Weights) > 0 })
+	db, err := postgres.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	m, err := model.Load(persistence(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Registry().Publish(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	p.until(t, "the model's", func(d *fairwayv1.Decision) bool { return d.Source == fairwayv1.Decision_MODEL })
+	wait(t, func() bool {
+		events, err := db.Registry().Events(t.Context(), 1)
+		return err == nil && len(events) == 1 && events[0].Kind == model.Adopted && strings.HasPrefix(events[0].By, "fairwayd ")
+	})
 }
 
 // TestTheJournalIsStored: what is appended until the end is in the database when the
