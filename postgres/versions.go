@@ -212,7 +212,9 @@ func (v *versions) Watch(ctx context.Context, changed func(model.Version)) error
 		}
 	}
 	for {
-		v.db.note(v.listen(ctx, look))
+		if err := v.listen(ctx, look); ctx.Err() == nil { // being stopped is no failure
+			v.db.note(err)
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

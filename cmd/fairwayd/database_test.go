@@ -30,6 +30,9 @@ func TestTwoDaemonsShareADatabase(t *testing.T) {
 	early := start(t, "--rules", url, "--recording", recording(t), "--schema", write(t, "tiny.yaml", tiny), "--no-trial")
 	early.first(t, func(d *fairwayv1.Decision) bool { return len(d.Weights) > 0 })
 	wait(t, func() bool { return strings.Contains(early.log.String(), "the rules cannot be read") })
+	if !strings.Contains(early.log.String(), "the database does not do what it is asked to") {
+		t.Error("the log does not say that the database is down")
+	}
 	if _, page := early.get(t, "/metrics"); !strings.Contains(page, "fairway_database_up 0") {
 		t.Error("/metrics does not say that the database is down")
 	}
