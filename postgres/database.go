@@ -65,15 +65,15 @@ func Open(ctx context.Context, url string) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.ready(ctx); err != nil {
+	if err := d.Ask(ctx); err != nil {
 		d.Close()
 		return nil, err
 	}
 	return d, nil
 }
 
-// ready reports whether the database answers, and migrates it the first time.
-func (d *Database) ready(ctx context.Context) error {
+// Ask reaches the database and migrates it, if nothing has done so yet.
+func (d *Database) Ask(ctx context.Context) error {
 	d.migrating.Lock()
 	defer d.migrating.Unlock()
 	if d.migrated {

@@ -58,6 +58,9 @@ func Open(directory string, cfg Config) (*Journal, error) {
 	return j, nil
 }
 
+// Stream is the one of this run.
+func (j *Journal) Stream() int64 { return j.cfg.Stream }
+
 // Sampled reports whether a request that drew this random number is one whose
 // pick and outcome are kept.
 func (j *Journal) Sampled(random uint64) bool { return j != nil && float64(random>>11) < j.keep }
