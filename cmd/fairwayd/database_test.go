@@ -150,6 +150,40 @@ fairway_log_written_total 2
 	}
 }
 
+// TestTheJournalOutlivesTheDatabase: a daemon that decides on while the database is
+// away has stored all of it soon after it is back, and decides all the while.
+func TestTheJournalOutlivesTheDatabase(t *testing.T) {
+	server := pgtest.Start(t)
+	p := start(t, "--database", server.URL("postgres"), "--journal", t.TempDir(), "--recording", recording(t), "--schema", write(t, "tiny.yaml", tiny), "--speed", "20")
+	p.first(t, func(d *fairwayv1.Decision) bool { return len(d.Weights) > 0 })
+	metric := func(name string) float64 {
+		_, page := p.get(t, "/metrics")
+		for line := range strings.Lines(page) {
+			if text, found := strings.CutPrefix(line, name+" "); found {
+				x, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return x
+			}
+		}
+		t.Fatalf("/metrics has no %s", name)
+		return 0
+	}
+	wait(t, func() bool { return metric("fairway_log_written_total") > 0 })
+	if err := server.Stop(); err != nil {
+		t.Log("the server ended with", err)
+	}
+	wait(t, func() bool {
+		return metric("fairway_database_up") == 0 && metric("fairway_log_behind_entries") > 10 && p.decide(t).Endpoint.Name != ""
+	})
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, func() bool { return metric("fairway_database_up") == 1 && metric("fairway_log_behind_entries") == 0 })
+	wait(t, func() bool { return metric("fairway_log_written_total") == metric("fairway_journal_appended_total") })
+}
+
 func TestDatabaseOptions(t *testing.T) {
 	for _, c := range []struct {
 		want string
