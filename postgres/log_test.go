@@ -401,3 +401,46 @@ func TestLogConfigIsChecked(t *testing.T) {
 		t.Error("a database that nobody asked is well")
 	}
 }
+
+// BenchmarkLog stores outcomes; one operation is one entry.
+func BenchmarkLog(b *testing.B) {
+	if shared == nil {
+		b.Skip(pgtest.ErrNone)
+	}
+	ctx := context.Background()
+	db, err := Open(ctx, shared.URL("postgres"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	cfg := journal.DefaultConfig()
+	cfg.Stream = time.Now().UnixNano() // the database outlives a run
+	j, err := journal.Open(b.TempDir(), cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer j.Close()
+	l, err := db.Log(j, DefaultLogConfig())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	for i := range b.N {
+		if j.Append(outcome("shop")); i%10000 == 9999 {
+			if err := j.Flush(ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	if err := j.Flush(ctx); err != nil {
+		b.Fatal(err)
+	}
+	b.ResetTimer()
+	if err := l.Drain(ctx); err != nil {
+		b.Fatal(err)
+	}
+	b.StopTimer()
+	if s := l.Stats(); s.Stored != uint64(b.N) {
+		b.Errorf("stats %+v; want %d stored", s, b.N)
+	}
+}

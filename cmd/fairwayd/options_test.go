@@ -92,7 +92,8 @@ func TestConfigFile(t *testing.T) {
 	want.telemetryOptions = telemetryOptions{logFormat: "text", logSlow: 100 * time.Millisecond, tracePart: 0.01}
 	want.reloadOptions = reloadOptions{canary: 0.1, holdBack: 0.1, probation: 10 * time.Minute}
 	want.databaseOptions = databaseOptions{keep: 720 * time.Hour}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{}, telemetryOptions{}, tlsOptions{}, reloadOptions{}, databaseOptions{})); diff != "" {
+	want.journalOptions = journalOptions{journalSize: 1024, journalPart: 0.01}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{}, telemetryOptions{}, tlsOptions{}, reloadOptions{}, databaseOptions{}, journalOptions{})); diff != "" {
 		t.Error(diff)
 	}
 }
