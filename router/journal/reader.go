@@ -84,25 +84,27 @@ func (r *Reader) next() (Record, error) {
 
 // Acknowledge says that everything that Next gave is durable elsewhere. The
 // segments of which nothing else is left are taken away; those that are damaged
-// are kept beside, as long as MaxBytes allows.
+// are kept beside, as long as MaxBytes allows. After an error, call it again with
+// the next batch.
 func (r *Reader) Acknowledge() error {
 	if r.given == r.acknowledged {
 		return nil
 	}
-	err := r.setAside() // first, lest a crash lets them be taken away with the others
+	if err := r.setAside(); err != nil { // first, lest a crash lets them be taken away with the others
+		return fmt.Errorf("journal: %w", err)
+	}
+	err := savePosition(r.journal.directory, r.given)
 	if err == nil {
-		err = savePosition(r.journal.directory, r.given)
+		r.acknowledged = r.given
+	}
+	// A full disk takes no position, but taking segments away makes room. Where they
+	// are missing, the next Reader begins behind them.
+	if r.done != r.given.Segment {
+		err = errors.Join(err, r.clear())
 	}
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	if r.acknowledged = r.given; r.done == r.given.Segment {
-		return nil
-	}
-	if err := r.clear(); err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	r.done = r.given.Segment
 	return nil
 }
 
@@ -117,20 +119,21 @@ func (r *Reader) setAside() error {
 	return nil
 }
 
-// clear takes away what is before the acknowledged position.
+// clear takes away the segments before those that Next gave last from.
 func (r *Reader) clear() error {
 	all, err := list(r.journal.directory)
 	if err != nil {
 		return err
 	}
 	for _, s := range all {
-		if s.aside || s.number >= r.acknowledged.Segment {
+		if s.aside || s.number >= r.given.Segment {
 			continue
 		}
 		if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
+	r.done = r.given.Segment
 	return nil
 }
 

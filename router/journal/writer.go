@@ -75,16 +75,24 @@ func (w *writer) append() error {
 		}
 	}
 	if _, err := w.file.WriteAt(w.batch, w.size); err != nil {
-		// What is there of it is written over by the same bytes. Where it cannot be
-		// taken back, a segment is begun, and readers know an entry by its place.
-		if cut := w.file.Truncate(w.size); cut != nil {
-			err = errors.Join(err, cut, w.close())
-		}
-		return err
+		return errors.Join(err, w.abandon())
 	}
 	w.size += int64(len(w.batch))
 	w.dirty = true
 	return nil
+}
+
+// abandon ends a segment that could not be written to. Where a part of the batch
+// cannot be taken back, readers see it end too early, and know what is written
+// again by its place. Who took the file away to make room gets the room.
+func (w *writer) abandon() error {
+	name := w.file.Name()
+	w.file.Truncate(w.size)
+	err := w.close()
+	if w.size == headerSize {
+		err = errors.Join(err, os.Remove(name))
+	}
+	return err
 }
 
 // begin makes room for a segment, and makes it.
