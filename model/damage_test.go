@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// TestNoDamageIsLoaded cuts a file at every byte and flips every bit of it.
+// TestNoDamageIsLoaded flips every bit of a file, some of them on disk, and cuts
+// it there at every byte.
 func TestNoDamageIsLoaded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "shop.model")
 	if err := Save(path, sample()); err != nil {
@@ -22,19 +23,28 @@ func TestNoDamageIsLoaded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	put := func(b []byte, at int) {
-		if _, err := f.WriteAt(b, int64(at)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	damaged := bytes.Clone(file)
 	for at := range file {
 		for bit := range 8 {
-			put([]byte{file[at] ^ 1<<bit}, at)
-			if _, err := Load(path); err == nil {
-				t.Fatalf("loaded with bit %d of byte %d of %d flipped", bit, at, len(file))
+			damaged[at] ^= 1 << bit
+			if _, err := Read(bytes.NewReader(damaged)); err == nil {
+				t.Fatalf("read with bit %d of byte %d of %d flipped", bit, at, len(file))
 			}
+			damaged[at] = file[at]
 		}
-		put(file[at:at+1], at)
+	}
+	random := rand.New(rand.NewPCG(7, 0))
+	for range 200 {
+		at := random.IntN(len(file))
+		if _, err := f.WriteAt([]byte{file[at] ^ 1<<random.IntN(8)}, int64(at)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(path); err == nil {
+			t.Fatalf("loaded with a bit of byte %d of %d flipped", at, len(file))
+		}
+		if _, err := f.WriteAt(file[at:at+1], int64(at)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, err := Load(path); err != nil {
 		t.Fatal("as it was: ", err)

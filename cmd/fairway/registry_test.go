@@ -104,6 +104,9 @@ func TestVersionsOfRules(t *testing.T) {
 	if got := latestOf(t, mustCall(t, "rules", "list", database)); got != "3" {
 		t.Errorf("rolled back to version %s; want 3, which was served before", got)
 	}
+	if out := mustCall(t, "rules", "events", database); strings.Count(out, "published") != 3 || strings.Count(out, "rolled_back") != 1 || strings.Contains(out, "model") {
+		t.Errorf("events of the rules:\n%s", out)
+	}
 	for _, args := range [][]string{{"list", "rules.yaml"}, {"list"}, {"rollback", database, "1"}} {
 		if _, _, err := call(t, append([]string{"rules"}, args...)...); exitStatus(err) != 2 {
 			t.Errorf("fairway rules %q says %v; want a wrong call", args, err)
