@@ -1,11 +1,11 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -66,9 +66,11 @@ type Log struct {
 	cfg    LogConfig
 	from   *journal.Journal
 	reader *journal.Reader
-	batch  []journal.Record // that could not be stored yet
+	batch  []journal.Record
+	done   int // of batch: stored or refused
 	swept  time.Time
-	behind bool // in deleting
+	behind bool   // in deleting
+	said   string // of what can be mended
 
 	mu    sync.Mutex
 	last  uint64 // of this run's stream: what was stored last
@@ -153,29 +155,76 @@ func (l *Log) advance(ctx context.Context) (n int, err error) {
 			l.mu.Unlock()
 		}
 	}()
-	if len(l.batch) == 0 {
+	if l.done == len(l.batch) {
+		clear(l.batch)
+		l.done = 0
 		if l.batch, err = l.reader.Next(l.batch[:0], l.cfg.Batch); err != nil {
 			return 0, l.tell(fmt.Errorf("postgres: log: %w", err))
 		}
 	}
-	if n = len(l.batch); n == 0 {
+	if n = len(l.batch) - l.done; n == 0 {
 		return 0, nil
 	}
-	if err := l.store(ctx, l.batch); err != nil {
-		return 0, l.db.note(fmt.Errorf("postgres: log: %w", err))
+	if err := l.store(ctx); err != nil {
+		return 0, l.failed(ctx, fmt.Errorf("postgres: log: %w", err))
 	}
+	l.said = ""
 	l.db.note(nil)
-	l.mu.Lock()
-	if last := &l.batch[n-1]; last.Stream == l.from.Stream() {
-		l.last = last.Seq
-	}
-	l.mu.Unlock()
-	clear(l.batch)
-	l.batch = l.batch[:0]
 	if err := l.reader.Acknowledge(); err != nil {
 		return n, l.tell(fmt.Errorf("postgres: log: %w", err))
 	}
 	return n, nil
+}
+
+// store stores what is left of the batch: all at once, and where the database
+// refuses that, ever smaller pieces down to the entry at fault.
+func (l *Log) store(ctx context.Context) error {
+	size := len(l.batch)
+	for l.done < len(l.batch) {
+		piece := l.batch[l.done:min(l.done+size, len(l.batch))]
+		err := l.transact(ctx, piece)
+		switch {
+		case err == nil:
+			l.count(piece, 0)
+			size *= 2
+		case !refused(err):
+			return err
+		case len(piece) > 1:
+			size = len(piece) / 2
+			continue
+		default: // no attempt would bring it in
+			l.count(piece, 1)
+			l.tell(fmt.Errorf("postgres: log: entry %d of stream %d is lost: %w", piece[0].Seq, piece[0].Stream, err))
+		}
+		l.done += len(piece)
+	}
+	return nil
+}
+
+// count counts entries that are done with.
+func (l *Log) count(piece []journal.Record, refused int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stats.Stored += uint64(len(piece) - refused)
+	l.stats.Refused += uint64(refused)
+	if last := &piece[len(piece)-1]; last.Stream == l.from.Stream() {
+		l.last = last.Seq
+	}
+}
+
+// failed tells what keeps a batch out: once, if the database answers and will
+// not have it, as it does without a right or a table.
+func (l *Log) failed(ctx context.Context, err error) error {
+	var answer *pgconn.PgError
+	switch {
+	case ctx.Err() != nil: // being stopped is no failure
+	case !errors.As(err, &answer) || slices.Contains([]string{"08", "57"}, answer.Code[:2]): // it is going down, or coming up
+		l.db.note(err)
+	case l.said != err.Error():
+		l.said = err.Error()
+		l.tell(err)
+	}
+	return err
 }
 
 func (l *Log) tell(err error) error {
@@ -185,42 +234,12 @@ func (l *Log) tell(err error) error {
 	return err
 }
 
-// store halves what the database refuses, until it is one entry, which no
-// attempt would bring in.
-func (l *Log) store(ctx context.Context, batch []journal.Record) error {
-	err := l.transact(ctx, batch)
-	switch {
-	case !refused(err):
-		if err == nil {
-			l.count(len(batch), 0, 0)
-		}
-		return err
-	case len(batch) == 1:
-		l.count(0, 1, 0)
-		_ = l.tell(fmt.Errorf("postgres: log: entry %d of stream %d is lost: %w", batch[0].Seq, batch[0].Stream, err))
-		return nil
-	}
-	half := len(batch) / 2
-	if err := l.store(ctx, batch[:half]); err != nil {
-		return err
-	}
-	return l.store(ctx, batch[half:])
-}
-
-func (l *Log) count(stored, refused, deleted int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.stats.Stored += uint64(stored)
-	l.stats.Refused += uint64(refused)
-	l.stats.Deleted += uint64(deleted)
-}
-
 // refused reports whether the database will never take these values: it says
-// that the data is wrong (22) or breaks a constraint (23). Everything else may
-// be mended: a lost connection, a full disk, a right or a table that is missing.
+// that the data is wrong (22), breaks a constraint (23) or is too much (54).
+// Everything else may be mended: a lost connection, a full disk, a right or a table that is missing.
 func refused(err error) bool {
 	var answer *pgconn.PgError
-	return errors.As(err, &answer) && (answer.Code[:2] == "22" || answer.Code[:2] == "23")
+	return errors.As(err, &answer) && slices.Contains([]string{"22", "23", "54"}, answer.Code[:2])
 }
 
 // transact stores what the database has not yet of a batch of one stream, and
@@ -229,7 +248,7 @@ func refused(err error) bool {
 func (l *Log) transact(ctx context.Context, batch []journal.Record) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := l.db.ready(ctx); err != nil {
+	if err := l.db.Ask(ctx); err != nil {
 		return err
 	}
 	return pgx.BeginFunc(ctx, l.db.pool, func(tx pgx.Tx) error {
@@ -257,45 +276,3 @@ func (l *Log) transact(ctx context.Context, batch []journal.Record) error {
 
 // whole is x as a bigint.
 func whole(x uint64) int64 { return int64(min(x, math.MaxInt64)) }
-
-// sweep deletes the oldest rows, piece by piece, where they are too old.
-func (l *Log) sweep(ctx context.Context) {
-	now := time.Now()
-	if l.cfg.Keep == 0 || !l.behind && now.Sub(l.swept) < l.cfg.Sweep {
-		return
-	}
-	l.swept, l.behind = now, false
-	for i := range tables {
-		n, err := l.delete(ctx, tables[i].name)
-		if err != nil {
-			if ctx.Err() == nil {
-				l.mu.Lock()
-				l.stats.Err = cmp.Or(l.stats.Err, fmt.Errorf("postgres: deleting what is old: %w", err))
-				l.mu.Unlock()
-			}
-			return
-		}
-		l.count(0, 0, n)
-		l.behind = l.behind || n == l.cfg.Piece
-	}
-}
-
-// delete takes away some of the oldest rows of a table, as far as they are too
-// old and nobody else is about to. The number of a row tells its age among
-// others, and it is indexed.
-func (l *Log) delete(ctx context.Context, table string) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if err := l.db.ready(ctx); err != nil {
-		return 0, err
-	}
-	tag, err := l.db.pool.Exec(ctx, `WITH oldest AS (SELECT id, stored FROM fairway.`+table+` ORDER BY id LIMIT $2),
-		old AS (SELECT id FROM fairway.`+table+` WHERE id IN (SELECT id FROM oldest WHERE stored < now() - make_interval(secs => $1)) FOR UPDATE SKIP LOCKED)
-		DELETE FROM fairway.`+table+` WHERE id IN (SELECT id FROM old)`,
-		l.cfg.Keep.Seconds(), l.cfg.Piece)
-	if err == nil && table == tables[0].name {
-		// A stream is not written to for so long only after its journal has gone.
-		_, err = l.db.pool.Exec(ctx, `DELETE FROM fairway.stored WHERE time < now() - make_interval(secs => $1) - interval '90 days'`, l.cfg.Keep.Seconds())
-	}
-	return int(tag.RowsAffected()), err
-}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +128,38 @@ func TestLogStoresEveryKindAsItWas(t *testing.T) {
 	}
 }
 
+// TestWhateverCallersSayIsStored holds that nothing in an entry stops a log.
+func TestWhateverCallersSayIsStored(t *testing.T) {
+	db, j := open(t, fresh(t)), openJournal(t, t.TempDir())
+	l := openLog(t, db, j)
+	random := rand.New(rand.NewPCG(7, 0))
+	long := make([]byte, 20000)
+	for i := range long {
+		long[i] = byte(random.Uint32())
+	}
+	for _, kind := range []journal.Kind{journal.Decision, journal.Pick, journal.Outcome} {
+		for _, text := range []string{"a\x00b\xff", string(long), ""} {
+			for _, number := range []int{math.MinInt, -1, 0, math.MaxInt} {
+				e := &journal.Entry{Kind: kind, Service: text, Line: text, Model: text, Rules: text, Source: text, Policy: text, Reason: text, By: text}
+				e.Class, e.Method, e.Path, e.Route, e.Endpoint = text, text, text, text, text
+				e.Endpoints, e.Notes = []string{text, text}, []string{text}
+				e.Time, e.Table, e.Status, e.InFlight = time.UnixMicro(int64(number)), uint64(number), number, number
+				e.Latency, e.Deadline, e.Age = time.Duration(number), time.Duration(number), time.Duration(number)
+				e.Weights, e.Propensity = []float64{math.NaN(), math.Inf(1)}, math.NaN()
+				keep(t, j, e)
+			}
+		}
+		keep(t, j, &journal.Entry{Kind: kind})
+	}
+	if err := l.Drain(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	n := stored(t, db, "decision") + stored(t, db, "pick") + stored(t, db, "outcome")
+	if s := l.Stats(); s.Stored != 39 || s.Refused != 0 || n != 39 {
+		t.Errorf("stats %+v, %d rows; want 39 and none refused", s, n)
+	}
+}
+
 // TestWhatComesAgainIsStoredOnce plays the program that ended, and the answer
 // that got lost, before the journal was told.
 func TestWhatComesAgainIsStoredOnce(t *testing.T) {
@@ -187,13 +220,17 @@ func TestWhatCanBeMendedIsNotGivenUp(t *testing.T) {
 	url := fresh(t)
 	db, j := open(t, url), openJournal(t, t.TempDir())
 	l := openLog(t, db, j)
+	told := 0
+	l.cfg.Trouble = func(error) { told++ }
 	run(t, url, `ALTER TABLE fairway.outcome RENAME TO hidden`)
 	keep(t, j, outcome("shop"))
-	if err := l.Drain(deadline(t)); err == nil || l.Stats().Err == nil || l.Stats().Behind != 1 || db.Health() == nil {
-		t.Errorf("drain: %v, stats %+v, health %v; want the failure in all of them", err, l.Stats(), db.Health())
+	for range 3 {
+		if err := l.Drain(deadline(t)); err == nil || l.Stats().Err == nil || l.Stats().Behind != 1 || told != 1 {
+			t.Errorf("drain: %v, stats %+v, told %d times; want the failure in both, and told once", err, l.Stats(), told)
+		}
 	}
 	run(t, url, `ALTER TABLE fairway.hidden RENAME TO outcome`)
-	if err := l.Drain(deadline(t)); err != nil || stored(t, db, "outcome") != 1 || db.Health() != nil {
+	if err := l.Drain(deadline(t)); err != nil || stored(t, db, "outcome") != 1 || db.Health() != nil || l.Stats().Err != nil {
 		t.Errorf("drain: %v, %d stored, health %v; want 1", err, stored(t, db, "outcome"), db.Health())
 	}
 }
@@ -289,6 +326,41 @@ func TestTheLogOutlivesTheDatabase(t *testing.T) {
 	db.Close()
 	if err := s.Stop(); err != nil {
 		t.Log("the server ended with", err)
+	}
+}
+
+// TestTheLogOutlivesItsConnections cuts them off at random instants, most of them
+// in the middle of a batch.
+func TestTheLogOutlivesItsConnections(t *testing.T) {
+	url := fresh(t)
+	db, j := open(t, url), openJournal(t, t.TempDir())
+	l := openLog(t, db, j)
+	l.cfg.Batch = 10
+	ctx, cancel := context.WithCancel(deadline(t))
+	ended := make(chan struct{})
+	go func() { defer close(ended); l.Run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	killer := open(t, url)
+	cut, random := 0, rand.New(rand.NewPCG(7, 0))
+	const rounds, each = 40, 50
+	for range rounds {
+		for range each {
+			j.Append(outcome("shop"))
+		}
+		if err := j.Flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+		goal := l.Stats().Stored + uint64(random.IntN(each))
+		await(t, "the log to go on", func() bool { return l.Stats().Stored >= goal })
+		tag, err := killer.pool.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cut += int(tag.RowsAffected())
+	}
+	await(t, "the log to catch up", func() bool { return l.Stats().Behind == 0 })
+	if s := l.Stats(); s.Stored != rounds*each || stored(t, killer, "outcome") != rounds*each || cut == 0 {
+		t.Errorf("stats %+v, %d stored, %d connections cut; want %d, each once", s, stored(t, killer, "outcome"), cut, rounds*each)
 	}
 }
 

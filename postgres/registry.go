@@ -48,7 +48,7 @@ func (r *Registry) Publish(ctx context.Context, m *model.Model) (model.Version, 
 func (r *Registry) Latest(ctx context.Context) (*model.Model, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := r.db.ready(ctx); err != nil {
+	if err := r.db.Ask(ctx); err != nil {
 		return nil, err
 	}
 	var version int64
@@ -64,7 +64,7 @@ func (r *Registry) Latest(ctx context.Context) (*model.Model, error) {
 func (r *Registry) Get(ctx context.Context, v model.Version) (*model.Model, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := r.db.ready(ctx); err != nil {
+	if err := r.db.Ask(ctx); err != nil {
 		return nil, err
 	}
 	var content []byte
@@ -90,7 +90,7 @@ func read(version int64, content []byte, err error) (*model.Model, error) {
 func (r *Registry) List(ctx context.Context) ([]model.Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := r.db.ready(ctx); err != nil {
+	if err := r.db.Ask(ctx); err != nil {
 		return nil, err
 	}
 	rows, err := r.db.pool.Query(ctx, `SELECT m.version, m.name, m.created, l.version IS NOT NULL

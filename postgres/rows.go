@@ -52,8 +52,12 @@ func (t *table) copy(ctx context.Context, tx pgx.Tx, batch []journal.Record) err
 	return err
 }
 
+// mostService is how much of a service's name is kept, in bytes, of which cleaning
+// makes up to three each: an index takes 2,704.
+const mostService = 800
+
 func placeValues(r *journal.Record) []any {
-	return []any{r.Stream, whole(r.Seq), within(r.Time), clean(r.Service), clean(r.Line), clean(r.Model), clean(r.Rules), whole(r.Table)}
+	return []any{r.Stream, whole(r.Seq), within(r.Time), clean(r.Service[:min(len(r.Service), mostService)]), clean(r.Line), clean(r.Model), clean(r.Rules), whole(r.Table)}
 }
 
 func decisionValues(r *journal.Record) []any {

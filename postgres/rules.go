@@ -96,7 +96,7 @@ func (r *Rules) List(ctx context.Context) ([]RulesVersion, error) {
 func (r *Rules) query(ctx context.Context, query string, args ...any) ([]RulesVersion, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := r.db.ready(ctx); err != nil {
+	if err := r.db.Ask(ctx); err != nil {
 		return nil, err
 	}
 	rows, err := r.db.pool.Query(ctx, query, args...)

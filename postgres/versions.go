@@ -42,7 +42,7 @@ func (v *versions) errf(what string, err error) error {
 func (v *versions) publish(ctx context.Context, e model.Event, insert func(pgx.Tx, int64) error) (model.Version, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := v.db.ready(ctx); err != nil {
+	if err := v.db.Ask(ctx); err != nil {
 		return 0, err
 	}
 	tx, err := v.db.pool.Begin(ctx)
@@ -75,7 +75,7 @@ func (v *versions) publish(ctx context.Context, e model.Event, insert func(pgx.T
 func (v *versions) change(ctx context.Context, from, to model.Version, e model.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := v.db.ready(ctx); err != nil {
+	if err := v.db.Ask(ctx); err != nil {
 		return err
 	}
 	err := pgx.BeginFunc(ctx, v.db.pool, func(tx pgx.Tx) error {
@@ -147,7 +147,7 @@ func (v *versions) point(ctx context.Context, tx pgx.Tx, version int64, e model.
 func (v *versions) Record(ctx context.Context, e model.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := v.db.ready(ctx); err != nil {
+	if err := v.db.Ask(ctx); err != nil {
 		return err
 	}
 	err := pgx.BeginFunc(ctx, v.db.pool, func(tx pgx.Tx) error { return v.db.insertEvent(ctx, tx, e) })
@@ -174,7 +174,7 @@ func (d *Database) insertEvent(ctx context.Context, tx pgx.Tx, e model.Event) er
 func (v *versions) Events(ctx context.Context, n int) ([]model.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := v.db.ready(ctx); err != nil {
+	if err := v.db.Ask(ctx); err != nil {
 		return nil, err
 	}
 	limit := &n
@@ -212,7 +212,9 @@ func (v *versions) Watch(ctx context.Context, changed func(model.Version)) error
 		}
 	}
 	for {
-		v.db.note(v.listen(ctx, look))
+		if err := v.listen(ctx, look); ctx.Err() == nil { // being stopped is no failure
+			v.db.note(err)
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -225,7 +227,7 @@ func (v *versions) Watch(ctx context.Context, changed func(model.Version)) error
 func (v *versions) listen(ctx context.Context, look func(int64)) error {
 	begin, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := v.db.ready(begin); err != nil {
+	if err := v.db.Ask(begin); err != nil {
 		return err
 	}
 	conn, err := pgx.ConnectConfig(begin, v.db.pool.Config().ConnConfig)

@@ -111,6 +111,9 @@ func TestAWatchBeginsBeforeTheDatabase(t *testing.T) {
 	if _, err := db.Registry().Latest(deadline(t)); err == nil || db.Health() == nil {
 		t.Errorf("latest of a database that is not there: %v, health %v", err, db.Health())
 	}
+	if err := <-told; err == nil {
+		t.Error("told that a database that is not there is well")
+	}
 	seen := watched(t, db.Registry())
 	run(t, shared.URL("postgres"), "CREATE DATABASE later")
 	publish(t, open(t, shared.URL("later")).Registry(), sample("first"))

@@ -61,6 +61,9 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		}
 	}()
 	d.openState()
+	if err = d.openJournal(); err != nil {
+		return nil, err
+	}
 	if d.ruled, err = d.openRules(ctx); err != nil {
 		return nil, fmt.Errorf("--rules: %w", err)
 	}
@@ -110,7 +113,7 @@ func (d *daemon) loopConfig() loop.Config {
 		},
 		Acted: d.recording == "" && !d.shadow, // else nobody acts on what is decided
 		Live:  d.recording == "",
-		Trial: d.judge(),
+		Trial: d.judge(), Decided: d.decided,
 		Clock: time.Now, Seed: rand.Uint64(), Log: d.log,
 	}
 }
@@ -126,6 +129,7 @@ func (d *daemon) closeSource() {
 func (d *daemon) close() {
 	d.closeSource()
 	d.closeDatabases()
+	d.closeJournal()
 	if err := d.secure.close(); err != nil {
 		d.log.Error("closing the connection to SPIRE", "error", err)
 	}

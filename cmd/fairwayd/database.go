@@ -110,6 +110,9 @@ func (d *daemon) watch(subject string, w model.Watcher) {
 // openLog begins to store the journal, if somebody asks for that, and registers what
 // is counted of databases.
 func (d *daemon) openLog() error {
+	if d.checkConfig {
+		return d.checkDatabase()
+	}
 	if d.database != "" && d.journal == nil {
 		return usage("--database stores the journal, and there is none: give --journal DIR or --state DIR")
 	}
@@ -129,6 +132,23 @@ func (d *daemon) openLog() error {
 	}
 	if len(d.databases) > 0 {
 		d.reg.MustRegister(postgres.Metrics(d.stored, d.databases))
+	}
+	return nil
+}
+
+// checkDatabase asks whether there is a database, where one is named.
+func (d *daemon) checkDatabase() error {
+	if d.database == "" {
+		return nil
+	}
+	db, err := d.openDatabase(d.database)
+	if err != nil {
+		return fmt.Errorf("--database: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*soon)
+	defer cancel()
+	if err := db.Ask(ctx); err != nil {
+		return fmt.Errorf("--database: %w", err)
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ type options struct {
 	explore, holdOut                            float64
 	staleAfter                                  time.Duration
 	telemetryOptions
+	journalOptions
 	tlsOptions
 	reloadOptions
 	databaseOptions
@@ -87,6 +88,7 @@ func (o *options) flags(config *string) *flag.FlagSet {
 	fs.Var((*part)(&o.holdOut), "hold-out", "`part` of the drains, such as 5%, that is not carried out, so that forecasts can be judged")
 	fs.DurationVar(&o.staleAfter, "stale-after", 0, "`age` of the metrics from which the model is not asked; default: three windows and the delay of its metrics")
 	o.telemetryOptions.flags(fs)
+	o.journalOptions.flags(fs)
 	o.reloadOptions.flags(fs)
 	o.databaseOptions.flags(fs)
 	fs.BoolVar(&o.checkConfig, "check-config", false, "read everything that is named here, say what it is, and stop")
@@ -174,5 +176,5 @@ func (o *options) check() error {
 	case o.staleAfter < 0:
 		return usage(fmt.Sprintf("--stale-after is %v; want 0 or more", o.staleAfter))
 	}
-	return errors.Join(o.telemetryOptions.check(), o.tlsOptions.check(), o.reloadOptions.check(), o.databaseOptions.check())
+	return errors.Join(o.telemetryOptions.check(), o.tlsOptions.check(), o.reloadOptions.check(), o.databaseOptions.check(), o.journalOptions.check())
 }

@@ -171,7 +171,7 @@ func TestKilled(t *testing.T) {
 		durable[run] = kill(t, directory, run, random)
 	}
 	cfg := small()
-	cfg.Stream = runs + 1
+	cfg.Stream, cfg.MaxBytes = runs+1, 64<<20
 	j := open(t, directory, cfg)
 	j.Append(pick()) // so that the last run is over
 	flush(t, j)
