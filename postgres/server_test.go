@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
 
 	"github.com/fairway-mesh/fairway/postgres/pgtest"
 )
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, publishForEver(path))
 		os.Exit(1)
 	}
-	os.Exit(func() int {
+	code := func() int {
 		s, err := pgtest.New()
 		if err == nil {
 			err = s.Start()
@@ -40,7 +41,12 @@ func TestMain(m *testing.M) {
 		defer s.Stop()
 		shared = s
 		return m.Run()
-	}())
+	}()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // deadline bounds a test that would otherwise hang.

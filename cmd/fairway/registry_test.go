@@ -74,6 +74,17 @@ func TestVersionsOfModels(t *testing.T) {
 	t.Run("database", func(t *testing.T) { walk(t, pgtest.Start(t).URL("postgres")) })
 }
 
+// TestNoDatabase: one that is away is named, and the password is not.
+func TestNoDatabase(t *testing.T) {
+	const url = "postgres://ann:secret@127.0.0.1:1/models"
+	for _, args := range [][]string{{"model", "list", url}, {"model", "publish", url, shipped}, {"model", "show", url}, {"rules", "rollback", url}} {
+		_, _, err := call(t, args...)
+		if exitStatus(err) != 1 || !strings.Contains(err.Error(), `database "models" at 127.0.0.1:1 does not answer`) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("fairway %s says %v", args[:2], err)
+		}
+	}
+}
+
 func TestVersionsOfRules(t *testing.T) {
 	database := pgtest.Start(t).URL("postgres")
 	write := func(text string) string {
