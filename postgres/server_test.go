@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
 
 	"github.com/fairway-mesh/fairway/postgres/pgtest"
 )
@@ -18,8 +19,13 @@ import (
 // PostgreSQL on this machine.
 var shared *pgtest.Server
 
+// TestMain is also the program that kill_test.go kills.
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
+	if path := os.Getenv(publisher); path != "" {
+		fmt.Fprintln(os.Stderr, publishForEver(path))
+		os.Exit(1)
+	}
+	code := func() int {
 		s, err := pgtest.New()
 		if err == nil {
 			err = s.Start()
@@ -35,13 +41,18 @@ func TestMain(m *testing.M) {
 		defer s.Stop()
 		shared = s
 		return m.Run()
-	}())
+	}()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // deadline bounds a test that would otherwise hang.
 func deadline(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

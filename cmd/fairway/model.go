@@ -161,18 +161,5 @@ func listEvents(ctx context.Context, out io.Writer, args []string) error {
 		return err
 	}
 	defer registry.close()
-	events, err := registry.Events(ctx, 0)
-	if err != nil {
-		return err
-	}
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "time\tsubject\tversion\tfrom\tevent\tby\ttext")
-	for _, e := range events {
-		at := ""
-		if !e.Time.IsZero() {
-			at = e.Time.Format(time.RFC3339)
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", at, e.Subject, e.Version, e.From, e.Kind, e.By, oneLine(e.Text))
-	}
-	return t.Flush()
+	return writeEvents(ctx, out, registry)
 }

@@ -9,6 +9,8 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
+	"text/tabwriter"
+	"time"
 
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/postgres"
@@ -89,7 +91,7 @@ func versionNumber(text string) (model.Version, error) {
 	return model.Version(version), nil
 }
 
-// succession is what goes back needs of versions, of models or of rules.
+// succession is how the versions of models or of rules came about.
 type succession interface {
 	Events(ctx context.Context, n int) ([]model.Event, error)
 	RollBack(ctx context.Context, from, to model.Version, why string) error
@@ -120,4 +122,21 @@ func goBack(ctx context.Context, out io.Writer, subject string, entries []model.
 	}
 	fmt.Fprintf(out, "version %d is the latest now, %d no more\n", before, latest)
 	return nil
+}
+
+func writeEvents(ctx context.Context, out io.Writer, s succession) error {
+	events, err := s.Events(ctx, 0)
+	if err != nil {
+		return err
+	}
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "time\tsubject\tversion\tfrom\tevent\tby\ttext")
+	for _, e := range events {
+		at := ""
+		if !e.Time.IsZero() {
+			at = e.Time.Format(time.RFC3339)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", at, e.Subject, e.Version, e.From, e.Kind, oneLine(e.By), oneLine(e.Text))
+	}
+	return t.Flush()
 }

@@ -74,6 +74,17 @@ func TestVersionsOfModels(t *testing.T) {
 	t.Run("database", func(t *testing.T) { walk(t, pgtest.Start(t).URL("postgres")) })
 }
 
+// TestNoDatabase: one that is away is named, and the password is not.
+func TestNoDatabase(t *testing.T) {
+	const url = "postgres://ann:secret@127.0.0.1:1/models"
+	for _, args := range [][]string{{"model", "list", url}, {"model", "publish", url, shipped}, {"model", "show", url}, {"rules", "rollback", url}} {
+		_, _, err := call(t, args...)
+		if exitStatus(err) != 1 || !strings.Contains(err.Error(), `database "models" at 127.0.0.1:1 does not answer`) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("fairway %s says %v", args[:2], err)
+		}
+	}
+}
+
 func TestVersionsOfRules(t *testing.T) {
 	database := pgtest.Start(t).URL("postgres")
 	write := func(text string) string {
@@ -103,6 +114,9 @@ func TestVersionsOfRules(t *testing.T) {
 	mustCall(t, "rules", "rollback", database)
 	if got := latestOf(t, mustCall(t, "rules", "list", database)); got != "3" {
 		t.Errorf("rolled back to version %s; want 3, which was served before", got)
+	}
+	if out := mustCall(t, "rules", "events", database); strings.Count(out, "published") != 3 || strings.Count(out, "rolled_back") != 1 || strings.Contains(out, "model") {
+		t.Errorf("events of the rules:\n%s", out)
 	}
 	for _, args := range [][]string{{"list", "rules.yaml"}, {"list"}, {"rollback", database, "1"}} {
 		if _, _, err := call(t, append([]string{"rules"}, args...)...); exitStatus(err) != 2 {

@@ -20,6 +20,7 @@ func newRulesCommand() *cobra.Command {
 		positional("publish DATABASE FILE", "check a rules file, add it as the newest version, and serve it", publishRules),
 		positional("promote DATABASE VERSION", "serve another version", promoteRules),
 		positional("rollback DATABASE", "serve the version that was served before the present one", rollbackRules),
+		positional("events DATABASE", "what happened to the versions, oldest first", listRulesEvents),
 	)
 }
 

@@ -94,3 +94,12 @@ func rollbackRules(ctx context.Context, out io.Writer, args []string) error {
 	}
 	return goBack(ctx, out, model.SubjectRules, entries, db.Rules())
 }
+
+func listRulesEvents(ctx context.Context, out io.Writer, args []string) error {
+	db, err := openDatabase(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return writeEvents(ctx, out, db.Rules())
+}
