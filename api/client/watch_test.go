@@ -15,7 +15,10 @@ import (
 
 // counted counts the messages with a service that a server's watches send, and
 // the watches that resume.
-type counted struct{ sent, resumed, streams atomic.Int64 }
+type counted struct {
+	sent, resumed, streams atomic.Int64
+	beat, version          atomic.Uint64 // of the last heartbeat, and what was resumed last
+}
 
 func (n *counted) intercept(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	n.streams.Add(1)
@@ -30,16 +33,20 @@ type countedStream struct {
 func (s countedStream) RecvMsg(m any) error {
 	err := s.ServerStream.RecvMsg(m)
 	if w, is := m.(*fairwayv1.WatchRequest); is && w.ResumeVersion > 0 {
+		s.n.version.Store(w.ResumeVersion)
 		s.n.resumed.Add(1)
 	}
 	return err
 }
 
 func (s countedStream) SendMsg(m any) error {
+	err := s.ServerStream.SendMsg(m)
 	if w, is := m.(*fairwayv1.ServiceWeights); is && w.Service != "" {
 		s.n.sent.Add(1)
+	} else if is {
+		s.n.beat.Store(w.TableVersion)
 	}
-	return s.ServerStream.SendMsg(m)
+	return err
 }
 
 // TestResume: after a break of the connection the same daemon sends only what
@@ -53,10 +60,15 @@ func TestResume(t *testing.T) {
 	c := dial(t, settings(between.Addr().String()))
 	until(t, c, "fresh", from(client.Weights))
 	publish(table, 0.7, 0.2, 0.1)
-	until(t, c, "the newest", newest(table)) // and the first heartbeat came before
-	sent, streams := n.sent.Load(), n.streams.Load()
-	between.cut()
-	poll(t, func() bool { return n.streams.Load() > streams && n.resumed.Load() > 0 }, func() string { return "the watch does not resume" })
+	until(t, c, "the newest", newest(table))
+	poll(t, func() bool { return n.beat.Load() == table.Version() }, func() string { return "no heartbeat of the newest version" })
+	sent := n.sent.Load()
+	for n.version.Load() < table.Version() { // the heartbeat may be cut off with the connection
+		resumed := n.resumed.Load()
+		sent = n.sent.Load()
+		between.cut()
+		poll(t, func() bool { return n.resumed.Load() > resumed }, func() string { return "the watch does not resume" })
+	}
 	expired := time.Now().Add(3 * 200 * time.Millisecond)
 	for time.Now().Before(expired) {
 		if ch := c.Pick("shop", nil); ch.From != client.Weights {
