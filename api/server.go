@@ -23,13 +23,14 @@ import (
 // concurrent use.
 type Server struct {
 	fairwayv1.UnimplementedRouterServer
-	table   *router.Table
-	metrics *Metrics
-	cfg     Config
-	dice    dice
-	health  *health.Server
-	closing chan struct{}
-	close   sync.Once
+	table    *router.Table
+	metrics  *Metrics
+	cfg      Config
+	dice     dice
+	inFlight *inFlight
+	health   *health.Server
+	closing  chan struct{}
+	close    sync.Once
 }
 
 // New returns a server of the table.
@@ -37,7 +38,7 @@ func New(table *router.Table, metrics *Metrics, cfg Config) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{table: table, metrics: metrics, cfg: cfg, health: health.NewServer(), closing: make(chan struct{})}
+	s := &Server{table: table, metrics: metrics, cfg: cfg, inFlight: newInFlight(), health: health.NewServer(), closing: make(chan struct{})}
 	s.dice.state.Store(cfg.Seed)
 	return s, nil
 }
@@ -120,6 +121,7 @@ func (s *Server) decide(look router.Look, in *fairwayv1.DecideRequest) *fairwayv
 		service = ""
 	}
 	s.metrics.decisions.at(verdict{service, answer.Source, answer.Reason}).Inc()
+	s.journal(service, &req, &answer)
 	return decision(routes, &answer, in)
 }
 

@@ -30,7 +30,7 @@ func (s *Server) serviceWeights(r *router.Routes, service string) *fairwayv1.Ser
 		ModelVersion: plain.Model,
 		RulesVersion: plain.RulesVersion,
 		MetricsAge:   metricsAge(&plain),
-		Loads:        loads(r),
+		Loads:        s.loads(r),
 	}
 	if d := r.Decision; d != nil {
 		for i, ejected := range d.Ejected {
@@ -79,18 +79,22 @@ func conditions(m rules.Match) []*fairwayv1.Condition {
 	return out
 }
 
-// loads is what the decision tells pickers of each endpoint; none of an endpoint
-// of which it knows nothing.
-func loads(r *router.Routes) []*fairwayv1.EndpointLoad {
+// loads is what pickers are told of each endpoint; none of an endpoint of which
+// nothing is known. Where proxies report what they have in flight, and that is
+// newer than the metrics, their sum takes the place of what the metrics said.
+func (s *Server) loads(r *router.Routes) []*fairwayv1.EndpointLoad {
 	if r.Decision == nil {
 		return nil
 	}
 	var out []*fairwayv1.EndpointLoad
-	b, at := &r.Decision.Board, timestamp(r.Decision.Time.Add(-r.Decision.Age))
+	b, measured, now := &r.Decision.Board, r.Decision.Time.Add(-r.Decision.Age), s.metrics.clock()
 	for i, e := range r.Decision.Endpoints {
 		l := &fairwayv1.EndpointLoad{Endpoint: e.Name}
 		if x, known := positive(b.InFlight, i); known {
-			l.InFlight, l.At = x, at
+			l.InFlight, l.At = x, timestamp(measured)
+		}
+		if n, at, known := s.inFlight.sum(place{r.Service, e.Name}, now); known && at.After(measured) {
+			l.InFlight, l.At = float64(n), timestamp(at)
 		}
 		if x, known := positive(b.Service, i); known && x <= maxAhead {
 			l.ServiceTime = durationpb.New(time.Duration(x * float64(time.Second)))
