@@ -13,6 +13,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/api"
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/journal"
@@ -167,7 +168,7 @@ func TestLoadsOfProxies(t *testing.T) {
 	table, measured := newTable(t, reviews), time.Unix(1e9, 0)
 	table.Publish(&router.Decision{
 		Service: "reviews", Time: measured, Endpoints: []mesh.Endpoint{{Name: "r1"}}, Weights: mesh.Weights{1}, Ejected: make([]bool, 1),
-	}, nil)
+	}, &features.Frame{Window: mesh.Window{Service: "reviews", Time: measured, Schema: &mesh.Schema{Name: "none"}, Endpoints: []mesh.Endpoint{{Name: "r1"}}}})
 	client, _, _ := serve(t, table, nil)
 	var streams []interface {
 		Send(*fairwayv1.OutcomeReport) error

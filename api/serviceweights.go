@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"math"
 	"time"
 
@@ -11,6 +12,14 @@ import (
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
+
+// Weights is what a Watch of one service would send first, for those who poll.
+func (s *Server) Weights(_ context.Context, in *fairwayv1.WatchRequest) (*fairwayv1.ServiceWeights, error) {
+	if len(in.Services) != 1 || in.Services[0] == "" {
+		return nil, invalid("services", "want one")
+	}
+	return s.serviceWeights(s.table.Load(in.Services[0]), in.Services[0]), nil
+}
 
 // serviceWeights puts the whole table of a service into words of the API. What
 // is said of the service as a whole is what a request gets that says nothing
