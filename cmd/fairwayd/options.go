@@ -24,6 +24,7 @@ type options struct {
 	staleAfter                                  time.Duration
 	telemetryOptions
 	tlsOptions
+	httpOptions
 	settings []setting // all flags, as they are in force
 }
 
@@ -80,6 +81,7 @@ func (o *options) flags(config *string) *flag.FlagSet {
 	o.telemetryOptions.flags(fs)
 	fs.BoolVar(&o.checkConfig, "check-config", false, "read everything that is named here, say what it is, and stop")
 	o.tlsOptions.flags(fs)
+	o.httpOptions.flags(fs)
 	fs.StringVar(config, "config", "", "YAML `file` with any of these flags by name, such as \"stale_after: 30s\"; a flag comes before it")
 	return fs
 }
