@@ -16,7 +16,7 @@ import (
 // Weights is what a Watch of one service would send first, for those who poll.
 func (s *Server) Weights(_ context.Context, in *fairwayv1.WatchRequest) (*fairwayv1.ServiceWeights, error) {
 	if len(in.Services) != 1 || in.Services[0] == "" {
-		return nil, invalid("services", "want one")
+		return nil, Invalid("services", "has no name, or several; want one")
 	}
 	return s.serviceWeights(s.table.Load(in.Services[0]), in.Services[0]), nil
 }

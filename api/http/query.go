@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/fairway-mesh/fairway/api"
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
 )
 
@@ -46,7 +47,7 @@ func asked(_ *Handler, _ http.ResponseWriter, r *http.Request, m proto.Message) 
 	in.Source = &fairwayv1.DecideRequest_Source{Zone: field("zone", ""), Labels: map[string]string{}}
 	if text := field("want_weights", ""); text != "" {
 		if in.WantWeights, err = strconv.ParseBool(text); err != nil {
-			return invalid("want_weights", "want true or false")
+			return api.Invalid("want_weights", "is neither true nor false")
 		}
 	}
 	for name, values := range q {
@@ -79,14 +80,14 @@ func separator(name string) string {
 func queryOf(r *http.Request, known ...string) (url.Values, error) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, invalid("query", err.Error())
+		return nil, api.Invalid("query", "is not understood: "+err.Error())
 	}
 	for name, values := range q {
 		for i := range values {
 			values[i] = strings.ToValidUTF8(values[i], "\uFFFD")
 		}
 		if !slices.ContainsFunc(known, func(k string) bool { return name == k || strings.HasSuffix(k, ".") && strings.HasPrefix(name, k) }) {
-			return nil, invalid(strings.ToValidUTF8(name, "\uFFFD"), "is not known; want "+strings.Join(known, ", "))
+			return nil, api.Invalid(strings.ToValidUTF8(name, "\uFFFD"), "is not known; want "+strings.Join(known, ", "))
 		}
 	}
 	return q, nil

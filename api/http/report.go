@@ -77,7 +77,7 @@ func (s *reports) next(m *fairwayv1.OutcomeReport) error {
 	case err != nil:
 		return s.wrong(err)
 	}
-	if err := parse(text, m, fmt.Sprintf("report %d, after which none was taken: ", s.n+1)); err != nil {
+	if err := parse(text, m, fmt.Sprintf("report %d, from which on none was taken: ", s.n+1)); err != nil {
 		return err
 	}
 	s.n++
@@ -114,7 +114,7 @@ func (s *reports) closed() error {
 		return s.wrong(err)
 	}
 	if _, err := s.decoder.Token(); err != io.EOF {
-		return invalid("body", "something stands after the array, all of which was taken")
+		return api.Invalid("body", "goes on after the array, all of which was taken")
 	}
 	return io.EOF
 }
@@ -123,7 +123,7 @@ func (s *reports) closed() error {
 func (s *reports) wrong(err error) error {
 	syntax := (*json.SyntaxError)(nil)
 	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &syntax) {
-		return invalid("body", fmt.Sprintf("report %d, after which none was taken: %v", s.n+1, err))
+		return api.Invalid("body", fmt.Sprintf("has no report %d, and none was taken from there on: %v", s.n+1, err))
 	}
 	return unread(err)
 }

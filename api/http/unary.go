@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -17,6 +16,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/fairway-mesh/fairway/api"
 )
 
 // message is a pointer to a generated struct.
@@ -89,21 +90,9 @@ func body(h *Handler, w http.ResponseWriter, r *http.Request, in proto.Message) 
 // a slip of the pen. where goes before what is wrong.
 func parse(text []byte, in proto.Message, where string) error {
 	if err := protojson.Unmarshal(text, in); err != nil {
-		return invalid("body", where+strings.TrimLeft(strings.TrimPrefix(err.Error(), "proto:"), " \u00a0"))
+		return api.Invalid("body", "is not what is asked for: "+where+strings.TrimLeft(strings.TrimPrefix(err.Error(), "proto:"), " \u00a0"))
 	}
 	return nil
-}
-
-// invalid is INVALID_ARGUMENT with a BadRequest, as the Server's.
-func invalid(field, what string) error {
-	st := status.New(codes.InvalidArgument, field+": "+what)
-	detailed, err := st.WithDetails(&errdetails.BadRequest{
-		FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: field, Description: what}},
-	})
-	if err != nil { // the detail cannot be packed; the message says it all
-		return st.Err()
-	}
-	return detailed.Err()
 }
 
 // unread is why a body did not come.

@@ -44,7 +44,7 @@ func (h *Handler) resume(r *http.Request, in *fairwayv1.WatchRequest) error {
 		return nil
 	}
 	if in.ResumeVersion, err = strconv.ParseUint(version, 10, 64); err != nil {
-		return invalid("resume", "want the id of a heartbeat, such as 1764241200000-1764241203000")
+		return api.Invalid("resume", "is not the id of a heartbeat, such as 1764241200000-1764241203000")
 	}
 	return nil
 }
