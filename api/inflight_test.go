@@ -3,7 +3,9 @@ package api
 import (
 	"testing"
 	"time"
+	"unicode/utf8"
 
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -96,4 +98,35 @@ func TestReportText(t *testing.T) {
 	if why := cfg.refuse(&fairwayv1.OutcomeReport{Path: "/\xff"}, time.Unix(1000, 0)); why != reportText {
 		t.Errorf("refused as %q; want %q", why, reportText)
 	}
+}
+
+// FuzzReport: whatever a report says, it is refused for a reason of the list or
+// becomes an entry that is within bounds.
+func FuzzReport(f *testing.F) {
+	now := time.Unix(1e9, 0)
+	for _, r := range []*fairwayv1.OutcomeReport{
+		{}, {Service: "shop", Endpoint: "a", Latency: durationpb.New(time.Second), Propensity: 0.5, Time: timestamppb.New(now), Status: 200},
+		{Latency: &durationpb.Duration{Seconds: -1 << 63, Nanos: 1}, Time: &timestamppb.Timestamp{Seconds: 1 << 62, Nanos: -1 << 31}}, {InFlight: -1 << 31, Status: 1 << 30, Path: "\x80"},
+	} {
+		text, err := fairwayv1.Codec{}.Marshal(r)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text.Materialize())
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r := &fairwayv1.OutcomeReport{}
+		if err := (fairwayv1.Codec{}).Unmarshal(mem.BufferSlice{mem.SliceBuffer(text)}, r); err != nil {
+			t.Skip()
+		}
+		cfg := DefaultConfig()
+		if why := cfg.refuse(r, now); why != "" {
+			return
+		}
+		e := reported(r, true, now, "")
+		if since := now.Sub(e.Time); since < -maxEarly || since > maxLate || e.Latency < 0 || e.Latency > maxLatency || e.Deadline < 0 ||
+			!(e.Propensity >= 0 && e.Propensity <= 1) || e.Status < 0 || e.Status > 599 || e.InFlight < 0 || !utf8.ValidString(e.Path+e.Class+e.Method+e.Route+e.Model) {
+			t.Errorf("%v becomes %+v", r, e)
+		}
+	})
 }

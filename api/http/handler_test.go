@@ -2,6 +2,7 @@ package http_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -187,5 +188,23 @@ func TestCounted(t *testing.T) {
 	}
 	if counts["OKDecide"] != 1 || counts["InvalidArgumentDecide"] != 1 {
 		t.Errorf("counted %v", counts)
+	}
+}
+
+// BenchmarkHandler is what a call costs without the network.
+func BenchmarkHandler(b *testing.B) {
+	h, server, _ := handler(b, newTable(b), nil, nil)
+	defer server.Close()
+	for _, c := range [][3]string{{"HEAD", "/v1/decide?service=reviews", ""}, {"GET", "/v1/decide?service=reviews", ""}, {"POST", "/v1/decide", `{"service": "reviews"}`}} {
+		b.Run(c[0], func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				r := httptest.NewRequest(c[0], c[1], strings.NewReader(c[2]))
+				w := httptest.NewRecorder()
+				if h.ServeHTTP(w, r); w.Code != 200 {
+					b.Fatal(w.Body)
+				}
+			}
+		})
 	}
 }

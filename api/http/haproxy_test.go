@@ -64,11 +64,14 @@ func haproxy(t *testing.T, program, daemon string) (front string) {
 		t.Cleanup(s.Close)
 		fmt.Fprintf(&servers, "    use-server %s if { var(txn.fairway) -m str %s }\n    server %s %s\n", name, name, name, s.Listener.Addr())
 	}
-	script, err := filepath.Abs("testdata/fairway.lua")
+	text, err := os.ReadFile("testdata/fairway.lua")
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "haproxy.cfg")
+	script, path := filepath.Join(t.TempDir(), "fairway.lua"), filepath.Join(t.TempDir(), "haproxy.cfg")
+	if err := os.WriteFile(script, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(path, fmt.Appendf(nil, `
 global
     lua-load-per-thread %s
