@@ -107,15 +107,22 @@ func (s *Server) report(r *fairwayv1.OutcomeReport, t *teller, who string) (acce
 
 // find is the table's own name of an endpoint of either line.
 func find(r *router.Routes, name string) (string, bool) {
-	sorted := r.Endpoints
-	if _, _, on := r.Trial(); on {
-		sorted = r.Weigh(&mesh.Request{Service: r.Service}).Endpoints
+	if known, ok := named(r.Endpoints, name); ok {
+		return known, true
 	}
-	i, known := slices.BinarySearchFunc(sorted, name, func(e mesh.Endpoint, name string) int { return strings.Compare(e.Name, name) })
+	if _, _, on := r.Trial(); !on {
+		return "", false
+	}
+	return named(r.Weigh(&mesh.Request{Service: r.Service}).Endpoints, name) // of both lines
+}
+
+// named searches endpoints that are in order of their names.
+func named(list []mesh.Endpoint, name string) (string, bool) {
+	i, known := slices.BinarySearchFunc(list, name, func(e mesh.Endpoint, name string) int { return strings.Compare(e.Name, name) })
 	if !known {
 		return "", false
 	}
-	return sorted[i].Name, true
+	return list[i].Name, true
 }
 
 // refuse says what is wrong with a report; "" is nothing.

@@ -17,6 +17,7 @@ import (
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/journal"
+	"github.com/fairway-mesh/fairway/router/rules"
 )
 
 // good is a report that everything may be said of.
@@ -170,15 +171,11 @@ func TestLoadsOfProxies(t *testing.T) {
 		Service: "reviews", Time: measured, Endpoints: []mesh.Endpoint{{Name: "r1"}}, Weights: mesh.Weights{1}, Ejected: make([]bool, 1),
 	}, &features.Frame{Window: mesh.Window{Service: "reviews", Time: measured, Schema: &mesh.Schema{Name: "none"}, Endpoints: []mesh.Endpoint{{Name: "r1"}}}})
 	client, _, _ := serve(t, table, nil)
-	var streams []interface {
-		Send(*fairwayv1.OutcomeReport) error
-	}
 	for range 2 {
 		stream, err := client.Report(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		streams = append(streams, stream)
 		if err := stream.Send(good()); err != nil {
 			t.Fatal(err)
 		}
@@ -198,5 +195,35 @@ func TestLoadsOfProxies(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatalf("loads are %v; want 6 in flight at r1", w.Loads)
 		}
+	}
+}
+
+// TestReportOfTheLineOnTrial: an endpoint that only the line on trial has is
+// known, and one of neither line is not.
+func TestReportOfTheLineOnTrial(t *testing.T) {
+	table := newTable(t, reviews)
+	file, err := rules.Parse("test.yaml", []byte("services: [{name: reviews, endpoints: [{name: r1}, {name: r9}]}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := rules.Compile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table.Try(set, 0.5)
+	client, _, _ := serve(t, table, nil)
+	stream, err := client.Report(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, endpoint := range []string{"r1", "r3", "r9", "r8"} {
+		r := good()
+		r.Endpoint = endpoint
+		if err := stream.Send(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if sum, err := stream.CloseAndRecv(); err != nil || sum.Accepted != 3 {
+		t.Errorf("%v, %v; want all but r8 accepted", sum, err)
 	}
 }
