@@ -51,6 +51,7 @@ type Handler struct {
 	guard   *guard.Guard
 	cfg     Config
 	mux     *http.ServeMux
+	sites   http.CrossOriginProtection
 }
 
 // New returns a handler that calls server, and counts by metrics. A nil guard
@@ -73,8 +74,16 @@ func New(server *api.Server, metrics *api.Metrics, guard *guard.Guard, cfg Confi
 	return h, nil
 }
 
-// ServeHTTP implements http.Handler.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
+// ServeHTTP implements http.Handler. What a browser sends for another site is
+// refused: it comes from this machine, which may do everything, and a page that
+// somebody looks at here is not of it.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h.sites.Check(r); err != nil {
+		fail(w, status.Errorf(codes.PermissionDenied, "a browser sends this for another site: %v", err))
+		return
+	}
+	h.mux.ServeHTTP(w, r)
+}
 
 // serve answers at a path by method, and with 405 to the others. Who may GET
 // may also HEAD.

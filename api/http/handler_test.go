@@ -168,6 +168,21 @@ func TestGuarded(t *testing.T) {
 	}
 }
 
+// TestBrowsers: a page of another site cannot use the browser's place on this
+// machine.
+func TestBrowsers(t *testing.T) {
+	d := serve(t, newTable(t), nil, nil)
+	for _, headers := range [][]string{{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}} {
+		resp, text := d.ask(t, "POST", "/v1/report", "[]", headers...)
+		if got := read(t, text, &status.Status{}); resp.StatusCode != 403 || codes.Code(got.Code) != codes.PermissionDenied {
+			t.Errorf("%v: %s %s", headers, resp.Status, text)
+		}
+	}
+	if resp, text := d.ask(t, "POST", "/v1/report", "[]", "Origin", d.URL); resp.StatusCode != 200 {
+		t.Errorf("its own: %s %s", resp.Status, text)
+	}
+}
+
 // TestCounted: calls are counted as those of gRPC are, those that are refused
 // before they are understood among them.
 func TestCounted(t *testing.T) {
