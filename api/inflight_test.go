@@ -5,11 +5,14 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/rules"
 )
 
 // TestInFlight: the newest of each teller is summed, until it leaves or a count
@@ -129,4 +132,28 @@ func FuzzReport(f *testing.F) {
 			t.Errorf("%v becomes %+v", r, e)
 		}
 	})
+}
+
+// BenchmarkReport is what one report costs beside the reading of it.
+func BenchmarkReport(b *testing.B) {
+	file, err := rules.Parse("test.yaml", []byte("services: [{name: shop, endpoints: [{name: a}, {name: b}]}]"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	set, err := rules.Compile(file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := New(router.NewTable(set, router.DefaultConfig()), NewMetrics(prometheus.NewRegistry(), time.Now), DefaultConfig())
+	if err != nil {
+		b.Fatal(err)
+	}
+	t := s.inFlight.teller("", time.Now())
+	r := &fairwayv1.OutcomeReport{Service: "shop", Endpoint: "a", Latency: durationpb.New(time.Millisecond), Status: 200, InFlight: 3, Time: timestamppb.Now(), Method: "GET", Path: "/a"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if !s.report(r, t, "") {
+			b.Fatal("refused")
+		}
+	}
 }
