@@ -15,7 +15,7 @@ import (
 )
 
 // The fault tests run the real daemon on a real Prometheus, which scrapes real
-// endpoints that a caller sends requests to where the daemon says.
+// endpoints that an asker sends requests to where the daemon says.
 
 // brisk is tiny with short steps, so that the tests are.
 var brisk = strings.NewReplacer("name: tiny", "name: brisk", "step: 1s", "step: 500ms", "range: 3s", "range: 1500ms").Replace(tiny)

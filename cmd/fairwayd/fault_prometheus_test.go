@@ -18,13 +18,13 @@ var lies = []struct {
 	name, reason string
 	lie          lie
 }{
-	{"NaN", "", values(`"NaN"`)},
-	{"+Inf", "", values(`"+Inf"`)},
+	{"NaN", "stale", values(`"NaN"`)},
+	{"+Inf", "stale", values(`"+Inf"`)},
 	{"negative", "", values(`"-5"`)},
 	{"huge", "", values(`"1e308"`)},
 	{"no number", "stale", values(`"lots"`)},
-	{"times an hour ahead", "", times(3600)},
-	{"times an hour back", "", times(-3600)},
+	{"times an hour ahead", "stale", times(3600)},
+	{"times an hour back", "stale", times(-3600)},
 	{"nothing", "stale", results(func([]json.RawMessage) []json.RawMessage { return []json.RawMessage{} })},
 	{"every series twice", "stale", results(func(r []json.RawMessage) []json.RawMessage { return append(r, r...) })},
 	{"body cut", "stale", func(_ *http.Response, body []byte) []byte { return body[:len(body)/2] }},
@@ -124,7 +124,7 @@ func TestPrometheusLies(t *testing.T) {
 				t.Parallel()
 				l := newLiar(t, m.url)
 				p := startBrisk(t, l.url, m)
-				c := newCaller(t, p.api, m)
+				c := newAsker(t, p.api, m)
 				p.until(t, "the model's", modelled)
 				l.says(test.lie)
 				if test.reason != "" {
@@ -164,7 +164,7 @@ func TestPrometheusUnreachable(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWire(t, strings.TrimPrefix(m.url, "http://"))
 			p := startBrisk(t, "http://"+w.address(), m)
-			c := newCaller(t, p.api, m)
+			c := newAsker(t, p.api, m)
 			p.until(t, "the model's", modelled)
 			test.breaks(w)
 			if test.reason != "" {

@@ -18,9 +18,9 @@ import (
 	"github.com/fairway-mesh/fairway/mesh"
 )
 
-// caller asks all the time where requests should go, by picking from what its
+// asker asks all the time where requests should go, by picking from what its
 // Watch brought and by asking the daemon, and sends them there.
-type caller struct {
+type asker struct {
 	client *client.Client
 	meter  meter
 	stop   func()
@@ -38,8 +38,8 @@ type meter struct {
 	wrong   []string       // what must not be
 }
 
-// newCaller calls through the daemon at an address until the test ends.
-func newCaller(t testing.TB, address string, m *lab, change ...func(*client.Config)) *caller {
+// newAsker calls through the daemon at an address until the test ends.
+func newAsker(t testing.TB, address string, m *lab, change ...func(*client.Config)) *asker {
 	t.Helper()
 	cfg := client.DefaultConfig()
 	cfg.Targets, cfg.Credentials, cfg.Clock, cfg.Seed = []string{address}, insecure.NewCredentials(), time.Now, rand.Uint64()
@@ -52,7 +52,7 @@ func newCaller(t testing.TB, address string, m *lab, change ...func(*client.Conf
 	for _, f := range change {
 		f(&cfg)
 	}
-	c := &caller{}
+	c := &asker{}
 	var err error
 	if c.client, err = client.Dial(cfg); err != nil {
 		t.Fatal(err)
@@ -82,10 +82,10 @@ func newCaller(t testing.TB, address string, m *lab, change ...func(*client.Conf
 	return c
 }
 
-// pause is the time between two requests of one of a caller's four.
+// pause is the time between two requests of one of an asker's four.
 const pause = 5 * time.Millisecond
 
-func (c *caller) pick(ctx context.Context, to *http.Client) {
+func (c *asker) pick(ctx context.Context, to *http.Client) {
 	for tick := time.Tick(pause); ; {
 		choice := c.client.Pick("shop", nil)
 		c.meter.picked(choice)
@@ -109,7 +109,7 @@ func (c *caller) pick(ctx context.Context, to *http.Client) {
 	}
 }
 
-func (c *caller) decide(ctx context.Context) {
+func (c *asker) decide(ctx context.Context) {
 	for tick := time.Tick(pause); ; {
 		began := time.Now()
 		a := c.client.Decide(context.WithoutCancel(ctx), &fairwayv1.DecideRequest{Service: "shop", WantWeights: true})
