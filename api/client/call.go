@@ -1,6 +1,7 @@
 package client
 
 import (
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -50,10 +51,13 @@ func (call Call) Done(status int) {
 		r.Propensity = 0
 	}
 	if call.req != nil {
-		r.Class, r.Method, r.Path = call.req.Class, call.req.Method, call.req.Path
+		r.Class, r.Method, r.Path = valid(call.req.Class), valid(call.req.Method), valid(call.req.Path)
 	}
 	call.client.Report(r)
 }
+
+// valid is s as a message may hold it: what a stranger asked for need not be UTF-8.
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // InFlight is how many requests this client has open at the endpoint of a
 // Choice, between Begin and Done.

@@ -66,7 +66,8 @@ func (r *route) pick(key string, u uint64, expired bool) Choice {
 	if i < 0 {
 		return Choice{Route: &r.Route}
 	}
-	return Choice{Endpoint: r.endpoints[i], Route: &r.Route, Propensity: s.weights[i], From: from, open: r.open[i]}
+	at := &s.spots[i]
+	return Choice{Endpoint: at.endpoint, Route: &r.Route, Propensity: at.weight, From: from, open: at.open}
 }
 
 func (r *route) share(expired bool) (*share, From) {

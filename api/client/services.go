@@ -79,7 +79,17 @@ func (s *service) take(t *table) {
 			}
 			r.open[j] = places[e.Name]
 		}
+		r.fresh.place(r)
+		r.equal.place(r)
 	}
 	s.places = places
 	s.table.Store(t)
+}
+
+// place readies what is picked.
+func (s *share) place(r *route) {
+	s.spots = make([]spot, len(s.weights))
+	for i, w := range s.weights {
+		s.spots[i] = spot{r.endpoints[i], r.open[i], w}
+	}
 }

@@ -23,22 +23,31 @@ type table struct {
 }
 
 type route struct {
+	match rules.Match // what every pick reads stands together
+	taken bool        // its criteria are met, and its conditions understood
+	all   bool        // every request matches
+	from  From
+	fresh share
 	Route
-	match  rules.Match
-	taken  bool // its criteria are met, and its conditions understood
-	all    bool // every request matches
-	from   From
+	equal  share
 	hashes []uint64 // of the endpoints' names, for session keys
 
-	endpoints    []*fairwayv1.Endpoint
-	open         []*atomic.Int64 // per endpoint, see service.places
-	fresh, equal share
+	endpoints []*fairwayv1.Endpoint
+	open      []*atomic.Int64 // per endpoint, see service.places
 }
 
 // share is what each endpoint of a route gets; it sums to 1, or is empty.
 type share struct {
+	draw    picker.Alias
+	spots   []spot // per endpoint
 	weights []float64
-	draw    picker.Draw
+}
+
+// spot is what a Choice is made of.
+type spot struct {
+	endpoint *fairwayv1.Endpoint
+	open     *atomic.Int64
+	weight   float64
 }
 
 // newTable takes any message: weights that are no numbers or negative count as
@@ -118,8 +127,11 @@ func (r *route) weigh(weights []float64) {
 		sum += w
 	}
 	for i := range weights {
-		if weights[i] /= sum; math.IsNaN(weights[i]) { // all are 0
+		switch {
+		case sum == 0:
 			weights[i] = 1 / float64(len(weights))
+		case math.Abs(sum-1) > 1e-9: // else they are the daemon's propensities, to the last bit
+			weights[i] /= sum
 		}
 	}
 	r.fresh = newShare(weights)
@@ -131,7 +143,9 @@ func (r *route) weigh(weights []float64) {
 	}
 }
 
-func newShare(weights []float64) share { return share{weights, picker.NewDraw(nil, weights)} }
+func newShare(weights []float64) share {
+	return share{weights: weights, draw: picker.NewAlias(weights)}
+}
 
 // equal keeps what each subset gets, which a rule may have bound, and shares
 // it alike among the subset's endpoints.

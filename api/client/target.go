@@ -37,7 +37,7 @@ const longest = time.Minute
 func newTarget(name string, cfg Config) (*target, error) {
 	conn, err := grpc.NewClient(name,
 		grpc.WithTransportCredentials(cfg.Credentials),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxWeights)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxWeights), grpc.ForceCodecV2(fairwayv1.Codec{})),
 		// A connection whose other end is gone without a word is closed after
 		// 13 s, where the system would take many minutes.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second}),
