@@ -117,6 +117,7 @@ func holds(t *testing.T, p *program, when string) {
 // weights that are weights, keeps to the rules, and goes back to the model when
 // the answers are true again.
 func TestPrometheusLies(t *testing.T) {
+	t.Parallel()
 	m := newLab(t)
 	t.Run("all", func(t *testing.T) { // waits for those in parallel
 		for _, test := range lies {
@@ -149,6 +150,7 @@ func TestPrometheusLies(t *testing.T) {
 // TestPrometheusUnreachable: slow, gone, hanging up, half-open, or stopped in the
 // midst of its work.
 func TestPrometheusUnreachable(t *testing.T) {
+	t.Parallel()
 	m := newLab(t)
 	for _, test := range []struct {
 		name, reason string

@@ -180,6 +180,7 @@ func TestStreamsAreGivenBack(t *testing.T) {
 // TestHalfOpenCallers: callers that vanish without a word are dropped by the
 // daemon's keepalive, whose times the access file says.
 func TestHalfOpenCallers(t *testing.T) {
+	t.Parallel()
 	access := write(t, "access.yaml", "limits: {ping: 1s, ping_timeout: 1s}\n")
 	p := startChild(t, "127.0.0.1:0", "127.0.0.1:0", "--rules", write(t, "rules.yaml", tinyRules), "--access", access)
 	w := newWire(t, p.api)
@@ -212,6 +213,7 @@ func TestHalfOpenCallers(t *testing.T) {
 // is mended. Those who ask go on with the last weights, with equal ones when they
 // have expired, and come back by themselves.
 func TestCutFromCallers(t *testing.T) {
+	t.Parallel()
 	m := newLab(t)
 	for _, test := range []struct {
 		name string

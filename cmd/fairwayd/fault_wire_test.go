@@ -133,7 +133,7 @@ func (w *wire) join(near net.Conn) {
 // carry carries one direction. Where one end hangs up the other is told, unless
 // the wire swallows that too.
 func (w *wire) carry(to, from net.Conn) {
-	piece := make([]byte, 32<<10)
+	piece, lost := make([]byte, 32<<10), false
 	for {
 		n, err := from.Read(piece)
 		changed := *w.changed.Load()
@@ -145,7 +145,11 @@ func (w *wire) carry(to, from net.Conn) {
 				<-changed // the other end hears of it when the wire passes again
 				break
 			}
+			lost = true
 			continue
+		}
+		if lost { // TCP gives all of it or none
+			err = io.ErrUnexpectedEOF
 		}
 		if n > 0 && err == nil {
 			if _, failed := to.Write(piece[:n]); failed != nil {
