@@ -44,8 +44,17 @@ func New(table *router.Table, metrics *Metrics, cfg Config) (*Server, error) {
 // messages of the Router are read and written by generated code. Without them
 // the answers are the same.
 func ServerOptions() []grpc.ServerOption {
-	return []grpc.ServerOption{grpc.ForceServerCodecV2(fairwayv1.Codec{})}
+	return []grpc.ServerOption{
+		grpc.ForceServerCodecV2(fairwayv1.Codec{}),
+		grpc.NumStreamWorkers(workers),
+	}
 }
+
+// workers are goroutines that take one call after the other, each with a stack that
+// has grown already: a new goroutine for every call spent a fifteenth of the
+// processor on growing its own. What comes while all are busy, such as with streams,
+// gets a new one.
+const workers = 256
 
 // Register serves the Router, its health and its description on g.
 func (s *Server) Register(g *grpc.Server) {
