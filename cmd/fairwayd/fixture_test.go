@@ -57,7 +57,13 @@ func write(t testing.TB, name, text string) (path string) {
 // every endpoint goes on as it was. It is said to be trained on recordings.
 func persistence(t testing.TB, recordings ...model.Provenance) (path string) {
 	t.Helper()
-	schema, err := prom.ParseSchema("tiny.yaml", []byte(tiny))
+	return persistenceOf(t, tiny, recordings...)
+}
+
+// persistenceOf is the same of another schema.
+func persistenceOf(t testing.TB, text string, recordings ...model.Provenance) (path string) {
+	t.Helper()
+	schema, err := prom.ParseSchema("tiny.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
