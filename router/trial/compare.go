@@ -64,9 +64,10 @@ type comparison struct {
 	requests   float64
 }
 
-// leastKnown is the part of both lines' weight, and of the window's time, of which
-// something must be known.
-const leastKnown = 0.5
+// leastKnown is the part of both lines' weight of which something must be known, and
+// leastCovered that of the window's time. In the rest of it, before the trial, the
+// endpoints have met the former line alone.
+const leastKnown, leastCovered = 0.5, 0.25
 
 // compare weighs what was met by each line's weights. It is not ok where too
 // little is known of what either line meets.

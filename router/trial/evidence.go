@@ -16,9 +16,14 @@ const (
 	// spread is by how much a difference varies from window to window beside
 	// what the number of requests tells: a floor, and a part of how far apart the
 	// lines are.
-	spreadFloor, spreadApart = 0.03, 0.15
-	// turned is what a window counts for from which both lines have turned away.
-	turned = 0.1
+	spreadFloor, spreadApart = 0.03, 0.1
+	// turned is what a window counts for from which both lines have turned away:
+	// excusesMost of them, and then one in 1/excusedPart. A line that turns away from
+	// one endpoint after the other, because it overloads each, has no more than that.
+	turned, excusesMost, excusedPart = 0.1, 3.0, 0.05
+	// settling is how many windows after a change of the share may jump without
+	// being taken for restless.
+	settling = 2
 )
 
 // evidence is the e-process of one comparison, a service's or that of all.
@@ -28,6 +33,7 @@ type evidence struct {
 	begun float64               // mass that begins with the next window
 
 	windows  int
+	settling int     // windows to come that may jump
 	last     float64 // difference
 	jumps    float64 // squares of the jumps of the difference, halved
 	mean     float64 // difference
@@ -44,6 +50,7 @@ func (e *evidence) begin() {
 	part := min(firstMass, e.mass)
 	e.begun += part
 	e.mass -= part
+	e.settling = settling
 }
 
 // value is the e-value: at least 1/α with probability α at most where nothing is worse.
@@ -81,9 +88,10 @@ func (e *evidence) add(c comparison, fresh, margin, most, counts float64) {
 }
 
 func (e *evidence) remember(c comparison, fresh, sigma2 float64) {
-	if jump := c.difference - e.last; e.windows > 0 {
+	if jump := c.difference - e.last; e.settling == 0 {
 		e.jumps += jump * jump / 2
 	}
+	e.settling = max(e.settling-1, 0)
 	e.last = c.difference
 	e.windows++
 	e.weight += fresh
