@@ -74,6 +74,7 @@ type change struct {
 	line   func(rng *rand.Rand) func(mesh.Weights)
 	events func(rng *rand.Rand) []sim.Event
 	load   float64
+	equal  bool // endpoints are equally fast
 	about  string
 }
 
@@ -91,15 +92,17 @@ var changes = []change{
 	{name: "retrained", load: 0.6, about: "trained with another seed"},
 	{name: "jittered", load: 0.6, line: jittered, about: "weights off by about 10 % each, for good"},
 	{name: "restless", load: 0.6, line: restless, about: "weights off by about 10 % each, anew in each window"},
-	{name: "same, faults", load: 0.6, line: sameWeights, events: troubles, about: "the same, while endpoints slow down, fail and crash"},
-	{name: "retrained, faults", load: 0.6, events: troubles, about: "another seed, while endpoints slow down, fail and crash"},
-	{name: "jittered, faults", load: 0.6, line: jittered, events: troubles, about: "10 % off, while endpoints slow down, fail and crash"},
-	{name: "same, slow-down", load: 0.25, line: sameWeights, events: slowDown, about: "the same, and the whole mesh 3 times slower 20 s later"},
-	{name: "retrained, slow-down", load: 0.25, events: slowDown, about: "another seed, and the whole mesh 3 times slower 20 s later"},
-	{name: "jittered, slow-down", load: 0.25, line: jittered, events: slowDown, about: "10 % off, and the whole mesh 3 times slower 20 s later"},
+	{name: "same + faults", load: 0.6, line: sameWeights, events: troubles, about: "the same, while endpoints slow down, fail and crash"},
+	{name: "retrained + faults", load: 0.6, events: troubles, about: "another seed, while endpoints slow down, fail and crash"},
+	{name: "jittered + faults", load: 0.6, line: jittered, events: troubles, about: "10 % off, while endpoints slow down, fail and crash"},
+	{name: "apart", load: 0.25, equal: true, line: distorted, about: "weights off by half, among equal endpoints that have room"},
+	{name: "apart + faults", load: 0.25, equal: true, line: distorted, events: troubles, about: "off by half, while endpoints slow down, fail and crash: by luck the one or the other is hurt"},
+	{name: "same + slow-down", load: 0.25, line: sameWeights, events: slowDown, about: "the same, and the whole mesh 3 times slower 20 s later"},
+	{name: "retrained + slow-down", load: 0.25, events: slowDown, about: "another seed, and the whole mesh 3 times slower 20 s later"},
+	{name: "jittered + slow-down", load: 0.25, line: jittered, events: slowDown, about: "10 % off, and the whole mesh 3 times slower 20 s later"},
 	{name: "inverted", bad: true, load: 0.6, line: inverted, about: "w becomes 1/w"},
-	{name: "inverted, light load", bad: true, load: 0.25, line: inverted, about: "w becomes 1/w, at a load of a quarter"},
-	{name: "inverted, slow-down", bad: true, load: 0.25, line: inverted, events: slowDown, about: "w becomes 1/w, and the whole mesh 3 times slower 20 s later"},
+	{name: "inverted + light load", bad: true, load: 0.25, line: inverted, about: "w becomes 1/w, at a load of a quarter"},
+	{name: "inverted + slow-down", bad: true, load: 0.25, line: inverted, events: slowDown, about: "w becomes 1/w, and the whole mesh 3 times slower 20 s later"},
 	{name: "herd", bad: true, load: 0.6, line: herding, about: "all to the endpoint of the largest weight: good at 10 %, too much for it at 90 %"},
 }
 
@@ -132,13 +135,17 @@ func herding(*rand.Rand) func(mesh.Weights) {
 	}
 }
 
-// weightNoise is the standard deviation of the logarithm.
-const weightNoise = 0.1
+// weightNoise and distortion are standard deviations of the logarithm.
+const weightNoise, distortion = 0.1, 0.5
 
-func jittered(rng *rand.Rand) func(mesh.Weights) {
+func jittered(rng *rand.Rand) func(mesh.Weights) { return off(rng, weightNoise) }
+
+func distorted(rng *rand.Rand) func(mesh.Weights) { return off(rng, distortion) }
+
+func off(rng *rand.Rand, by float64) func(mesh.Weights) {
 	factors := make([]float64, len(trialSpeeds))
 	for i := range factors {
-		factors[i] = math.Exp(weightNoise * rng.NormFloat64())
+		factors[i] = math.Exp(by * rng.NormFloat64())
 	}
 	return func(w mesh.Weights) {
 		for i := range w {
@@ -192,6 +199,9 @@ func (c *change) scenario(o trialOptions, rng *rand.Rand) *sim.Scenario {
 	}
 	s.Classes = []sim.Class{{Name: "all", Share: 1, Work: s.Work}}
 	for _, speed := range trialSpeeds {
+		if c.equal {
+			speed = 1
+		}
 		s.Groups = append(s.Groups, sim.Group{Count: 1, Workers: 2, Discipline: sim.FIFO, Burst: 2, Queue: 60, Speed: sim.Speed{Values: []float64{speed}}, Memory: 256e6})
 	}
 	if c.events != nil {

@@ -24,6 +24,9 @@ const (
 	// settling is how many windows after a change of the share may jump without
 	// being taken for restless.
 	settling = 2
+	// jumpMost bounds the square of a jump, in variances: what happens once should
+	// not hide what comes after it.
+	jumpMost = 3
 )
 
 // evidence is the e-process of one comparison, a service's or that of all.
@@ -89,7 +92,7 @@ func (e *evidence) add(c comparison, fresh, margin, most, counts float64) {
 
 func (e *evidence) remember(c comparison, fresh, sigma2 float64) {
 	if jump := c.difference - e.last; e.settling == 0 {
-		e.jumps += jump * jump / 2
+		e.jumps += min(jump*jump, jumpMost*sigma2) / 2
 	}
 	e.settling = max(e.settling-1, 0)
 	e.last = c.difference

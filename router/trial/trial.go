@@ -1,8 +1,6 @@
 package trial
 
 import (
-	"fmt"
-	"os"
 	"maps"
 	"math"
 	"slices"
@@ -136,9 +134,6 @@ func (t *Trial) weigh(s *watched) {
 	fresh := min(w.fresh(s.end), known)
 	s.end = w.end
 	s.evidence.add(c, fresh, t.margin, t.most(), counts)
-	if os.Getenv("TT") != "" {
-		fmt.Printf("%v share-stage %v d=%.3f later=%.3f fresh=%.2f counts=%.1f F=%.4f T=%.4f sigma=%.3f samp=%.3f apart=%.2f e=%.4g pool=%.4g\n", w.end.Unix(), t.stage.probation, c.difference, later.difference, fresh, counts, c.cost.former, c.cost.tried, math.Sqrt(s.evidence.sigma2(c)), math.Sqrt(c.variance), c.apart, s.evidence.value(), t.all.value())
-	}
 	t.round.add(c, fresh, counts)
 	if w.start.Add(w.end.Sub(w.start) / 2).After(t.stage.began) {
 		t.stage.windows[w.service]++
