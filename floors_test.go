@@ -34,6 +34,7 @@ var inside = [][2]string{
 	{"replay", "replay/ope"}, {"replay", "replay/finding"}, {"replay", "replay/fitted"}, {"replay/contest", "replay/sim"},
 	{"replay/meshes", "replay/sim"}, {"replay/tune", "replay/sim"}, {"replay/tune", "replay/meshes"}, {"replay/fit", "replay/sim"},
 	{"predict/kernel", "predict/kernel"},
+	{"router/loop", "router"},
 	{"train", "train/backprop"},
 	{"replay/fitted", "replay/fit"}, {"replay/fitted", "replay/contest"}, {"replay/fitted", "replay/sim"}, {"replay/report", "replay"},
 }

@@ -33,10 +33,10 @@ func decision(routes *router.Routes, a *router.Answer, in *fairwayv1.DecideReque
 		MetricsAge:   metricsAge(a),
 	}
 	if a.Endpoint >= 0 {
-		out.Endpoint = endpoint(&routes.Endpoints[a.Endpoint])
+		out.Endpoint = endpoint(&a.Endpoints[a.Endpoint])
 	}
 	if in.WantWeights {
-		out.Weights = weights(routes.Endpoints, a.Weights)
+		out.Weights = weights(a.Endpoints, a.Weights)
 	}
 	return out
 }

@@ -128,7 +128,11 @@ func (s *Server) services(asked []string) []string {
 	if len(asked) == 0 {
 		return s.table.Services()
 	}
-	asked = slices.Clone(asked)
-	slices.Sort(asked)
-	return slices.Compact(asked)
+	return distinct(asked)
+}
+
+func distinct(names []string) []string {
+	names = slices.Clone(names)
+	slices.Sort(names)
+	return slices.Compact(names)
 }

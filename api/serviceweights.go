@@ -1,6 +1,9 @@
 package api
 
 import (
+	"math"
+	"time"
+
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
@@ -12,21 +15,22 @@ import (
 // serviceWeights puts the whole table of a service into words of the API. What
 // is said of the service as a whole is what a request gets that says nothing
 // about itself.
-func serviceWeights(r *router.Routes, service string, rules []rules.Route) *fairwayv1.ServiceWeights {
-	plain := r.Decide(&mesh.Request{Service: service}, 0)
+func (s *Server) serviceWeights(r *router.Routes, service string) *fairwayv1.ServiceWeights {
+	plain := r.Weigh(&mesh.Request{Service: service})
 	out := &fairwayv1.ServiceWeights{
 		Service:      service,
-		Routes:       routeWeights(r, rules),
+		Routes:       routeWeights(r),
 		TableVersion: r.Version,
 		Ttl:          durationpb.New(plain.TTL),
 		AsOf:         timestamp(plain.Decided),
-		Endpoints:    endpoints(r.Endpoints),
+		Endpoints:    endpoints(plain.Endpoints),
 		Source:       source(plain.Source),
 		Reason:       string(plain.Reason),
 		Policy:       plain.Policy,
 		ModelVersion: plain.Model,
 		RulesVersion: plain.RulesVersion,
 		MetricsAge:   metricsAge(&plain),
+		Loads:        loads(r),
 	}
 	if d := r.Decision; d != nil {
 		for i, ejected := range d.Ejected {
@@ -35,20 +39,74 @@ func serviceWeights(r *router.Routes, service string, rules []rules.Route) *fair
 			}
 		}
 	}
+	if share, tried, on := r.Trial(); on {
+		out.Trial = &fairwayv1.Trial{Share: share, ModelVersion: tried.Model, RulesVersion: tried.RulesVersion}
+	}
 	return out
 }
 
 // routeWeights has an entry for each rule and one for no match, as Answers has.
-func routeWeights(r *router.Routes, rules []rules.Route) []*fairwayv1.RouteWeights {
+func routeWeights(r *router.Routes) []*fairwayv1.RouteWeights {
 	var out []*fairwayv1.RouteWeights
 	for i, a := range r.Answers() {
-		out = append(out, &fairwayv1.RouteWeights{
-			Name:       a.Route,
-			Priority:   int32(a.Priority),
-			Timeout:    durationpb.New(a.Timeout),
-			Weights:    weights(r.Endpoints, a.Weights),
-			MatchesAll: i >= len(rules) || len(rules[i].Match) == 0 && len(rules[i].Criteria) == 0,
+		rule, met := r.Rule(i)
+		route := &fairwayv1.RouteWeights{
+			Name:     a.Route,
+			Priority: int32(a.Priority),
+			Retries:  int32(a.Retries),
+			Timeout:  durationpb.New(a.Timeout),
+			Weights:  weights(a.Endpoints, a.Weights),
+			Met:      met,
+		}
+		if rule == nil {
+			route.MatchesAll = true
+		} else {
+			route.MatchesAll = len(rule.Match) == 0 && len(rule.Criteria) == 0
+			route.Match = conditions(rule.Match)
+		}
+		out = append(out, route)
+	}
+	return out
+}
+
+func conditions(m rules.Match) []*fairwayv1.Condition {
+	var out []*fairwayv1.Condition
+	for i := range m {
+		out = append(out, &fairwayv1.Condition{
+			Of: m[i].Of.String(), Name: m[i].Name, Op: m[i].Pattern.Op.String(), Value: m[i].Pattern.Value,
 		})
 	}
 	return out
+}
+
+// loads is what the decision tells pickers of each endpoint; none of an endpoint
+// of which it knows nothing.
+func loads(r *router.Routes) []*fairwayv1.EndpointLoad {
+	if r.Decision == nil {
+		return nil
+	}
+	var out []*fairwayv1.EndpointLoad
+	b, at := &r.Decision.Board, timestamp(r.Decision.Time.Add(-r.Decision.Age))
+	for i, e := range r.Decision.Endpoints {
+		l := &fairwayv1.EndpointLoad{Endpoint: e.Name}
+		if x, known := positive(b.InFlight, i); known {
+			l.InFlight, l.At = x, at
+		}
+		if x, known := positive(b.Service, i); known && x <= maxAhead {
+			l.ServiceTime = durationpb.New(time.Duration(x * float64(time.Second)))
+		}
+		l.Capacity, _ = positive(b.Capacity, i)
+		if l.At != nil || l.ServiceTime != nil || l.Capacity > 0 {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// positive is the i-th number, where it is there, finite and not negative.
+func positive(list []float64, i int) (x float64, known bool) {
+	if i >= len(list) || !(list[i] >= 0) || math.IsInf(list[i], 0) {
+		return 0, false
+	}
+	return list[i], true
 }

@@ -1,35 +1,57 @@
 package api
 
 import (
+	"strconv"
+	"time"
+
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/router"
 )
 
-// Watch implements the Router service. It keeps one number per service and
-// nothing else: while the client is slow to read, Send waits, and what is read
-// from the table next is the newest.
+// Life is the header of a Watch that says whose versions its messages carry: a
+// client that finds another one than before has another daemon, or the same one
+// after a restart, and cannot resume.
+const Life = "fairway-life"
+
+// watcher is what is kept of one Watch: a number per service, and nothing that
+// grows while the client is slow to read. Send waits then, and what is read from
+// the table next is the newest.
+type watcher struct {
+	stream grpc.ServerStreamingServer[fairwayv1.ServiceWeights]
+	asked  []string // sorted; empty is all
+	resume uint64
+	sent   map[string]uint64 // the version of each service that the client has
+}
+
+// Watch implements the Router service.
 func (s *Server) Watch(in *fairwayv1.WatchRequest, stream grpc.ServerStreamingServer[fairwayv1.ServiceWeights]) error {
 	if err := s.cfg.checkServices(in.Services); err != nil {
 		return err
 	}
-	resume := in.ResumeVersion
-	if resume > s.table.Version() { // another server's
-		resume = 0
+	if err := stream.SendHeader(metadata.Pairs(Life, strconv.FormatUint(s.table.Life(), 10))); err != nil {
+		return err
 	}
-	sent := map[string]uint64{}
-	for {
+	w := watcher{stream: stream, asked: distinct(in.Services), resume: in.ResumeVersion, sent: map[string]uint64{}}
+	if w.resume > s.table.Version() { // another daemon's
+		w.resume = 0
+	}
+	beat := time.NewTicker(max(s.table.TTL()/2, time.Millisecond))
+	defer beat.Stop()
+	for told := uint64(0); ; {
 		changed := s.table.Changed() // before the look, so that nothing falls in between
-		for _, service := range s.services(in.Services) {
-			routes := s.table.Load(service)
-			last, seen := sent[service]
-			if seen && routes.Version <= last || !seen && resume > 0 && routes.Version <= resume {
-				continue
-			}
-			if err := stream.Send(serviceWeights(routes, service, s.table.Rules().Service(service).Service.Routes)); err != nil {
+		look := s.table.Look()
+		if err := s.tell(&w, look); err != nil {
+			return err
+		}
+		if told == 0 {
+			told = look.Version()
+			if err := stream.Send(s.heartbeat(look)); err != nil {
 				return err
 			}
-			sent[service] = routes.Version
 		}
 		select {
 		case <-stream.Context().Done():
@@ -37,6 +59,34 @@ func (s *Server) Watch(in *fairwayv1.WatchRequest, stream grpc.ServerStreamingSe
 		case <-s.closing:
 			return errClosing
 		case <-changed:
+		case <-beat.C:
+			told = 0
 		}
 	}
+}
+
+// tell sends what the client does not have.
+func (s *Server) tell(w *watcher, look router.Look) error {
+	services := w.asked
+	if len(services) == 0 {
+		services = look.Services()
+	}
+	for _, service := range services {
+		routes := look.Load(service)
+		last, seen := w.sent[service]
+		if seen && routes.Version <= last || !seen && w.resume > 0 && routes.Version <= w.resume {
+			continue
+		}
+		if err := w.stream.Send(s.serviceWeights(routes, service)); err != nil {
+			return err
+		}
+		w.sent[service] = routes.Version
+	}
+	return nil
+}
+
+// heartbeat says that all that was sent holds on, and is the version from which a
+// Watch may be resumed.
+func (s *Server) heartbeat(look router.Look) *fairwayv1.ServiceWeights {
+	return &fairwayv1.ServiceWeights{TableVersion: look.Version(), Ttl: durationpb.New(s.table.TTL())}
 }

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -11,10 +12,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/fairway-mesh/fairway/api"
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/picker"
+	"github.com/fairway-mesh/fairway/router/rules"
 )
 
 const two = `
@@ -35,11 +41,15 @@ func watch(t *testing.T, client fairwayv1.RouterClient, resume uint64, services 
 	}
 	return func() *fairwayv1.ServiceWeights {
 		t.Helper()
-		w, err := stream.Recv()
-		if err != nil {
-			t.Fatal(err)
+		for {
+			w, err := stream.Recv()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w.Service != "" { // no heartbeat
+				return w
+			}
 		}
-		return w
 	}
 }
 
@@ -109,6 +119,75 @@ func TestWatchTellsRoutes(t *testing.T) {
 	}
 }
 
+// TestHeartbeats follow the first sending, and come at least twice per ttl when
+// nothing changes; a Watch resumed from one misses nothing.
+func TestHeartbeats(t *testing.T) {
+	file, err := rules.Parse("test.yaml", []byte(two))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := rules.Compile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := router.DefaultConfig()
+	cfg.TTL, cfg.FirstVersion = 50*time.Millisecond, 1000
+	table := router.NewTable(set, cfg)
+	publish(table, "b", 0.25, 0.75)
+	client, _, _ := serve(t, table, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	stream, err := client.Watch(ctx, &fairwayv1.WatchRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, err := stream.Header()
+	if err != nil || len(header.Get(api.Life)) != 1 || header.Get(api.Life)[0] != "1000" {
+		t.Fatalf("header %v, %v", header, err)
+	}
+	for i, want := range []string{"a", "b", "", "", ""} {
+		w, err := stream.Recv()
+		if err != nil || w.Service != want || w.Ttl.AsDuration() != cfg.TTL {
+			t.Fatalf("message %d: %v, %v", i, w, err)
+		}
+		if want == "" && w.TableVersion != 1001 {
+			t.Errorf("heartbeat of version %d", w.TableVersion)
+		}
+	}
+	publish(table, "a", 0.5, 0.5)
+	again := watch(t, client, 1001)
+	if got := sketch(again()); got != "a v1002 r1=0.50 r2=0.50" {
+		t.Errorf("resumed: %s", got)
+	}
+}
+
+// TestWatchTellsTrials: what requests meet, and what is tried.
+func TestWatchTellsTrials(t *testing.T) {
+	table := newTable(t, reviews)
+	publish(table, "reviews", 0.6, 0.2, 0.2)
+	table.Try(table.Rules(), 0.25)
+	d := &router.Decision{Service: "reviews", Time: noon, Source: router.SourceModel, Model: "test@8", Weights: mesh.Weights{0, 0, 1}, Ejected: make([]bool, 3)}
+	d.Endpoints = table.Load("reviews").Decision.Endpoints
+	d.Board = picker.Board{InFlight: []float64{4, math.NaN(), 1}, Capacity: []float64{100, -1, math.Inf(1)}, Service: []float64{0.01}}
+	table.PublishAll([]router.Made{{Decision: d, Frame: table.Load("reviews").Frame}}, []router.Made{{Decision: d, Frame: table.Load("reviews").Frame}})
+	client, _, _ := serve(t, table, nil)
+	w := watch(t, client, 0)()
+	if w.Trial.GetShare() != 0.25 || w.Trial.GetModelVersion() != "test@8" || w.Trial.GetRulesVersion() != "1.2.3" {
+		t.Errorf("trial %v", w.Trial)
+	}
+	jason := w.Routes[0]
+	if c := jason.Match; len(c) != 1 || c[0].Of != "header" || c[0].Name != "end-user" || c[0].Op != "exact" || c[0].Value != "jason" || !jason.Met || jason.MatchesAll {
+		t.Errorf("route %v", jason)
+	}
+	var told []string
+	for _, l := range w.Loads {
+		told = append(told, fmt.Sprintf("%s %v %v %v", l.Endpoint, l.InFlight, l.ServiceTime.AsDuration(), l.Capacity))
+	}
+	if got := strings.Join(told, ", "); got != "r1 4 10ms 100, r3 1 0s 0" {
+		t.Errorf("loads %s", got)
+	}
+}
+
 // TestSlowWatcher: a client that does not read for thousands of changes gets a
 // few old ones, which were on the way, and then the newest.
 func TestSlowWatcher(t *testing.T) {
@@ -152,6 +231,7 @@ type silent struct {
 }
 
 func (s silent) Context() context.Context             { return s.ctx }
+func (s silent) SendHeader(metadata.MD) error         { return nil }
 func (s silent) Send(*fairwayv1.ServiceWeights) error { return nil }
 
 // TestWatchersThatLeave are counted by the status that gRPC gave them.

@@ -62,9 +62,25 @@ func Windows(ctx context.Context, src Source, s *mesh.Schema, q Query) iter.Seq2
 // happens to ticks while the caller works, are the caller's.
 func Poll(ctx context.Context, src Source, s *mesh.Schema, t mesh.Timing, ticks <-chan time.Time) iter.Seq2[mesh.Window, error] {
 	return func(yield func(mesh.Window, error) bool) {
+		for windows, err := range PollAll(ctx, src, s, t, ticks) {
+			if err != nil && !yield(mesh.Window{}, err) {
+				return
+			}
+			for _, w := range windows {
+				if !yield(w, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// PollAll is Poll with the windows of a tick together.
+func PollAll(ctx context.Context, src Source, s *mesh.Schema, t mesh.Timing, ticks <-chan time.Time) iter.Seq2[[]mesh.Window, error] {
+	return func(yield func([]mesh.Window, error) bool) {
 		b, err := newBoard(s, t)
 		if err != nil {
-			yield(mesh.Window{}, err)
+			yield(nil, err)
 			return
 		}
 		for {
@@ -76,16 +92,8 @@ func Poll(ctx context.Context, src Source, s *mesh.Schema, t mesh.Timing, ticks 
 					return
 				}
 				windows, err := b.tick(ctx, src, tick)
-				if ctx.Err() != nil {
+				if ctx.Err() != nil || !yield(windows, err) {
 					return
-				}
-				if err != nil && !yield(mesh.Window{}, err) {
-					return
-				}
-				for _, w := range windows {
-					if !yield(w, nil) {
-						return
-					}
 				}
 			}
 		}

@@ -126,7 +126,7 @@ func walk() error {
 	for _, user := range []string{"anna", "jason"} {
 		request := mesh.Request{Service: "checkout", Path: "/", Headers: map[string]string{"end-user": user}}
 		answer := routes.Decide(&request, 0) // 0 stands for 64 random bits
-		e := routes.Endpoints[answer.Endpoint]
+		e := answer.Endpoints[answer.Endpoint]
 		fmt.Printf("%-5s → %s at %s, route %s, timeout %v, with probability %.2f\n", user, e.Name, e.Address, answer.Route, answer.Timeout, answer.Propensity)
 	}
 	return nil

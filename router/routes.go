@@ -2,9 +2,9 @@ package router
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/fairway-mesh/fairway/features"
@@ -17,7 +17,7 @@ import (
 type Answer struct {
 	Route    string
 	Subset   string // that the rule named, else the endpoint's; "default" if no rule matched
-	Endpoint int    // position in Routes.Endpoints, −1 when there is none
+	Endpoint int    // position in Endpoints, −1 when there is none
 	Priority int
 	Retries  int
 	Timeout  time.Duration
@@ -28,12 +28,15 @@ type Answer struct {
 
 	RulesVersion string
 	TableVersion uint64
+	Line         Line // that decided
+	// Endpoints are those of the line that decided; shared: do not write.
+	Endpoints []mesh.Endpoint
 	// Propensity is the exact probability of this endpoint under this route.
 	// For a request with a session key it is that over all keys: the pick of
 	// one key is fixed while the weights are, so requests of one session are
-	// one draw, not many.
+	// one draw, not many. While a trial is on it is that over both lines.
 	Propensity  float64
-	Weights     mesh.Weights // of the route, over Routes.Endpoints; shared: do not write
+	Weights     mesh.Weights // of the line's route, over Endpoints; shared: do not write
 	MetricsTime time.Time    // of the newest metrics that were decided upon; zero when none were
 	Decided     time.Time    // zero when nothing was
 	TTL         time.Duration
@@ -55,6 +58,7 @@ type Routes struct {
 	met     []bool   // per rule, whether its criteria are
 	choices []choice // one per rule, then the one of no match
 	hashes  []uint64 // of the endpoints' names, for session keys
+	pair    *pair    // the line on trial beside this one; nil: there is none
 }
 
 // choice is the readied answer of one route.
@@ -62,17 +66,29 @@ type choice struct {
 	answer  Answer   // but for the endpoint
 	subsets []string // per endpoint
 	draw    picker.Draw
+	before  float64 // requests that took the route in the editions before, the latest count most
+	taken   uint64  // and in this one; atomic
 }
+
+// oneIn is how many requests one that is counted stands for: it is chosen by the low
+// bits of what is random, of which no draw makes use.
+const oneIn = 16
 
 // Decide answers one request, using 64 random bits. It does not allocate and
 // takes no lock; any number of goroutines may call it.
 func (r *Routes) Decide(req *mesh.Request, u uint64) Answer {
-	c := r.choice(req)
+	if r.pair != nil {
+		return r.decideBoth(req, u)
+	}
+	return r.pick(r.choice(req, u), req, u)
+}
+
+func (r *Routes) pick(c *choice, req *mesh.Request, u uint64) Answer {
 	a := c.answer
 	if req.SessionKey == "" {
 		a.Endpoint = c.draw.Pick(u)
 	} else {
-		a.Endpoint = r.stick(a.Weights, req.SessionKey)
+		a.Endpoint = picker.Stick(a.Weights, r.hashes, req.SessionKey)
 	}
 	if a.Endpoint >= 0 {
 		a.Subset, a.Propensity = c.subsets[a.Endpoint], a.Weights[a.Endpoint]
@@ -80,16 +96,36 @@ func (r *Routes) Decide(req *mesh.Request, u uint64) Answer {
 	return a
 }
 
-func (r *Routes) choice(req *mesh.Request) *choice {
-	if i := r.matcher.Match(req, r.met); i >= 0 {
-		return &r.choices[i]
+func (r *Routes) choice(req *mesh.Request, u uint64) *choice {
+	i := r.matcher.Match(req, r.met)
+	if i < 0 {
+		i = len(r.choices) - 1
 	}
-	return &r.choices[len(r.choices)-1]
+	c := &r.choices[i]
+	if u%oneIn == 0 {
+		atomic.AddUint64(&c.taken, oneIn)
+	}
+	return c
+}
+
+// Weigh is the answer without an endpoint drawn: the weights are what requests
+// like this one meet, over both lines while a trial is on.
+func (r *Routes) Weigh(req *mesh.Request) Answer {
+	c := r.choice(req, 1) // which is not counted
+	if r.pair == nil {
+		return c.answer
+	}
+	return r.pair.mixture(c.answer, r.pair.tried.choice(req, 1).answer)
 }
 
 // Answers lists the answer of each route, in the order in which they are
-// tried, then that of no match, without an endpoint picked.
+// tried, then that of no match, without an endpoint picked. While a trial is on
+// their weights are what requests meet, over both lines, where these have the
+// same routes; else they are those of the line that decides the most.
 func (r *Routes) Answers() []Answer {
+	if r.pair != nil {
+		return r.pair.answers(r)
+	}
 	var list []Answer
 	for i := range r.choices {
 		list = append(list, r.choices[i].answer)
@@ -97,49 +133,26 @@ func (r *Routes) Answers() []Answer {
 	return list
 }
 
+// Rule is the rule of the i-th of Answers, and whether its criteria are met; nil
+// for the answer of no match.
+func (r *Routes) Rule(i int) (rule *rules.Route, met bool) {
+	if r.pair != nil && !r.pair.aligned && r.pair.share >= 0.5 {
+		return r.pair.tried.Rule(i)
+	}
+	if i >= len(r.met) {
+		return nil, true
+	}
+	return &r.matcher.Service.Routes[i], r.met[i]
+}
+
 // Explain says of each rule that is tried why it matches or does not.
 func (r *Routes) Explain(req *mesh.Request) []rules.Step { return r.matcher.Explain(req, r.met) }
 
-// stick picks an endpoint by weighted rendezvous hashing: the largest of
-// w/−ln(h), h the hash of key and endpoint as a number in (0, 1). Over all keys
-// the endpoints are picked in proportion to their weights, and a change of one
-// weight moves only the sessions that it must (Schindelhauer and Schomaker,
-// "Weighted distributed hash tables", SPAA 2005).
-func (r *Routes) stick(weights mesh.Weights, key string) int {
-	best, highest := -1, 0.0
-	seed := hash(key)
-	for i, w := range weights {
-		if w <= 0 {
-			continue
-		}
-		score := w / -math.Log((float64(scramble(seed^r.hashes[i])>>11)+0.5)/(1<<53))
-		if best < 0 || score > highest {
-			best, highest = i, score
-		}
-	}
-	return best
-}
-
-// hash is FNV-1a, scrambled.
-func hash(s string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * 1099511628211
-	}
-	return scramble(h)
-}
-
-// scramble is the finalizer of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-func scramble(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
-}
-
 // newRoutes readies everything that can be answered for a service. d and f are
 // kept; both are nil where no policy was asked.
-func newRoutes(service string, set *rules.Set, d *Decision, f *features.Frame, version uint64, cfg Config) *Routes {
+//
+// last are the routes of the edition before; nil where there are none.
+func newRoutes(service string, set *rules.Set, d *Decision, f *features.Frame, last *Routes, version uint64, cfg Config) *Routes {
 	r := &Routes{Service: service, Version: version, Decision: d, Frame: f, matcher: set.Service(service)}
 	base := Answer{RulesVersion: set.Version(), TableVersion: version, TTL: cfg.TTL, Endpoint: -1, Reason: WarmUp}
 	if d == nil {
@@ -152,8 +165,9 @@ func newRoutes(service string, set *rules.Set, d *Decision, f *features.Frame, v
 	}
 	base.Source, base.Policy, base.Model = d.Source, d.Policy, d.Model
 	weights, ejected := r.join(d)
+	base.Endpoints = r.Endpoints
 	for _, e := range r.Endpoints {
-		r.hashes = append(r.hashes, hash(e.Name))
+		r.hashes = append(r.hashes, picker.Hash(e.Name))
 	}
 	for i := range r.matcher.Service.Routes {
 		rule := &r.matcher.Service.Routes[i]
@@ -161,6 +175,7 @@ func newRoutes(service string, set *rules.Set, d *Decision, f *features.Frame, v
 		r.choices = append(r.choices, r.ruled(rule, weights, base))
 	}
 	r.choices = append(r.choices, r.unmatched(ejected, base))
+	r.remember(last)
 	return r
 }
 
@@ -185,8 +200,13 @@ func (r *Routes) join(d *Decision) (weights mesh.Weights, ejected []bool) {
 		ejected bool
 	}
 	var places []place
+	known := make(map[string]*rules.Endpoint, len(r.matcher.Service.Endpoints)) // of the rules, until the metrics have named it
+	for i := range r.matcher.Service.Endpoints {
+		known[r.matcher.Service.Endpoints[i].Name] = &r.matcher.Service.Endpoints[i]
+	}
 	for i, e := range d.Endpoints {
-		if ruled := find(r.matcher.Service.Endpoints, e.Name); ruled != nil {
+		if ruled := known[e.Name]; ruled != nil {
+			delete(known, e.Name)
 			e.Address = or(e.Address, ruled.Address)
 			e.Subset = or(e.Subset, ruled.Subset)
 			e.Zone = or(e.Zone, ruled.Zone)
@@ -194,7 +214,7 @@ func (r *Routes) join(d *Decision) (weights mesh.Weights, ejected []bool) {
 		places = append(places, place{e, d.Weights[i], d.Ejected[i]})
 	}
 	for _, e := range r.matcher.Service.Endpoints {
-		if !slices.ContainsFunc(d.Endpoints, func(known mesh.Endpoint) bool { return known.Name == e.Name }) {
+		if known[e.Name] != nil {
 			places = append(places, place{Endpoint: e.Endpoint, weight: 1 / float64(max(len(d.Endpoints), 1))})
 			r.Notes = append(r.Notes, fmt.Sprintf("endpoint %q is in the rules but not in the metrics: it gets its peers' mean weight", e.Name))
 		}
@@ -222,8 +242,7 @@ func (r *Routes) meets(rule *rules.Route) bool {
 			return false
 		}
 		target := func(i int) bool {
-			name := r.Frame.Endpoints[i].Name
-			at := slices.IndexFunc(r.Endpoints, func(e mesh.Endpoint) bool { return e.Name == name })
+			at := byName(r.Endpoints, r.Frame.Endpoints[i].Name)
 			return at >= 0 && slices.ContainsFunc(rule.To, func(t rules.Target) bool { return r.within(at, t.Subset) })
 		}
 		if _, met := c.Met(&r.Frame.Window, target); !met {

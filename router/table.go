@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/router/rules"
@@ -26,7 +27,9 @@ type Table struct {
 type edition struct {
 	version  uint64
 	set      *rules.Set
+	trial    *trial // nil: none is on
 	services map[string]*Routes
+	names    []string      // of the services, sorted
 	nobody   *Routes       // of services that are not known
 	next     chan struct{} // closed when a newer edition is there
 }
@@ -39,31 +42,67 @@ func NewTable(set *rules.Set, cfg Config) *Table {
 	return t
 }
 
+// Made is a decision and the frame that it was made on.
+type Made struct {
+	Decision *Decision
+	Frame    *features.Frame
+}
+
 // Publish serves the decision d, which was made on f, from now on. It copies
 // what it keeps of both. A service whose Decide failed keeps its last routes.
-func (t *Table) Publish(d *Decision, f *features.Frame) {
-	decision, frame := d.Clone(), f.Clone()
+func (t *Table) Publish(d *Decision, f *features.Frame) { t.PublishAll([]Made{{d, f}}, nil) }
+
+// PublishAll serves decisions of many services, of the only line or the former,
+// and, while a trial is on, of the one that is tried, as one edition: whoever
+// watches is woken once. It copies what it keeps.
+func (t *Table) PublishAll(former, tried []Made) {
 	t.write(func(next *edition) {
-		next.services[d.Service] = newRoutes(d.Service, next.set, &decision, frame, next.version, t.cfg)
+		changed := make(map[string]pending, len(former))
+		for _, m := range former {
+			p := changed[m.Decision.Service]
+			p.former = m.kept()
+			changed[m.Decision.Service] = p
+		}
+		for _, m := range tried {
+			if next.trial != nil {
+				p := changed[m.Decision.Service]
+				p.tried = m.kept()
+				changed[m.Decision.Service] = p
+			}
+		}
+		for service, p := range changed {
+			next.renew(service, p, t.cfg)
+		}
 	})
 }
 
-// SetRules serves other rules from now on, with the decisions that are there.
-// Policies that were made with the old rules keep them: make them anew.
+func (m Made) kept() *Made {
+	d := m.Decision.Clone()
+	return &Made{&d, m.Frame.Clone()}
+}
+
+// SetRules serves other rules from now on, with the decisions that are there, and
+// ends a trial. Policies that were made with the old rules keep them: make them anew.
 func (t *Table) SetRules(set *rules.Set) {
 	t.write(func(next *edition) {
-		old := next.services
-		next.set, next.services = set, make(map[string]*Routes, len(old))
-		next.nobody = newRoutes("", set, nil, nil, next.version, t.cfg)
-		for _, service := range set.Services() {
-			next.services[service] = newRoutes(service, set, nil, nil, next.version, t.cfg)
-		}
-		for service, routes := range old {
-			if routes.Decision != nil {
-				next.services[service] = newRoutes(service, set, routes.Decision, routes.Frame, next.version, t.cfg)
-			}
-		}
+		next.trial = nil
+		next.rule(set, t.cfg)
 	})
+}
+
+// rule makes the routes of all services anew.
+func (e *edition) rule(set *rules.Set, cfg Config) {
+	old := e.services
+	e.set, e.services, e.names = set, make(map[string]*Routes, len(old)), nil
+	e.nobody = newRoutes("", set, nil, nil, nil, e.version, cfg)
+	for _, service := range set.Services() {
+		e.services[service] = newRoutes(service, set, nil, nil, nil, e.version, cfg)
+	}
+	for service, routes := range old {
+		if routes.Decision != nil {
+			e.services[service] = newRoutes(service, set, routes.Decision, routes.Frame, routes, e.version, cfg)
+		}
+	}
 }
 
 // write makes the next edition from a copy of the present one.
@@ -73,10 +112,13 @@ func (t *Table) write(change func(next *edition)) {
 	next := &edition{services: map[string]*Routes{}, next: make(chan struct{}), version: max(1, t.cfg.FirstVersion)}
 	last := t.now.Load()
 	if last != nil {
-		next.version, next.set, next.nobody = last.version+1, last.set, last.nobody
-		next.services = maps.Clone(last.services)
+		next.version, next.set, next.trial, next.nobody = last.version+1, last.set, last.trial, last.nobody
+		next.services, next.names = maps.Clone(last.services), last.names
 	}
 	change(next)
+	if len(next.names) != len(next.services) {
+		next.names = slices.Sorted(maps.Keys(next.services))
+	}
 	t.now.Store(next)
 	if last != nil {
 		close(last.next)
@@ -94,6 +136,12 @@ type Look struct{ now *edition }
 // Look returns the newest state.
 func (t *Table) Look() Look { return Look{t.now.Load()} }
 
+// Version is the table's in this state.
+func (l Look) Version() uint64 { return l.now.version }
+
+// Services names the services of this state, sorted; do not write to it.
+func (l Look) Services() []string { return l.now.names }
+
 // Load returns the routes of a service in this state, as Table.Load does.
 func (l Look) Load(service string) *Routes {
 	if routes, ok := l.now.services[service]; ok {
@@ -102,15 +150,23 @@ func (l Look) Load(service string) *Routes {
 	return l.now.nobody
 }
 
-// Services names all services that the table knows, sorted.
-func (t *Table) Services() []string { return slices.Sorted(maps.Keys(t.now.Load().services)) }
+// Services names all services that the table knows, sorted; do not write to it.
+func (t *Table) Services() []string { return t.now.Load().names }
 
-// Rules are the rules in force; nil when there are none.
+// Rules are the rules in force, the former line's while a trial is on; nil when
+// there are none.
 func (t *Table) Rules() *rules.Set { return t.now.Load().set }
 
 // Version counts the editions from 1. Routes carry that in which they were
 // made, so a service has changed since version v if its Routes.Version > v.
 func (t *Table) Version() uint64 { return t.now.Load().version }
+
+// Life is the version of the first edition, which tells this table from those of
+// daemons before it.
+func (t *Table) Life() uint64 { return max(1, t.cfg.FirstVersion) }
+
+// TTL is how long what the table says may be used.
+func (t *Table) TTL() time.Duration { return t.cfg.TTL }
 
 // Changed returns a channel that is closed when the present edition is
 // replaced. Take it before Version and Load, and no edition is missed.

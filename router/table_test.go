@@ -76,7 +76,7 @@ func TestDecideRequests(t *testing.T) {
 			if test.want.Propensity != 0 {
 				near(t, "propensity", got.Propensity, test.want.Propensity, 1e-12)
 			}
-			test.want.Propensity, test.want.Weights = got.Propensity, got.Weights
+			test.want.Propensity, test.want.Weights, test.want.Endpoints = got.Propensity, got.Weights, r.Endpoints
 			test.want.Policy, test.want.Model, test.want.RulesVersion, test.want.TableVersion = "learned", "formula@3", "1.2.3", 2
 			test.want.MetricsTime, test.want.Decided, test.want.TTL = epoch.Add(-2*time.Second), epoch, 10*time.Second
 			if diff := cmp.Diff(test.want, got); diff != "" {

@@ -52,7 +52,10 @@ type RouterClient interface {
 	Route(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[DecideRequest, Decision], error)
 	// Watch sends the present weights of the services at once, then those of
 	// each service that changed, for as long as the client listens. A client
-	// that reads slowly gets the newest only.
+	// that reads slowly gets the newest only. After the first sending, and at
+	// least twice per ttl, comes a message without a service: all that was sent
+	// holds on, and the Watch may be resumed from its table_version, at the same
+	// daemon: the header "fairway-life" tells daemons and their restarts apart.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ServiceWeights], error)
 	// Report takes what became of requests, and acknowledges their number when
 	// the client has sent its last.
@@ -176,7 +179,10 @@ type RouterServer interface {
 	Route(grpc.BidiStreamingServer[DecideRequest, Decision]) error
 	// Watch sends the present weights of the services at once, then those of
 	// each service that changed, for as long as the client listens. A client
-	// that reads slowly gets the newest only.
+	// that reads slowly gets the newest only. After the first sending, and at
+	// least twice per ttl, comes a message without a service: all that was sent
+	// holds on, and the Watch may be resumed from its table_version, at the same
+	// daemon: the header "fairway-life" tells daemons and their restarts apart.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[ServiceWeights]) error
 	// Report takes what became of requests, and acknowledges their number when
 	// the client has sent its last.

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,14 +11,15 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fairway-mesh/fairway/api"
 	"github.com/fairway-mesh/fairway/api/proxy/haproxy"
-	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/predict"
 	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/loop"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
@@ -29,17 +28,13 @@ import (
 // which end only with their connection.
 const drain = 2 * time.Second
 
-// withoutMetrics is how often is decided where endpoints are checked and there are
-// no metrics.
-const withoutMetrics = 5 * time.Second
-
 // daemon is everything that the options name, read and put together.
 type daemon struct {
 	*options
 	set    *rules.Set
 	model  *model.Model
 	source *source
-	loop   *loop
+	loop   *loop.Loop
 	api    *api.Server
 	calls  *api.Metrics
 	reg    *prometheus.Registry
@@ -58,7 +53,6 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if d.set, err = loadRules(o.rules); err != nil {
 		return nil, err
 	}
-	var forecast *predict.Predictor
 	if o.model != "" {
 		if d.model, err = model.Load(o.model); err != nil {
 			return nil, fmt.Errorf("--model: %w", err)
@@ -67,50 +61,42 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if d.source, err = openSource(ctx, o, d.model); err != nil {
 		return nil, err
 	}
-	if d.model != nil {
-		if d.source.schema != nil {
-			d.model = d.model.Paced(d.source.timing)
-		}
-		if forecast, err = predict.Compile(d.model); err != nil {
-			return nil, fmt.Errorf("--model: %w", err)
-		}
-	}
 	if d.source.also != "" {
 		d.log.Warn("several schemas fit the metrics; --schema chooses", "taken", d.source.schema.Name, "also", d.source.also)
 	}
 	if d.source.scrape > 0 {
 		d.log.Warn("the metrics are scraped too seldom for the model's windows, which will lack rates: train on a recording of this server, or scrape more often", "scraped_every", d.source.scrape, "window", d.source.timing.Range)
 	}
-	cfg := router.DefaultConfig()
-	cfg.HoldOut = o.holdOut
-	cfg.Rules, cfg.StaleAfter, cfg.FirstVersion = d.set, o.staleAfter, uint64(time.Now().UnixMilli())
-	if err := errors.Join(cfg.Validate(), featureConfig(d.model).Validate()); err != nil {
+	cfg := d.loopConfig()
+	if err := cfg.Router.Validate(); err != nil {
 		return nil, err
 	}
-	if o.recording == "" && !o.shadow { // else nobody acts on what is decided
-		cfg.Course = &router.Course{}
+	if d.loop, err = loop.New(cfg, d.model, d.set, d.reg); err != nil {
+		return nil, fmt.Errorf("--model: %w", err)
 	}
-	checked := newChecks(d.set, rand.Uint64(), d.log)
-	if checked != nil {
-		cfg.Checks = checked.runner
-	}
-	table := router.NewTable(d.set, cfg)
-	d.loop = &loop{
-		extractor: features.New(featureConfig(d.model)), policy: policy(d.model, forecast, cfg, o), table: table,
-		metrics: newMetrics(d.reg, d.model), log: d.log, clock: time.Now, from: d.source.from, step: d.source.timing.Step,
-		live: o.recording == "", checks: checked, course: cfg.Course,
-		last: map[string]*features.Frame{}, said: map[string]string{},
+	if err := d.loop.Expect(loop.Pace{Schema: d.source.schema, Timing: d.source.timing, From: d.source.from}); err != nil {
+		return nil, fmt.Errorf("--model: %w", err)
 	}
 	d.calls = api.NewMetrics(d.reg, time.Now)
-	d.reg.MustRegister(api.TableMetrics(table))
+	d.reg.MustRegister(api.TableMetrics(d.loop.Table()), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	served := api.DefaultConfig()
-	served.Seed, served.Policy = rand.Uint64(), d.loop.policy.Name()
-	served.Horizon = d.source.timing.Horizon
-	if forecast != nil {
-		served.Horizon = cmp.Or(forecast.Horizon(), served.Horizon)
-	}
-	d.api, err = api.New(table, d.calls, served)
+	served.Seed, served.Policy, served.Horizon = rand.Uint64(), d.loop.Policy(), d.loop.Horizon()
+	d.api, err = api.New(d.loop.Table(), d.calls, served)
 	return d, err
+}
+
+func (d *daemon) loopConfig() loop.Config {
+	cfg := router.DefaultConfig()
+	cfg.HoldOut, cfg.StaleAfter, cfg.FirstVersion = d.holdOut, d.staleAfter, uint64(time.Now().UnixMilli())
+	return loop.Config{
+		Router: cfg,
+		Policy: func(m *model.Model, p *predict.Predictor, cfg router.Config) router.Policy {
+			return policy(m, p, cfg, d.options)
+		},
+		Acted: d.recording == "" && !d.shadow, // else nobody acts on what is decided
+		Live:  d.recording == "",
+		Clock: time.Now, Seed: rand.Uint64(), Log: d.log,
+	}
 }
 
 func (d *daemon) close() {
@@ -134,13 +120,6 @@ func loadRules(path string) (*rules.Set, error) {
 		return nil, fmt.Errorf("--rules: %w", err)
 	}
 	return set, nil
-}
-
-func featureConfig(m *model.Model) features.Config {
-	if m == nil {
-		return features.DefaultConfig()
-	}
-	return m.FeatureConfig()
 }
 
 func versionOf(m *model.Model) string { return strconv.FormatUint(uint64(m.Version), 10) }
@@ -175,10 +154,10 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 	defer stop(nil)
 	serveGRPC(ctx, g, d, listeners[0])
 	if l := listeners[1]; l != nil {
-		serveHTTP(ctx, g, adminMux(d.reg, d.loop.ready.Load), l)
+		serveHTTP(ctx, g, adminMux(d.reg, d.loop.Ready), l)
 	}
 	if l := listeners[2]; l != nil {
-		g.Go(func() error { return haproxy.Serve(ctx, l, d.loop.table) })
+		g.Go(func() error { return haproxy.Serve(ctx, l, d.loop.Table()) })
 	}
 	for i, what := range []string{"api", "admin", "haproxy-agent"} {
 		if listeners[i] == nil {
@@ -190,21 +169,14 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 		}
 	}
 	d.log.Info("serving", "checked", d.String())
-	if c := d.loop.checks; c != nil {
-		every := time.Duration(0)
-		if d.source.schema == nil {
-			every = withoutMetrics
-		}
-		g.Go(func() error { c.runner.Run(ctx); return nil })
-		g.Go(func() error { d.loop.attend(ctx, c.runner.Changed(), every); return nil })
-	}
+	g.Go(func() error { d.loop.Attend(ctx); return nil })
 	g.Go(func() error {
 		if d.source.schema == nil {
-			d.loop.open(d.set)
+			d.loop.Open()
 		}
-		d.loop.run(identified(d.source.windows(ctx), d.set))
+		d.loop.Run(d.source.windows(ctx))
 		if d.once {
-			stop(errOver)
+			stop(loop.ErrOver)
 		}
 		return nil
 	})

@@ -11,11 +11,12 @@ import (
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/prom"
+	"github.com/fairway-mesh/fairway/router/loop"
 )
 
 // source is where windows come from.
 type source struct {
-	windows func(ctx context.Context) iter.Seq2[mesh.Window, error]
+	windows func(ctx context.Context) iter.Seq2[[]mesh.Window, error]
 	timing  mesh.Timing
 	schema  *mesh.Schema  // nil where no windows come
 	also    string        // schemas that fit too, where nobody chose
@@ -36,8 +37,8 @@ func openSource(ctx context.Context, o *options, m *model.Model) (*source, error
 	case o.recording != "":
 		return replay(ctx, o, m, schema)
 	}
-	return &source{windows: func(context.Context) iter.Seq2[mesh.Window, error] {
-		return func(func(mesh.Window, error) bool) {}
+	return &source{windows: func(context.Context) iter.Seq2[[]mesh.Window, error] {
+		return func(func([]mesh.Window, error) bool) {}
 	}}, nil
 }
 
@@ -94,8 +95,8 @@ func poll(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema) 
 	}
 	return &source{
 		schema: schema, timing: timing, also: also, scrape: tooLong, close: connected.Close,
-		windows: func(ctx context.Context) iter.Seq2[mesh.Window, error] {
-			return prom.Poll(ctx, server, schema, timing, ticks(ctx, timing.Step))
+		windows: func(ctx context.Context) iter.Seq2[[]mesh.Window, error] {
+			return prom.PollAll(ctx, server, schema, timing, ticks(ctx, timing.Step))
 		},
 	}, nil
 }
@@ -196,8 +197,8 @@ func replay(ctx context.Context, o *options, m *model.Model, schema *mesh.Schema
 			return nil, errors.Join(err, rec.Close())
 		}
 	}
-	s.windows = func(ctx context.Context) iter.Seq2[mesh.Window, error] {
-		return play(ctx, rec.Windows(ctx, s.timing), s.from, o.speed, s.timing.Step, o.once)
+	s.windows = func(ctx context.Context) iter.Seq2[[]mesh.Window, error] {
+		return play(ctx, together(rec.Windows(ctx, s.timing)), s.from, o.speed, s.timing.Step, o.once)
 	}
 	return s, nil
 }
@@ -221,36 +222,55 @@ func heldBack(ctx context.Context, rec *datasets.Recording, m *model.Model) (tim
 	return time.Time{}, nil
 }
 
-// errOver follows the last window of a recording.
-var errOver = errors.New("the recording is over")
+// together yields the windows of one time at once.
+func together(windows iter.Seq2[mesh.Window, error]) iter.Seq2[[]mesh.Window, error] {
+	return func(yield func([]mesh.Window, error) bool) {
+		var all []mesh.Window
+		for w, err := range windows {
+			if len(all) > 0 && (err != nil || !w.Time.Equal(all[0].Time)) {
+				if !yield(all, nil) {
+					return
+				}
+				all = nil
+			}
+			if err == nil {
+				all = append(all, w)
+			} else if !yield(nil, err) {
+				return
+			}
+		}
+		if len(all) > 0 {
+			yield(all, nil)
+		}
+	}
+}
 
 // play holds windows back until their time has come: what is before from
 // passes at once, then speed seconds of the recording pass in one. After the
-// last window it yields errOver, with the time in the window, at each step of
+// last windows it yields loop.ErrOver, with the time in a window, at each step of
 // the clock, unless the recording is played once.
-func play(ctx context.Context, windows iter.Seq2[mesh.Window, error], from time.Time, speed float64, step time.Duration, once bool) iter.Seq2[mesh.Window, error] {
-	return func(yield func(mesh.Window, error) bool) {
+func play(ctx context.Context, windows iter.Seq2[[]mesh.Window, error], from time.Time, speed float64, step time.Duration, once bool) iter.Seq2[[]mesh.Window, error] {
+	return func(yield func([]mesh.Window, error) bool) {
 		var began, first, last time.Time
-		for w, err := range windows {
-			if err == nil && !w.Time.Before(from) {
+		for all, err := range windows {
+			if err != nil {
+				all = []mesh.Window{{Time: last}}
+			} else if now := all[0].Time; !now.Before(from) {
 				if began.IsZero() {
-					began, first = time.Now(), w.Time
+					began, first = time.Now(), now
 				}
-				due := began.Add(time.Duration(float64(w.Time.Sub(first)) / speed))
-				if last = w.Time; !sleep(ctx, time.Until(due)) {
+				due := began.Add(time.Duration(float64(now.Sub(first)) / speed))
+				if last = now; !sleep(ctx, time.Until(due)) {
 					return
 				}
 			}
-			if err != nil {
-				w.Time = last
-			}
-			if !yield(w, err) {
+			if !yield(all, err) {
 				return
 			}
 		}
 		for !once && sleep(ctx, step) {
 			last = last.Add(time.Duration(float64(step) * speed))
-			if !yield(mesh.Window{Time: last}, errOver) {
+			if !yield([]mesh.Window{{Time: last}}, loop.ErrOver) {
 				return
 			}
 		}

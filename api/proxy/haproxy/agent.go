@@ -74,11 +74,11 @@ func Percent(table *router.Table, name string) int {
 		return 100
 	}
 	routes := table.Load(service)
-	plain := routes.Decide(&mesh.Request{Service: service}, 0)
+	plain := routes.Weigh(&mesh.Request{Service: service})
 	largest, own := 0.0, 0.0
 	for i, w := range plain.Weights {
 		largest = max(largest, w)
-		if routes.Endpoints[i].Name == endpoint {
+		if plain.Endpoints[i].Name == endpoint {
 			own = w
 		}
 	}

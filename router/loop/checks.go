@@ -1,4 +1,4 @@
-package main
+package loop
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
@@ -28,19 +29,25 @@ type checks struct {
 	known  map[string][]mesh.Endpoint // by service: what is followed
 }
 
-// newChecks returns nil where the rules ask for none.
 func newChecks(set *rules.Set, seed uint64, log *slog.Logger) *checks {
-	for _, service := range set.Services() {
-		if len(set.Service(service).Service.Health.Checks) > 0 {
-			return &checks{set: set, runner: health.NewRunner(atOnce, seed), log: log, known: map[string][]mesh.Endpoint{}}
-		}
-	}
-	return nil
+	return &checks{set: set, runner: health.NewRunner(atOnce, seed), log: log, known: map[string][]mesh.Endpoint{}}
 }
 
 // of reports whether a service is checked.
 func (c *checks) of(service string) bool {
-	return c != nil && len(c.set.Service(service).Service.Health.Checks) > 0
+	return len(c.set.Service(service).Service.Health.Checks) > 0
+}
+
+// under goes over to other rules. The services follow as they are decided upon; those
+// that are checked no more are let go at once.
+func (c *checks) under(set *rules.Set, now time.Time) {
+	c.set = set
+	for service := range c.known {
+		if !c.of(service) {
+			_ = c.runner.Follow(service, now, nil) // no target can be refused
+		}
+		delete(c.known, service)
+	}
 }
 
 // follow checks these endpoints of a service from now on, and no others. Those
@@ -87,40 +94,54 @@ func checkOf(c rules.HealthCheck, address string) health.Check {
 	}
 }
 
-// attend decides anew, until ctx ends, whenever checks have changed their mind and,
-// if every is above 0, as often as that: where no windows come, slow starts and
+// withoutMetrics is how often is decided where no metrics come: slow starts and
 // ejections pass with nobody else to notice.
-func (l *loop) attend(ctx context.Context, changed <-chan struct{}, every time.Duration) {
-	var tick <-chan time.Time
-	if every > 0 {
-		ticker := time.NewTicker(every)
-		defer ticker.Stop()
-		tick = ticker.C
-	}
+const withoutMetrics = 5 * time.Second
+
+// Attend runs the active checks that the rules ask for until ctx ends, and decides
+// anew whenever they have changed their mind.
+func (l *Loop) Attend(ctx context.Context) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	running.Go(func() { l.checks.runner.Run(ctx) })
+	ticker := time.NewTicker(withoutMetrics)
+	defer ticker.Stop()
 	for {
 		select {
-		case <-changed:
-		case <-tick:
+		case <-l.checks.runner.Changed():
+			l.anew()
+		case <-ticker.C:
+			if !l.fed() {
+				l.anew()
+			}
 		case <-ctx.Done():
 			return
 		}
-		l.anew()
 	}
+}
+
+// fed reports whether windows come.
+func (l *Loop) fed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pace.Schema != nil
 }
 
 // anew decides on the last frame of each service that is checked. Where metrics are
 // live, they have aged; a recording has its own time.
-func (l *loop) anew() {
+func (l *Loop) anew() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, service := range l.services() {
+	now := l.cfg.Clock()
+	var list []string
+	for _, service := range l.former.services() {
 		if !l.checks.of(service) {
 			continue
 		}
-		f := l.last[service]
-		if now := l.clock(); l.live && now.After(f.Time) {
+		if f := l.former.last[service]; l.cfg.Live && now.After(f.Time) {
 			f.Time = now
 		}
-		l.decide(f)
+		list = append(list, service)
 	}
+	l.decide(list)
 }

@@ -1,0 +1,340 @@
+package router
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/picker"
+	"github.com/fairway-mesh/fairway/router/rules"
+)
+
+// Line is one version of model and rules, with what it decides.
+type Line string
+
+const (
+	Only   Line = ""       // no trial is on
+	Former Line = "former" // what served before the change that is on trial
+	Tried  Line = "tried"  // what the change brings
+)
+
+// trial is a change of model or rules that a share of the requests tries.
+type trial struct {
+	set   *rules.Set // of the line that is tried
+	share float64
+	salt  uint64 // so that each trial draws other sessions
+}
+
+// pair is what the routes of the former line know of those that are tried. The two
+// may have other endpoints and other routes: both look at the metrics of one
+// service, but through their own rules.
+type pair struct {
+	tried   *Routes
+	share   float64
+	bound   uint64 // of random bits below which a request is tried
+	salt    uint64
+	aligned bool  // both have the same routes, but for where they lead
+	toTried []int // per endpoint of the former, its place in tried; -1: none
+	back    []int // and the other way round
+	// all are the endpoints of both, by name, and their places in each.
+	all               []mesh.Endpoint
+	inFormer, inTried []int
+}
+
+// Try begins a trial: from now on the share of the requests, in (0, 1), is decided by
+// the line of set, as far as decisions of it have been published. While one is
+// on, it changes its share.
+func (t *Table) Try(set *rules.Set, share float64) {
+	t.write(func(next *edition) {
+		begun := trial{set: set, share: share, salt: next.version}
+		if next.trial != nil {
+			begun.salt = next.trial.salt
+		}
+		next.trial = &begun
+		for _, service := range set.Services() {
+			if _, known := next.services[service]; !known {
+				next.services[service] = newRoutes(service, next.set, nil, nil, nil, next.version, t.cfg)
+			}
+		}
+		for service := range next.services {
+			next.renew(service, pending{}, t.cfg)
+		}
+	})
+}
+
+// Adopt ends a trial: what was tried serves alone.
+func (t *Table) Adopt() {
+	t.write(func(next *edition) {
+		if next.trial == nil {
+			return
+		}
+		set := next.trial.set
+		next.trial = nil
+		for service, r := range next.services {
+			if r.pair != nil {
+				next.services[service] = r.pair.tried
+			}
+		}
+		next.rule(set, t.cfg)
+	})
+}
+
+// Drop ends a trial: the former line serves alone.
+func (t *Table) Drop() {
+	t.write(func(next *edition) {
+		if next.trial != nil {
+			next.trial = nil
+			next.rule(next.set, t.cfg)
+		}
+	})
+}
+
+// Trial is the share of the requests that try a change; on is false where there is
+// none to try.
+func (t *Table) Trial() (share float64, on bool) {
+	if now := t.now.Load().trial; now != nil {
+		return now.share, true
+	}
+	return 0, false
+}
+
+// pending are new decisions of a service; nil keeps what is there.
+type pending struct{ former, tried *Made }
+
+// renew makes the routes of one service.
+func (e *edition) renew(service string, p pending, cfg Config) {
+	last := e.services[service]
+	former, tried := p.former, p.tried
+	if former == nil {
+		former = last.made()
+	}
+	r := newRoutes(service, e.set, former.decision(), former.frame(), last, e.version, cfg)
+	e.services[service] = r
+	if e.trial == nil {
+		return
+	}
+	lastTried := last
+	if last != nil && last.pair != nil {
+		lastTried = last.pair.tried
+		if tried == nil {
+			tried = lastTried.made()
+		}
+	}
+	if tried == nil && former != nil {
+		return // nothing has been decided by the tried line yet: the former's answers stand
+	}
+	r.try(newRoutes(service, e.trial.set, tried.decision(), tried.frame(), lastTried, e.version, cfg), e.trial)
+}
+
+// Trial is the share of the requests that another line decides, and an answer of
+// that line; on is false where there is none.
+func (r *Routes) Trial() (share float64, tried Answer, on bool) {
+	if r.pair == nil {
+		return 0, Answer{}, false
+	}
+	return r.pair.share, r.pair.tried.choices[0].answer, true
+}
+
+// made is what the routes rest on; nil where nothing was decided.
+func (r *Routes) made() *Made {
+	if r == nil || r.Decision == nil {
+		return nil
+	}
+	return &Made{r.Decision, r.Frame}
+}
+
+// decision and frame are nil where nothing was made.
+func (m *Made) decision() *Decision {
+	if m == nil {
+		return nil
+	}
+	return m.Decision
+}
+
+func (m *Made) frame() *features.Frame {
+	if m == nil {
+		return nil
+	}
+	return m.Frame
+}
+
+// remember takes the counts of requests over from the routes before, by name.
+func (r *Routes) remember(last *Routes) {
+	if last == nil {
+		return
+	}
+	for i := range r.choices {
+		c := &r.choices[i]
+		for k := range last.choices {
+			if l := &last.choices[k]; l.answer.Route == c.answer.Route && (k == len(last.choices)-1) == (i == len(r.choices)-1) {
+				c.before = fading*l.before + float64(atomic.LoadUint64(&l.taken))
+				break
+			}
+		}
+	}
+}
+
+// fading is how much of a count is left an edition later: it lasts some windows.
+const fading = 0.8
+
+// try puts a line on trial beside r.
+func (r *Routes) try(tried *Routes, t *trial) {
+	p := &pair{tried: tried, share: t.share, salt: picker.Scramble(t.salt), aligned: aligned(r, tried)}
+	p.bound = uint64(min(max(t.share, 0), 1-1.0/(1<<53))*(1<<53)) << 11
+	p.toTried, p.back = places(r.Endpoints, tried.Endpoints), places(tried.Endpoints, r.Endpoints)
+	p.all = slices.Clone(r.Endpoints)
+	for k, e := range tried.Endpoints {
+		if p.back[k] < 0 {
+			p.all = append(p.all, e)
+		}
+	}
+	slices.SortFunc(p.all, func(a, b mesh.Endpoint) int { return strings.Compare(a.Name, b.Name) })
+	p.inFormer, p.inTried = places(p.all, r.Endpoints), places(p.all, tried.Endpoints)
+	for _, line := range []struct {
+		*Routes
+		Line
+	}{{r, Former}, {tried, Tried}} {
+		for i := range line.choices {
+			line.choices[i].answer.Line = line.Line
+		}
+	}
+	r.pair = p
+}
+
+// places finds each endpoint of a in b, by name; both are sorted. -1 is not there.
+func places(a, b []mesh.Endpoint) []int {
+	out := make([]int, len(a))
+	for i := range a {
+		out[i] = byName(b, a[i].Name)
+	}
+	return out
+}
+
+// byName is where an endpoint stands in a list that is sorted by name; -1: nowhere.
+func byName(list []mesh.Endpoint, name string) int {
+	i, found := slices.BinarySearchFunc(list, name, func(e mesh.Endpoint, name string) int { return strings.Compare(e.Name, name) })
+	if !found {
+		return -1
+	}
+	return i
+}
+
+// aligned reports whether the same requests take the same routes of both.
+func aligned(a, b *Routes) bool {
+	x, y := a.matcher.Service.Routes, b.matcher.Service.Routes
+	return slices.EqualFunc(x, y, func(p, q rules.Route) bool {
+		return p.Name == q.Name && slices.EqualFunc(p.Match, q.Match, func(c, d rules.Condition) bool {
+			return c.Of == d.Of && c.Name == d.Name && c.Pattern.Op == d.Pattern.Op && c.Pattern.Value == d.Pattern.Value
+		})
+	}) && slices.Equal(a.met, b.met)
+}
+
+// decideBoth draws the line, and then the endpoint by it. Requests of one session
+// stay with one line.
+func (r *Routes) decideBoth(req *mesh.Request, u uint64) Answer {
+	p := r.pair
+	lot := picker.Scramble(u ^ p.salt)
+	if req.SessionKey != "" {
+		lot = picker.Scramble(picker.Hash(req.SessionKey) ^ p.salt)
+	}
+	former, tried := r.choice(req, u), p.tried.choice(req, u)
+	share := p.share
+	switch { // where one line has no endpoint, the other has all requests
+	case len(former.draw) == 0 && len(tried.draw) > 0:
+		share, lot = 1, 0
+	case len(tried.draw) == 0:
+		share, lot = 0, math.MaxUint64
+	}
+	if lot < p.bound {
+		a := p.tried.pick(tried, req, u)
+		if a.Endpoint >= 0 {
+			a.Propensity = share*a.Propensity + (1-share)*weightAt(former.answer.Weights, p.back[a.Endpoint])
+		}
+		return a
+	}
+	a := r.pick(former, req, u)
+	if a.Endpoint >= 0 {
+		a.Propensity = (1-share)*a.Propensity + share*weightAt(tried.answer.Weights, p.toTried[a.Endpoint])
+	}
+	return a
+}
+
+func weightAt(w mesh.Weights, i int) float64 {
+	if i < 0 {
+		return 0
+	}
+	return w[i]
+}
+
+// answers is Answers while the trial is on.
+func (p *pair) answers(r *Routes) []Answer {
+	var list []Answer
+	for i := range r.choices {
+		if p.aligned {
+			list = append(list, p.mixture(r.choices[i].answer, p.tried.choices[i].answer))
+		} else if p.share < 0.5 {
+			list = append(list, r.choices[i].answer)
+		}
+	}
+	if !p.aligned && p.share >= 0.5 {
+		return p.tried.Answers()
+	}
+	return list
+}
+
+// mixture is the former's answer with what requests meet of both.
+func (p *pair) mixture(former, tried Answer) Answer {
+	a := former
+	a.Endpoints, a.Weights = p.all, p.spread(former.Weights, tried.Weights, p.share)
+	if former.Reason == NoEndpoints { // where one line has no endpoint, the other has all requests
+		a.Reason = tried.Reason
+	}
+	return a
+}
+
+// spread mixes the weights of both lines over the endpoints of both.
+func (p *pair) spread(former, tried mesh.Weights, share float64) mesh.Weights {
+	out := make(mesh.Weights, len(p.all))
+	sum := 0.0
+	for i := range out {
+		out[i] = (1-share)*weightAt(former, p.inFormer[i]) + share*weightAt(tried, p.inTried[i])
+		sum += out[i]
+	}
+	if sum > 0 {
+		out.Normalize()
+	}
+	return out
+}
+
+// Shares is what each line gives to each endpoint of the service, over the routes
+// that requests took of late; over that of a request that says nothing where none
+// was asked about. tried is nil while no trial is on.
+func (r *Routes) Shares() (endpoints []mesh.Endpoint, former, tried mesh.Weights) {
+	if r.pair == nil {
+		return r.Endpoints, r.shares(), nil
+	}
+	p := r.pair
+	one, other := r.shares(), p.tried.shares()
+	return p.all, p.spread(one, other, 0), p.spread(one, other, 1)
+}
+
+func (r *Routes) shares() mesh.Weights {
+	sum := make(mesh.Weights, len(r.Endpoints))
+	total := 0.0
+	for i := range r.choices {
+		c := &r.choices[i]
+		n := c.before + float64(atomic.LoadUint64(&c.taken))
+		total += n
+		for k, w := range c.answer.Weights {
+			sum[k] += n * w
+		}
+	}
+	if total == 0 {
+		copy(sum, r.choice(&mesh.Request{Service: r.Service}, 1).answer.Weights)
+	}
+	sum.Normalize()
+	return sum
+}

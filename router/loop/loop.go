@@ -1,0 +1,195 @@
+// Package loop is the slow loop of a daemon: windows of metrics in, tables out. A
+// line is one version of the model and of the rules with what it remembers; a loop
+// has one, or two while a change of either is on trial.
+package loop
+
+import (
+	"cmp"
+	"errors"
+	"iter"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/model"
+	"github.com/fairway-mesh/fairway/predict"
+	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/rules"
+)
+
+// ErrOver is what a source of windows gives after its last window, with the time in
+// a window without a service: there is nothing wrong, and nothing more will come.
+var ErrOver = errors.New("the recording is over")
+
+// Config says how a loop works.
+type Config struct {
+	// Router is that of the table and of every line's policy. Its Rules and Course
+	// are the line's: leave them.
+	Router router.Config
+	// Policy makes the policy of a line. m and p are nil without a model.
+	Policy func(m *model.Model, p *predict.Predictor, cfg router.Config) router.Policy
+	// Acted says that somebody acts on what is decided, so that it shapes the
+	// windows to come.
+	Acted bool
+	// Live says that the time of windows is the clock's.
+	Live bool
+	// Clock tells the time.
+	Clock func() time.Time
+	// Seed is that of the jitter of active checks.
+	Seed uint64
+	Log  *slog.Logger
+}
+
+// Loop decides on windows, and publishes what it decides in its table. All its
+// methods may be called from anywhere at any time; they take turns.
+type Loop struct {
+	cfg     Config
+	table   *router.Table
+	metrics *Metrics
+	checks  *checks
+	ready   atomic.Bool // at the first decision
+
+	mu      sync.Mutex // held while anything is decided
+	former  *line      // the one in force
+	pace    Pace
+	failing bool              // the source gave an error last
+	said    map[string]string // by service: source and reason as logged last
+}
+
+// Pace is what is known of the windows to come.
+type Pace struct {
+	// Schema is what they are of; nil while nobody knows, or where none come.
+	Schema *mesh.Schema
+	Timing mesh.Timing
+	// From is when serving begins: what comes before it warms up the memory only.
+	From time.Time
+}
+
+// New returns a loop that serves a model and rules, either of which may be nil,
+// and registers its metrics. The error is that of a model that cannot be served.
+func New(cfg Config, m *model.Model, set *rules.Set, reg prometheus.Registerer) (*Loop, error) {
+	l := &Loop{cfg: cfg, checks: newChecks(set, cfg.Seed, cfg.Log), said: map[string]string{}}
+	l.cfg.Router.Checks = l.checks.runner
+	former, err := newLine(&l.cfg, m, set, Pace{})
+	if err != nil {
+		return nil, err
+	}
+	l.former = former
+	l.table = router.NewTable(set, l.cfg.Router)
+	l.metrics = newMetrics(reg)
+	l.metrics.serves(m)
+	return l, nil
+}
+
+// Table is where the loop publishes.
+func (l *Loop) Table() *router.Table { return l.table }
+
+// Ready reports whether anything has been decided.
+func (l *Loop) Ready() bool { return l.ready.Load() }
+
+// Policy names the policy in force.
+func (l *Loop) Policy() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.former.policy.Name()
+}
+
+// Horizon is how far the forecasts of the model in force look ahead; without any, that
+// of the windows.
+func (l *Loop) Horizon() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.former.forecast == nil {
+		return l.pace.Timing.Horizon
+	}
+	return cmp.Or(l.former.forecast.Horizon(), l.pace.Timing.Horizon)
+}
+
+// Expect says which windows will come. Call it before the first of them.
+func (l *Loop) Expect(p Pace) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	former, err := newLine(&l.cfg, l.former.model, l.former.rules, p)
+	if err != nil {
+		return err
+	}
+	l.pace, l.former = p, former
+	return nil
+}
+
+// Run takes the windows of a source until it ends. Those of one time come together.
+func (l *Loop) Run(windows iter.Seq2[[]mesh.Window, error]) {
+	for all, err := range windows {
+		l.Take(all, err)
+	}
+}
+
+// Open decides once for each service of the rules, of which nothing was seen and
+// nothing will be.
+func (l *Loop) Open() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.former.open(l.cfg.Clock())
+	l.decide(l.former.services())
+}
+
+// Take decides on the windows of one time, or on those before them where there is an
+// error instead.
+func (l *Loop) Take(windows []mesh.Window, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tell(err)
+	if err != nil {
+		if !errors.Is(err, ErrOver) {
+			l.metrics.pollErrors.Inc()
+		}
+		l.decide(l.former.behind(l.at(windows), 0))
+		return
+	}
+	start := l.cfg.Clock()
+	var services []string
+	for i := range windows {
+		if l.push(&windows[i]) {
+			services = append(services, windows[i].Service)
+		}
+	}
+	if len(windows) > 0 {
+		services = append(services, l.former.behind(windows[0].Time, l.pace.Timing.Step)...)
+	}
+	l.decide(services)
+	l.metrics.rebuild.Observe(l.cfg.Clock().Sub(start).Seconds())
+}
+
+// push gives the lines a window, and reports whether it was one.
+func (l *Loop) push(w *mesh.Window) bool {
+	if err := l.former.push(*w); err != nil {
+		l.metrics.refused.Inc()
+		l.cfg.Log.Error("window refused", "service", w.Service, "error", err)
+		return false
+	}
+	l.metrics.windows.Inc()
+	return true
+}
+
+// at is the time of an item that is an error: a recording's own, else now.
+func (l *Loop) at(windows []mesh.Window) time.Time {
+	if len(windows) == 0 || windows[0].Time.IsZero() {
+		return l.cfg.Clock()
+	}
+	return windows[0].Time
+}
+
+// tell logs that the source fails, or works again, when that changes.
+func (l *Loop) tell(err error) {
+	switch failing := err != nil; {
+	case failing && !l.failing:
+		l.cfg.Log.Warn("no metrics; the last ones age", "error", err)
+	case !failing && l.failing:
+		l.cfg.Log.Info("metrics are back")
+	}
+	l.failing = err != nil
+}
