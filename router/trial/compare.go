@@ -21,6 +21,9 @@ type outcome struct {
 	variance float64 // of that mean as an estimate
 }
 
+// mostRequests of a window are more than any endpoint has; beyond it a count is a lie.
+const mostRequests = 1e12
+
 // look takes from a window what the comparison needs; endpoints of which it tells
 // nothing are left out.
 func look(w *mesh.Window, o mesh.Objective) *seen {
@@ -30,7 +33,7 @@ func look(w *mesh.Window, o mesh.Objective) *seen {
 		if math.IsNaN(latency) {
 			latency = w.At(i, mesh.LatencyP50)
 		}
-		if !(n > 0) || math.IsInf(n, 0) || math.IsNaN(latency) && math.IsNaN(failed) {
+		if !(n > 0) || n > mostRequests || math.IsNaN(latency) && math.IsNaN(failed) {
 			continue
 		}
 		s.at[e.Name] = met(o, n, number(latency), min(number(failed), 1))
