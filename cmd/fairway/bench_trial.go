@@ -74,7 +74,7 @@ type change struct {
 	line   func(rng *rand.Rand) func(mesh.Weights)
 	events func(rng *rand.Rand) []sim.Event
 	load   float64
-	equal  bool // endpoints are equally fast
+	alike  float64 // 1: all endpoints are equally fast; 0: as trialSpeeds
 	about  string
 }
 
@@ -95,13 +95,14 @@ var changes = []change{
 	{name: "same + faults", load: 0.6, line: sameWeights, events: troubles, about: "the same, while endpoints slow down, fail and crash"},
 	{name: "retrained + faults", load: 0.6, events: troubles, about: "another seed, while endpoints slow down, fail and crash"},
 	{name: "jittered + faults", load: 0.6, line: jittered, events: troubles, about: "10 % off, while endpoints slow down, fail and crash"},
-	{name: "apart", load: 0.25, equal: true, line: distorted, about: "weights off by half, among equal endpoints that have room"},
-	{name: "apart + faults", load: 0.25, equal: true, line: distorted, events: troubles, about: "off by half, while endpoints slow down, fail and crash: by luck the one or the other is hurt"},
+	{name: "apart", load: 0.25, alike: 1, line: distorted, about: "weights off by half, among equal endpoints that have room"},
+	{name: "apart + faults", load: 0.25, alike: 1, line: distorted, events: troubles, about: "off by half, while endpoints slow down, fail and crash: by luck the one or the other is hurt"},
 	{name: "same + slow-down", load: 0.25, line: sameWeights, events: slowDown, about: "the same, and the whole mesh 3 times slower 20 s later"},
 	{name: "retrained + slow-down", load: 0.25, events: slowDown, about: "another seed, and the whole mesh 3 times slower 20 s later"},
 	{name: "jittered + slow-down", load: 0.25, line: jittered, events: slowDown, about: "10 % off, and the whole mesh 3 times slower 20 s later"},
 	{name: "inverted", bad: true, load: 0.6, line: inverted, about: "w becomes 1/w"},
 	{name: "inverted + light load", bad: true, load: 0.25, line: inverted, about: "w becomes 1/w, at a load of a quarter"},
+	{name: "inverted + alike", bad: true, load: 0.2, alike: 0.6, line: inverted, about: "w becomes 1/w, where all endpoints have room and hardly differ"},
 	{name: "inverted + slow-down", bad: true, load: 0.25, line: inverted, events: slowDown, about: "w becomes 1/w, and the whole mesh 3 times slower 20 s later"},
 	{name: "herd", bad: true, load: 0.6, line: herding, about: "all to the endpoint of the largest weight: good at 10 %, too much for it at 90 %"},
 }
@@ -199,9 +200,7 @@ func (c *change) scenario(o trialOptions, rng *rand.Rand) *sim.Scenario {
 	}
 	s.Classes = []sim.Class{{Name: "all", Share: 1, Work: s.Work}}
 	for _, speed := range trialSpeeds {
-		if c.equal {
-			speed = 1
-		}
+		speed = math.Pow(speed, 1-c.alike)
 		s.Groups = append(s.Groups, sim.Group{Count: 1, Workers: 2, Discipline: sim.FIFO, Burst: 2, Queue: 60, Speed: sim.Speed{Values: []float64{speed}}, Memory: 256e6})
 	}
 	if c.events != nil {

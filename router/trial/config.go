@@ -46,7 +46,7 @@ func DefaultConfig() Config {
 		Requests:  200,
 		Probation: 10 * time.Minute,
 		Margin:    0.1,
-		Alpha:     0.02,
+		Alpha:     0.05,
 		Blind:     time.Minute,
 		Patience:  30 * time.Minute,
 	}

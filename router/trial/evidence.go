@@ -12,11 +12,11 @@ const (
 	firstMass = 0.4
 	laterPart = 1.0 / 60
 	// priorWindows is how many windows the prior of the spread counts for.
-	priorWindows = 4
+	priorWindows = 2
 	// spread is by how much a difference varies from window to window beside
 	// what the number of requests tells: a floor, and a part of how far apart the
 	// lines are.
-	spreadFloor, spreadApart = 0.03, 0.1
+	spreadFloor, spreadApart = 0.015, 0.03
 	// turned is what a window counts for from which both lines have turned away:
 	// excusesMost of them, and then one in 1/excusedPart. A line that turns away from
 	// one endpoint after the other, because it overloads each, has no more than that.
