@@ -44,6 +44,7 @@ var owners = map[string][]string{
 	"gorgonia.org/gorgonia":                            {"train"},
 	"gorgonia.org/tensor":                              {"train"},
 	"github.com/jackc/pgx":                             {"postgres"},
+	"github.com/spiffe/go-spiffe":                      {"api/identity"},
 	"github.com/parquet-go/parquet-go":                 {"datasets/sheet"},
 	"gonum.org/v1/plot":                                {"replay/report"},
 	"github.com/prometheus/prometheus":                 {"prom"},

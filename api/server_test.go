@@ -228,17 +228,17 @@ func TestBadRequests(t *testing.T) {
 		}
 	}
 	want := strings.NewReader(`
-# HELP fairway_requests_total Calls of the API that ended, by method and gRPC status.
+# HELP fairway_requests_total Calls of the API that ended, by operation and gRPC status.
 # TYPE fairway_requests_total counter
-fairway_requests_total{grpc_status="InvalidArgument",method="Decide"} 6
-fairway_requests_total{grpc_status="InvalidArgument",method="DecideBatch"} 2
-fairway_requests_total{grpc_status="InvalidArgument",method="Explain"} 1
-fairway_requests_total{grpc_status="InvalidArgument",method="Forecast"} 1
-fairway_requests_total{grpc_status="InvalidArgument",method="Watch"} 1
-fairway_requests_total{grpc_status="OK",method="Decide"} 0
-fairway_requests_total{grpc_status="OK",method="DecideBatch"} 0
-fairway_requests_total{grpc_status="OK",method="Explain"} 0
-fairway_requests_total{grpc_status="OK",method="Forecast"} 0
+fairway_requests_total{grpc_status="InvalidArgument",operation="Decide"} 6
+fairway_requests_total{grpc_status="InvalidArgument",operation="DecideBatch"} 2
+fairway_requests_total{grpc_status="InvalidArgument",operation="Explain"} 1
+fairway_requests_total{grpc_status="InvalidArgument",operation="Forecast"} 1
+fairway_requests_total{grpc_status="InvalidArgument",operation="Watch"} 1
+fairway_requests_total{grpc_status="OK",operation="Decide"} 0
+fairway_requests_total{grpc_status="OK",operation="DecideBatch"} 0
+fairway_requests_total{grpc_status="OK",operation="Explain"} 0
+fairway_requests_total{grpc_status="OK",operation="Forecast"} 0
 `)
 	if err := testutil.GatherAndCompare(reg, want, "fairway_requests_total"); err != nil {
 		t.Error(err)

@@ -253,14 +253,14 @@ func TestWatchersThatLeave(t *testing.T) {
 		})
 	}
 	want := strings.NewReader(`
-# HELP fairway_requests_total Calls of the API that ended, by method and gRPC status.
+# HELP fairway_requests_total Calls of the API that ended, by operation and gRPC status.
 # TYPE fairway_requests_total counter
-fairway_requests_total{grpc_status="Canceled",method="Watch"} 1
-fairway_requests_total{grpc_status="DeadlineExceeded",method="Watch"} 1
-fairway_requests_total{grpc_status="OK",method="Decide"} 0
-fairway_requests_total{grpc_status="OK",method="DecideBatch"} 0
-fairway_requests_total{grpc_status="OK",method="Explain"} 0
-fairway_requests_total{grpc_status="OK",method="Forecast"} 0
+fairway_requests_total{grpc_status="Canceled",operation="Watch"} 1
+fairway_requests_total{grpc_status="DeadlineExceeded",operation="Watch"} 1
+fairway_requests_total{grpc_status="OK",operation="Decide"} 0
+fairway_requests_total{grpc_status="OK",operation="DecideBatch"} 0
+fairway_requests_total{grpc_status="OK",operation="Explain"} 0
+fairway_requests_total{grpc_status="OK",operation="Forecast"} 0
 `)
 	if err := testutil.GatherAndCompare(reg, want, "fairway_requests_total"); err != nil {
 		t.Error(err)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"strconv"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fairway-mesh/fairway/api"
+	"github.com/fairway-mesh/fairway/api/guard"
 	"github.com/fairway-mesh/fairway/api/proxy/haproxy"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/predict"
@@ -37,14 +37,17 @@ type daemon struct {
 	loop   *loop.Loop
 	api    *api.Server
 	calls  *api.Metrics
+	secure *security
 	reg    *prometheus.Registry
 	log    *slog.Logger
+	level  *slog.LevelVar // of log
 }
 
 // newDaemon reads what the options name, and refuses what is wrong with it. It
 // listens nowhere yet.
 func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, err error) {
-	d := &daemon{options: o, reg: prometheus.NewRegistry(), log: slog.New(slog.NewTextHandler(stderr, nil))}
+	d := &daemon{options: o, reg: prometheus.NewRegistry()}
+	d.log, d.level = o.logger(stderr)
 	defer func() {
 		if err != nil {
 			d.close()
@@ -67,6 +70,9 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if d.source.scrape > 0 {
 		d.log.Warn("the metrics are scraped too seldom for the model's windows, which will lack rates: train on a recording of this server, or scrape more often", "scraped_every", d.source.scrape, "window", d.source.timing.Range)
 	}
+	if d.secure, err = newSecurity(ctx, o, d.reg, d.log); err != nil {
+		return nil, err
+	}
 	cfg := d.loopConfig()
 	if err := cfg.Router.Validate(); err != nil {
 		return nil, err
@@ -78,7 +84,11 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		return nil, fmt.Errorf("--model: %w", err)
 	}
 	d.calls = api.NewMetrics(d.reg, time.Now)
-	d.reg.MustRegister(api.TableMetrics(d.loop.Table()), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if d.calls.Log, err = api.NewAccessLog(d.reg, time.Now, o.filter()); err != nil {
+		return nil, err
+	}
+	d.calls.Log.Who = guard.Identity
+	d.reg.MustRegister(buildInfo(), api.TableMetrics(d.loop.Table()), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	served := api.DefaultConfig()
 	served.Seed, served.Policy, served.Horizon = rand.Uint64(), d.loop.Policy(), d.loop.Horizon()
 	d.api, err = api.New(d.loop.Table(), d.calls, served)
@@ -104,6 +114,9 @@ func (d *daemon) close() {
 		if err := d.source.close(); err != nil {
 			d.log.Error("closing the recording", "error", err)
 		}
+	}
+	if err := d.secure.close(); err != nil {
+		d.log.Error("closing the connection to SPIRE", "error", err)
 	}
 }
 
@@ -145,16 +158,27 @@ func (d *daemon) String() string {
 // serve listens, runs the loop, and stops all of it when ctx ends or anything
 // fails. No goroutine outlives it.
 func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
-	listeners, err := listen(d.listen, d.admin, d.haproxyAgent)
+	listeners, err := d.listeners()
 	if err != nil {
 		return err
 	}
+	if err := d.secure.fits(listeners[:2]); err != nil {
+		return err
+	}
+	spans, err := d.openTraces(ctx, d.log)
+	if err != nil {
+		return err
+	}
+	defer spans.close(ctx)
 	g, ctx := errgroup.WithContext(ctx)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	serveGRPC(ctx, g, d, listeners[0])
+	g.Go(func() error { d.calls.Log.Run(ctx, d.log); return nil })
+	d.secure.run(ctx, g)
+	serveGRPC(ctx, g, d, listeners[0], spans.options()...)
 	if l := listeners[1]; l != nil {
-		serveHTTP(ctx, g, adminMux(d.reg, d.loop.Ready), l)
+		mux, l := d.secure.admin(d.adminMux(), l)
+		serveHTTP(ctx, g, d.calls.Log.HTTP(mux), l)
 	}
 	if l := listeners[2]; l != nil {
 		g.Go(func() error { return haproxy.Serve(ctx, l, d.loop.Table()) })
@@ -164,9 +188,7 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 			continue
 		}
 		fmt.Fprintln(stdout, what, listeners[i].Addr())
-		if tcp, ok := listeners[i].Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
-			d.log.Warn("listening beyond this machine, unencrypted, to anyone", "what", what, "address", tcp)
-		}
+		d.secure.say(what, listeners[i].Addr())
 	}
 	d.log.Info("serving", "checked", d.String())
 	g.Go(func() error { d.loop.Attend(ctx); return nil })

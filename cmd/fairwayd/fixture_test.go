@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -99,6 +98,7 @@ func learned(t testing.TB, path string, held time.Time) model.Provenance {
 // program is a running daemon.
 type program struct {
 	api, admin, agent string
+	conn              *grpc.ClientConn
 	client            fairwayv1.RouterClient
 	stop              func() error
 	log               *log
@@ -128,7 +128,7 @@ func start(t testing.TB, args ...string) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.client = fairwayv1.NewRouterClient(conn)
+	p.conn, p.client = conn, fairwayv1.NewRouterClient(conn)
 	p.stop = sync.OnceValue(func() error { conn.Close(); return once() })
 	t.Cleanup(func() {
 		if err := p.stop(); err != nil {
@@ -198,8 +198,18 @@ func (p *program) until(t testing.TB, what string, is func(*fairwayv1.Decision) 
 // get reads a page of the admin port.
 func (p *program) get(t testing.TB, path string) (status int, body string) {
 	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+p.admin+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ask(t, r)
+}
+
+// ask sends a request by a connection of its own.
+func ask(t testing.TB, r *http.Request) (status int, body string) {
+	t.Helper()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Get(fmt.Sprintf("http://%s%s", p.admin, path))
+	answer, err := client.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,10 +32,35 @@ func listen(addresses ...string) ([]net.Listener, error) {
 	return listeners, nil
 }
 
-func serveGRPC(ctx context.Context, g *errgroup.Group, d *daemon, l net.Listener) {
-	server := grpc.NewServer(grpc.UnaryInterceptor(d.calls.Unary), grpc.StreamInterceptor(d.calls.Stream))
+// listeners opens the addresses of the API, the admin port and the agent. An
+// admin port that nobody asked for may be in use: then there is none.
+func (d *daemon) listeners() ([]net.Listener, error) {
+	if d.given("admin") {
+		return listen(d.listen, d.admin, d.haproxyAgent)
+	}
+	listeners, err := listen(d.listen, "", d.haproxyAgent)
+	if err != nil {
+		return nil, err
+	}
+	admin, err := listen(d.admin)
+	if err != nil {
+		d.log.Warn("no admin port; --admin ADDRESS chooses another", "error", err)
+		return listeners, nil
+	}
+	listeners[1] = admin[0]
+	return listeners, nil
+}
+
+func serveGRPC(ctx context.Context, g *errgroup.Group, d *daemon, l net.Listener, more ...grpc.ServerOption) {
+	server := grpc.NewServer(append(append(d.secure.options(l), more...), grpc.InTapHandle(d.calls.Arrive),
+		grpc.ChainUnaryInterceptor(d.calls.Unary, d.secure.guard.Unary), grpc.ChainStreamInterceptor(d.calls.Stream, d.secure.guard.Stream))...)
 	d.api.Register(server)
-	g.Go(func() error { return server.Serve(l) })
+	g.Go(func() error {
+		if err := server.Serve(l); !errors.Is(err, grpc.ErrServerStopped) { // before it began
+			return err
+		}
+		return nil
+	})
 	g.Go(func() error {
 		<-ctx.Done()
 		d.api.Close()

@@ -22,6 +22,9 @@ type options struct {
 	once, shadow, checkConfig                   bool
 	explore, holdOut                            float64
 	staleAfter                                  time.Duration
+	telemetryOptions
+	tlsOptions
+	settings []setting // all flags, as they are in force
 }
 
 // usage is an error of the command line.
@@ -53,6 +56,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 			return nil, err
 		}
 	}
+	o.settings = settings(fs)
 	return o, o.check()
 }
 
@@ -64,34 +68,38 @@ func (o *options) flags(config *string) *flag.FlagSet {
 	fs.StringVar(&o.rules, "rules", "", "rules `file`; without one every service has one route with all endpoints")
 	fs.StringVar(&o.schema, "schema", "", "schema `file` or name; default: the model's, else whichever fits")
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:7443", "`address` of the gRPC API")
-	fs.StringVar(&o.admin, "admin", "", "`address` of /metrics, /healthz, /readyz and /debug/pprof over HTTP; default: none")
+	fs.StringVar(&o.admin, "admin", "127.0.0.1:7444", "`address` of /metrics, /healthz, /readyz, /version, /config, /loglevel and /debug/pprof over HTTP; \"\" is none")
 	fs.StringVar(&o.haproxyAgent, "haproxy-agent", "", "`address` of the agent for HAProxy's agent checks; default: none")
 	fs.Float64Var(&o.speed, "speed", 1, "how many seconds of a recording pass in one")
 	fs.StringVar(&o.from, "from", "start", "`where` a recording begins to be served: start, or held-back, the part that the model never saw")
 	fs.BoolVar(&o.once, "once", false, "stop at the end of the recording; otherwise what it brought last is served on, as stale")
 	fs.BoolVar(&o.shadow, "shadow", false, "ask the model, and serve what the rules say")
-	fs.Func("explore", "`part` of the traffic, such as 5%, that all endpoints share alike", setPart(&o.explore))
-	fs.Func("hold-out", "`part` of the drains, such as 5%, that is not carried out, so that forecasts can be judged", setPart(&o.holdOut))
+	fs.Var((*part)(&o.explore), "explore", "`part` of the traffic, such as 5%, that all endpoints share alike")
+	fs.Var((*part)(&o.holdOut), "hold-out", "`part` of the drains, such as 5%, that is not carried out, so that forecasts can be judged")
 	fs.DurationVar(&o.staleAfter, "stale-after", 0, "`age` of the metrics from which the model is not asked; default: three windows and the delay of its metrics")
+	o.telemetryOptions.flags(fs)
 	fs.BoolVar(&o.checkConfig, "check-config", false, "read everything that is named here, say what it is, and stop")
+	o.tlsOptions.flags(fs)
 	fs.StringVar(config, "config", "", "YAML `file` with any of these flags by name, such as \"stale_after: 30s\"; a flag comes before it")
 	return fs
 }
 
-// setPart reads a part of a whole into x.
-func setPart(x *float64) func(string) error {
-	return func(text string) error {
-		number, percent := strings.CutSuffix(text, "%")
-		part, err := strconv.ParseFloat(number, 64)
-		if percent {
-			part /= 100
-		}
-		if err != nil || !(part >= 0 && part < 1) {
-			return errors.New("want a part such as 5% or 0.05, less than 100%")
-		}
-		*x = part
-		return nil
+// part is a flag for a part of a whole.
+type part float64
+
+func (p *part) String() string { return strconv.FormatFloat(float64(*p)*100, 'g', -1, 64) + "%" }
+
+func (p *part) Set(text string) error {
+	number, percent := strings.CutSuffix(text, "%")
+	x, err := strconv.ParseFloat(number, 64)
+	if percent {
+		x /= 100
 	}
+	if err != nil || !(x >= 0 && x < 1) {
+		return errors.New("want a part such as 5% or 0.05, less than 100%")
+	}
+	*p = part(x)
+	return nil
 }
 
 // configure sets the flags that the file names and the command line did not.
@@ -159,5 +167,5 @@ func (o *options) check() error {
 	case o.staleAfter < 0:
 		return usage(fmt.Sprintf("--stale-after is %v; want 0 or more", o.staleAfter))
 	}
-	return nil
+	return errors.Join(o.telemetryOptions.check(), o.tlsOptions.check())
 }

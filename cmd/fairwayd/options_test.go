@@ -52,6 +52,10 @@ func TestRefused(t *testing.T) {
 		{"unknown setting", []string{"--config", text("rules: x\ncolour: red\n")}, false, []string{":2", "colour"}},
 		{"setting twice", []string{"--config", text("rules: x\nrules: y\n")}, false, []string{"rules"}},
 		{"bad setting", []string{"--config", text("stale_after: soon\n")}, false, []string{":1", "stale_after", "soon"}},
+		{"log format", []string{"--rules", rules, "--log-format", "xml"}, true, []string{"--log-format", "xml"}},
+		{"log level", []string{"--rules", rules, "--log-level", "loud"}, true, []string{"log-level", "loud"}},
+		{"slow", []string{"--rules", rules, "--log-slow", "0s"}, true, []string{"--log-slow"}},
+		{"collector", []string{"--rules", rules, "--otlp", "tcp://u:hunter22@x"}, true, []string{"--otlp", "http://127.0.0.1:4317"}},
 		{"no settings", []string{"--config", text("- a\n")}, false, []string{":1"}},
 	} {
 		err := run(t.Context(), append(test.args, "--check-config"), io.Discard, io.Discard)
@@ -80,8 +84,13 @@ func TestConfigFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &options{listen: "127.0.0.1:2", staleAfter: 30 * time.Second, explore: 0.05, rules: "r.yaml", speed: 1, from: "start"}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{})); diff != "" {
+	if !got.given("listen") || !got.given("rules") || got.given("admin") {
+		t.Errorf("what was given is not known: %v", got.settings)
+	}
+	got.settings = nil
+	want := &options{listen: "127.0.0.1:2", admin: "127.0.0.1:7444", staleAfter: 30 * time.Second, explore: 0.05, rules: "r.yaml", speed: 1, from: "start"}
+	want.telemetryOptions = telemetryOptions{logFormat: "text", logSlow: 100 * time.Millisecond, tracePart: 0.01}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{}, telemetryOptions{}, tlsOptions{})); diff != "" {
 		t.Error(diff)
 	}
 }

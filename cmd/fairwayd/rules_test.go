@@ -47,7 +47,7 @@ func TestRulesAlone(t *testing.T) {
 	_, page := p.get(t, "/metrics")
 	for _, line := range []string{
 		`fairway_decisions_total{reason="no_model",service="shop",source="RULES"} 2`,
-		`fairway_requests_total{grpc_status="OK",method="Decide"} 2`,
+		`fairway_requests_total{grpc_status="OK",operation="Decide"} 2`,
 		`fairway_table_version `,
 		`fairway_windows_total 0`,
 		`fairway_poll_errors_total 0`,

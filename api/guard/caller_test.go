@@ -1,0 +1,215 @@
+package guard
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
+
+	"github.com/fairway-mesh/fairway/api/fairwayv1"
+)
+
+func newGuard(t testing.TB, access Access) *Guard {
+	t.Helper()
+	g, err := New(access, prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// TestThreat: a caller that goes on as it was is no threat; one that is suddenly
+// a hundred times as busy has half its rate, and one that then exceeds that is
+// refused for a while, and forgiven after it.
+func TestThreat(t *testing.T) {
+	limits := DefaultLimits()
+	limits.Rate, limits.Burst = 10_000, 10_000
+	c := newCaller("a", &limits, nil)
+	now := time.Unix(1_795_000_000, 0)
+	pass := func(seconds, each int) (taken int) {
+		for range seconds {
+			for range second {
+				for range each / second {
+					if c.take() {
+						taken++
+					}
+				}
+				now = now.Add(tick)
+				c.fill(now, &limits)
+			}
+		}
+		return taken
+	}
+	for s := range 300 {
+		pass(1, 90+10*(s%3))
+		if c.level != low {
+			t.Fatalf("threat %d after %d s of the same", c.level, s)
+		}
+	}
+	for s := 0; c.level == low; s++ {
+		if pass(1, 5000); s > 20 {
+			t.Fatal("fifty times its past is no anomaly")
+		}
+	}
+	if c.level != medium {
+		t.Fatalf("threat %d within its rate, want medium", c.level)
+	}
+	if got := pass(1, 4000); got != 4000 {
+		t.Errorf("%d of 4000 messages pass while it is tightened to 5000", got)
+	}
+	for s := 0; c.level != high; s++ {
+		if pass(1, 9000); s > 20 {
+			t.Fatal("an anomaly beyond its rate is no high threat")
+		}
+	}
+	pass(1, second) // what was in the bucket is taken out at the next tick
+	if got := pass(8, 1000); got != 0 {
+		t.Errorf("%d messages pass from a high threat", got)
+	}
+	for s := 0; c.level != low; s++ {
+		if pass(1, 100); s > 900 {
+			t.Fatalf("never forgiven: threat %d", c.level)
+		}
+	}
+	pass(2, 0)
+	if got := pass(1, 100); got != 100 {
+		t.Errorf("%d of 100 messages pass after it", got)
+	}
+}
+
+// TestFullSpeed: with the defaults a proxy that wakes up to 300,000 messages/s is
+// never refused.
+func TestFullSpeed(t *testing.T) {
+	limits := DefaultLimits()
+	c := newCaller("a", &limits, nil)
+	now := time.Unix(1_795_000_000, 0)
+	for s := range 120 {
+		n := 10
+		if s > 60 {
+			n = 30_000
+		}
+		for range second {
+			for range n {
+				if !c.take() {
+					t.Fatalf("refused in second %d, threat %d", s, c.level)
+				}
+			}
+			now = now.Add(tick)
+			c.fill(now, &limits)
+		}
+	}
+}
+
+// TestForgotten: who is long gone takes no memory.
+func TestForgotten(t *testing.T) {
+	g := newGuard(t, Access{Limits: DefaultLimits()})
+	g.caller("a")
+	stays := g.caller("b")
+	stays.connections.Add(1)
+	for range second * (forget + 1) {
+		g.Tick(time.Unix(0, 0))
+	}
+	if len(g.callers) != 1 || g.callers["b"] != stays {
+		t.Errorf("%d callers are remembered", len(g.callers))
+	}
+}
+
+func called(g *Guard, name string) (context.Context, *grpc.UnaryServerInfo) {
+	ctx := peer.NewContext(context.Background(), &peer.Peer{AuthInfo: &Peer{Identity: name, caller: g.caller(name)}})
+	return ctx, &grpc.UnaryServerInfo{FullMethod: "/fairway.v1.Router/Decide"}
+}
+
+func unlimited() Access {
+	limits := DefaultLimits()
+	limits.Rate, limits.Burst = 1e12, 1<<30
+	return Access{Allow: DefaultAllow("fairway.local"), Limits: limits}
+}
+
+var answer any = &fairwayv1.Decision{}
+
+func next(context.Context, any) (any, error) { return answer, nil }
+
+// TestUnaryAllocatesNothing on the request path.
+func TestUnaryAllocatesNothing(t *testing.T) {
+	g := newGuard(t, unlimited())
+	ctx, info := called(g, "spiffe://fairway.local/proxy")
+	in := any(&fairwayv1.DecideRequest{Service: "shop"})
+	if n := testing.AllocsPerRun(1000, func() {
+		if _, err := g.Unary(ctx, in, info, next); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations per call", n)
+	}
+}
+
+func BenchmarkUnary(b *testing.B) {
+	in := any(&fairwayv1.DecideRequest{Service: "shop"})
+	g := newGuard(b, unlimited())
+	b.Run("one", func(b *testing.B) {
+		b.ReportAllocs()
+		ctx, info := called(g, "spiffe://fairway.local/proxy")
+		for i := 0; b.Loop(); i++ {
+			if i%(1<<20) == 0 {
+				g.Tick(time.Unix(int64(i), 0))
+			}
+			g.Unary(ctx, in, info, next)
+		}
+	})
+	b.Run("parallel", func(b *testing.B) {
+		b.ReportAllocs()
+		ctx, info := called(g, "spiffe://fairway.local/proxy")
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				g.Unary(ctx, in, info, next)
+			}
+		})
+	})
+}
+
+func FuzzParseAccess(f *testing.F) {
+	for _, seed := range []string{
+		"", "allow: [{identity: 'spiffe://fairway.local/*', methods: [Decide, Watch], services: [shop]}]\nlimits: {rate: 100, ping: 30s}",
+		"allow: [{identity: local, methods: ['*']}]", "limits: {rate: .nan}", "limits: {rate: -1}", "allow: [{identity: '*', methods: []}]",
+		"allow: {}", "a: b", "---\n---\n", "limits: {burst: 99999999999999999999}", "allow: [&a {identity: local, methods: [Decide]}, *a]",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		access, err := ParseAccess(text)
+		if err != nil {
+			return
+		}
+		g, err := New(access, prometheus.NewRegistry())
+		if err != nil {
+			t.Fatalf("read, and then refused: %v", err)
+		}
+		ctx, info := called(g, "spiffe://fairway.local/proxy")
+		for range 3 {
+			g.Unary(ctx, &fairwayv1.DecideRequest{Service: "shop"}, info, next)
+			g.Tick(time.Unix(0, 0))
+		}
+	})
+}
+
+// TestParseAccess refuses what would be read otherwise than it was meant.
+func TestParseAccess(t *testing.T) {
+	for _, bad := range []string{
+		"alow: []", "allow: [{identity: local}]", "allow: [{methods: [Decide]}]", "allow: [{identity: local, methods: [decide]}]",
+		"allow: [{identity: 'spiffe://*', methods: [Decide]}]", "allow: [{identity: 'spiffe://fairway.local*', methods: [Decide]}]",
+		"allow: [{identity: 'spiffe://fairway.local/*/a', methods: [Decide]}]", "allow: [{identity: proxy, methods: [Decide]}]",
+		"allow: [{identity: local, methods: [Decide], services: ['']}]", "limits: {rate: 0}", "limits: {rate: .nan}", "limits: {rate: .inf}",
+		"limits: {streams: -1}", "limits: {ping: 5}", "limits: {}\n---\nlimits: {}", "[]", "limits: {max_age: 0s}",
+	} {
+		if access, err := ParseAccess([]byte(bad)); err == nil {
+			t.Errorf("%s is read as %+v", bad, access)
+		}
+	}
+	access, err := ParseAccess([]byte("limits: {rate: 5}"))
+	if err != nil || access.Allow != nil || access.Limits.Rate != 5 || access.Limits.burst() != 5 || access.Limits.Ping != DefaultLimits().Ping {
+		t.Errorf("%+v, %v", access, err)
+	}
+}

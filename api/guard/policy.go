@@ -1,0 +1,248 @@
+package guard
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/api/identity"
+)
+
+// Local is who calls in plaintext from this machine, Anonymous who does from
+// elsewhere, which an operator must have asked for.
+const (
+	Local     = "local"
+	Anonymous = "anonymous"
+)
+
+// What may be granted beside the names of the Router's methods.
+const (
+	Health     = "health"     // grpc.health.v1
+	Reflection = "reflection" // grpc.reflection
+	Metrics    = "metrics"    // /metrics of the admin port
+	Admin      = "admin"      // everything else there, profiles among it
+	Everything = "*"
+)
+
+// Grant lets identities call methods. Several that fit add up.
+type Grant struct {
+	// Identity is a name, or the beginning of one and "*".
+	Identity string `yaml:"identity"`
+	// Methods are those of the Router, health, reflection, metrics, admin, or *.
+	Methods []string `yaml:"methods"`
+	// Services are those that may be asked about; none is all. A Watch or
+	// Forecast by who may not ask about all must name its services.
+	Services []string `yaml:"services"`
+}
+
+// Access is a file: who may call, and how much of it.
+type Access struct {
+	Allow  []Grant `yaml:"allow"`
+	Limits Limits  `yaml:"limits"`
+}
+
+// DefaultAllow lets every identity of a trust domain do what proxies do, and
+// those below /operator/, as well as callers on this machine, everything. Without
+// a trust domain, whoever the operator's authority vouches for is taken as a
+// proxy.
+func DefaultAllow(domain string) []Grant {
+	proxies := []string{"Decide", "DecideBatch", "Route", "Watch", "Report", "Forecast", Health, Metrics}
+	allow := []Grant{{Identity: Local, Methods: []string{Everything}}}
+	if domain == "" {
+		return append(allow, Grant{Identity: "*", Methods: proxies})
+	}
+	return append(allow,
+		Grant{Identity: Anonymous, Methods: proxies},
+		Grant{Identity: "spiffe://" + domain + "/*", Methods: proxies},
+		Grant{Identity: "spiffe://" + domain + "/operator/*", Methods: []string{Everything}})
+}
+
+// LoadAccess reads an access file.
+func LoadAccess(path string) (Access, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Access{}, err
+	}
+	access, err := ParseAccess(text)
+	if err != nil {
+		return Access{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return access, nil
+}
+
+// ParseAccess reads an access file in YAML. Limits that it does not name are the
+// defaults; without an allow list Allow is nil, which asks for DefaultAllow.
+func ParseAccess(text []byte) (Access, error) {
+	access := Access{Limits: DefaultLimits()}
+	lines := yaml.NewDecoder(bytes.NewReader(text))
+	lines.KnownFields(true)
+	if err := lines.Decode(&access); err != nil && !errors.Is(err, io.EOF) {
+		return Access{}, err
+	}
+	if err := lines.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return Access{}, errors.New("more than one document; want one")
+	}
+	return access, errors.Join(validate(access.Allow), access.Limits.Validate())
+}
+
+// validate reports grants that say nothing, or name what there is not.
+func validate(allow []Grant) error {
+	var errs []error
+	for i, g := range allow {
+		where := fmt.Sprintf("allow[%d]", i)
+		if err := identityOK(g.Identity); err != nil {
+			errs = append(errs, fmt.Errorf("%s: identity %q: %w", where, g.Identity, err))
+		}
+		if len(g.Methods) == 0 {
+			errs = append(errs, fmt.Errorf("%s: no methods; want some of %s", where, strings.Join(names(), ", ")))
+		}
+		for _, m := range g.Methods {
+			if !slices.Contains(names(), m) {
+				errs = append(errs, fmt.Errorf("%s: there is no method %q; there are %s", where, m, strings.Join(names(), ", ")))
+			}
+		}
+		if slices.Contains(g.Services, "") {
+			errs = append(errs, fmt.Errorf("%s: a service without a name", where))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func identityOK(pattern string) error {
+	start, open := strings.CutSuffix(pattern, "*")
+	switch {
+	case strings.Contains(start, "*"):
+		return errors.New("a * stands only at the end")
+	case pattern == "*", pattern == Local, pattern == Anonymous:
+		return nil
+	case strings.HasPrefix(start, "dns:") || strings.HasPrefix(start, "cn:"):
+		return nil
+	case !strings.HasPrefix(start, "spiffe://"):
+		return errors.New("want spiffe://DOMAIN/PATH, dns:NAME, cn:NAME, local, anonymous, or the beginning of one and *")
+	case open && !strings.Contains(start[len("spiffe://"):], "/"):
+		return errors.New("a * stands after the trust domain and its slash")
+	case open:
+		return nil
+	}
+	return identity.Valid(pattern)
+}
+
+// names are all methods that can be granted.
+func names() []string {
+	all := []string{Health, Reflection, Metrics, Admin, Everything}
+	for _, full := range router() {
+		all = append(all, full[strings.LastIndexByte(full, '/')+1:])
+	}
+	return all
+}
+
+func router() []string {
+	var full []string
+	d := &fairwayv1.Router_ServiceDesc
+	for _, m := range d.Methods {
+		full = append(full, "/"+d.ServiceName+"/"+m.MethodName)
+	}
+	for _, s := range d.Streams {
+		full = append(full, "/"+d.ServiceName+"/"+s.StreamName)
+	}
+	return full
+}
+
+// permit says what may be asked about; nil services are all.
+type permit struct{ services map[string]bool }
+
+// permits are what one identity may call, by full method; rest is for methods
+// that are not listed.
+type permits struct {
+	methods map[string]*permit
+	rest    *permit
+}
+
+func (p *permits) of(method string) *permit {
+	if permit, listed := p.methods[method]; listed {
+		return permit
+	}
+	return p.rest
+}
+
+// permitted compiles what the grants give to name.
+func permitted(allow []Grant, name string) *permits {
+	out := &permits{methods: map[string]*permit{}, rest: granted(allow, name, Everything)}
+	for _, full := range router() {
+		out.methods[full] = granted(allow, name, full[strings.LastIndexByte(full, '/')+1:])
+	}
+	h := &grpc_health_v1.Health_ServiceDesc
+	for _, m := range []string{"Check", "List", "Watch"} {
+		out.methods["/"+h.ServiceName+"/"+m] = granted(allow, name, Health)
+	}
+	for _, version := range []string{"v1", "v1alpha"} {
+		out.methods["/grpc.reflection."+version+".ServerReflection/ServerReflectionInfo"] = granted(allow, name, Reflection)
+	}
+	for _, other := range []string{Metrics, Admin} {
+		out.methods[other] = granted(allow, name, other)
+	}
+	return out
+}
+
+// granted adds up what the grants give of one method; nil is nothing.
+func granted(allow []Grant, name, method string) *permit {
+	var out *permit
+	for _, g := range allow {
+		if !identity.Match(g.Identity, name) || !slices.Contains(g.Methods, method) && !slices.Contains(g.Methods, Everything) {
+			continue
+		}
+		if len(g.Services) == 0 {
+			return &permit{}
+		}
+		if out == nil {
+			out = &permit{services: map[string]bool{}}
+		}
+		for _, s := range g.Services {
+			out.services[s] = true
+		}
+	}
+	return out
+}
+
+// covers tells whether all services that a message asks about are permitted,
+// else which one is not.
+func (p *permit) covers(message any) (refused string, ok bool) {
+	if p.services == nil {
+		return "", true
+	}
+	switch in := message.(type) {
+	case *fairwayv1.DecideRequest:
+		return in.Service, p.services[in.Service]
+	case *fairwayv1.OutcomeReport:
+		return in.Service, p.services[in.Service]
+	case *fairwayv1.WatchRequest:
+		return p.coversAll(in.Services)
+	case *fairwayv1.ForecastRequest:
+		return p.coversAll(in.Services)
+	case *fairwayv1.DecideBatchRequest:
+		for _, r := range in.Requests {
+			if !p.services[r.GetService()] {
+				return r.GetService(), false
+			}
+		}
+	}
+	return "", true
+}
+
+// coversAll is covers for a list of which none means all.
+func (p *permit) coversAll(services []string) (refused string, ok bool) {
+	for _, s := range services {
+		if !p.services[s] {
+			return s, false
+		}
+	}
+	return "all services", len(services) > 0
+}
