@@ -41,7 +41,7 @@ func serveModel(ctx context.Context, log io.Writer, program, directory, promethe
 	if err != nil {
 		return nil, err
 	}
-	d, err := startDaemon(ctx, log, program, "--model", directory, "--prometheus", prometheus, "--admin", admin)
+	d, err := startDaemon(ctx, log, program, "--model", directory, "--prometheus", prometheus, "--admin", admin, "--state", directory+"-state")
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ type trialOptions struct {
 	seed          uint64
 	model, other  string
 	only          []string
+	recordings    []string
 	window, spans time.Duration
 }
 
@@ -61,6 +62,7 @@ met until then. The last line is JSON.`,
 	flags.StringVar(&o.model, "model", "", "model that serves (default the one that ships)")
 	flags.StringVar(&o.other, "other", "", "the same retrained, for the change that is none (default: that change is left out)")
 	flags.StringSliceVar(&o.only, "change", nil, "these changes only")
+	flags.StringSliceVar(&o.recordings, "recording", nil, "recordings to try some of the changes in as well, one trial a minute")
 	flags.DurationVar(&o.window, "window", 5*time.Second, "time between scrapes, and between windows")
 	flags.DurationVar(&o.spans, "range", 0, "what a window spans (default twice as much)")
 	return cmd
@@ -109,13 +111,11 @@ var changes = []change{
 
 func sameWeights(*rand.Rand) func(mesh.Weights) { return func(mesh.Weights) {} }
 
-// inverted gives most to whom the version gives least; who is ejected gets nothing.
+// inverted gives most to whom the version gives least, a hundredth or less.
 func inverted(*rand.Rand) func(mesh.Weights) {
 	return func(w mesh.Weights) {
 		for i := range w {
-			if w[i] > 0 {
-				w[i] = 1 / w[i]
-			}
+			w[i] = 1 / max(w[i], 0.01)
 		}
 		w.Normalize()
 	}
@@ -352,13 +352,30 @@ func (b *trialBench) run(ctx context.Context) ([]trialFigures, error) {
 			return nil, err
 		}
 		f := summed(c, runs)
-		fmt.Fprintf(b.log, "%-22s %6.1f s  %d of %d rolled back\n", c.name, time.Since(start).Seconds(), f.RolledBack, f.Runs)
+		fmt.Fprintf(b.log, "%-26s %6.1f s  %d of %d rolled back\n", c.name, time.Since(start).Seconds(), f.RolledBack, f.Runs)
 		for k, r := range runs {
 			if (r.verdict.Step == trial.RollBack) != c.bad {
 				fmt.Fprintf(b.log, "  seed %d, after %v: %s\n", b.o.seed+uint64(k), r.after.Round(time.Second), r.verdict.Why)
 			}
 		}
 		all = append(all, f)
+	}
+	return b.inRecordings(ctx, all)
+}
+
+// inRecordings adds what comes of the changes in recordings.
+func (b *trialBench) inRecordings(ctx context.Context, all []trialFigures) ([]trialFigures, error) {
+	for _, path := range b.o.recordings {
+		for i := range changes {
+			if !slices.Contains(recordedChanges, changes[i].name) {
+				continue
+			}
+			f, err := b.recorded(ctx, path, &changes[i])
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, f)
+		}
 	}
 	return all, nil
 }
@@ -391,8 +408,8 @@ func summed(c *change, runs []tried) trialFigures {
 }
 
 func writeTrials(w io.Writer, all []trialFigures) {
-	fmt.Fprintf(w, "%-22s %5s %8s %8s %9s %9s %9s %9s %9s %8s  %s\n", "change", "runs", "rolled", "adopted", "median s", "longest s", "by tried", "before ms", "during ms", "failed", "what")
+	fmt.Fprintf(w, "%-26s %5s %8s %8s %9s %9s %9s %9s %9s %8s  %s\n", "change", "runs", "rolled", "adopted", "median s", "longest s", "by tried", "before ms", "during ms", "failed", "what")
 	for _, f := range all {
-		fmt.Fprintf(w, "%-22s %5d %8d %8d %9.0f %9.0f %8.1f%% %9.1f %9.1f %7.2f%%  %s\n", f.Change, f.Runs, f.RolledBack, f.Adopted, f.Median, f.Longest, 100*f.By, f.Before, f.During, 100*f.Failed, f.about)
+		fmt.Fprintf(w, "%-26s %5d %8d %8d %9.0f %9.0f %8.1f%% %9.1f %9.1f %7.2f%%  %s\n", f.Change, f.Runs, f.RolledBack, f.Adopted, f.Median, f.Longest, 100*f.By, f.Before, f.During, 100*f.Failed, f.about)
 	}
 }
