@@ -18,7 +18,7 @@ const module = "github.com/fairway-mesh/fairway/"
 // room's floor unless it is named here.
 var floors = map[string]int{
 	"mesh": 0, "predict/kernel": 0,
-	"prom": 1, "anomaly": 1, "router/health": 1, "router/picker": 1, "router/trial": 1, "api/identity": 1,
+	"prom": 1, "anomaly": 1, "router/health": 1, "router/picker": 1, "router/trial": 1, "router/journal": 1, "api/identity": 1,
 	"features": 2, "router/rules": 2, "datasets/sheet": 2, "anomaly/benchmark": 2,
 	"model": 3, "datasets": 3,
 	"predict": 4,

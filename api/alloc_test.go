@@ -38,7 +38,7 @@ func TestNoAllocation(t *testing.T) {
 	s := ruled(t)
 	in := &fairwayv1.DecideRequest{Service: "s", Path: "/a?b=c", Headers: map[string]string{"end-user": "jason"}, SessionKey: "k"}
 	allocs := testing.AllocsPerRun(1000, func() {
-		if err := s.cfg.check(in, ""); err != nil {
+		if err := s.cfg.check(in, alone); err != nil {
 			t.Fatal(err)
 		}
 		req := request(in)

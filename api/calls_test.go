@@ -170,9 +170,9 @@ func TestStrangersAreNoLabels(t *testing.T) {
 	s := ruled(t)
 	look := s.table.Look()
 	for i := range 1000 {
-		s.decide(look, &fairwayv1.DecideRequest{Service: fmt.Sprint("made-up-", i)})
+		s.decide(look, &fairwayv1.DecideRequest{Service: fmt.Sprint("made-up-", i)}, new(said), false)
 	}
-	s.decide(look, &fairwayv1.DecideRequest{Service: "s"})
+	s.decide(look, &fairwayv1.DecideRequest{Service: "s"}, new(said), false)
 	if known := *s.metrics.decisions.known.Load(); len(known) != 2 {
 		t.Errorf("%d series: %v", len(known), known)
 	}

@@ -11,34 +11,59 @@ import (
 	"github.com/fairway-mesh/fairway/router"
 )
 
-// decision puts an answer into words of the API.
-func decision(routes *router.Routes, a *router.Answer, in *fairwayv1.DecideRequest) *fairwayv1.Decision {
-	out := &fairwayv1.Decision{
-		Service:      in.Service,
-		Route:        a.Route,
-		Destination:  &fairwayv1.Destination{Subset: a.Subset},
-		Endpoint:     &fairwayv1.Endpoint{},
-		Priority:     int32(a.Priority),
-		Timeout:      durationpb.New(a.Timeout),
-		Source:       source(a.Source),
-		Reason:       string(a.Reason),
-		Policy:       a.Policy,
-		ModelVersion: a.Model,
-		RulesVersion: a.RulesVersion,
-		TableVersion: a.TableVersion,
-		Propensity:   a.Propensity,
-		Ttl:          durationpb.New(a.TTL),
-		DecidedAt:    timestamp(a.Decided),
-		MetricsAt:    timestamp(a.MetricsTime),
-		MetricsAge:   metricsAge(a),
-	}
+// said is a decision with all that it points to but its weights, in one piece
+// of memory.
+type said struct {
+	decision           fairwayv1.Decision
+	destination        fairwayv1.Destination
+	endpoint           fairwayv1.Endpoint
+	timeout, ttl, age  durationpb.Duration
+	decided, metricsAt timestamppb.Timestamp
+}
+
+// say puts an answer into words of the API, for the service by the name that
+// was asked for.
+func (s *said) say(a *router.Answer, service string) *fairwayv1.Decision {
+	out := &s.decision
+	out.Service = service
+	out.Route = a.Route
+	s.destination.Subset = a.Subset
+	out.Destination = &s.destination
+	out.Endpoint = &s.endpoint
 	if a.Endpoint >= 0 {
-		out.Endpoint = endpoint(&a.Endpoints[a.Endpoint])
+		setEndpoint(out.Endpoint, &a.Endpoints[a.Endpoint])
 	}
-	if in.WantWeights {
-		out.Weights = weights(a.Endpoints, a.Weights)
+	out.Priority, out.Retries = int32(a.Priority), int32(a.Retries)
+	out.Timeout = setDuration(&s.timeout, a.Timeout)
+	out.Source, out.Reason = source(a.Source), string(a.Reason)
+	out.Policy, out.ModelVersion = a.Policy, a.Model
+	out.RulesVersion, out.TableVersion = a.RulesVersion, a.TableVersion
+	out.Propensity, out.Line = a.Propensity, string(a.Line)
+	out.Ttl = setDuration(&s.ttl, a.TTL)
+	out.DecidedAt = setTimestamp(&s.decided, a.Decided)
+	out.MetricsAt = setTimestamp(&s.metricsAt, a.MetricsTime)
+	if !a.MetricsTime.IsZero() {
+		out.MetricsAge = setDuration(&s.age, a.Decided.Sub(a.MetricsTime))
 	}
 	return out
+}
+
+func setDuration(to *durationpb.Duration, d time.Duration) *durationpb.Duration {
+	to.Seconds, to.Nanos = int64(d/time.Second), int32(d%time.Second)
+	return to
+}
+
+// setTimestamp leaves out the zero time, which stands for never.
+func setTimestamp(to *timestamppb.Timestamp, t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	to.Seconds, to.Nanos = t.Unix(), int32(t.Nanosecond())
+	return to
+}
+
+func setEndpoint(to *fairwayv1.Endpoint, e *mesh.Endpoint) {
+	to.Name, to.Address, to.Zone, to.Subset = e.Name, e.Address, e.Zone, e.Subset
 }
 
 func source(s router.Source) fairwayv1.Decision_Source {
@@ -61,6 +86,12 @@ func endpoints(list []mesh.Endpoint) []*fairwayv1.Endpoint {
 		out[i] = endpoint(&list[i])
 	}
 	return out
+}
+
+// weighed are the weights that requests like this one meet.
+func weighed(routes *router.Routes, req *mesh.Request) []*fairwayv1.EndpointWeight {
+	answer := routes.Weigh(req)
+	return weights(answer.Endpoints, answer.Weights)
 }
 
 // weights pairs the endpoints with their weights; none when w is empty.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
@@ -14,15 +15,24 @@ import (
 )
 
 // Explain implements the Router service.
-func (s *Server) Explain(_ context.Context, in *fairwayv1.DecideRequest) (*fairwayv1.Explanation, error) {
-	if err := s.cfg.check(in, ""); err != nil {
+func (s *Server) Explain(ctx context.Context, in *fairwayv1.DecideRequest) (*fairwayv1.Explanation, error) {
+	if ctx.Err() != nil {
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}
+	if err := s.cfg.check(in, alone); err != nil {
 		return nil, err
 	}
-	req := request(in)
 	routes := s.table.Load(in.Service)
+	if !s.load.take(len(routes.Endpoints)) {
+		return nil, s.busy("Explain")
+	}
+	defer s.load.give(len(routes.Endpoints))
+	req := request(in)
 	answer := routes.Decide(&req, s.dice.roll())
+	decision := new(said).say(&answer, in.Service)
+	decision.Weights = weighed(routes, &req)
 	out := &fairwayv1.Explanation{
-		Decision:  decision(routes, &answer, &fairwayv1.DecideRequest{Service: in.Service, WantWeights: true}),
+		Decision:  decision,
 		Endpoints: s.views(routes),
 		Notes:     slices.Clone(routes.Notes),
 	}

@@ -92,7 +92,7 @@ func serve(t testing.TB, table *router.Table, change func(*api.Config)) (fairway
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := grpc.NewServer(grpc.UnaryInterceptor(metrics.Unary), grpc.StreamInterceptor(metrics.Stream))
+	g := grpc.NewServer(append(api.ServerOptions(), grpc.UnaryInterceptor(metrics.Unary), grpc.StreamInterceptor(metrics.Stream))...)
 	server.Register(g)
 	l := bufconn.Listen(1 << 16)
 	done := make(chan error, 1)

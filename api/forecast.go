@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -13,13 +14,24 @@ import (
 
 // Forecast implements the Router service. Services without a forecast, and
 // unknown ones, have no entry.
-func (s *Server) Forecast(_ context.Context, in *fairwayv1.ForecastRequest) (*fairwayv1.ForecastResponse, error) {
+func (s *Server) Forecast(ctx context.Context, in *fairwayv1.ForecastRequest) (*fairwayv1.ForecastResponse, error) {
 	if err := s.cfg.checkServices(in.GetServices()); err != nil {
 		return nil, err
 	}
+	services, look, size := s.services(in.GetServices()), s.table.Look(), 0
+	for _, service := range services {
+		size += len(look.Load(service).Endpoints)
+	}
+	if !s.load.take(size) {
+		return nil, s.busy("Forecast")
+	}
+	defer s.load.give(size)
 	out := &fairwayv1.ForecastResponse{}
-	for _, service := range s.services(in.GetServices()) {
-		routes := s.table.Load(service)
+	for _, service := range services {
+		if ctx.Err() != nil {
+			return nil, status.FromContextError(ctx.Err()).Err()
+		}
+		routes := look.Load(service)
 		if routes.Decision == nil {
 			continue
 		}

@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -12,32 +13,66 @@ import (
 	"github.com/fairway-mesh/fairway/mesh"
 )
 
-// check refuses a request without a service, or larger than the Config allows.
-// where goes before the names of the fields, as in "requests[3].".
-func (c *Config) check(in *fairwayv1.DecideRequest, where string) error {
-	switch {
-	case in.GetService() == "":
-		return invalid(where+"service", "is empty; name the service as the metrics and the rules call it")
-	case len(in.Headers) > c.MaxHeaders:
-		return invalid(where+"headers", fmt.Sprintf("has %d headers; at most %d are taken", len(in.Headers), c.MaxHeaders))
+// alone is the place of a request that came neither in a batch nor in a stream.
+const alone = -1
+
+// check refuses a request without a service, larger than the Config allows, or
+// with strings that are not UTF-8. The error names it by its place.
+func (c *Config) check(in *fairwayv1.DecideRequest, place int) error {
+	field, what := c.wrong(in)
+	if field == "" {
+		return nil
 	}
-	size := len(in.Service) + len(in.Method) + len(in.Path) + len(in.Host) + len(in.Class) + len(in.SessionKey) + len(in.GetSource().GetZone())
+	if place != alone {
+		field = fmt.Sprintf("requests[%d].%s", place, field)
+	}
+	return invalid(field, what)
+}
+
+// wrong names the first field that is, and says what is wrong with it. It
+// allocates only where something is.
+func (c *Config) wrong(in *fairwayv1.DecideRequest) (field, what string) {
+	if in.GetService() == "" {
+		return "service", "is empty; name the service as the metrics and the rules call it"
+	}
+	if len(in.Headers) > c.MaxHeaders {
+		return "headers", fmt.Sprintf("has %d headers; at most %d are taken", len(in.Headers), c.MaxHeaders)
+	}
+	size := 0
+	for _, s := range [...]struct{ name, text string }{
+		{"service", in.Service}, {"method", in.Method}, {"path", in.Path}, {"host", in.Host},
+		{"class", in.Class}, {"session_key", in.SessionKey}, {"source.zone", in.Source.GetZone()},
+	} {
+		if size += len(s.text); !utf8.ValidString(s.text) {
+			return s.name, "is not UTF-8"
+		}
+	}
 	if size > c.MaxBytes {
-		return invalid(where+"path", fmt.Sprintf("with the other strings has %d bytes; at most %d are taken", size, c.MaxBytes))
+		return "path", fmt.Sprintf("with the other strings has %d bytes; at most %d are taken", size, c.MaxBytes)
 	}
-	for name, value := range in.Headers {
+	if size, what = c.wrongMap(in.Headers, size); what != "" {
+		return "headers", what
+	}
+	_, what = c.wrongMap(in.Source.GetLabels(), size)
+	if what != "" {
+		return "source.labels", what
+	}
+	return "", ""
+}
+
+// wrongMap adds the size of a map to that of what came before.
+func (c *Config) wrongMap(m map[string]string, before int) (size int, what string) {
+	size = before
+	for name, value := range m {
+		if !utf8.ValidString(name) || !utf8.ValidString(value) {
+			return size, fmt.Sprintf("has %q: %q, which is not UTF-8", name, value)
+		}
 		size += len(name) + len(value)
 	}
 	if size > c.MaxBytes {
-		return invalid(where+"headers", fmt.Sprintf("with the other strings have %d bytes; at most %d are taken", size, c.MaxBytes))
+		return size, fmt.Sprintf("with the other strings have %d bytes; at most %d are taken", size, c.MaxBytes)
 	}
-	for name, value := range in.GetSource().GetLabels() {
-		size += len(name) + len(value)
-	}
-	if size > c.MaxBytes {
-		return invalid(where+"source.labels", fmt.Sprintf("with the other strings have %d bytes; at most %d are taken", size, c.MaxBytes))
-	}
-	return nil
+	return size, ""
 }
 
 // checkServices refuses more names than the Config allows.
@@ -48,16 +83,12 @@ func (c *Config) checkServices(names []string) error {
 	return nil
 }
 
-// invalid is INVALID_ARGUMENT with a BadRequest that names the field.
+// invalid is INVALID_ARGUMENT with a BadRequest that names the field, and an
+// ErrorInfo for who reads nothing else.
 func invalid(field, what string) error {
-	st := status.New(codes.InvalidArgument, field+" "+what)
-	detailed, err := st.WithDetails(&errdetails.BadRequest{
-		FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: field, Description: what}},
-	})
-	if err != nil { // the detail cannot be packed; the message says it all
-		return st.Err()
-	}
-	return detailed.Err()
+	return detailed(status.New(codes.InvalidArgument, field+" "+what),
+		&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: field, Description: what}}},
+		&errdetails.ErrorInfo{Reason: "INVALID_FIELD", Domain: domain, Metadata: map[string]string{"field": field}})
 }
 
 // request shares the strings and maps of in. Headers are copied only where a

@@ -1,10 +1,6 @@
 package api
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"sync"
 
@@ -27,6 +23,7 @@ type Server struct {
 	metrics *Metrics
 	cfg     Config
 	dice    dice
+	load    load
 	health  *health.Server
 	closing chan struct{}
 	close   sync.Once
@@ -38,8 +35,16 @@ func New(table *router.Table, metrics *Metrics, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{table: table, metrics: metrics, cfg: cfg, health: health.NewServer(), closing: make(chan struct{})}
+	s.load.most = int64(cfg.MaxInFlight)
 	s.dice.state.Store(cfg.Seed)
 	return s, nil
+}
+
+// ServerOptions are those with which a gRPC server answers fastest: the
+// messages of the Router are read and written by generated code. Without them
+// the answers are the same.
+func ServerOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{grpc.ForceServerCodecV2(fairwayv1.Codec{})}
 }
 
 // Register serves the Router, its health and its description on g.
@@ -61,67 +66,6 @@ func (s *Server) Close() {
 }
 
 var errClosing = status.Error(codes.Unavailable, "the server is stopping; ask another, or again")
-
-// Decide implements the Router service.
-func (s *Server) Decide(_ context.Context, in *fairwayv1.DecideRequest) (*fairwayv1.Decision, error) {
-	if err := s.cfg.check(in, ""); err != nil {
-		return nil, err
-	}
-	return s.decide(s.table.Look(), in), nil
-}
-
-// DecideBatch implements the Router service.
-func (s *Server) DecideBatch(ctx context.Context, in *fairwayv1.DecideBatchRequest) (*fairwayv1.DecideBatchResponse, error) {
-	if len(in.Requests) > s.cfg.MaxBatch {
-		return nil, invalid("requests", fmt.Sprintf("are %d; at most %d are taken at once", len(in.Requests), s.cfg.MaxBatch))
-	}
-	for i, r := range in.Requests {
-		if err := s.cfg.check(r, fmt.Sprintf("requests[%d].", i)); err != nil {
-			return nil, err
-		}
-	}
-	out := &fairwayv1.DecideBatchResponse{Decisions: make([]*fairwayv1.Decision, len(in.Requests))}
-	look := s.table.Look()
-	for i, r := range in.Requests {
-		if ctx.Err() != nil {
-			return nil, status.FromContextError(ctx.Err()).Err()
-		}
-		out.Decisions[i] = s.decide(look, r)
-	}
-	return out, nil
-}
-
-// Route implements the Router service.
-func (s *Server) Route(stream grpc.BidiStreamingServer[fairwayv1.DecideRequest, fairwayv1.Decision]) error {
-	for {
-		in, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := s.cfg.check(in, ""); err != nil {
-			return err
-		}
-		if err := stream.Send(s.decide(s.table.Look(), in)); err != nil {
-			return err
-		}
-	}
-}
-
-// decide answers a request that was checked.
-func (s *Server) decide(look router.Look, in *fairwayv1.DecideRequest) *fairwayv1.Decision {
-	req := request(in)
-	routes := look.Load(in.Service)
-	answer := routes.Decide(&req, s.dice.roll())
-	service := in.Service
-	if len(routes.Endpoints) == 0 { // any name that a client thinks of: not a label
-		service = ""
-	}
-	s.metrics.decisions.at(verdict{service, answer.Source, answer.Reason}).Inc()
-	return decision(routes, &answer, in)
-}
 
 // services are those asked for, or all.
 func (s *Server) services(asked []string) []string {

@@ -219,7 +219,7 @@ func TestBadRequests(t *testing.T) {
 		{"in a batch", "requests[1].service", batch(good, &fairwayv1.DecideRequest{})},
 	} {
 		st := status.Convert(test.err)
-		if st.Code() != codes.InvalidArgument || len(st.Details()) != 1 {
+		if st.Code() != codes.InvalidArgument || len(st.Details()) != 2 {
 			t.Errorf("%s: %v", test.name, test.err)
 			continue
 		}

@@ -73,7 +73,7 @@ func conditions(m rules.Match) []*fairwayv1.Condition {
 	var out []*fairwayv1.Condition
 	for i := range m {
 		out = append(out, &fairwayv1.Condition{
-			Of: m[i].Of.String(), Name: m[i].Name, Op: m[i].Pattern.Op.String(), Value: m[i].Pattern.Value,
+			Of: m[i].Of.Word(), Name: m[i].Name, Op: m[i].Pattern.Op.String(), Value: m[i].Pattern.Value,
 		})
 	}
 	return out

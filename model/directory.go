@@ -11,18 +11,35 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// Directory is a Registry in a directory of one file per version and a file
-// `latest` that holds the number of the one that is served. Any number of
-// goroutines and programs may use one directory at a time: a version gets its
-// name by a hard link, which fails when the name is taken, and every file
-// appears whole.
-type Directory struct{ path string }
+// Directory is a Registry in a directory of one file per version, a file
+// `latest` that holds the number of the one that is served, and a file
+// `events.jsonl`. Any number of goroutines and programs may use one directory
+// at a time: a version gets its name by a hard link, which fails when the name
+// is taken, every file appears whole, and who changes the latest holds a lock.
+// Set the fields before the first use.
+type Directory struct {
+	By    string           // who acts, for the events
+	Clock func() time.Time // for the events
+	Poll  time.Duration    // how often Watch looks
+	// Trouble, where it is set, is told why Watch cannot see which version is
+	// the latest, and nil once it can again.
+	Trouble func(error)
+
+	path string
+}
+
+var (
+	_ Registry = (*Directory)(nil)
+	_ Watcher  = (*Directory)(nil)
+)
 
 const (
 	suffix  = ".model"
 	pointer = "latest"
+	holder  = "lock"
 )
 
 // OpenDirectory opens the registry at path, which it creates when missing.
@@ -30,10 +47,11 @@ func OpenDirectory(path string) (*Directory, error) {
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
-	return &Directory{path}, nil
+	return &Directory{Clock: time.Now, Poll: 2 * time.Second, path: path}, nil
 }
 
-// Publish implements Registry.
+// Publish implements Registry. When the version is stored and the error not
+// nil, the version is there but may not be the latest, or have no event.
 func (d *Directory) Publish(ctx context.Context, m *Model) (Version, error) {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -49,7 +67,7 @@ func (d *Directory) Publish(ctx context.Context, m *Model) (Version, error) {
 		} else if err != nil {
 			return 0, fmt.Errorf("registry %s: publish version %d: %w", d.path, version, err)
 		}
-		return version, d.follow(version)
+		return version, d.change(Event{Kind: Published, Text: m.Name}, func(Version) (Version, error) { return version, nil })
 	}
 }
 
@@ -68,19 +86,33 @@ func (d *Directory) claim(version Version, m *Model) error {
 	return syncDirectory(d.path)
 }
 
-// follow points to version, or to a newer one that came up in the meantime:
-// of several publishers the last to look sees the newest version of all.
-func (d *Directory) follow(version Version) error {
-	for {
-		if err := d.point(version); err != nil {
-			return err
-		}
-		newest, err := d.newest()
-		if err != nil || newest <= version {
-			return err
-		}
-		version = newest
+// change makes what choose returns the latest, given what is now (0: nothing),
+// and records e for it. One program at a time does so. A publisher that is
+// slower than one of a newer version leaves that the latest.
+func (d *Directory) change(e Event, choose func(now Version) (Version, error)) error {
+	release, err := lock(filepath.Join(d.path, holder))
+	if err != nil {
+		return fmt.Errorf("registry %s: %w", d.path, err)
 	}
+	defer release()
+	now, _ := d.latest() // 0 when there is none or it is damaged: then it is mended
+	version, err := choose(now)
+	if err != nil {
+		return err
+	}
+	if newest, err := d.newest(); err != nil {
+		return err
+	} else if e.Kind != Published || newest == version || now < version {
+		err = d.point(version)
+		if err != nil {
+			return err
+		}
+	}
+	e.Subject, e.Version = SubjectModel, fmt.Sprint(version)
+	if now != 0 {
+		e.From = fmt.Sprint(now)
+	}
+	return d.Record(context.Background(), e)
 }
 
 func (d *Directory) point(version Version) error {
@@ -122,7 +154,7 @@ func (d *Directory) latest() (Version, error) {
 	return Version(n), nil
 }
 
-// Get reads one version.
+// Get implements Registry.
 func (d *Directory) Get(ctx context.Context, v Version) (*Model, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -164,7 +196,21 @@ func (d *Directory) Promote(ctx context.Context, v Version) error {
 	if _, err := d.Get(ctx, v); err != nil {
 		return err
 	}
-	return d.point(v)
+	return d.change(Event{Kind: Promoted}, func(Version) (Version, error) { return v, nil })
+}
+
+// RollBack implements Registry. A version that cannot be read is not gone back
+// to.
+func (d *Directory) RollBack(ctx context.Context, from, to Version, why string) error {
+	if _, err := d.Get(ctx, to); err != nil {
+		return err
+	}
+	return d.change(Event{Kind: RolledBack, Text: why}, func(now Version) (Version, error) {
+		if now != from {
+			return 0, fmt.Errorf("registry %s: roll back from version %d: %w (%d)", d.path, from, ErrMoved, now)
+		}
+		return to, nil
+	})
 }
 
 func (d *Directory) file(v Version) string {

@@ -169,8 +169,8 @@ func TestPublishersDoNotOverwrite(t *testing.T) {
 		t.Errorf("latest is version %d; want %d", m.Version, publishers*each)
 	}
 	files, err := os.ReadDir(path)
-	if err != nil || len(files) != publishers*each+1 {
-		t.Errorf("%d files (%v); want the versions and the pointer", len(files), err)
+	if err != nil || len(files) != publishers*each+3 {
+		t.Errorf("%d files (%v); want the versions, the pointer, the events and the lock", len(files), err)
 	}
 }
 

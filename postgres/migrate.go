@@ -17,8 +17,9 @@ var migrations embed.FS
 
 // The keys of the advisory locks: arbitrary, but the same for all of fairway.
 const (
-	migrationLock = 0x66616972_0001
-	publishLock   = 0x66616972_0002
+	migrationLock    = 0x66616972_0001
+	publishLock      = 0x66616972_0002
+	publishRulesLock = 0x66616972_0003
 )
 
 // migrate applies the migrations that the database lacks: all or none, and

@@ -13,15 +13,15 @@ import (
 
 // Registry is a model.Registry in a database. It is safe for concurrent use,
 // by any number of programs.
-type Registry struct{ db *Database }
+type Registry struct{ versions }
 
-var _ model.Registry = (*Registry)(nil)
+var (
+	_ model.Registry = (*Registry)(nil)
+	_ model.Watcher  = (*Registry)(nil)
+)
 
 // Registry returns the registry of the database; there is one.
-func (d *Database) Registry() *Registry { return &Registry{d} }
-
-// channel is where a change of the latest version is announced.
-const channel = "fairway_latest"
+func (d *Database) Registry() *Registry { return &Registry{modelVersions(d)} }
 
 // Publish implements model.Registry. It returns a version only after the
 // database has committed it. Publishers wait for each other, so that versions
@@ -31,55 +31,24 @@ func (r *Registry) Publish(ctx context.Context, m *model.Model) (model.Version, 
 	if err := m.Validate(); err != nil {
 		return 0, fmt.Errorf("postgres: publish: %w", err)
 	}
-	tx, err := r.db.pool.Begin(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("postgres: publish: %w", err)
-	}
-	defer tx.Rollback(context.WithoutCancel(ctx)) // does nothing after a commit
-	version, err := insert(ctx, tx, *m)
-	if err != nil {
-		return 0, fmt.Errorf("postgres: publish: %w", err)
-	}
-	if err := tx.Commit(ctx); err != nil {
-		return 0, fmt.Errorf("postgres: publish: version %d may or may not be stored; list before trying again: %w", version, err)
-	}
-	return version, nil
-}
-
-// insert stores its own copy of the model, numbered.
-func insert(ctx context.Context, tx pgx.Tx, m model.Model) (model.Version, error) {
-	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(publishLock)); err != nil {
-		return 0, err
-	}
-	var version int64
-	if err := tx.QueryRow(ctx, `SELECT coalesce(max(version), 0) + 1 FROM fairway.model`).Scan(&version); err != nil {
-		return 0, err
-	}
-	m.Version = model.Version(version)
-	var content bytes.Buffer
-	if err := model.Write(&content, &m); err != nil {
-		return 0, err
-	}
-	_, err := tx.Exec(ctx, `INSERT INTO fairway.model (version, name, created, content) VALUES ($1, $2, $3, $4)`,
-		version, m.Name, m.Created, content.Bytes())
-	if err != nil {
-		return 0, err
-	}
-	return m.Version, point(ctx, tx, version)
-}
-
-// point makes a version the latest and announces it, at the commit.
-func point(ctx context.Context, tx pgx.Tx, version int64) error {
-	_, err := tx.Exec(ctx, `INSERT INTO fairway.latest (version) VALUES ($1) ON CONFLICT (one) DO UPDATE SET version = excluded.version`, version)
-	if err != nil {
+	return r.publish(ctx, model.Event{Kind: model.Published, Text: m.Name}, func(tx pgx.Tx, version int64) error {
+		own := *m
+		own.Version = model.Version(version)
+		var content bytes.Buffer
+		if err := model.Write(&content, &own); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO fairway.model (version, name, created, content) VALUES ($1, $2, $3, $4)`,
+			version, clean(m.Name), m.Created, content.Bytes())
 		return err
-	}
-	_, err = tx.Exec(ctx, `SELECT pg_notify($1, $2)`, channel, fmt.Sprint(version))
-	return err
+	})
 }
 
 // Latest implements model.Registry.
 func (r *Registry) Latest(ctx context.Context) (*model.Model, error) {
+	if err := r.db.ready(ctx); err != nil {
+		return nil, err
+	}
 	var version int64
 	var content []byte
 	err := r.db.pool.QueryRow(ctx, `SELECT version, content FROM fairway.model JOIN fairway.latest USING (version)`).Scan(&version, &content)
@@ -89,8 +58,11 @@ func (r *Registry) Latest(ctx context.Context) (*model.Model, error) {
 	return read(version, content, err)
 }
 
-// Get reads one version.
+// Get implements model.Registry.
 func (r *Registry) Get(ctx context.Context, v model.Version) (*model.Model, error) {
+	if err := r.db.ready(ctx); err != nil {
+		return nil, err
+	}
 	var content []byte
 	err := r.db.pool.QueryRow(ctx, `SELECT content FROM fairway.model WHERE version = $1`, int64(v)).Scan(&content)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -112,6 +84,9 @@ func read(version int64, content []byte, err error) (*model.Model, error) {
 
 // List implements model.Registry. It does not read the models themselves.
 func (r *Registry) List(ctx context.Context) ([]model.Entry, error) {
+	if err := r.db.ready(ctx); err != nil {
+		return nil, err
+	}
 	rows, err := r.db.pool.Query(ctx, `SELECT m.version, m.name, m.created, l.version IS NOT NULL
 		FROM fairway.model m LEFT JOIN fairway.latest l USING (version) ORDER BY m.version`)
 	if err != nil {
@@ -130,24 +105,20 @@ func (r *Registry) List(ctx context.Context) ([]model.Entry, error) {
 	return entries, nil
 }
 
-// Promote implements model.Registry.
+// Promote implements model.Registry. A version that cannot be read is not
+// promoted.
 func (r *Registry) Promote(ctx context.Context, v model.Version) error {
-	err := pgx.BeginFunc(ctx, r.db.pool, func(tx pgx.Tx) error {
-		// In line with the publishers, so that the last to commit wins.
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(publishLock)); err != nil {
-			return err
-		}
-		var exists bool
-		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM fairway.model WHERE version = $1)`, int64(v)).Scan(&exists); err != nil {
-			return err
-		}
-		if !exists {
-			return fmt.Errorf("there is no version %d; list names those that exist", v)
-		}
-		return point(ctx, tx, int64(v))
-	})
-	if err != nil {
-		return fmt.Errorf("postgres: promote: %w", err)
+	if _, err := r.Get(ctx, v); err != nil {
+		return fmt.Errorf("promote: %w", err)
 	}
-	return nil
+	return r.change(ctx, 0, v, model.Event{Kind: model.Promoted})
+}
+
+// RollBack implements model.Registry. A version that cannot be read is not
+// gone back to.
+func (r *Registry) RollBack(ctx context.Context, from, to model.Version, why string) error {
+	if _, err := r.Get(ctx, to); err != nil {
+		return fmt.Errorf("roll back: %w", err)
+	}
+	return r.change(ctx, from, to, model.Event{Kind: model.RolledBack, Text: why})
 }

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"maps"
 	"math"
 	"time"
 
@@ -98,4 +99,19 @@ func carried(c *predict.Curve, waiting, rate float64, endpoint string, decided [
 		load = rate * d.Weights[endpoint]
 	}
 	return max(waiting+(load-c.Capacity)*to.Sub(from).Seconds(), 0)
+}
+
+// Follow goes on from where another course is, whose policy gives way to c's.
+func (c *Course) Follow(before *Course) {
+	if c == nil || before == nil {
+		return
+	}
+	c.services = make(map[string][]inForce, len(before.services))
+	for service, all := range before.services {
+		copied := make([]inForce, len(all))
+		for i, f := range all {
+			copied[i] = inForce{f.From, maps.Clone(f.Weights)}
+		}
+		c.services[service] = copied
+	}
 }

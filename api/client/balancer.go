@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
@@ -15,8 +16,10 @@ import (
 // became of each request: the daemon's weights for the slow loop, the picker
 // for the fast one. It is safe for concurrent use.
 //
-// The picker is told the weights that a Pick of the Client would use. The daemon
-// sends no board, so a picker that has nothing else draws by the weights.
+// The picker is told the weights that a Pick of the Client would use, and where
+// it reads a board, the loads that came with them; on expired ones the board is
+// empty, and it draws by the weights. It does not match requests: a Balancer is
+// that of one route.
 type Balancer struct {
 	client         *Client
 	service, route string
@@ -24,16 +27,21 @@ type Balancer struct {
 
 	mu        sync.Mutex
 	picker    picker.Picker
-	prober    picker.Prober // nil when the picker is none
-	table     *table        // whose weights the picker has
+	prober    picker.Prober      // nil when the picker is none
+	reader    picker.BoardReader // nil when the picker is none
+	table     *table             // whose weights the picker has
 	from      From
 	places    map[string]int // of the endpoints, by name; none is given to another
 	endpoints []*fairwayv1.Endpoint
+	open      []*atomic.Int64
+	is        *Route
 	weights   mesh.Weights
+	board     picker.Board
 	asked     []int
 }
 
-// Balancer makes one for the named route of a service, as for Pick. name is
+// Balancer makes one for the named route of a service; of an empty or unknown
+// name, for the one that every request matches. name is
 // that of a picker with its parameters and overlays, as in "hot_cold:probes=2";
 // proxies is how many processes balance the service's requests. It reports
 // names that it does not know, and pickers that hold requests back, such as c3.
@@ -47,6 +55,7 @@ func (c *Client) Balancer(service, route, name string, proxies int) (*Balancer, 
 	}
 	b := &Balancer{client: c, service: service, route: route, start: c.cfg.Clock(), picker: p, from: Nothing, places: map[string]int{}}
 	b.prober, _ = p.(picker.Prober)
+	b.reader, _ = p.(picker.BoardReader)
 	return b, nil
 }
 
@@ -62,9 +71,9 @@ func (b *Balancer) Pick(r *mesh.Request) Choice {
 	}
 	i := b.picker.Pick(b.now(), r)
 	if i < 0 {
-		return Choice{From: Nothing, TableVersion: b.table.version}
+		return Choice{From: Nothing, Route: b.is}
 	}
-	return Choice{Endpoint: b.endpoints[i], Propensity: math.NaN(), From: b.from, TableVersion: b.table.version}
+	return Choice{Endpoint: b.endpoints[i], Route: b.is, Propensity: math.NaN(), From: b.from, open: b.open[i]}
 }
 
 // Done tells what became of a request that was sent to an endpoint.
@@ -112,40 +121,74 @@ func (b *Balancer) now() time.Duration { return b.client.cfg.Clock().Sub(b.start
 // refresh gives the picker new weights where the daemon's have changed or
 // expired. An endpoint that is gone keeps its place, with weight 0.
 func (b *Balancer) refresh() {
-	t := (*b.client.tables.Load())[b.service]
+	t := b.client.services.load(b.service)
+	if t == nil {
+		t = b.client.static[b.service]
+	}
 	var r *route
 	from := Nothing
 	if t != nil {
-		if r = t.route(b.route); r != nil && len(r.endpoints) > 0 {
-			if from = Weights; b.client.cfg.Clock().After(t.expires) {
-				from = Equal
-			}
+		if r = t.route(b.route); r != nil {
+			_, from = r.share(t.expired.Load())
 		}
 	}
 	if t == b.table && from == b.from {
 		return
 	}
-	b.table, b.from = t, from
+	b.table, b.from, b.is = t, from, nil
 	clear(b.weights)
 	if from != Nothing {
+		b.is = &r.Route
 		b.place(r, from)
 	}
 	b.picker.Update(b.weights)
+	if b.reader != nil {
+		b.read(from == Weights)
+	}
 }
 
 func (b *Balancer) place(r *route, from From) {
-	weights := r.weights
-	if from == Equal {
-		weights = r.equal
-	}
+	s, _ := r.share(from == Equal)
 	for k, e := range r.endpoints {
 		i, known := b.places[e.Name]
 		if !known {
 			i = len(b.endpoints)
 			b.places[e.Name] = i
-			b.endpoints, b.weights = append(b.endpoints, e), append(b.weights, 0)
+			b.endpoints, b.weights, b.open = append(b.endpoints, nil), append(b.weights, 0), append(b.open, nil)
 		}
-		b.endpoints[i] = e // its address may have changed
-		b.weights[i] += weights[k]
+		b.endpoints[i], b.open[i] = e, r.open[k] // its address may have changed
+		b.weights[i] = s.weights[k]
 	}
+}
+
+// read brings the board; an empty one where nothing is known any more.
+func (b *Balancer) read(fresh bool) {
+	b.board.Clear()
+	if fresh && len(b.table.loads) > 0 {
+		for _, e := range b.endpoints {
+			inFlight, service, capacity := load(b.table.loads[e.Name])
+			b.board.InFlight = append(b.board.InFlight, inFlight)
+			b.board.Service, b.board.Capacity = append(b.board.Service, service), append(b.board.Capacity, capacity)
+		}
+	}
+	b.reader.Board(b.board)
+}
+
+// load is what a message says of an endpoint; NaN where it says nothing, or
+// nothing that can be.
+func load(l *fairwayv1.EndpointLoad) (inFlight, service, capacity float64) {
+	inFlight, service, capacity = math.NaN(), math.NaN(), math.NaN()
+	if l == nil {
+		return inFlight, service, capacity
+	}
+	if x := l.InFlight; x >= 0 && !math.IsInf(x, 0) {
+		inFlight = x
+	}
+	if s := l.GetServiceTime().AsDuration().Seconds(); s > 0 {
+		service = s
+	}
+	if x := l.Capacity; x > 0 && !math.IsInf(x, 0) {
+		capacity = x
+	}
+	return inFlight, service, capacity
 }

@@ -23,16 +23,15 @@ func balancer(t *testing.T, c *client.Client, route, name string) *client.Balanc
 // TestBalancer: the picker hears of requests and probes, by endpoints; weights
 // that come later, routes and expiry are those of the client.
 func TestBalancer(t *testing.T) {
-	table := newTable(t)
+	table := newTable(t, soon)
 	address, stop := serve(t, table, "127.0.0.1:0")
-	defer stop()
-	c, now := dial(t, address)
+	c := dial(t, settings(address))
 	b, jason := balancer(t, c, "", "hot_cold"), balancer(t, c, "jason", "hot_cold")
 	publish(table, 0.4, 0.4, 0.2)
-	until(t, c, "the newest", func(ch client.Choice) bool { return ch.TableVersion == table.Version() })
+	until(t, c, "the newest", newest(table))
 
 	ch := b.Pick(&mesh.Request{})
-	if ch.Endpoint == nil || ch.From != client.Weights || ch.TableVersion != table.Version() || ch.Propensity == ch.Propensity {
+	if ch.Endpoint == nil || ch.From != client.Weights || ch.TableVersion() != table.Version() || ch.Propensity == ch.Propensity {
 		t.Fatalf("picked %+v", ch)
 	}
 	b.Done(ch.Endpoint, mesh.Outcome{Latency: 10 * time.Millisecond})
@@ -56,13 +55,14 @@ func TestBalancer(t *testing.T) {
 		t.Errorf("jason was sent to %s", ch.Endpoint.Name)
 	}
 	publish(table, 0, 0.8, 0.2)
-	until(t, c, "the newest", func(ch client.Choice) bool { return ch.TableVersion == table.Version() })
+	until(t, c, "the newest", newest(table))
 	for range 4 {
 		if ch := b.Pick(nil); ch.Endpoint.Name == "a" {
 			t.Errorf("picked %+v, whose weight is 0", ch)
 		}
 	}
-	now.Add(11)
+	stop()
+	until(t, c, "expired", from(client.Equal))
 	if ch := b.Pick(nil); ch.From != client.Equal {
 		t.Errorf("expired weights, and the choice is from %s", ch.From)
 	}
@@ -72,12 +72,12 @@ func TestBalancerOfWhatDoesNotAsk(t *testing.T) {
 	table := newTable(t)
 	address, stop := serve(t, table, "127.0.0.1:0")
 	defer stop()
-	c, _ := dial(t, address)
+	c := dial(t, settings(address))
 	b := balancer(t, c, "", "power_of_two")
 	if ch := b.Pick(nil); ch.Endpoint != nil && ch.From == client.Nothing {
 		t.Errorf("picked %+v", ch)
 	}
-	until(t, c, "named", func(ch client.Choice) bool { return ch.From == client.Weights })
+	until(t, c, "named", from(client.Weights))
 	if asked, next := b.Probes(nil); len(asked) != 0 || next != picker.Never {
 		t.Errorf("asks %v, next in %v", asked, next)
 	}
@@ -99,7 +99,7 @@ func TestBalancerOfWhatDoesNotAsk(t *testing.T) {
 }
 
 func TestBalancerNames(t *testing.T) {
-	c, _ := dial(t, "127.0.0.1:1")
+	c := dial(t, settings("127.0.0.1:1"))
 	for name, want := range map[string]string{"magic": "no picker is called", "c3": "holds requests back", "oracle": "only a simulation"} {
 		if _, err := c.Balancer("shop", "", name, 1); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; want it to say %q", name, err, want)

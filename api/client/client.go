@@ -2,76 +2,81 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
-	"time"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
-
-	"github.com/fairway-mesh/fairway/api/fairwayv1"
 )
 
-// Config says how a Client behaves. Credentials and Clock must be given.
-type Config struct {
-	Credentials credentials.TransportCredentials // insecure.NewCredentials() without TLS
-	Clock       func() time.Time                 // usually time.Now
-	Seed        uint64                           // of the random numbers that pick
-	// Retry is the time between two attempts to watch; it doubles with each
-	// failure up to MaxRetry.
-	Retry, MaxRetry time.Duration
-}
-
-// DefaultConfig tries again after 100 ms to 5 s.
-func DefaultConfig() Config {
-	return Config{Retry: 100 * time.Millisecond, MaxRetry: 5 * time.Second}
-}
-
-// Validate reports everything that is missing or out of range.
-func (c Config) Validate() error {
-	var errs []error
-	if c.Credentials == nil {
-		errs = append(errs, errors.New("client: no credentials; want insecure.NewCredentials() or those of TLS"))
-	}
-	if c.Clock == nil {
-		errs = append(errs, errors.New("client: no clock; want time.Now"))
-	}
-	if c.Retry <= 0 || c.MaxRetry < c.Retry {
-		errs = append(errs, fmt.Errorf("client: retry is %v to %v; want more than 0, and increasing", c.Retry, c.MaxRetry))
-	}
-	return errors.Join(errs...)
-}
-
-// Client talks to one daemon. It is safe for concurrent use.
+// Client talks to daemons. It is safe for concurrent use.
 type Client struct {
-	cfg    Config
-	conn   *grpc.ClientConn
-	router fairwayv1.RouterClient
-	tables atomic.Pointer[map[string]*table] // by service; replaced, never written
-	rolls  atomic.Uint64
+	cfg      Config
+	targets  []*target
+	current  atomic.Uint32 // position of the target that answered last
+	services services
+	static   map[string]*table
+	rolls    atomic.Uint64
+	reports  reports
+	watching context.Context // ends with the client
+	close    context.CancelFunc
+	sending  sync.WaitGroup
+	once     sync.Once
 }
 
-// Dial returns a client of the daemon at target, such as "127.0.0.1:7443". It
-// connects when it is first used.
-func Dial(target string, cfg Config) (*Client, error) {
+// Dial returns a client of the daemons that cfg names. It connects when it is
+// first used, and has to be closed.
+func Dial(cfg Config) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	conn, err := grpc.NewClient(target, grpc.WithTransportCredentials(cfg.Credentials))
-	if err != nil {
-		return nil, fmt.Errorf("client: %w", err)
+	c := &Client{cfg: cfg, static: map[string]*table{}}
+	for _, name := range cfg.Targets {
+		t, err := newTarget(name, cfg)
+		if err != nil {
+			c.hangUp()
+			return nil, fmt.Errorf("client: target %q: %w", name, err)
+		}
+		c.targets = append(c.targets, t)
 	}
-	c := &Client{cfg: cfg, conn: conn, router: fairwayv1.NewRouterClient(conn)}
-	c.tables.Store(&map[string]*table{})
+	for service, endpoints := range cfg.Static {
+		c.static[service] = staticTable(service, endpoints)
+	}
+	c.services.known.Store(&map[string]*service{})
+	c.services.all = map[string]*service{}
 	c.rolls.Store(cfg.Seed)
+	c.watching, c.close = context.WithCancel(context.Background())
+	c.reports.queue, c.reports.closing = make(chan *report, cfg.Queue), make(chan struct{})
+	c.sending.Go(c.send)
 	return c, nil
 }
 
-// Decide asks the daemon about one request.
-func (c *Client) Decide(ctx context.Context, in *fairwayv1.DecideRequest) (*fairwayv1.Decision, error) {
-	return c.router.Decide(ctx, in)
+// Close sends the reports that wait, for at most Config.Deadline, and ends the
+// connections and with them every Watch. Picks go on answering.
+func (c *Client) Close() error {
+	var err error
+	c.once.Do(func() {
+		close(c.reports.closing)
+		c.sending.Wait()
+		c.close()
+		err = c.hangUp()
+	})
+	return err
 }
 
-// Close ends the connection, and with it every Watch.
-func (c *Client) Close() error { return c.conn.Close() }
+func (c *Client) hangUp() error {
+	var first error
+	for _, t := range c.targets {
+		if err := t.conn.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// roll is splitmix64 over a shared counter (Steele, Lea and Flood, "Fast
+// splittable pseudorandom number generators", OOPSLA 2014).
+func (c *Client) roll() uint64 {
+	z := c.rolls.Add(0x9e3779b97f4a7c15)
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}

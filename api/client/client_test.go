@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 
 	"github.com/fairway-mesh/fairway/api"
 	"github.com/fairway-mesh/fairway/api/client"
@@ -34,9 +34,14 @@ services:
       - {name: split, to: [{subset: v1, weight: 90}, {subset: v2, weight: 10}]}
 `
 
-func newTable(t testing.TB) *router.Table {
+func newTable(t testing.TB, change ...func(*router.Config)) *router.Table {
 	t.Helper()
-	file, err := rules.Parse("shop.yaml", []byte(shop))
+	return tableOf(t, shop, change...)
+}
+
+func tableOf(t testing.TB, text string, change ...func(*router.Config)) *router.Table {
+	t.Helper()
+	file, err := rules.Parse("shop.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,8 +49,16 @@ func newTable(t testing.TB) *router.Table {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return router.NewTable(set, router.DefaultConfig())
+	cfg := router.DefaultConfig()
+	cfg.FirstVersion = uint64(time.Now().UnixMilli())
+	for _, c := range change {
+		c(&cfg)
+	}
+	return router.NewTable(set, cfg)
 }
+
+// soon makes what the table says expire fast.
+func soon(cfg *router.Config) { cfg.TTL = 200 * time.Millisecond }
 
 func publish(table *router.Table, weights ...float64) {
 	d := &router.Decision{Service: "shop", Time: time.Unix(1000, 0), Source: router.SourceModel, Weights: weights, Ejected: make([]bool, 3)}
@@ -58,13 +71,13 @@ func publish(table *router.Table, weights ...float64) {
 }
 
 // serve serves the table at address until stop is called.
-func serve(t testing.TB, table *router.Table, address string) (listening string, stop func()) {
+func serve(t testing.TB, table *router.Table, address string, options ...grpc.ServerOption) (listening string, stop func()) {
 	t.Helper()
 	server, err := api.New(table, api.NewMetrics(prometheus.NewRegistry(), time.Now), api.DefaultConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := grpc.NewServer()
+	g := grpc.NewServer(append(options, grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}))...)
 	server.Register(g)
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -81,14 +94,18 @@ func serve(t testing.TB, table *router.Table, address string) (listening string,
 	}
 }
 
-// dial watches shop, and returns a clock that the test sets in seconds.
-func dial(t testing.TB, address string) (*client.Client, *atomic.Int64) {
-	t.Helper()
-	now := new(atomic.Int64)
+// settings are those of a client of the daemons at the addresses.
+func settings(addresses ...string) client.Config {
 	cfg := client.DefaultConfig()
-	cfg.Credentials, cfg.Seed, cfg.Retry = insecure.NewCredentials(), 2, time.Millisecond
-	cfg.Clock = func() time.Time { return time.Unix(now.Load(), 0) }
-	c, err := client.Dial(address, cfg)
+	cfg.Targets, cfg.Credentials, cfg.Clock = addresses, insecure.NewCredentials(), time.Now
+	cfg.Seed, cfg.Retry, cfg.MaxRetry = 2, 5*time.Millisecond, time.Second
+	return cfg
+}
+
+// dial watches shop until the test ends.
+func dial(t testing.TB, cfg client.Config) *client.Client {
+	t.Helper()
+	c, err := client.Dial(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,35 +121,51 @@ func dial(t testing.TB, address string) (*client.Client, *atomic.Int64) {
 			t.Error(err)
 		}
 	})
-	return c, now
+	return c
 }
 
 // until waits for a choice; how long is the test's own limit.
 func until(t testing.TB, c *client.Client, what string, is func(client.Choice) bool) {
 	t.Helper()
+	poll(t, func() bool { return is(c.Pick("shop", nil)) }, func() string {
+		return fmt.Sprintf("no choice that is %s; the last was %+v", what, c.Pick("shop", nil))
+	})
+}
+
+func poll(t testing.TB, is func() bool, why func() string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	for !is(c.Pick("shop", "")) {
+	for !is() {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("no choice that is %s; the last was %+v", what, c.Pick("shop", ""))
+			t.Fatal(why())
 		case <-time.After(time.Millisecond):
 		}
 	}
 }
 
-func TestPick(t *testing.T) {
-	table := newTable(t)
-	address, stop := serve(t, table, "127.0.0.1:0")
-	defer stop()
-	c, now := dial(t, address)
-	publish(table, 0.7, 0.2, 0.1)
-	until(t, c, "the newest", func(ch client.Choice) bool { return ch.TableVersion == table.Version() })
+func from(f client.From) func(client.Choice) bool {
+	return func(ch client.Choice) bool { return ch.From == f }
+}
 
-	count := func(route string) (map[string]int, client.Choice) {
+// newest are choices by the weights that the table serves now.
+func newest(table *router.Table) func(client.Choice) bool {
+	return func(ch client.Choice) bool { return ch.TableVersion() == table.Version() }
+}
+
+var jason = &mesh.Request{Headers: map[string]string{"end-user": "jason"}}
+
+func TestPick(t *testing.T) {
+	table := newTable(t, soon)
+	address, stop := serve(t, table, "127.0.0.1:0")
+	c := dial(t, settings(address))
+	publish(table, 0.7, 0.2, 0.1)
+	until(t, c, "the newest", newest(table))
+	count := func(req *mesh.Request) (map[string]int, client.Choice) {
 		n, last := map[string]int{}, client.Choice{}
 		for range 10000 {
-			last = c.Pick("shop", route)
+			last = c.Pick("shop", req)
 			n[last.Endpoint.Name]++
 		}
 		return n, last
@@ -148,47 +181,64 @@ func TestPick(t *testing.T) {
 			t.Errorf("picked %v; want parts of %v, %v, %v (chi-squared %.1f)", n, a, b, cc, chi2)
 		}
 	}
-	n, last := count("")
+	n, last := count(nil)
 	near(n, 0.7, 0.2, 0.1)
-	if last.From != client.Weights {
-		t.Errorf("fresh weights, and the choice is from %s", last.From)
+	if last.From != client.Weights || last.Route.Name != "split" {
+		t.Errorf("fresh weights, and the choice is %+v", last)
 	}
-	if n, _ := count("jason"); n["c"] != 10000 {
-		t.Errorf("jason was sent to %v; want c only", n)
+	if n, last := count(jason); n["c"] != 10000 || last.Route.Name != "jason" || last.Propensity != 1 {
+		t.Errorf("jason was sent to %v, %+v; want c only", n, last)
 	}
-	if ch := c.Pick("nobody", ""); ch.From != client.Nothing || ch.Endpoint != nil {
+	if ch := c.Pick("nobody", nil); ch.From != client.Nothing || ch.Endpoint != nil {
 		t.Errorf("an unknown service: %+v", ch)
 	}
-	now.Add(11)
-	n, last = count("") // the rule's 90 and 10 hold; a and b are alike
-	near(n, 0.45, 0.45, 0.1)
-	if last.From != client.Equal {
-		t.Errorf("expired weights, and the choice is from %s", last.From)
-	}
-	if allocs := testing.AllocsPerRun(100, func() { c.Pick("shop", "jason") }); allocs != 0 {
+	if allocs := testing.AllocsPerRun(100, func() { c.Pick("shop", jason) }); allocs != 0 {
 		t.Errorf("a pick allocates %v times", allocs)
+	}
+	stop()
+	until(t, c, "expired", from(client.Equal))
+	n, _ = count(nil) // the rule's 90 and 10 hold; a and b are alike
+	near(n, 0.45, 0.45, 0.1)
+}
+
+// TestSessions: a session goes where the daemon sends it.
+func TestSessions(t *testing.T) {
+	table := newTable(t)
+	address, stop := serve(t, table, "127.0.0.1:0")
+	defer stop()
+	c := dial(t, settings(address))
+	publish(table, 0.7, 0.2, 0.1)
+	until(t, c, "the newest", newest(table))
+	seen := map[string]bool{}
+	for i := range 200 {
+		req := &mesh.Request{Service: "shop", SessionKey: fmt.Sprint(i)}
+		answer := table.Load("shop").Decide(req, 0)
+		here, there := c.Pick("shop", req), answer.Endpoints[answer.Endpoint].Name
+		if seen[there] = true; here.Endpoint.Name != there || here.Propensity != answer.Propensity {
+			t.Fatalf("session %d goes to %+v here, to %s with %v there", i, here, there, answer.Propensity)
+		}
+	}
+	if len(seen) != 3 {
+		t.Errorf("200 sessions reached only %v", seen)
 	}
 }
 
 // TestDaemonGoesAndComes: picks go on, and newer weights are found again.
 func TestDaemonGoesAndComes(t *testing.T) {
-	table := newTable(t)
-	address, stop := serve(t, table, "127.0.0.1:0")
-	c, now := dial(t, address)
-	until(t, c, "named", func(ch client.Choice) bool { return ch.From == client.Weights })
+	address, stop := serve(t, newTable(t, soon), "127.0.0.1:0")
+	c := dial(t, settings(address))
+	until(t, c, "named", from(client.Weights))
 	stop()
-	now.Add(11)
-	if ch := c.Pick("shop", ""); ch.From != client.Equal || ch.Endpoint == nil {
-		t.Errorf("without a daemon: %+v", ch)
-	}
-	_, stop = serve(t, newTable(t), address) // anew, at version 1
+	until(t, c, "expired", from(client.Equal))
+	table := newTable(t)
+	_, stop = serve(t, table, address) // anew
 	defer stop()
-	until(t, c, "fresh", func(ch client.Choice) bool { return ch.From == client.Weights && ch.TableVersion == 1 })
+	until(t, c, "fresh", func(ch client.Choice) bool { return ch.From == client.Weights && newest(table)(ch) })
 }
 
 func TestConfig(t *testing.T) {
-	if _, err := client.Dial("127.0.0.1:1", client.DefaultConfig()); err == nil {
-		t.Error("no credentials and no clock, and no error")
+	if _, err := client.Dial(client.DefaultConfig()); err == nil {
+		t.Error("no targets, no credentials and no clock, and no error")
 	}
 }
 
@@ -197,18 +247,19 @@ func Example() {
 	address, stop := serve(&testing.T{}, table, "127.0.0.1:0")
 	defer stop()
 	cfg := client.DefaultConfig()
-	cfg.Credentials, cfg.Clock = insecure.NewCredentials(), time.Now
-	c, err := client.Dial(address, cfg)
+	cfg.Targets, cfg.Credentials, cfg.Clock = []string{address}, insecure.NewCredentials(), time.Now
+	cfg.Deadline = 5 * time.Second // for slow machines that run examples
+	c, err := client.Dial(cfg)
 	if err != nil {
 		panic(err)
 	}
 	defer c.Close()
-	d, err := c.Decide(context.Background(), &fairwayv1.DecideRequest{
+	a := c.Decide(context.Background(), &fairwayv1.DecideRequest{
 		Service: "shop", Headers: map[string]string{"end-user": "jason"},
 	})
-	fmt.Println(d.GetRoute(), d.GetEndpoint().GetName(), err)
-	fmt.Println(c.Pick("shop", "").From) // nothing: no Watch runs
+	fmt.Println(a.GetRoute(), a.GetEndpoint().GetName(), a.From)
+	fmt.Println(c.Pick("shop", nil).From) // no Watch runs
 	// Output:
-	// jason c <nil>
+	// jason c daemon
 	// nothing
 }

@@ -1,7 +1,14 @@
-// Package client asks a fairway daemon for decisions, or picks endpoints
-// locally from the weights that the daemon sends as they change.
+// Package client asks fairway daemons for decisions, or decides locally from
+// the weights that they send as they change.
 //
-// A local pick never waits and never fails for want of the daemon: the last
-// weights are used until their time to live has passed, then all endpoints of
-// a subset alike, and the Choice says which of the two it was.
+// It always answers, and says what the answer rests on (From): the daemon; the
+// weights that it sent, within their time to live; after that, equal weights
+// within each subset; and of a service that no daemon ever spoke of, the
+// endpoints that the Config names. A pick never waits. Decide waits for a
+// daemon for at most Config.Deadline, and then decides as a pick does.
+//
+// What local decisions lack: the daemon finds the traffic class of a request
+// that names none, which changes no route; and while a change of model or rules
+// is on trial the daemon keeps each session to one line, where a local pick
+// draws from the mixture of both.
 package client

@@ -1,134 +1,78 @@
 package client
 
 import (
-	"time"
-
-	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/picker"
 )
 
-// From says what a Choice rests on.
-type From string
-
-const (
-	Weights From = "weights" // the daemon's, within their time to live
-	Equal   From = "equal"   // expired: the endpoints of each subset alike
-	Nothing From = "nothing" // the daemon never named an endpoint of the service
-)
-
-// Choice is an endpoint that was picked.
-type Choice struct {
-	Endpoint     *fairwayv1.Endpoint // nil when From is Nothing; shared, do not write
-	Propensity   float64             // the probability with which it was picked
-	From         From
-	TableVersion uint64
-}
-
-// Pick picks an endpoint of the service by the weights of the named route; of
-// an empty or unknown name, by those of the route that every request matches.
-// It does not allocate.
-func (c *Client) Pick(service, route string) Choice {
-	t, ok := (*c.tables.Load())[service]
-	if !ok {
-		return Choice{From: Nothing}
-	}
-	r := t.route(route)
-	if r == nil || len(r.endpoints) == 0 {
-		return Choice{From: Nothing, TableVersion: t.version}
-	}
-	weights, from := r.weights, Weights
-	if c.cfg.Clock().After(t.expires) {
-		weights, from = r.equal, Equal
-	}
-	i := draw(weights, c.roll())
-	return Choice{Endpoint: r.endpoints[i], Propensity: weights[i], From: from, TableVersion: t.version}
-}
-
-// table is what the daemon said of one service, made ready for picking.
-type table struct {
-	version uint64
-	expires time.Time
-	routes  []route
-}
-
-type route struct {
-	name      string
-	all       bool // every request matches
-	endpoints []*fairwayv1.Endpoint
-	weights   []float64
-	equal     []float64 // of each subset as much as in weights, shared alike within it
-}
-
-func newTable(w *fairwayv1.ServiceWeights, now time.Time) *table {
-	t := &table{version: w.TableVersion, expires: now.Add(w.GetTtl().AsDuration())}
-	byName := make(map[string]*fairwayv1.Endpoint, len(w.Endpoints))
-	for _, e := range w.Endpoints {
-		byName[e.Name] = e
-	}
-	for _, rw := range w.Routes {
-		r := route{name: rw.Name, all: rw.MatchesAll}
-		for _, ew := range rw.Weights {
-			if e := byName[ew.Endpoint]; e != nil {
-				r.endpoints = append(r.endpoints, e)
-				r.weights = append(r.weights, ew.Weight)
-			}
+// Pick picks an endpoint for a request to the service: by the first rule that
+// the request matches, and the weights of its route. Requests with the same
+// session key go to the same endpoint for as long as the weights stay, and to
+// the one that the daemon would pick. A nil request says nothing about itself;
+// the Service of one that is not nil is not read. Pick neither waits nor reads
+// the clock, and does not allocate, except to unescape a query parameter that a
+// rule asks for.
+func (c *Client) Pick(service string, r *mesh.Request) Choice {
+	t := c.services.load(service)
+	if t == nil {
+		if t = c.static[service]; t == nil {
+			return Choice{}
 		}
-		r.equal = equal(r.endpoints, r.weights)
-		t.routes = append(t.routes, r)
 	}
-	return t
+	return t.pick(r, c.roll())
 }
 
-// equal keeps what each subset gets, which a rule may have bound, and shares
-// it alike among the subset's endpoints.
-func equal(endpoints []*fairwayv1.Endpoint, weights []float64) []float64 {
-	sum, count := map[string]float64{}, map[string]float64{}
-	for i, e := range endpoints {
-		sum[e.Subset] += weights[i]
-		count[e.Subset]++
+// plain is a request that says nothing about itself.
+var plain mesh.Request
+
+func (t *table) pick(req *mesh.Request, u uint64) Choice {
+	if req == nil {
+		req = &plain
 	}
-	out := make([]float64, len(weights))
-	for i, e := range endpoints {
-		out[i] = sum[e.Subset] / count[e.Subset]
+	r := t.match(req)
+	if r == nil {
+		return Choice{}
 	}
-	return out
+	return r.pick(req.SessionKey, u, t.expired.Load())
 }
 
-func (t *table) route(name string) *route {
-	var fallback *route
+// match is the first route that is taken and whose rule the request matches,
+// else the last, which the daemon takes when no rule matches; nil where there
+// are none.
+func (t *table) match(req *mesh.Request) *route {
 	for i := range t.routes {
 		r := &t.routes[i]
-		if name != "" && r.name == name {
+		if r.taken && (len(r.match) == 0 || r.match.Matches(req)) {
 			return r
 		}
-		if r.all && fallback == nil {
-			fallback = r
-		}
 	}
-	return fallback
+	if len(t.routes) == 0 {
+		return nil
+	}
+	return &t.routes[len(t.routes)-1]
 }
 
-// draw picks a position in proportion to the weights, which sum to 1.
-func draw(weights []float64, bits uint64) int {
-	u := float64(bits>>11) / (1 << 53) // [0, 1)
-	last := 0
-	for i, w := range weights {
-		if w <= 0 {
-			continue
-		}
-		last = i
-		if u < w {
-			return i
-		}
-		u -= w
+func (r *route) pick(key string, u uint64, expired bool) Choice {
+	s, from := r.share(expired)
+	if from == Nothing {
+		return Choice{Route: &r.Route}
 	}
-	return last // the weights summed to a little less than 1
+	i := 0
+	if key == "" {
+		i = s.draw.Pick(u)
+	} else {
+		i = picker.Stick(s.weights, r.hashes, key)
+	}
+	if i < 0 {
+		return Choice{Route: &r.Route}
+	}
+	at := &s.spots[i]
+	return Choice{Endpoint: at.endpoint, Route: &r.Route, Propensity: at.weight, From: from, open: at.open}
 }
 
-// roll is splitmix64 over a shared counter (Steele, Lea and Flood, "Fast
-// splittable pseudorandom number generators", OOPSLA 2014).
-func (c *Client) roll() uint64 {
-	z := c.rolls.Add(0x9e3779b97f4a7c15)
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
+func (r *route) share(expired bool) (*share, From) {
+	if expired && r.from == Weights {
+		return &r.equal, Equal
+	}
+	return &r.fresh, r.from
 }

@@ -39,6 +39,15 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // Router decides where requests go.
+//
+// Errors carry google.rpc details: BadRequest with the field, and ErrorInfo (domain
+// "fairway.v1", reason INVALID_FIELD or OVERLOADED) for who reads nothing else.
+//
+// Overload: no request waits in a queue of the service. Above a bound on decisions
+// worked on at once, DecideBatch, Forecast and Explain are refused with
+// RESOURCE_EXHAUSTED and a RetryInfo; Decide and Route are answered as ever, since
+// an answer costs less than a refusal, but without the weights that want_weights
+// asks for.
 type RouterClient interface {
 	// Decide answers for one request. A service that is not known, or that has
 	// no endpoint to choose, is answered with OK, an empty endpoint and the
@@ -48,7 +57,12 @@ type RouterClient interface {
 	// DecideBatch answers many requests from one look at the table. One bad
 	// request refuses the batch; the BadRequest names it: "requests[3].service".
 	DecideBatch(ctx context.Context, in *DecideBatchRequest, opts ...grpc.CallOption) (*DecideBatchResponse, error)
-	// Route answers each request of the stream with one decision, in order.
+	// Route answers each request of the stream with one decision, in order. A
+	// client may send many before it reads: up to what HTTP/2's window holds, they
+	// are answered without waiting. A request that is refused ends the stream with
+	// INVALID_ARGUMENT, after the answers to those before it; the error names it by
+	// its place in the stream, from 0, as in "requests[17].service". Nothing is
+	// answered after the deadline of the stream.
 	Route(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[DecideRequest, Decision], error)
 	// Watch sends the present weights of the services at once, then those of
 	// each service that changed, for as long as the client listens. A client
@@ -166,6 +180,15 @@ func (c *routerClient) Explain(ctx context.Context, in *DecideRequest, opts ...g
 // for forward compatibility.
 //
 // Router decides where requests go.
+//
+// Errors carry google.rpc details: BadRequest with the field, and ErrorInfo (domain
+// "fairway.v1", reason INVALID_FIELD or OVERLOADED) for who reads nothing else.
+//
+// Overload: no request waits in a queue of the service. Above a bound on decisions
+// worked on at once, DecideBatch, Forecast and Explain are refused with
+// RESOURCE_EXHAUSTED and a RetryInfo; Decide and Route are answered as ever, since
+// an answer costs less than a refusal, but without the weights that want_weights
+// asks for.
 type RouterServer interface {
 	// Decide answers for one request. A service that is not known, or that has
 	// no endpoint to choose, is answered with OK, an empty endpoint and the
@@ -175,7 +198,12 @@ type RouterServer interface {
 	// DecideBatch answers many requests from one look at the table. One bad
 	// request refuses the batch; the BadRequest names it: "requests[3].service".
 	DecideBatch(context.Context, *DecideBatchRequest) (*DecideBatchResponse, error)
-	// Route answers each request of the stream with one decision, in order.
+	// Route answers each request of the stream with one decision, in order. A
+	// client may send many before it reads: up to what HTTP/2's window holds, they
+	// are answered without waiting. A request that is refused ends the stream with
+	// INVALID_ARGUMENT, after the answers to those before it; the error names it by
+	// its place in the stream, from 0, as in "requests[17].service". Nothing is
+	// answered after the deadline of the stream.
 	Route(grpc.BidiStreamingServer[DecideRequest, Decision]) error
 	// Watch sends the present weights of the services at once, then those of
 	// each service that changed, for as long as the client listens. A client

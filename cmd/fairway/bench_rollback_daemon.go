@@ -14,6 +14,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/api/client"
 	"github.com/fairway-mesh/fairway/datasets/lab"
+	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
 )
 
@@ -46,8 +47,8 @@ func serveModel(ctx context.Context, log io.Writer, program, directory, promethe
 		return nil, err
 	}
 	cfg := client.DefaultConfig()
-	cfg.Credentials, cfg.Clock, cfg.Seed = insecure.NewCredentials(), time.Now, 1
-	c, err := client.Dial(d.address, cfg)
+	cfg.Targets, cfg.Credentials, cfg.Clock, cfg.Seed = []string{d.address}, insecure.NewCredentials(), time.Now, 1
+	c, err := client.Dial(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("%w (and %v)", err, d.stop())
 	}
@@ -67,12 +68,12 @@ func (s *served) close() error {
 }
 
 // choose is the lab's chooser: none, before the daemon has told any weights.
-func (s *served) choose(service string, _ lab.Class) string {
-	c := s.client.Pick(service, "")
-	if c.Endpoint == nil {
+func (s *served) choose(service string, c lab.Class) string {
+	choice := s.client.Pick(service, &mesh.Request{Method: c.Method, Path: c.Path})
+	if choice.Endpoint == nil {
 		return ""
 	}
-	return c.Endpoint.Name
+	return choice.Endpoint.Name
 }
 
 // metric is the sum of the daemon's series of that name whose labels contain all

@@ -24,6 +24,9 @@ func (d *daemon) adminMux() http.Handler {
 			return
 		}
 		io.WriteString(w, "ok\n")
+		if err := d.loop.Trouble(); err != nil {
+			fmt.Fprintln(w, "but there are no metrics now:", masked(err.Error()))
+		}
 	})
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, thisBuild()) })
 	mux.HandleFunc("GET /config", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, d.inForce()) })
@@ -48,7 +51,7 @@ func (d *daemon) missing() string {
 	case d.recording != "":
 		return still + "Waiting for the first window that is served of " + d.recording
 	}
-	return still + "Waiting for the first decision on the services of " + d.rules
+	return still + "Waiting for the first decision on the services of " + d.options.rules
 }
 
 // inForce are the settings by name. What may be secret in them is masked.

@@ -20,7 +20,6 @@ import (
 	"github.com/fairway-mesh/fairway/predict"
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/loop"
-	"github.com/fairway-mesh/fairway/router/rules"
 )
 
 // drain is how long calls may take to end once the daemon is asked to stop. Few
@@ -31,16 +30,18 @@ const drain = 2 * time.Second
 // daemon is everything that the options name, read and put together.
 type daemon struct {
 	*options
-	set    *rules.Set
-	model  *model.Model
-	source *source
-	loop   *loop.Loop
-	api    *api.Server
-	calls  *api.Metrics
-	secure *security
-	reg    *prometheus.Registry
-	log    *slog.Logger
-	level  *slog.LevelVar // of log
+	model, ruled loop.Change // to begin with
+	modelFrom    loop.Origin // nil: none is named
+	rulesFrom    loop.Origin
+	memory       *loop.State
+	source       *source // nil while nobody knows yet what is polled
+	loop         *loop.Loop
+	api          *api.Server
+	calls        *api.Metrics
+	secure       *security
+	reg          *prometheus.Registry
+	log          *slog.Logger
+	level        *slog.LevelVar // of log
 }
 
 // newDaemon reads what the options name, and refuses what is wrong with it. It
@@ -53,22 +54,15 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 			d.close()
 		}
 	}()
-	if d.set, err = loadRules(o.rules); err != nil {
+	d.openState()
+	if d.ruled, err = d.openRules(ctx); err != nil {
+		return nil, fmt.Errorf("--rules: %w", err)
+	}
+	if d.model, err = d.openModel(ctx); err != nil {
+		return nil, fmt.Errorf("--model: %w", err)
+	}
+	if err = d.readSource(ctx); err != nil {
 		return nil, err
-	}
-	if o.model != "" {
-		if d.model, err = model.Load(o.model); err != nil {
-			return nil, fmt.Errorf("--model: %w", err)
-		}
-	}
-	if d.source, err = openSource(ctx, o, d.model); err != nil {
-		return nil, err
-	}
-	if d.source.also != "" {
-		d.log.Warn("several schemas fit the metrics; --schema chooses", "taken", d.source.schema.Name, "also", d.source.also)
-	}
-	if d.source.scrape > 0 {
-		d.log.Warn("the metrics are scraped too seldom for the model's windows, which will lack rates: train on a recording of this server, or scrape more often", "scraped_every", d.source.scrape, "window", d.source.timing.Range)
 	}
 	if d.secure, err = newSecurity(ctx, o, d.reg, d.log); err != nil {
 		return nil, err
@@ -77,11 +71,13 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if err := cfg.Router.Validate(); err != nil {
 		return nil, err
 	}
-	if d.loop, err = loop.New(cfg, d.model, d.set, d.reg); err != nil {
+	if d.loop, err = loop.New(cfg, d.model, d.ruled, d.reg); err != nil {
 		return nil, fmt.Errorf("--model: %w", err)
 	}
-	if err := d.loop.Expect(loop.Pace{Schema: d.source.schema, Timing: d.source.timing, From: d.source.from}); err != nil {
-		return nil, fmt.Errorf("--model: %w", err)
+	if d.source != nil {
+		if err := d.expect(); err != nil {
+			return nil, fmt.Errorf("--model: %w", err)
+		}
 	}
 	d.calls = api.NewMetrics(d.reg, time.Now)
 	if d.calls.Log, err = api.NewAccessLog(d.reg, time.Now, o.filter()); err != nil {
@@ -105,34 +101,24 @@ func (d *daemon) loopConfig() loop.Config {
 		},
 		Acted: d.recording == "" && !d.shadow, // else nobody acts on what is decided
 		Live:  d.recording == "",
+		Trial: d.judge(),
 		Clock: time.Now, Seed: rand.Uint64(), Log: d.log,
 	}
 }
 
-func (d *daemon) close() {
+func (d *daemon) closeSource() {
 	if d.source != nil && d.source.close != nil {
 		if err := d.source.close(); err != nil {
-			d.log.Error("closing the recording", "error", err)
+			d.log.Error("closing the source of metrics", "error", err)
 		}
-	}
-	if err := d.secure.close(); err != nil {
-		d.log.Error("closing the connection to SPIRE", "error", err)
 	}
 }
 
-func loadRules(path string) (*rules.Set, error) {
-	if path == "" {
-		return nil, nil
+func (d *daemon) close() {
+	d.closeSource()
+	if err := d.secure.close(); err != nil {
+		d.log.Error("closing the connection to SPIRE", "error", err)
 	}
-	file, err := rules.Load(path)
-	if err != nil {
-		return nil, fmt.Errorf("--rules: %w", err)
-	}
-	set, err := rules.Compile(file)
-	if err != nil {
-		return nil, fmt.Errorf("--rules: %w", err)
-	}
-	return set, nil
 }
 
 func versionOf(m *model.Model) string { return strconv.FormatUint(uint64(m.Version), 10) }
@@ -140,17 +126,20 @@ func versionOf(m *model.Model) string { return strconv.FormatUint(uint64(m.Versi
 // String says what was read, for --check-config.
 func (d *daemon) String() string {
 	text := "ok"
-	if d.model != nil {
-		text += fmt.Sprintf("; model %s version %s", d.model.Name, versionOf(d.model))
-		if d.model.Failure == nil {
+	if m := d.model.Model; m != nil {
+		text += fmt.Sprintf("; model %s version %s", m.Name, versionOf(m))
+		if m.Failure == nil {
 			text += ", without a failure forecast"
 		}
 	}
-	if d.source.schema != nil {
+	switch {
+	case d.source == nil:
+		text += fmt.Sprintf("; metrics of %s, as soon as it answers", masked(d.prometheus))
+	case d.source.schema != nil:
 		text += fmt.Sprintf("; schema %s, a window every %v", d.source.schema.Name, d.source.timing.Step)
 	}
-	if d.set != nil {
-		text += fmt.Sprintf("; rules %s of %d services", d.set.Version(), len(d.set.Services()))
+	if set := d.ruled.Rules; set != nil {
+		text += fmt.Sprintf("; rules %s of %d services", set.Version(), len(set.Services()))
 	}
 	return text
 }
@@ -192,11 +181,9 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 	}
 	d.log.Info("serving", "checked", d.String())
 	g.Go(func() error { d.loop.Attend(ctx); return nil })
+	d.follow(ctx, g)
 	g.Go(func() error {
-		if d.source.schema == nil {
-			d.loop.Open()
-		}
-		d.loop.Run(d.source.windows(ctx))
+		d.feed(ctx)
 		if d.once {
 			stop(loop.ErrOver)
 		}

@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/fairway-mesh/fairway/router/loop"
 )
 
 // everySetting is the example of a configuration file: each flag with its
@@ -174,7 +176,7 @@ func TestKubernetes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := loadRules(dir + filepath.Base(o.rules)); err != nil {
+	if _, err := loop.First(t.Context(), loop.RulesFile(dir+filepath.Base(o.rules))); err != nil {
 		t.Error(err)
 	}
 	pod := kinds["Deployment"].Spec.Template

@@ -112,7 +112,7 @@ func start(t testing.TB, args ...string) *program {
 	p := &program{log: &log{}}
 	done := make(chan error, 1)
 	go func() {
-		err := run(ctx, append([]string{"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--haproxy-agent", "127.0.0.1:0"}, args...), stdout, p.log)
+		err := run(ctx, append([]string{"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--haproxy-agent", "127.0.0.1:0", "--state", t.TempDir()}, args...), stdout, p.log)
 		stdout.CloseWithError(io.EOF)
 		done <- err
 	}()

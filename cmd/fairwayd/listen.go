@@ -5,10 +5,13 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
+
+	"github.com/fairway-mesh/fairway/api"
 )
 
 // listen opens the addresses; an empty one is left nil.
@@ -18,7 +21,7 @@ func listen(addresses ...string) ([]net.Listener, error) {
 		if address == "" {
 			continue
 		}
-		l, err := net.Listen("tcp", address)
+		l, err := open(address)
 		if err != nil {
 			for _, open := range listeners[:i] {
 				if open != nil {
@@ -30,6 +33,14 @@ func listen(addresses ...string) ([]net.Listener, error) {
 		listeners[i] = l
 	}
 	return listeners, nil
+}
+
+// open listens at host:port, or at unix:PATH.
+func open(address string) (net.Listener, error) {
+	if path, local := strings.CutPrefix(address, "unix:"); local {
+		return listenUnix(path)
+	}
+	return net.Listen("tcp", address)
 }
 
 // listeners opens the addresses of the API, the admin port and the agent. An
@@ -52,7 +63,8 @@ func (d *daemon) listeners() ([]net.Listener, error) {
 }
 
 func serveGRPC(ctx context.Context, g *errgroup.Group, d *daemon, l net.Listener, more ...grpc.ServerOption) {
-	server := grpc.NewServer(append(append(d.secure.options(l), more...), grpc.InTapHandle(d.calls.Arrive),
+	options := append(append(d.secure.options(l), more...), api.ServerOptions()...)
+	server := grpc.NewServer(append(options, grpc.InTapHandle(d.calls.Arrive),
 		grpc.ChainUnaryInterceptor(d.calls.Unary, d.secure.guard.Unary), grpc.ChainStreamInterceptor(d.calls.Stream, d.secure.guard.Stream))...)
 	d.api.Register(server)
 	g.Go(func() error {

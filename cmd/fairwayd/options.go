@@ -24,8 +24,13 @@ type options struct {
 	staleAfter                                  time.Duration
 	telemetryOptions
 	tlsOptions
+	reloadOptions
+	guessed  bool      // nobody named a source of metrics
 	settings []setting // all flags, as they are in force
 }
+
+// defaultPrometheus is tried where nobody says where the metrics are.
+const defaultPrometheus = "http://127.0.0.1:9090"
 
 // usage is an error of the command line.
 type usage string
@@ -56,6 +61,9 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 			return nil, err
 		}
 	}
+	if o.prometheus == "" && o.recording == "" && (o.rules == "" || o.model != "") {
+		o.prometheus, o.guessed = defaultPrometheus, true
+	}
 	o.settings = settings(fs)
 	return o, o.check()
 }
@@ -67,7 +75,7 @@ func (o *options) flags(config *string) *flag.FlagSet {
 	fs.StringVar(&o.recording, "recording", "", "recording to play instead, at `path`")
 	fs.StringVar(&o.rules, "rules", "", "rules `file`; without one every service has one route with all endpoints")
 	fs.StringVar(&o.schema, "schema", "", "schema `file` or name; default: the model's, else whichever fits")
-	fs.StringVar(&o.listen, "listen", "127.0.0.1:7443", "`address` of the gRPC API")
+	fs.StringVar(&o.listen, "listen", "127.0.0.1:7443", "`address` of the gRPC API: host:port, or unix:PATH for a socket of this machine's user and group")
 	fs.StringVar(&o.admin, "admin", "127.0.0.1:7444", "`address` of /metrics, /healthz, /readyz, /version, /config, /loglevel and /debug/pprof over HTTP; \"\" is none")
 	fs.StringVar(&o.haproxyAgent, "haproxy-agent", "", "`address` of the agent for HAProxy's agent checks; default: none")
 	fs.Float64Var(&o.speed, "speed", 1, "how many seconds of a recording pass in one")
@@ -78,6 +86,7 @@ func (o *options) flags(config *string) *flag.FlagSet {
 	fs.Var((*part)(&o.holdOut), "hold-out", "`part` of the drains, such as 5%, that is not carried out, so that forecasts can be judged")
 	fs.DurationVar(&o.staleAfter, "stale-after", 0, "`age` of the metrics from which the model is not asked; default: three windows and the delay of its metrics")
 	o.telemetryOptions.flags(fs)
+	o.reloadOptions.flags(fs)
 	fs.BoolVar(&o.checkConfig, "check-config", false, "read everything that is named here, say what it is, and stop")
 	o.tlsOptions.flags(fs)
 	fs.StringVar(config, "config", "", "YAML `file` with any of these flags by name, such as \"stale_after: 30s\"; a flag comes before it")
@@ -148,10 +157,6 @@ func (o *options) check() error {
 	switch {
 	case o.prometheus != "" && o.recording != "":
 		return usage("--prometheus and --recording: the metrics come from one or the other")
-	case o.prometheus == "" && o.recording == "" && o.model != "":
-		return usage("--model needs metrics: give --prometheus URL or --recording PATH")
-	case o.prometheus == "" && o.recording == "" && o.rules == "":
-		return usage("nothing to serve: give --prometheus URL, --recording PATH or --rules FILE")
 	case !(o.speed > 0 && o.speed <= 1e6):
 		return usage(fmt.Sprintf("--speed is %v; want more than 0, at most 1000000", o.speed))
 	case o.from != "start" && o.from != "held-back":
@@ -167,5 +172,5 @@ func (o *options) check() error {
 	case o.staleAfter < 0:
 		return usage(fmt.Sprintf("--stale-after is %v; want 0 or more", o.staleAfter))
 	}
-	return errors.Join(o.telemetryOptions.check(), o.tlsOptions.check())
+	return errors.Join(o.telemetryOptions.check(), o.tlsOptions.check(), o.reloadOptions.check())
 }

@@ -30,11 +30,11 @@ func TestRefused(t *testing.T) {
 		usage bool
 		want  []string // parts of the error
 	}{
-		{"nothing", nil, true, []string{"--rules"}},
 		{"unknown flag", []string{"--colour", "red"}, true, []string{"colour"}},
 		{"stray word", []string{"--rules", rules, "serve"}, true, []string{`"serve"`}},
 		{"two sources", []string{"--prometheus", "http://127.0.0.1:1", "--recording", "x"}, true, []string{"--recording"}},
-		{"model alone", []string{"--model", "m"}, true, []string{"--prometheus", "--recording"}},
+		{"model that is not there, and nothing else", []string{"--model", "m"}, false, []string{"--model", "m"}},
+		{"share that does not rise", []string{"--rules", rules, "--canary", "60%", "--hold-back", "50%"}, true, []string{"--canary"}},
 		{"speed", []string{"--rules", rules, "--speed", "0"}, true, []string{"--speed"}},
 		{"from", []string{"--rules", rules, "--from", "end"}, true, []string{"--from", "held-back"}},
 		{"explore", []string{"--rules", rules, "--explore", "150%"}, true, []string{"explore", "5%"}},
@@ -90,7 +90,8 @@ func TestConfigFile(t *testing.T) {
 	got.settings = nil
 	want := &options{listen: "127.0.0.1:2", admin: "127.0.0.1:7444", staleAfter: 30 * time.Second, explore: 0.05, rules: "r.yaml", speed: 1, from: "start"}
 	want.telemetryOptions = telemetryOptions{logFormat: "text", logSlow: 100 * time.Millisecond, tracePart: 0.01}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{}, telemetryOptions{}, tlsOptions{})); diff != "" {
+	want.reloadOptions = reloadOptions{canary: 0.1, holdBack: 0.1, probation: 10 * time.Minute}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{}, telemetryOptions{}, tlsOptions{}, reloadOptions{})); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -77,9 +77,6 @@ var elsewhere = map[string][]string{
 	"fairway_failure_probability":                  {"service", "endpoint"}, // of a model that forecasts
 	"fairway_journal_dropped_total":                {"reason"},              // of a daemon with a journal
 	"fairway_certificate_expiry_timestamp_seconds": {"role"},                // of one with certificates
-	"fairway_rollbacks_total":                      {"subject"},             // of one that follows a registry
-	"fairway_reloads_total":                        {"subject", "result"},   // the same
-	"fairway_trial_share":                          {},                      // the same
 }
 
 var (

@@ -37,7 +37,7 @@ type tlsOptions struct {
 }
 
 func (o *tlsOptions) flags(fs *flag.FlagSet) {
-	fs.StringVar(&o.state, "state", "", "`directory` of what outlasts a restart, such as the daemon's own certificate authority; default: $STATE_DIRECTORY, else ~/.local/state/fairway")
+	fs.StringVar(&o.state, "state", "", "`directory` of what outlasts a restart, such as the own certificate authority and the last good model; default: $STATE_DIRECTORY, else ~/.local/state/fairway")
 	fs.BoolVar(&o.plaintext, "plaintext", false, "speak without TLS beyond this machine too, to anyone; default: mutual TLS there, plaintext on the loopback and Unix sockets")
 	fs.BoolVar(&o.tls, "tls", false, "speak mutual TLS on the loopback too")
 	fs.BoolVar(&o.tls12, "tls12", false, "let callers speak TLS 1.2; default: 1.3 and nothing else")

@@ -99,7 +99,8 @@ func checkOf(c rules.HealthCheck, address string) health.Check {
 const withoutMetrics = 5 * time.Second
 
 // Attend runs the active checks that the rules ask for until ctx ends, and decides
-// anew whenever they have changed their mind.
+// anew whenever they have changed their mind. It reviews trials, and begins those that have
+// waited.
 func (l *Loop) Attend(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -114,6 +115,9 @@ func (l *Loop) Attend(ctx context.Context) {
 			if !l.fed() {
 				l.anew()
 			}
+			l.Review()
+		case <-l.wake:
+			l.next()
 		case <-ctx.Done():
 			return
 		}

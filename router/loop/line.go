@@ -123,3 +123,20 @@ func (n *line) behind(now time.Time, patience time.Duration) []string {
 	}
 	return list
 }
+
+// names are those of the endpoints, by service.
+func (n *line) names() map[string][]string {
+	all := map[string][]string{}
+	for service, f := range n.last {
+		for _, e := range f.Endpoints {
+			all[service] = append(all[service], e.Name)
+		}
+	}
+	return all
+}
+
+// named reports whether the endpoints have these names, so that what is remembered of
+// them by name is theirs.
+func (n *line) named(names map[string][]string) bool {
+	return maps.EqualFunc(n.names(), names, slices.Equal)
+}

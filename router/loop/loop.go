@@ -42,6 +42,12 @@ type Config struct {
 	// Seed is that of the jitter of active checks.
 	Seed uint64
 	Log  *slog.Logger
+	// Trial begins the trial of a change, against the rules in force; nil: changes
+	// serve at once.
+	Trial func(now time.Time, set *rules.Set) Judge
+	// Decided, if not nil, is told what has been published, of the former line and
+	// of the one on trial. It must not wait, nor keep what it is given.
+	Decided func(former, tried []router.Made)
 }
 
 // Loop decides on windows, and publishes what it decides in its table. All its
@@ -53,11 +59,26 @@ type Loop struct {
 	checks  *checks
 	ready   atomic.Bool // at the first decision
 
-	mu      sync.Mutex // held while anything is decided
-	former  *line      // the one in force
-	pace    Pace
-	failing bool              // the source gave an error last
-	said    map[string]string // by service: source and reason as logged last
+	changing sync.Mutex // held while a change is prepared; before mu
+
+	mu       sync.Mutex // held while anything is decided
+	former   *line      // the one in force
+	pace     Pace
+	kept     kept
+	newest   time.Time          // of the windows
+	versions map[string]Version // by subject: what is in force
+	tried    *line              // nil while no trial is on
+	trying   Change
+	judge    Judge
+	waiting  map[string]Change        // by subject: what comes after the trial
+	outcomes map[string][]Outcome     // by subject: not passed on yet
+	told     map[string]chan struct{} // by subject: hold one when there are outcomes
+	wake     chan struct{}            // holds one when something may wait no more
+	repace   chan struct{}
+	trouble  error
+	failing  bool              // the source gave an error last
+	refusals map[string]string // by service: why a window was refused last
+	said     map[string]string // by service: source and reason as logged last
 }
 
 // Pace is what is known of the windows to come.
@@ -69,16 +90,23 @@ type Pace struct {
 	From time.Time
 }
 
-// New returns a loop that serves a model and rules, either of which may be nil,
+// New returns a loop that serves a model and rules, either of which may be none,
 // and registers its metrics. The error is that of a model that cannot be served.
-func New(cfg Config, m *model.Model, set *rules.Set, reg prometheus.Registerer) (*Loop, error) {
-	l := &Loop{cfg: cfg, checks: newChecks(set, cfg.Seed, cfg.Log), said: map[string]string{}}
+func New(cfg Config, first, ruled Change, reg prometheus.Registerer) (*Loop, error) {
+	m, set := first.Model, ruled.Rules
+	l := &Loop{cfg: cfg, checks: newChecks(set, cfg.Seed, cfg.Log), said: map[string]string{}, refusals: map[string]string{}, versions: map[string]Version{}, waiting: map[string]Change{}, outcomes: map[string][]Outcome{},
+		told: map[string]chan struct{}{model.SubjectModel: make(chan struct{}, 1), model.SubjectRules: make(chan struct{}, 1)},
+		wake: make(chan struct{}, 1), repace: make(chan struct{}, 1)}
+	if l.cfg.Decided == nil {
+		l.cfg.Decided = func([]router.Made, []router.Made) {}
+	}
 	l.cfg.Router.Checks = l.checks.runner
 	former, err := newLine(&l.cfg, m, set, Pace{})
 	if err != nil {
 		return nil, err
 	}
 	l.former = former
+	l.versions[model.SubjectModel], l.versions[model.SubjectRules] = first.Version, ruled.Version
 	l.table = router.NewTable(set, l.cfg.Router)
 	l.metrics = newMetrics(reg)
 	l.metrics.serves(m)
@@ -90,6 +118,13 @@ func (l *Loop) Table() *router.Table { return l.table }
 
 // Ready reports whether anything has been decided.
 func (l *Loop) Ready() bool { return l.ready.Load() }
+
+// Trouble is why no metrics come now; nil when they do.
+func (l *Loop) Trouble() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.trouble
+}
 
 // Policy names the policy in force.
 func (l *Loop) Policy() string {
@@ -117,8 +152,23 @@ func (l *Loop) Expect(p Pace) error {
 	if err != nil {
 		return err
 	}
+	if l.tried != nil {
+		l.supersede(Change{Version: l.trying.Version})
+	}
+	l.kept.forget()
 	l.pace, l.former = p, former
 	return nil
+}
+
+// Repaced receives after a first model has been adopted that has learned from other
+// windows than those that come: open the source anew, and say so by Expect.
+func (l *Loop) Repaced() <-chan struct{} { return l.repace }
+
+// Model is the one in force; nil without.
+func (l *Loop) Model() *model.Model {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.former.model
 }
 
 // Run takes the windows of a source until it ends. Those of one time come together.
@@ -142,37 +192,94 @@ func (l *Loop) Open() {
 func (l *Loop) Take(windows []mesh.Window, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.tell(err)
+	l.sourceIs(err)
 	if err != nil {
 		if !errors.Is(err, ErrOver) {
 			l.metrics.pollErrors.Inc()
 		}
-		l.decide(l.former.behind(l.at(windows), 0))
+		if !l.Ready() { // the rules have something to say, and checks to ask for
+			l.former.open(l.cfg.Clock())
+			l.decide(l.former.services())
+		}
+		l.age(l.at(windows), 0)
+		return
+	}
+	if len(windows) == 0 {
 		return
 	}
 	start := l.cfg.Clock()
+	l.backwards(windows[0].Time)
+	var taken []mesh.Window
 	var services []string
 	for i := range windows {
 		if l.push(&windows[i]) {
-			services = append(services, windows[i].Service)
+			taken, services = append(taken, windows[i]), append(services, windows[i].Service)
 		}
 	}
-	if len(windows) > 0 {
-		services = append(services, l.former.behind(windows[0].Time, l.pace.Timing.Step)...)
+	if len(taken) > 0 {
+		l.newest = taken[0].Time
 	}
+	services = append(services, l.behind(windows[0].Time, l.pace.Timing.Step)...)
 	l.decide(services)
+	if len(taken) > 0 {
+		l.kept.add(taken, l.modelled(services))
+	}
+	l.review()
 	l.metrics.rebuild.Observe(l.cfg.Clock().Sub(start).Seconds())
+}
+
+// age decides once more on the last frames: their metrics have aged.
+func (l *Loop) age(now time.Time, patience time.Duration) {
+	l.decide(l.behind(now, patience))
+	l.review()
+}
+
+func (l *Loop) behind(now time.Time, patience time.Duration) []string {
+	if l.tried != nil {
+		l.tried.behind(now, patience)
+	}
+	return l.former.behind(now, patience)
+}
+
+// modelled are those of the services for which the former line's model has answered.
+func (l *Loop) modelled(services []string) map[string]bool {
+	answered := map[string]bool{}
+	for _, service := range services {
+		if d := l.former.made[service]; d != nil && d.Source == router.SourceModel && d.Reason == "" {
+			answered[service] = true
+		}
+	}
+	return answered
 }
 
 // push gives the lines a window, and reports whether it was one.
 func (l *Loop) push(w *mesh.Window) bool {
-	if err := l.former.push(*w); err != nil {
-		l.metrics.refused.Inc()
-		l.cfg.Log.Error("window refused", "service", w.Service, "error", err)
+	if why := l.odd(w); why != "" {
+		l.refuse(w, why)
 		return false
+	}
+	if err := l.former.push(*w); err != nil {
+		l.refuse(w, err.Error())
+		return false
+	}
+	if l.tried != nil {
+		named := *w
+		l.former.rules.Identify(&named)
+		l.judge.Observe(&named)
+		if err := l.tried.push(*w); err != nil {
+			l.rollBack("fault", "it does not take the window of "+w.Service+": "+err.Error())
+		}
 	}
 	l.metrics.windows.Inc()
 	return true
+}
+
+func (l *Loop) refuse(w *mesh.Window, why string) {
+	l.metrics.refused.Inc()
+	if l.refusals[w.Service] != why {
+		l.refusals[w.Service] = why
+		l.cfg.Log.Error("window refused", "service", w.Service, "error", why)
+	}
 }
 
 // at is the time of an item that is an error: a recording's own, else now.
@@ -183,8 +290,8 @@ func (l *Loop) at(windows []mesh.Window) time.Time {
 	return windows[0].Time
 }
 
-// tell logs that the source fails, or works again, when that changes.
-func (l *Loop) tell(err error) {
+// sourceIs logs that the source fails, or works again, when that changes.
+func (l *Loop) sourceIs(err error) {
 	switch failing := err != nil; {
 	case failing && !l.failing:
 		l.cfg.Log.Warn("no metrics; the last ones age", "error", err)
@@ -192,4 +299,5 @@ func (l *Loop) tell(err error) {
 		l.cfg.Log.Info("metrics are back")
 	}
 	l.failing = err != nil
+	l.trouble = err
 }

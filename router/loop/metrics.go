@@ -15,6 +15,8 @@ type Metrics struct {
 	windows, pollErrors, refused prometheus.Counter
 	rebuild                      prometheus.Histogram
 	served                       *prometheus.GaugeVec
+	share                        prometheus.Gauge
+	rollbacks, reloads           *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *Metrics {
@@ -38,6 +40,25 @@ func newMetrics(reg prometheus.Registerer) *Metrics {
 		Name: "fairway_model_info",
 		Help: "The model that is served; always 1.",
 	}, []string{"name", "version", "created"})
+	s.share = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "fairway_trial_share",
+		Help: "The part of the requests that tries a change of model or rules; 0 while none is on trial.",
+	})
+	s.rollbacks = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fairway_rollbacks_total",
+		Help: "Changes of model or rules that were taken back because of what they did to the requests.",
+	}, []string{"subject"})
+	s.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fairway_reloads_total",
+		Help: "What became of changes of model or rules.",
+	}, []string{"subject", "result"})
+	for _, subject := range []string{model.SubjectModel, model.SubjectRules} {
+		s.rollbacks.WithLabelValues(subject)
+		for _, result := range []string{model.Adopted, model.Refused, model.RolledBack} {
+			s.reloads.WithLabelValues(subject, result)
+		}
+	}
+	reg.MustRegister(s.share, s.rollbacks, s.reloads)
 	reg.MustRegister(s.windows, s.pollErrors, s.refused, s.rebuild, s.served)
 	return s
 }

@@ -1,44 +1,78 @@
 package loop
 
 import (
-	"github.com/fairway-mesh/fairway/features"
+	"errors"
+
 	"github.com/fairway-mesh/fairway/router"
 )
 
-// made is a decision, and the frame that it was made on.
-type made struct {
-	decision *router.Decision
-	frame    *features.Frame
-}
-
-// decide decides for these services, and publishes it all.
+// decide decides for these services, and publishes it all as one edition of the table.
 func (l *Loop) decide(services []string) {
 	former := l.ask(l.former, services)
+	var tried []router.Made
+	if l.tried != nil {
+		tried = l.ask(l.tried, services)
+	}
+	if len(former)+len(tried) == 0 {
+		return
+	}
+	l.table.PublishAll(former, tried)
+	l.inForce(former, tried)
+	l.observe(former, tried)
 	for _, m := range former {
-		l.table.Publish(m.decision, m.frame)
+		service := m.Decision.Service
+		l.checks.follow(service, l.cfg.Clock(), l.table.Load(service).Endpoints)
+		l.metrics.Count(m.Decision)
+		l.say(service, m.Decision.Source.String(), string(m.Decision.Reason), "policy", m.Decision.Policy, "notes", m.Decision.Notes)
+	}
+	l.ready.Store(true)
+	l.cfg.Decided(former, tried)
+}
+
+// inForce tells both policies what requests meet from now on.
+func (l *Loop) inForce(former, tried []router.Made) {
+	share, on := l.table.Trial()
+	if !on {
+		for _, m := range former {
+			l.former.course.Applied(m.Decision)
+		}
+		return
+	}
+	others := make(map[string]*router.Decision, len(tried))
+	for _, m := range tried {
+		others[m.Decision.Service] = m.Decision
 	}
 	for _, m := range former {
-		l.former.course.Applied(m.decision)
-		l.checks.follow(m.frame.Service, l.cfg.Clock(), l.table.Load(m.frame.Service).Endpoints)
-		l.metrics.Count(m.decision)
-		l.say(m.frame.Service, m.decision.Source.String(), string(m.decision.Reason), "policy", m.decision.Policy, "notes", m.decision.Notes)
-		l.ready.Store(true)
+		d := m.Decision
+		if other := others[d.Service]; other != nil {
+			d = mixed(d, other, share)
+		}
+		l.former.course.Applied(d)
+		l.tried.course.Applied(d)
 	}
 }
 
 // ask has a line decide for these services. A service on which it fails keeps what
 // is in the table.
-func (l *Loop) ask(n *line, services []string) []made {
-	var list []made
+func (l *Loop) ask(n *line, services []string) []router.Made {
+	var list []router.Made
 	for _, service := range services {
+		if n.last[service] == nil {
+			continue
+		}
 		d, err := n.decide(service)
 		if err != nil {
 			l.metrics.refused.Inc()
-			l.say(service, "kept", err.Error())
+			if n == l.former {
+				l.say(service, "kept", err.Error())
+			} else if errors.Is(err, router.Fault) {
+				l.rollBack("fault", "it failed on "+service+": "+err.Error())
+				return nil
+			}
 			continue
 		}
 		if f := n.last[service]; !f.Time.Before(l.pace.From) {
-			list = append(list, made{d, f})
+			list = append(list, router.Made{Decision: d, Frame: f})
 		}
 	}
 	return list

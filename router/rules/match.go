@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -35,6 +36,35 @@ func (p Part) String() string {
 	return [...]string{"header", "path", "method", "query parameter", "host", "source label", "source zone"}[p]
 }
 
+// words are the parts and the ways to compare as the API calls them.
+var (
+	partWords = [...]string{"header", "path", "method", "query", "host", "label", "zone"}
+	opWords   = [...]string{"exact", "prefix", "regex", "present", "absent"}
+)
+
+// Word is what the API calls the part.
+func (p Part) Word() string { return partWords[p] }
+
+// ReadCondition makes a condition of the API's words. Words that it does not
+// know, of a newer version perhaps, and a bad regular expression are errors.
+func ReadCondition(of, name, op, value string) (Condition, error) {
+	part, way := slices.Index(partWords[:], of), slices.Index(opWords[:], op)
+	if part < 0 {
+		return Condition{}, fmt.Errorf("conditions on a %q are not known; want one of %s", of, strings.Join(partWords[:], ", "))
+	}
+	if way < 0 {
+		return Condition{}, fmt.Errorf("comparing by %q is not known; want one of %s", op, strings.Join(opWords[:], ", "))
+	}
+	pattern, err := NewPattern(Op(way), value)
+	if err != nil {
+		return Condition{}, fmt.Errorf("%s %q: %w", of, name, err)
+	}
+	if Part(part) == Header {
+		name = strings.ToLower(name)
+	}
+	return Condition{Of: Part(part), Name: name, Pattern: pattern}, nil
+}
+
 // named reports whether a condition on the part has a name.
 func (p Part) named() bool { return p == Header || p == Query || p == Label }
 
@@ -58,7 +88,7 @@ const (
 	Absent
 )
 
-func (o Op) String() string { return [...]string{"exact", "prefix", "regex", "present", "absent"}[o] }
+func (o Op) String() string { return opWords[o] }
 
 // Pattern compares one value.
 type Pattern struct {
