@@ -41,7 +41,7 @@ func DefaultConfig() Config {
 	return Config{
 		Share:     0.1,
 		HoldBack:  0.1,
-		Canary:    30 * time.Second,
+		Canary:    20 * time.Second,
 		Windows:   4,
 		Requests:  200,
 		Probation: 10 * time.Minute,

@@ -38,7 +38,7 @@ type evidence struct {
 	windows  int
 	settling int     // windows to come that may jump
 	last     float64 // difference
-	jumps    float64 // squares of the jumps of the difference, halved
+	jumps    float64 // squares of the jumps of the difference, halved, less what the number of requests explains
 	mean     float64 // difference
 	weight   float64 // windows, of each the part that was new
 	variance float64 // of the sum of differences
@@ -68,7 +68,7 @@ func (e *evidence) value() float64 {
 // sigma2 is the variance of a difference, as known before it is seen.
 func (e *evidence) sigma2(c comparison) float64 {
 	prior := spreadFloor + spreadApart*c.apart
-	return c.variance + (priorWindows*prior*prior+e.jumps)/(priorWindows+e.weight)
+	return c.variance + (priorWindows*prior*prior+max(e.jumps, 0))/(priorWindows+e.weight)
 }
 
 // add takes a window into account: fresh is the part of it that no window before
@@ -92,7 +92,8 @@ func (e *evidence) add(c comparison, fresh, margin, most, counts float64) {
 
 func (e *evidence) remember(c comparison, fresh, sigma2 float64) {
 	if jump := c.difference - e.last; e.settling == 0 {
-		e.jumps += min(jump*jump, jumpMost*sigma2) / 2
+		// Of two windows only what is fresh in the one and gone in the other differs.
+		e.jumps += min(jump*jump, jumpMost*sigma2)/2 - fresh*c.variance
 	}
 	e.settling = max(e.settling-1, 0)
 	e.last = c.difference
