@@ -51,6 +51,8 @@ const (
 	slowdownFactor  = 3
 	slowdownAfter   = 5 * time.Second
 	slowdownWatched = 2 * time.Minute
+	calmFailures    = 0.01 // of the requests: more, and the machine is too busy to tell anything
+	calmPatience    = 10 * time.Minute
 )
 
 func newBenchRollbackCommand() *cobra.Command {
@@ -189,7 +191,30 @@ func (b *rollbackBench) serve(ctx context.Context, m *lab.Mesh, name string, goo
 	if _, err := s.await(ctx, 2*time.Minute, func(x float64) bool { return x > 0 }, sourceMetric, `"MODEL"`); err != nil {
 		return nil, nil, errors.Join(err, stop())
 	}
-	return s, stop, wait(ctx, b.o.settle)
+	if err := b.settle(ctx); err != nil {
+		return nil, nil, errors.Join(err, stop())
+	}
+	return s, stop, nil
+}
+
+// settle lets the good model serve, and goes on for as long as the machine has no
+// time for the mesh: endpoints that wait for a processor are all alike.
+func (b *rollbackBench) settle(ctx context.Context) error {
+	began := time.Now()
+	for next := b.o.settle; ; next = calm {
+		if err := wait(ctx, next); err != nil {
+			return err
+		}
+		now := time.Now()
+		m := b.traffic.between(now.Add(-calm-5*time.Second), now.Add(-5*time.Second)) // the last may be under way
+		switch {
+		case m.requests > 0 && m.failed <= calmFailures:
+			return nil
+		case time.Since(began) > calmPatience:
+			return fmt.Errorf("%.1f %% of the requests fail before anything is changed: the machine is too busy, or too slow for this load", 100*m.failed)
+		}
+		fmt.Fprintf(b.stderr, "%.1f %% of the requests fail before anything is changed: waiting for the machine to be less busy\n", 100*m.failed)
+	}
 }
 
 // bad publishes the bad model and waits for the rollback.
