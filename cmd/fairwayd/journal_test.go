@@ -36,6 +36,9 @@ func TestJournal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if r.Kind == journal.Pick { // a sample
+			continue
+		}
 		if r.Kind != journal.Decision || r.Service != "shop" || len(r.Weights) != len(r.Endpoints) || len(r.Endpoints) == 0 || r.Rules != "7" || r.Table == 0 {
 			t.Fatalf("%+v", r)
 		}
