@@ -30,7 +30,7 @@ func (s *Server) Decide(ctx context.Context, in *fairwayv1.DecideRequest) (*fair
 func (s *Server) DecideBatch(ctx context.Context, in *fairwayv1.DecideBatchRequest) (*fairwayv1.DecideBatchResponse, error) {
 	n := len(in.Requests)
 	if n > s.cfg.MaxBatch {
-		return nil, invalid("requests", fmt.Sprintf("are %d; at most %d are taken at once", n, s.cfg.MaxBatch))
+		return nil, Invalid("requests", fmt.Sprintf("are %d; at most %d are taken at once", n, s.cfg.MaxBatch))
 	}
 	if !s.load.take(n) {
 		return nil, s.busy("DecideBatch")
@@ -92,6 +92,7 @@ func (s *Server) decide(look router.Look, req *mesh.Request, weights bool) *fair
 	routes := look.Load(req.Service)
 	answer := routes.Decide(req, s.dice.roll())
 	s.count(routes, &answer)
+	s.journal(routes.Service, req, &answer)
 	if weights {
 		decision := new(said).say(&answer, req.Service)
 		decision.Weights = weighed(routes, req)

@@ -26,7 +26,7 @@ func (c *Config) read(in *fairwayv1.DecideRequest, place int) (mesh.Request, err
 		if place != alone {
 			field = fmt.Sprintf("requests[%d].%s", place, field)
 		}
-		return mesh.Request{}, invalid(field, what)
+		return mesh.Request{}, Invalid(field, what)
 	}
 	path, query, _ := strings.Cut(in.Path, "?")
 	r := mesh.Request{
@@ -107,14 +107,14 @@ func isLower(name string) bool {
 // checkServices refuses more names than the Config allows.
 func (c *Config) checkServices(names []string) error {
 	if len(names) > c.MaxBatch {
-		return invalid("services", fmt.Sprintf("are %d; at most %d are taken at once; none at all is all", len(names), c.MaxBatch))
+		return Invalid("services", fmt.Sprintf("are %d; at most %d are taken at once; none at all is all", len(names), c.MaxBatch))
 	}
 	return nil
 }
 
-// invalid is INVALID_ARGUMENT with a BadRequest that names the field, and an
+// Invalid is INVALID_ARGUMENT with a BadRequest that names the field, and an
 // ErrorInfo for who reads nothing else.
-func invalid(field, what string) error {
+func Invalid(field, what string) error {
 	return detailed(status.New(codes.InvalidArgument, field+" "+what),
 		&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: field, Description: what}}},
 		&errdetails.ErrorInfo{Reason: "INVALID_FIELD", Domain: domain, Metadata: map[string]string{"field": field}})

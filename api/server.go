@@ -19,14 +19,15 @@ import (
 // concurrent use.
 type Server struct {
 	fairwayv1.UnimplementedRouterServer
-	table   *router.Table
-	metrics *Metrics
-	cfg     Config
-	dice    dice
-	load    load
-	health  *health.Server
-	closing chan struct{}
-	close   sync.Once
+	table    *router.Table
+	metrics  *Metrics
+	cfg      Config
+	dice     dice
+	load     load
+	inFlight *inFlight
+	health   *health.Server
+	closing  chan struct{}
+	close    sync.Once
 }
 
 // New returns a server of the table.
@@ -34,7 +35,7 @@ func New(table *router.Table, metrics *Metrics, cfg Config) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{table: table, metrics: metrics, cfg: cfg, health: health.NewServer(), closing: make(chan struct{})}
+	s := &Server{table: table, metrics: metrics, cfg: cfg, inFlight: newInFlight(), health: health.NewServer(), closing: make(chan struct{})}
 	s.load.most = int64(cfg.MaxInFlight)
 	s.dice.state.Store(cfg.Seed)
 	return s, nil

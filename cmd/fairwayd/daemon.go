@@ -99,6 +99,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	d.reg.MustRegister(buildInfo(), api.TableMetrics(d.loop.Table()), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	served := api.DefaultConfig()
 	served.Seed, served.Policy, served.Horizon = rand.Uint64(), d.loop.Policy(), d.loop.Horizon()
+	served.Who = guard.Identity
 	d.api, err = api.New(d.loop.Table(), d.calls, served)
 	return d, err
 }
@@ -193,6 +194,7 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 		fmt.Fprintln(stdout, what, listeners[i].Addr())
 		d.secure.say(what, listeners[i].Addr())
 	}
+	d.serveJSON(ctx, g, stdout)
 	d.log.Info("serving", "checked", d.String())
 	g.Go(func() error { d.loop.Attend(ctx); return nil })
 	d.follow(ctx, g)

@@ -104,6 +104,7 @@ func learned(t testing.TB, path string, held time.Time) model.Provenance {
 // program is a running daemon.
 type program struct {
 	api, admin, agent string
+	more              *bufio.Scanner // of what it prints
 	conn              *grpc.ClientConn
 	client            fairwayv1.RouterClient
 	stop              func() error
@@ -124,6 +125,7 @@ func start(t testing.TB, args ...string) *program {
 	}()
 	once := sync.OnceValue(func() error { cancel(); return <-done })
 	lines := bufio.NewScanner(out)
+	p.more = lines
 	for _, address := range []*string{&p.api, &p.admin, &p.agent} {
 		if !lines.Scan() {
 			t.Fatalf("the program ended with %v; it said:\n%s", once(), p.log)

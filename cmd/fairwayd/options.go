@@ -25,6 +25,7 @@ type options struct {
 	telemetryOptions
 	journalOptions
 	tlsOptions
+	httpOptions
 	reloadOptions
 	databaseOptions
 	guessed  bool      // nobody named a source of metrics
@@ -93,6 +94,7 @@ func (o *options) flags(config *string) *flag.FlagSet {
 	o.databaseOptions.flags(fs)
 	fs.BoolVar(&o.checkConfig, "check-config", false, "read everything that is named here, say what it is, and stop")
 	o.tlsOptions.flags(fs)
+	o.httpOptions.flags(fs)
 	fs.StringVar(config, "config", "", "YAML `file` with any of these flags by name, such as \"stale_after: 30s\"; a flag comes before it")
 	return fs
 }

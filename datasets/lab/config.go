@@ -39,6 +39,12 @@ type Config struct {
 	MaxSendDelay time.Duration
 	// MinKept is the least that is worth keeping of an interrupted recording.
 	MinKept time.Duration
+	// Choose names the endpoint of a request, as a proxy would that asks a decision
+	// service; nil, or an empty name: the one that was drawn. Done is told what
+	// became of each request; nil: nobody is. Both are called by many goroutines at
+	// once, and only by Drive: a recording knows the propensities of its choices.
+	Choose func(service string, c Class) (endpoint string)
+	Done   func(Answer)
 }
 
 // Service is one service of the mesh and the load on it.

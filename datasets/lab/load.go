@@ -28,8 +28,10 @@ type load struct {
 	transport *http.Transport
 	start     time.Time
 	sent      atomic.Int64
-	broken    atomic.Int64 // ended without an answer though the deadline was not over
-	misrouted chan error   // the first answer by a wrong endpoint
+	broken    atomic.Int64                         // ended without an answer though the deadline was not over
+	misrouted chan error                           // the first answer by a wrong endpoint
+	choose    func(service string, c Class) string // see Config
+	done      func(Answer)
 }
 
 func newLoad(s Service, requests []planned, address string, start time.Time) *load {
@@ -67,12 +69,16 @@ func (l *load) run(ctx context.Context) error {
 func (l *load) ask(ctx context.Context, i int) {
 	r, a := l.requests[i], &l.answers[i]
 	class, intended := l.service.Classes[r.class], l.start.Add(r.at)
+	endpoint := l.endpoint(r)
 	deadline := intended.Add(class.Deadline)
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	a.sent = time.Since(intended)
-	status, by, err := l.send(ctx, class, l.service.Endpoints[r.endpoint].Name)
+	status, by, err := l.send(ctx, class, endpoint)
 	a.latency, a.done = time.Since(intended), true
+	if l.done != nil {
+		l.done(Answer{l.service.Name, class.Name, endpoint, intended, a.latency, status})
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			l.broken.Add(1)
@@ -80,12 +86,22 @@ func (l *load) ask(ctx context.Context, i int) {
 		return
 	}
 	a.status = status
-	if err := checkAnswer(l.service.Endpoints[r.endpoint].Name, by, status); err != nil {
+	if err := checkAnswer(endpoint, by, status); err != nil {
 		select {
 		case l.misrouted <- err:
 		default:
 		}
 	}
+}
+
+// endpoint is where a request goes.
+func (l *load) endpoint(r planned) string {
+	if l.choose != nil {
+		if chosen := l.choose(l.service.Name, l.service.Classes[r.class]); chosen != "" {
+			return chosen
+		}
+	}
+	return l.service.Endpoints[r.endpoint].Name
 }
 
 // send returns the status, and who says to have answered.

@@ -26,6 +26,7 @@ type running struct {
 	children   *children
 	client     *http.Client // of everything but the load
 	prometheus prometheus.API
+	address    string // of Prometheus
 	versions   string
 
 	mu        sync.Mutex
@@ -167,7 +168,7 @@ func (m *running) startPrometheus(ctx context.Context, program, dir, proxy, addr
 	if err != nil {
 		return err
 	}
-	m.prometheus = prometheus.NewAPI(client)
+	m.prometheus, m.address = prometheus.NewAPI(client), address
 	_, err = m.children.start("prometheus", program, "--config.file="+file, "--web.listen-address="+address,
 		"--storage.tsdb.path="+filepath.Join(dir, "tsdb"), "--storage.tsdb.retention.time=10d", "--log.level=warn")
 	if err != nil {

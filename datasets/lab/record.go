@@ -50,6 +50,9 @@ func Record(ctx context.Context, cfg Config, progress func(Progress)) (Summary, 
 	if err := cfg.Validate(); err != nil {
 		return Summary{}, err
 	}
+	if cfg.Choose != nil || cfg.Done != nil {
+		return Summary{}, errors.New("a recording draws its endpoints itself; Choose and Done are for Drive")
+	}
 	faults, err := cfg.Schedule()
 	if err != nil {
 		return Summary{}, err

@@ -21,6 +21,9 @@ type outcome struct {
 	variance float64 // of that mean as an estimate
 }
 
+// mostRequests of a window are more than any endpoint has; beyond it a count is a lie.
+const mostRequests = 1e12
+
 // look takes from a window what the comparison needs; endpoints of which it tells
 // nothing are left out.
 func look(w *mesh.Window, o mesh.Objective) *seen {
@@ -30,7 +33,7 @@ func look(w *mesh.Window, o mesh.Objective) *seen {
 		if math.IsNaN(latency) {
 			latency = w.At(i, mesh.LatencyP50)
 		}
-		if !(n > 0) || math.IsInf(n, 0) || math.IsNaN(latency) && math.IsNaN(failed) {
+		if !(n > 0) || n > mostRequests || math.IsNaN(latency) && math.IsNaN(failed) {
 			continue
 		}
 		s.at[e.Name] = met(o, n, number(latency), min(number(failed), 1))
@@ -64,9 +67,10 @@ type comparison struct {
 	requests   float64
 }
 
-// leastKnown is the part of both lines' weight, and of the window's time, of which
-// something must be known.
-const leastKnown = 0.5
+// leastKnown is the part of both lines' weight of which something must be known, and
+// leastCovered that of the window's time. In the rest of it, before the trial, the
+// endpoints have met the former line alone.
+const leastKnown, leastCovered = 0.5, 0.25
 
 // compare weighs what was met by each line's weights. It is not ok where too
 // little is known of what either line meets.

@@ -41,12 +41,12 @@ func DefaultConfig() Config {
 	return Config{
 		Share:     0.1,
 		HoldBack:  0.1,
-		Canary:    30 * time.Second,
+		Canary:    20 * time.Second,
 		Windows:   4,
 		Requests:  200,
 		Probation: 10 * time.Minute,
 		Margin:    0.1,
-		Alpha:     0.01,
+		Alpha:     0.05,
 		Blind:     time.Minute,
 		Patience:  30 * time.Minute,
 	}

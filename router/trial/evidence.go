@@ -12,13 +12,21 @@ const (
 	firstMass = 0.4
 	laterPart = 1.0 / 60
 	// priorWindows is how many windows the prior of the spread counts for.
-	priorWindows = 4
+	priorWindows = 2
 	// spread is by how much a difference varies from window to window beside
 	// what the number of requests tells: a floor, and a part of how far apart the
 	// lines are.
-	spreadFloor, spreadApart = 0.03, 0.15
-	// turned is what a window counts for from which both lines have turned away.
-	turned = 0.1
+	spreadFloor, spreadApart = 0.015, 0.03
+	// turned is what a window counts for from which both lines have turned away:
+	// excusesMost of them, and then one in 1/excusedPart. A line that turns away from
+	// one endpoint after the other, because it overloads each, has no more than that.
+	turned, excusesMost, excusedPart = 0.1, 3.0, 0.05
+	// settling is how many windows after a change of the share may jump without
+	// being taken for restless.
+	settling = 2
+	// jumpMost bounds the square of a jump, in variances: what happens once should
+	// not hide what comes after it.
+	jumpMost = 3
 )
 
 // evidence is the e-process of one comparison, a service's or that of all.
@@ -28,8 +36,9 @@ type evidence struct {
 	begun float64               // mass that begins with the next window
 
 	windows  int
+	settling int     // windows to come that may jump
 	last     float64 // difference
-	jumps    float64 // squares of the jumps of the difference, halved
+	jumps    float64 // squares of the jumps of the difference, halved, less what the number of requests explains
 	mean     float64 // difference
 	weight   float64 // windows, of each the part that was new
 	variance float64 // of the sum of differences
@@ -44,6 +53,7 @@ func (e *evidence) begin() {
 	part := min(firstMass, e.mass)
 	e.begun += part
 	e.mass -= part
+	e.settling = settling
 }
 
 // value is the e-value: at least 1/α with probability α at most where nothing is worse.
@@ -58,7 +68,7 @@ func (e *evidence) value() float64 {
 // sigma2 is the variance of a difference, as known before it is seen.
 func (e *evidence) sigma2(c comparison) float64 {
 	prior := spreadFloor + spreadApart*c.apart
-	return c.variance + (priorWindows*prior*prior+e.jumps)/(priorWindows+e.weight)
+	return c.variance + (priorWindows*prior*prior+max(e.jumps, 0))/(priorWindows+e.weight)
 }
 
 // add takes a window into account: fresh is the part of it that no window before
@@ -81,9 +91,11 @@ func (e *evidence) add(c comparison, fresh, margin, most, counts float64) {
 }
 
 func (e *evidence) remember(c comparison, fresh, sigma2 float64) {
-	if jump := c.difference - e.last; e.windows > 0 {
-		e.jumps += jump * jump / 2
+	if jump := c.difference - e.last; e.settling == 0 {
+		// Of two windows only what is fresh in the one and gone in the other differs.
+		e.jumps += min(jump*jump, jumpMost*sigma2)/2 - fresh*c.variance
 	}
+	e.settling = max(e.settling-1, 0)
 	e.last = c.difference
 	e.windows++
 	e.weight += fresh

@@ -1,7 +1,6 @@
 package trial
 
 import (
-	"math"
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
@@ -41,12 +40,7 @@ func (c *course) add(now time.Time, endpoints []mesh.Endpoint, former, tried mes
 }
 
 // share is a weight, and none where it is no number.
-func share(w float64) float64 {
-	if !(w > 0) || math.IsInf(w, 0) {
-		return 0
-	}
-	return w
-}
+func share(w float64) float64 { return min(number(w), 1) }
 
 // mean is what was in force of each endpoint between two times, and for which part
 // of that time anything is known of it.

@@ -32,7 +32,8 @@ type watched struct {
 	pending  *seen
 	end      time.Time // of the last window that was compared
 	evidence *evidence
-	declined int // decisions in a row that only the tried line's model declined
+	excuses  float64 // windows that may still be excused
+	declined int     // decisions in a row that only the tried line's model declined
 }
 
 // stage is what was seen at the present share.
@@ -116,7 +117,7 @@ func (t *Trial) weigh(s *watched) {
 		return
 	}
 	lines, known := s.course.mean(w.start, w.end)
-	if known < leastKnown {
+	if known < leastCovered {
 		return
 	}
 	c, ok := compare(w, lines)
@@ -126,13 +127,11 @@ func (t *Trial) weigh(s *watched) {
 	if s.evidence == nil {
 		s.evidence = newEvidence()
 		s.evidence.begin()
+		s.excuses = excusesMost
 	}
 	later, ok := compare(w, s.course.last())
-	counts := 1.0
-	if ok && later.difference <= t.margin {
-		counts = turned
-	}
-	fresh := w.fresh(s.end)
+	counts := s.counts(c.difference > t.margin && ok && later.difference <= t.margin)
+	fresh := min(w.fresh(s.end), known)
 	s.end = w.end
 	s.evidence.add(c, fresh, t.margin, t.most(), counts)
 	t.round.add(c, fresh, counts)
@@ -140,6 +139,17 @@ func (t *Trial) weigh(s *watched) {
 		t.stage.windows[w.service]++
 		t.stage.requests += fresh * c.requests
 	}
+}
+
+// counts is the part that a window counts for, given whether both lines have turned
+// away from what hurt in it.
+func (s *watched) counts(hasTurned bool) float64 {
+	s.excuses = min(s.excuses+excusedPart, excusesMost)
+	if !hasTurned || s.excuses < 1 {
+		return 1
+	}
+	s.excuses--
+	return turned
 }
 
 // fresh is the part of the window that begins after another's end.
