@@ -32,21 +32,39 @@ func ruled(t testing.TB) *Server {
 	return s
 }
 
-// TestNoAllocation: apart from the answer's message, a decision costs no
-// memory.
+// TestNoAllocation: a decision costs no memory, once it was given before.
 func TestNoAllocation(t *testing.T) {
-	s := ruled(t)
-	in := &fairwayv1.DecideRequest{Service: "s", Path: "/a?b=c", Headers: map[string]string{"end-user": "jason"}, SessionKey: "k"}
-	allocs := testing.AllocsPerRun(1000, func() {
-		if err := s.cfg.check(in, alone); err != nil {
+	s := large(t)
+	in := asked(0).Requests
+	in = append(in, &fairwayv1.DecideRequest{Service: "service-001", Path: "/admin/x?b=c", Method: "POST", SessionKey: "k"})
+	for range 2000 { // every endpoint
+		answerAll(t, s, in)
+	}
+	if allocs := testing.AllocsPerRun(100, func() { answerAll(t, s, in) }); allocs != 0 {
+		t.Errorf("%d decisions allocate %v times", len(in), allocs)
+	}
+}
+
+func answerAll(t testing.TB, s *Server, in []*fairwayv1.DecideRequest) {
+	for _, r := range in {
+		req, err := s.cfg.read(r, alone)
+		if err != nil {
 			t.Fatal(err)
 		}
-		req := request(in)
-		answer := s.table.Load(in.Service).Decide(&req, s.dice.roll())
-		s.metrics.decisions.at(verdict{in.Service, answer.Source, answer.Reason}).Inc()
-	})
-	if allocs != 0 {
-		t.Errorf("a decision allocates %v times", allocs)
+		s.lean("Decide", &req, false)
+	}
+}
+
+// BenchmarkAnswer is a decision of the server, from one message to the other.
+func BenchmarkAnswer(b *testing.B) {
+	s := large(b)
+	var in []*fairwayv1.DecideRequest
+	for k := range 64 {
+		in = append(in, asked(k).Requests...)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		answerAll(b, s, in[i%len(in):i%len(in)+1])
 	}
 }
 

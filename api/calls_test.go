@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
 )
 
@@ -170,9 +171,9 @@ func TestStrangersAreNoLabels(t *testing.T) {
 	s := ruled(t)
 	look := s.table.Look()
 	for i := range 1000 {
-		s.decide(look, &fairwayv1.DecideRequest{Service: fmt.Sprint("made-up-", i)}, new(said), false)
+		s.decide(look, &mesh.Request{Service: fmt.Sprint("made-up-", i)}, false)
 	}
-	s.decide(look, &fairwayv1.DecideRequest{Service: "s"}, new(said), false)
+	s.decide(look, &mesh.Request{Service: "s"}, false)
 	if known := *s.metrics.decisions.known.Load(); len(known) != 2 {
 		t.Errorf("%d series: %v", len(known), known)
 	}

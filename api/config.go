@@ -1,9 +1,12 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/fairway-mesh/fairway/router/journal"
 )
 
 // Config bounds what the server takes.
@@ -19,6 +22,11 @@ type Config struct {
 	// MaxBatch is the most requests of one DecideBatch, and the most services
 	// of one Watch or Forecast.
 	MaxBatch int
+	// Journal, where it is set, is told of a sample of the requests that were
+	// decided and of the outcomes that were reported.
+	Journal *journal.Journal
+	// Who, where it is set, names who calls, for the journal.
+	Who func(context.Context) string
 	// MaxInFlight is the most decisions that are worked on at once before calls
 	// are shed: DecideBatch counts the requests that it brings, Forecast and
 	// Explain the endpoints that they tell of. Above it Decide and Route leave

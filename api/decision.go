@@ -1,6 +1,7 @@
 package api
 
 import (
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -10,6 +11,39 @@ import (
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
 )
+
+// page holds the decisions of one edition of a service, by route and endpoint, each
+// made when it is first given: while no trial is on, two requests that take the
+// same route to the same endpoint are told the same. They are shared: nobody writes
+// to one.
+type page []atomic.Pointer[fairwayv1.Decision]
+
+// pageOf is the page of the routes; nil where answers depend on more.
+func pageOf(r *router.Routes) page {
+	if known, ok := r.Memo.Load().(page); ok {
+		return known
+	}
+	if _, _, on := r.Trial(); on || len(r.Endpoints) == 0 {
+		return nil
+	}
+	r.Memo.CompareAndSwap(nil, make(page, len(r.Answers())*len(r.Endpoints)))
+	return r.Memo.Load().(page)
+}
+
+// tell is the answer in words of the API. It may be shared: do not write to it.
+func tell(r *router.Routes, a *router.Answer, service string) *fairwayv1.Decision {
+	p := pageOf(r)
+	if p == nil || a.Endpoint < 0 {
+		return new(said).say(a, service)
+	}
+	place := &p[a.Place*len(r.Endpoints)+a.Endpoint]
+	if told := place.Load(); told != nil {
+		return told
+	}
+	told := new(said).say(a, r.Service)
+	place.Store(told)
+	return told
+}
 
 // said is a decision with all that it points to but its weights, in one piece
 // of memory.

@@ -19,7 +19,8 @@ func (s *Server) Explain(ctx context.Context, in *fairwayv1.DecideRequest) (*fai
 	if ctx.Err() != nil {
 		return nil, status.FromContextError(ctx.Err()).Err()
 	}
-	if err := s.cfg.check(in, alone); err != nil {
+	req, err := s.cfg.read(in, alone)
+	if err != nil {
 		return nil, err
 	}
 	routes := s.table.Load(in.Service)
@@ -27,7 +28,6 @@ func (s *Server) Explain(ctx context.Context, in *fairwayv1.DecideRequest) (*fai
 		return nil, s.busy("Explain")
 	}
 	defer s.load.give(len(routes.Endpoints))
-	req := request(in)
 	answer := routes.Decide(&req, s.dice.roll())
 	decision := new(said).say(&answer, in.Service)
 	decision.Weights = weighed(routes, &req)

@@ -43,7 +43,7 @@ func NewMetrics(reg prometheus.Registerer, clock func() time.Time) *Metrics {
 	}, []string{"service", "source", "reason"})
 	outcomes := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "fairway_reports_total",
-		Help: "Outcomes reported: ok, failed (5xx or no answer), or unknown when the table lacks the endpoint.",
+		Help: "Outcomes reported: ok, failed (5xx or no answer), unknown when the table lacks the endpoint, or the field for which one was refused.",
 	}, []string{"service", "result"})
 	sheds := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "fairway_shed_total",

@@ -19,14 +19,15 @@ import (
 // concurrent use.
 type Server struct {
 	fairwayv1.UnimplementedRouterServer
-	table   *router.Table
-	metrics *Metrics
-	cfg     Config
-	dice    dice
-	load    load
-	health  *health.Server
-	closing chan struct{}
-	close   sync.Once
+	table    *router.Table
+	metrics  *Metrics
+	cfg      Config
+	dice     dice
+	load     load
+	inFlight *inFlight
+	health   *health.Server
+	closing  chan struct{}
+	close    sync.Once
 }
 
 // New returns a server of the table.
@@ -34,7 +35,7 @@ func New(table *router.Table, metrics *Metrics, cfg Config) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{table: table, metrics: metrics, cfg: cfg, health: health.NewServer(), closing: make(chan struct{})}
+	s := &Server{table: table, metrics: metrics, cfg: cfg, inFlight: newInFlight(), health: health.NewServer(), closing: make(chan struct{})}
 	s.load.most = int64(cfg.MaxInFlight)
 	s.dice.state.Store(cfg.Seed)
 	return s, nil
@@ -44,8 +45,17 @@ func New(table *router.Table, metrics *Metrics, cfg Config) (*Server, error) {
 // messages of the Router are read and written by generated code. Without them
 // the answers are the same.
 func ServerOptions() []grpc.ServerOption {
-	return []grpc.ServerOption{grpc.ForceServerCodecV2(fairwayv1.Codec{})}
+	return []grpc.ServerOption{
+		grpc.ForceServerCodecV2(fairwayv1.Codec{}),
+		grpc.NumStreamWorkers(workers),
+	}
 }
+
+// workers are goroutines that take one call after the other, each with a stack that
+// has grown already: a new goroutine for every call spent a fifteenth of the
+// processor on growing its own. What comes while all are busy, such as with streams,
+// gets a new one.
+const workers = 256
 
 // Register serves the Router, its health and its description on g.
 func (s *Server) Register(g *grpc.Server) {

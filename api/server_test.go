@@ -306,7 +306,7 @@ func TestReport(t *testing.T) {
 		t.Errorf("got %v", sum)
 	}
 	want := strings.NewReader(`
-# HELP fairway_reports_total Outcomes reported: ok, failed (5xx or no answer), or unknown when the table lacks the endpoint.
+# HELP fairway_reports_total Outcomes reported: ok, failed (5xx or no answer), unknown when the table lacks the endpoint, or the field for which one was refused.
 # TYPE fairway_reports_total counter
 fairway_reports_total{result="failed",service="reviews"} 2
 fairway_reports_total{result="ok",service="reviews"} 1

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"math"
 	"time"
 
@@ -11,6 +12,14 @@ import (
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
+
+// Weights is what a Watch of one service would send first, for those who poll.
+func (s *Server) Weights(_ context.Context, in *fairwayv1.WatchRequest) (*fairwayv1.ServiceWeights, error) {
+	if len(in.Services) != 1 || in.Services[0] == "" {
+		return nil, Invalid("services", "has no name, or several; want one")
+	}
+	return s.serviceWeights(s.table.Load(in.Services[0]), in.Services[0]), nil
+}
 
 // serviceWeights puts the whole table of a service into words of the API. What
 // is said of the service as a whole is what a request gets that says nothing
@@ -30,7 +39,7 @@ func (s *Server) serviceWeights(r *router.Routes, service string) *fairwayv1.Ser
 		ModelVersion: plain.Model,
 		RulesVersion: plain.RulesVersion,
 		MetricsAge:   metricsAge(&plain),
-		Loads:        loads(r),
+		Loads:        s.loads(r),
 	}
 	if d := r.Decision; d != nil {
 		for i, ejected := range d.Ejected {
@@ -79,18 +88,22 @@ func conditions(m rules.Match) []*fairwayv1.Condition {
 	return out
 }
 
-// loads is what the decision tells pickers of each endpoint; none of an endpoint
-// of which it knows nothing.
-func loads(r *router.Routes) []*fairwayv1.EndpointLoad {
+// loads is what pickers are told of each endpoint; none of an endpoint of which
+// nothing is known. Where proxies report what they have in flight, and that is
+// newer than the metrics, their sum takes the place of what the metrics said.
+func (s *Server) loads(r *router.Routes) []*fairwayv1.EndpointLoad {
 	if r.Decision == nil {
 		return nil
 	}
 	var out []*fairwayv1.EndpointLoad
-	b, at := &r.Decision.Board, timestamp(r.Decision.Time.Add(-r.Decision.Age))
+	b, measured, now := &r.Decision.Board, r.Decision.Time.Add(-r.Decision.Age), s.metrics.clock()
 	for i, e := range r.Decision.Endpoints {
 		l := &fairwayv1.EndpointLoad{Endpoint: e.Name}
 		if x, known := positive(b.InFlight, i); known {
-			l.InFlight, l.At = x, at
+			l.InFlight, l.At = x, timestamp(measured)
+		}
+		if n, at, known := s.inFlight.sum(place{r.Service, e.Name}, now); known && at.After(measured) {
+			l.InFlight, l.At = float64(n), timestamp(at)
 		}
 		if x, known := positive(b.Service, i); known && x <= maxAhead {
 			l.ServiceTime = durationpb.New(time.Duration(x * float64(time.Second)))

@@ -17,6 +17,9 @@ import (
 // after a restart, and cannot resume.
 const Life = "fairway-life"
 
+// Life is the value of that header.
+func (s *Server) Life() string { return strconv.FormatUint(s.table.Life(), 10) }
+
 // watcher is what is kept of one Watch: a number per service, and nothing that
 // grows while the client is slow to read. Send waits then, and what is read from
 // the table next is the newest.
@@ -32,7 +35,7 @@ func (s *Server) Watch(in *fairwayv1.WatchRequest, stream grpc.ServerStreamingSe
 	if err := s.cfg.checkServices(in.Services); err != nil {
 		return err
 	}
-	if err := stream.SendHeader(metadata.Pairs(Life, strconv.FormatUint(s.table.Life(), 10))); err != nil {
+	if err := stream.SendHeader(metadata.Pairs(Life, s.Life())); err != nil {
 		return err
 	}
 	w := watcher{stream: stream, asked: distinct(in.Services), resume: in.ResumeVersion, sent: map[string]uint64{}}

@@ -54,10 +54,10 @@ func (e *Event) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Before is the version that was the latest before the present one, by the
-// events, or else the greatest number below it that can be read; 0 when there
-// is none. Versions that were rolled back are passed over.
-func Before(entries []Entry, events []Event) Version {
+// Before is the version of a subject that was the latest before the present
+// one, by the events, or else the greatest number below it that can be read; 0
+// when there is none. Versions that were rolled back are passed over.
+func Before(subject string, entries []Entry, events []Event) Version {
 	var latest Version
 	readable := map[string]Version{}
 	for _, e := range entries {
@@ -70,7 +70,7 @@ func Before(entries []Entry, events []Event) Version {
 	}
 	bad := map[string]bool{fmt.Sprint(latest): true}
 	for _, e := range slices.Backward(events) {
-		if e.Subject != SubjectModel {
+		if e.Subject != subject {
 			continue
 		}
 		switch e.Kind {

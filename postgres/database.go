@@ -30,8 +30,9 @@ type Database struct {
 	migrating sync.Mutex
 	migrated  bool
 
-	mu  sync.Mutex
-	err error // of the last attempt
+	mu     sync.Mutex
+	failed bool  // as Trouble was told
+	err    error // of the last attempt
 }
 
 // patience bounds what is done in the background, so that a connection whose
@@ -65,15 +66,15 @@ func Open(ctx context.Context, url string) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.ready(ctx); err != nil {
+	if err := d.Ask(ctx); err != nil {
 		d.Close()
 		return nil, err
 	}
 	return d, nil
 }
 
-// ready reports whether the database answers, and migrates it the first time.
-func (d *Database) ready(ctx context.Context) error {
+// Ask reaches the database and migrates it, if nothing has done so yet.
+func (d *Database) Ask(ctx context.Context) error {
 	d.migrating.Lock()
 	defer d.migrating.Unlock()
 	if d.migrated {
@@ -93,8 +94,8 @@ func (d *Database) ready(ctx context.Context) error {
 // note keeps the outcome of an attempt, and tells when luck has turned.
 func (d *Database) note(err error) error {
 	d.mu.Lock()
-	turned := (err == nil) != (d.err == nil)
-	d.err = err
+	turned := (err != nil) != d.failed
+	d.failed, d.err = err != nil, err
 	d.mu.Unlock()
 	if turned && d.Trouble != nil {
 		d.Trouble(err)

@@ -70,7 +70,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		})
 	}
 	url := fresh(t)
-	_, err := Open(deadline(t), strings.Replace(url, "dbname=", "dbname=no_", 1))
+	_, err := Open(deadline(t), strings.Replace(url, "postgres:///", "postgres:///no_", 1))
 	if err == nil || !strings.Contains(err.Error(), "does not exist") {
 		t.Errorf("error %v; want one that says that the database does not exist", err)
 	}

@@ -1,255 +1,278 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/journal"
 )
 
-// LogConfig bounds a decision log.
+// LogConfig says how a journal is stored.
 type LogConfig struct {
-	// Queue is how many decisions wait for the database at most; more are
-	// dropped and counted. Batch is how many are sent at once.
-	Queue, Batch int
-	// Pause is how long the log waits after a first failure; it doubles with
-	// each, up to MaxPause.
+	// Batch is how many entries are stored at once, at most.
+	Batch int
+	// Idle is how long the log waits where there is nothing new.
+	Idle time.Duration
+	// Pause is how long it waits after a first failure; it doubles with each, up
+	// to MaxPause.
 	Pause, MaxPause time.Duration
+	// Keep is how long the database keeps an entry; 0: for ever. Sweep is how
+	// often older ones are looked for, and Piece how many of a kind are deleted
+	// at once.
+	Keep, Sweep time.Duration
+	Piece       int
+	// Trouble, where it is set, is told what went wrong with single entries, or
+	// with the journal itself. It must not wait.
+	Trouble func(error)
 }
 
-// DefaultLogConfig holds ten minutes of a hundred services with windows of
-// five seconds.
+// DefaultLogConfig keeps thirty days.
 func DefaultLogConfig() LogConfig {
-	return LogConfig{Queue: 12000, Batch: 1000, Pause: 100 * time.Millisecond, MaxPause: 5 * time.Second}
+	return LogConfig{
+		Batch: 2000, Idle: time.Second, Pause: 100 * time.Millisecond, MaxPause: 5 * time.Second,
+		Keep: 30 * 24 * time.Hour, Sweep: time.Minute, Piece: 5000,
+	}
 }
 
 // Validate reports everything that is out of range.
 func (c LogConfig) Validate() error {
 	var errs []error
-	if c.Queue < 1 || c.Batch < 1 {
-		errs = append(errs, fmt.Errorf("postgres: queue %d, batch %d; want at least 1", c.Queue, c.Batch))
+	if c.Batch < 1 || c.Piece < 1 {
+		errs = append(errs, fmt.Errorf("postgres: batch %d, piece %d; want at least 1", c.Batch, c.Piece))
 	}
-	if c.Pause <= 0 || c.MaxPause < c.Pause {
-		errs = append(errs, fmt.Errorf("postgres: pause %v, max pause %v; want more than 0, in this order", c.Pause, c.MaxPause))
+	if c.Pause <= 0 || c.MaxPause < c.Pause || c.Idle <= 0 || c.Sweep <= 0 {
+		errs = append(errs, fmt.Errorf("postgres: pause %v, max pause %v, idle %v, sweep %v; want more than 0, the first two in this order", c.Pause, c.MaxPause, c.Idle, c.Sweep))
+	}
+	if c.Keep < 0 {
+		errs = append(errs, fmt.Errorf("postgres: entries are kept for %v; want 0, which is for ever, or more", c.Keep))
 	}
 	return errors.Join(errs...)
 }
 
-// Log writes decisions to the table fairway.decision in the background. It is
-// safe for concurrent use. While the database is away, decisions wait in the
-// queue; those that do not fit are dropped, never the caller held up.
+// Log stores what a journal keeps in a database: everything once, and in order,
+// however often the connection, the database or this program end in between.
+// While the database is away the journal grows, within its own bound. One
+// goroutine at a time runs or drains it; Stats may be asked from anywhere.
 type Log struct {
 	db     *Database
 	cfg    LogConfig
-	stream int64
-	queue  chan row
-	cancel context.CancelFunc // gives up what is under way
-	done   chan struct{}
+	from   *journal.Journal
+	reader *journal.Reader
+	batch  []journal.Record
+	done   int // of batch: stored or refused
+	swept  time.Time
+	behind bool   // in deleting
+	said   string // of what can be mended
 
-	mu     sync.RWMutex // held for reading while appending
-	closed bool
-	stats  struct {
-		sync.Mutex
-		LogStats
-	}
+	mu    sync.Mutex
+	last  uint64 // of this run's stream: what was stored last
+	stats LogStats
 }
 
-// LogStats counts the decisions that were written, and those that were lost:
-// they did not fit the queue, came after Close, or were refused.
+// LogStats says how a log fares.
 type LogStats struct {
-	Written, Dropped uint64
-	Err              error // the last failure; nil again after a success
+	Stored  uint64 // entries that the database has, of this run or one before
+	Refused uint64 // entries that it will never take
+	Deleted uint64 // rows that were too old
+	Behind  uint64 // entries of this run that the journal has, and the database not yet
+	Err     error  // the last failure; nil again after a success
 }
 
-// row is a decision as it is stored, without its place in the stream.
-type row struct {
-	time                           time.Time
-	service, source, policy, model string
-	reason                         string
-	age                            float64
-	endpoints                      []string
-	weights                        []float64
-	ejected                        []bool
-	notes                          []string
-}
-
-var columns = []string{"stream", "seq", "time", "service", "source", "policy", "model", "reason", "age_seconds", "endpoints", "weights", "ejected", "notes"}
-
-// Log begins a stream of decisions. Close it before the database.
-func (d *Database) Log(ctx context.Context, cfg LogConfig) (*Log, error) {
+// Log begins where the last one of the journal ended. The database need not be
+// there. Close the log before the journal.
+func (d *Database) Log(from *journal.Journal, cfg LogConfig) (*Log, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	l := &Log{db: d, cfg: cfg, queue: make(chan row, cfg.Queue), done: make(chan struct{})}
-	if err := d.pool.QueryRow(ctx, `SELECT nextval('fairway.stream')`).Scan(&l.stream); err != nil {
+	reader, err := from.Reader()
+	if err != nil {
 		return nil, fmt.Errorf("postgres: log: %w", err)
 	}
-	run, cancel := context.WithCancel(context.Background())
-	l.cancel = cancel
-	go l.run(run)
-	return l, nil
+	return &Log{db: d, cfg: cfg, from: from, reader: reader}, nil
 }
 
-// Append queues a copy of the decision and reports whether it fitted. It
-// never waits.
-func (l *Log) Append(d *router.Decision) bool {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	if !l.closed {
-		select {
-		case l.queue <- newRow(d):
-			return true
+// Run stores until ctx ends. What is not stored then stays in the journal, for
+// Drain or the next run.
+func (l *Log) Run(ctx context.Context) {
+	pause := l.cfg.Pause
+	for ctx.Err() == nil {
+		wait := time.Duration(0)
+		switch n, err := l.advance(ctx); {
+		case err != nil:
+			wait, pause = pause, min(2*pause, l.cfg.MaxPause)
+		case n == 0:
+			wait, pause = l.cfg.Idle, l.cfg.Pause
 		default:
+			pause = l.cfg.Pause
+		}
+		if wait == 0 {
+			continue
+		}
+		l.sweep(ctx)
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
 		}
 	}
-	l.count(0, 1, nil)
-	return false
 }
+
+// Drain stores what the journal has by now, and gives up at the first failure.
+func (l *Log) Drain(ctx context.Context) error {
+	for {
+		if n, err := l.advance(ctx); n == 0 || err != nil {
+			return err
+		}
+	}
+}
+
+// Close gives the journal's reader back.
+func (l *Log) Close() { l.reader.Close() }
 
 // Stats says how the log fares.
 func (l *Log) Stats() LogStats {
-	l.stats.Lock()
-	defer l.stats.Unlock()
-	return l.stats.LogStats
+	written := l.from.Stats().Written // before: or more might be stored than written
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.stats
+	s.Behind = written - min(written, l.last)
+	return s
 }
 
-// Close writes what is queued and stops. When ctx ends first, the rest is
-// dropped and counted, and the error says how much was lost since the start.
-func (l *Log) Close(ctx context.Context) error {
-	l.mu.Lock()
-	if !l.closed {
-		l.closed = true
-		close(l.queue)
+// advance stores one batch, and says how many entries it was of.
+func (l *Log) advance(ctx context.Context) (n int, err error) {
+	defer func() {
+		if err == nil || ctx.Err() == nil { // being stopped is no failure
+			l.mu.Lock()
+			l.stats.Err = err
+			l.mu.Unlock()
+		}
+	}()
+	if l.done == len(l.batch) {
+		clear(l.batch)
+		l.done = 0
+		if l.batch, err = l.reader.Next(l.batch[:0], l.cfg.Batch); err != nil {
+			return 0, l.tell(fmt.Errorf("postgres: log: %w", err))
+		}
 	}
-	l.mu.Unlock()
-	select {
-	case <-l.done:
-	case <-ctx.Done():
+	if n = len(l.batch) - l.done; n == 0 {
+		return 0, nil
 	}
-	l.cancel()
-	<-l.done
-	if s := l.Stats(); s.Dropped > 0 {
-		return fmt.Errorf("postgres: log: %d decisions were lost, %d written; the last failure: %w", s.Dropped, s.Written, cmp.Or(s.Err, errQueue))
+	if err := l.store(ctx); err != nil {
+		return 0, l.failed(ctx, fmt.Errorf("postgres: log: %w", err))
+	}
+	l.said = ""
+	l.db.note(nil)
+	if err := l.reader.Acknowledge(); err != nil {
+		return n, l.tell(fmt.Errorf("postgres: log: %w", err))
+	}
+	return n, nil
+}
+
+// store stores what is left of the batch: all at once, and where the database
+// refuses that, ever smaller pieces down to the entry at fault.
+func (l *Log) store(ctx context.Context) error {
+	size := len(l.batch)
+	for l.done < len(l.batch) {
+		piece := l.batch[l.done:min(l.done+size, len(l.batch))]
+		err := l.transact(ctx, piece)
+		switch {
+		case err == nil:
+			l.count(piece, 0)
+			size *= 2
+		case !refused(err):
+			return err
+		case len(piece) > 1:
+			size = len(piece) / 2
+			continue
+		default: // no attempt would bring it in
+			l.count(piece, 1)
+			l.tell(fmt.Errorf("postgres: log: entry %d of stream %d is lost: %w", piece[0].Seq, piece[0].Stream, err))
+		}
+		l.done += len(piece)
 	}
 	return nil
 }
 
-var errQueue = errors.New("the queue was full")
-
-// run writes batches until the queue is closed and empty. A batch is whatever
-// has gathered while the one before was written, so there is no timer: a lone
-// decision is written at once, and many are written together.
-func (l *Log) run(ctx context.Context) {
-	defer close(l.done)
-	seq := int64(0)
-	batch := make([]row, 0, l.cfg.Batch)
-	for first := range l.queue {
-		batch = l.gather(append(batch[:0], first))
-		l.write(ctx, batch, seq)
-		seq += int64(len(batch))
+// count counts entries that are done with.
+func (l *Log) count(piece []journal.Record, refused int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stats.Stored += uint64(len(piece) - refused)
+	l.stats.Refused += uint64(refused)
+	if last := &piece[len(piece)-1]; last.Stream == l.from.Stream() {
+		l.last = last.Seq
 	}
 }
 
-// gather adds what is waiting.
-func (l *Log) gather(batch []row) []row {
-	for len(batch) < l.cfg.Batch {
-		select {
-		case r, open := <-l.queue:
-			if !open {
-				return batch
-			}
-			batch = append(batch, r)
-		default:
-			return batch
-		}
-	}
-	return batch
-}
-
-// write tries until the batch is stored, refused, or ctx ends.
-func (l *Log) write(ctx context.Context, batch []row, seq int64) {
-	for pause := l.cfg.Pause; ; pause = min(2*pause, l.cfg.MaxPause) {
-		err := l.copy(ctx, batch, seq)
-		switch {
-		case err == nil:
-			l.count(len(batch), 0, nil)
-			return
-		case ctx.Err() != nil || refused(err):
-			l.count(0, len(batch), err)
-			return
-		}
-		l.count(0, 0, err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-	}
-}
-
-func (l *Log) count(written, dropped int, err error) {
-	l.stats.Lock()
-	defer l.stats.Unlock()
-	l.stats.Written += uint64(written)
-	l.stats.Dropped += uint64(dropped)
-	if written > 0 || err != nil {
-		l.stats.Err = err
-	}
-}
-
-// uniqueViolation is what a batch meets that is stored already: the answer to
-// its first try was lost. A batch is stored whole or not at all.
-const uniqueViolation = "23505"
-
-func (l *Log) copy(ctx context.Context, batch []row, seq int64) error {
-	_, err := l.db.pool.CopyFrom(ctx, pgx.Identifier{"fairway", "decision"}, columns,
-		pgx.CopyFromSlice(len(batch), func(i int) ([]any, error) {
-			r := &batch[i]
-			return []any{l.stream, seq + int64(i), r.time, r.service, r.source, r.policy, r.model, r.reason,
-				r.age, r.endpoints, r.weights, r.ejected, r.notes}, nil
-		}))
+// failed tells what keeps a batch out: once, if the database answers and will
+// not have it, as it does without a right or a table.
+func (l *Log) failed(ctx context.Context, err error) error {
 	var answer *pgconn.PgError
-	if errors.As(err, &answer) && answer.Code == uniqueViolation {
-		return nil
+	switch {
+	case ctx.Err() != nil: // being stopped is no failure
+	case !errors.As(err, &answer) || slices.Contains([]string{"08", "57"}, answer.Code[:2]): // it is going down, or coming up
+		l.db.note(err)
+	case l.said != err.Error():
+		l.said = err.Error()
+		l.tell(err)
 	}
 	return err
 }
 
-// refused reports whether trying again is of no use: the server answered, and
-// not with a lost connection (08), a rollback (40), a lack of resources (53)
-// or a shutdown (57).
+func (l *Log) tell(err error) error {
+	if l.cfg.Trouble != nil {
+		l.cfg.Trouble(err)
+	}
+	return err
+}
+
+// refused reports whether the database will never take these values: it says
+// that the data is wrong (22), breaks a constraint (23) or is too much (54).
+// Everything else may be mended: a lost connection, a full disk, a right or a table that is missing.
 func refused(err error) bool {
 	var answer *pgconn.PgError
-	return errors.As(err, &answer) && !slices.Contains([]string{"08", "40", "53", "57"}, answer.Code[:2])
+	return errors.As(err, &answer) && slices.Contains([]string{"22", "23", "54"}, answer.Code[:2])
 }
 
-// newRow copies a decision, whose slices will be written again.
-func newRow(d *router.Decision) row {
-	r := row{
-		time: d.Time, service: clean(d.Service), source: d.Source.String(), policy: clean(d.Policy), model: clean(d.Model),
-		reason: clean(string(d.Reason)), age: d.Age.Seconds(),
-		endpoints: make([]string, len(d.Endpoints)), weights: append([]float64{}, d.Weights...),
-		ejected: append([]bool{}, d.Ejected...), notes: make([]string, len(d.Notes)),
+// transact stores what the database has not yet of a batch of one stream, and
+// how far it came with it: an answer may get lost, and then the batch comes
+// again.
+func (l *Log) transact(ctx context.Context, batch []journal.Record) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := l.db.Ask(ctx); err != nil {
+		return err
 	}
-	for i := range d.Endpoints {
-		r.endpoints[i] = clean(d.Endpoints[i].Name)
-	}
-	for i := range d.Notes {
-		r.notes[i] = clean(d.Notes[i])
-	}
-	return r
+	return pgx.BeginFunc(ctx, l.db.pool, func(tx pgx.Tx) error {
+		var stored int64
+		err := tx.QueryRow(ctx, `INSERT INTO fairway.stored (stream, seq) VALUES ($1, 0)
+			ON CONFLICT (stream) DO UPDATE SET time = now() RETURNING seq`, batch[0].Stream).Scan(&stored)
+		if err != nil {
+			return err
+		}
+		for len(batch) > 0 && whole(batch[0].Seq) <= stored {
+			batch = batch[1:]
+		}
+		if len(batch) == 0 {
+			return nil
+		}
+		for i := range tables {
+			if err := tables[i].copy(ctx, tx, batch); err != nil {
+				return err
+			}
+		}
+		_, err = tx.Exec(ctx, `UPDATE fairway.stored SET seq = $2 WHERE stream = $1`, batch[0].Stream, whole(batch[len(batch)-1].Seq))
+		return err
+	})
 }
 
-// clean makes text that PostgreSQL stores: names come from metrics, and one
-// bad byte would lose a whole batch.
-func clean(s string) string {
-	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
-}
+// whole is x as a bigint.
+func whole(x uint64) int64 { return int64(min(x, math.MaxInt64)) }

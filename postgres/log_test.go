@@ -3,226 +3,377 @@ package postgres
 import (
 	"context"
 	"errors"
-	"os"
+	"math"
+	"math/rand/v2"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/fairway-mesh/fairway/mesh"
-	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/postgres/pgtest"
+	"github.com/fairway-mesh/fairway/router/journal"
 )
 
-func decision(service string) *router.Decision {
-	return &router.Decision{
-		Service: service, Time: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC), Age: 2 * time.Second,
-		Endpoints: []mesh.Endpoint{{Name: "a"}, {Name: "b"}}, Weights: mesh.Weights{0.75, 0.25},
-		Source: router.SourceModel, Policy: "learned", Model: "shop 3", Ejected: []bool{false, false}, Notes: []string{"held"},
-	}
-}
+var streams int64
 
-func openLog(t *testing.T, db *Database, cfg LogConfig) *Log {
+func openJournal(t *testing.T, directory string) *journal.Journal {
 	t.Helper()
-	l, err := db.Log(deadline(t), cfg)
+	cfg := journal.DefaultConfig()
+	streams++
+	cfg.Stream = streams
+	j, err := journal.Open(directory, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { j.Close() })
+	return j
+}
+
+func openLog(t *testing.T, db *Database, j *journal.Journal) *Log {
+	t.Helper()
+	cfg := DefaultLogConfig()
+	cfg.Idle, cfg.Pause, cfg.MaxPause = time.Millisecond, time.Millisecond, 20*time.Millisecond
+	l, err := db.Log(j, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
 	return l
 }
 
-func stored(t *testing.T, db *Database) (n int) {
+func outcome(service string) *journal.Entry {
+	return &journal.Entry{
+		Kind: journal.Outcome, Time: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC), Service: service,
+		Line: "tried", Model: "shop 3", Rules: "r7", Table: 9, Class: "gold", Method: "GET", Path: "/a", Route: "v2", Endpoint: "a", Propensity: 0.25,
+		Latency: 30 * time.Millisecond, Deadline: time.Second, Status: 200, InFlight: 4, By: "spiffe://mesh/shop",
+	}
+}
+
+func keep(t *testing.T, j *journal.Journal, entries ...*journal.Entry) {
 	t.Helper()
-	if err := db.pool.QueryRow(deadline(t), `SELECT count(*) FROM fairway.decision`).Scan(&n); err != nil {
+	for _, e := range entries {
+		if !j.Append(e) {
+			t.Fatal("an entry did not fit")
+		}
+	}
+	if err := j.Flush(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func stored(t *testing.T, db *Database, table string) (n int) {
+	t.Helper()
+	if err := db.pool.QueryRow(deadline(t), `SELECT count(*) FROM fairway.`+table).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n
 }
 
-func TestLogStoresADecisionAsItWas(t *testing.T) {
-	db := open(t, fresh(t))
-	l := openLog(t, db, DefaultLogConfig())
-	d := decision("shop\x00\xff")
-	if !l.Append(d) {
-		t.Fatal("the first decision did not fit")
-	}
-	d.Weights[0], d.Endpoints[0].Name, d.Notes[0] = 9, "changed", "changed" // as the next Decide does
-	if err := l.Close(deadline(t)); err != nil {
-		t.Fatal(err)
-	}
-	rows, err := db.pool.Query(deadline(t), `SELECT time, service, source, policy, model, reason, age_seconds, endpoints, weights, ejected, notes FROM fairway.decision`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := pgx.CollectExactlyOneRow(rows, func(r pgx.CollectableRow) (row, error) {
-		var x row
-		err := r.Scan(&x.time, &x.service, &x.source, &x.policy, &x.model, &x.reason, &x.age, &x.endpoints, &x.weights, &x.ejected, &x.notes)
-		x.time = x.time.UTC()
-		return x, err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := row{
-		time: d.Time, service: "shop\uFFFD\uFFFD", source: "MODEL", policy: "learned", model: "shop 3", age: 2,
-		endpoints: []string{"a", "b"}, weights: []float64{0.75, 0.25}, ejected: []bool{false, false}, notes: []string{"held"},
-	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(row{})); diff != "" {
-		t.Errorf("stored (-want +got):\n%s", diff)
-	}
-}
-
-func TestLogKeepsOrderAndCounts(t *testing.T) {
-	db := open(t, fresh(t))
-	cfg := DefaultLogConfig()
-	cfg.Batch = 7
-	l := openLog(t, db, cfg)
-	for range 500 {
-		if !l.Append(decision("shop")) {
-			t.Fatal("a decision did not fit")
-		}
-	}
-	l.Append(&router.Decision{}) // nothing in it is no reason to fail
-	if err := l.Close(deadline(t)); err != nil {
-		t.Fatal(err)
-	}
-	if s := l.Stats(); s.Written != 501 || s.Dropped != 0 || stored(t, db) != 501 {
-		t.Errorf("stats %+v, %d stored; want 501", s, stored(t, db))
-	}
-	if l.Append(decision("shop")) || l.Stats().Dropped != 1 {
-		t.Error("a decision after Close was not counted as lost")
-	}
-}
-
-// held stops the table's writers until it is released.
-func held(t *testing.T, db *Database) (release func()) {
+// rows are those of a table as JSON, without what the database adds.
+func rows(t *testing.T, db *Database, table string) []map[string]any {
 	t.Helper()
-	tx, err := db.pool.Begin(deadline(t))
+	found, err := db.pool.Query(deadline(t), `SELECT to_jsonb(t) - 'id' - 'stored' - 'stream' FROM fairway.`+table+` t ORDER BY id`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tx.Exec(deadline(t), `LOCK TABLE fairway.decision IN EXCLUSIVE MODE`); err != nil {
+	all, err := pgx.CollectRows(found, pgx.RowTo[map[string]any])
+	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := deadline(t)
-	release = sync.OnceFunc(func() {
-		if err := tx.Rollback(ctx); err != nil {
-			t.Error(err)
+	return all
+}
+
+func TestLogStoresEveryKindAsItWas(t *testing.T) {
+	db := open(t, fresh(t))
+	j := openJournal(t, t.TempDir())
+	l := openLog(t, db, j)
+	decision := &journal.Entry{
+		Kind: journal.Decision, Time: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC), Service: "shop\x00\xff", Model: "shop 3", Table: math.MaxUint64,
+		Source: "MODEL", Policy: "learned", Age: 2 * time.Second, Endpoints: []string{"a", "b"}, Weights: []float64{0.75, 0.25}, Ejected: []bool{false, true}, Notes: []string{"held"},
+	}
+	pick, odd := outcome("shop"), outcome("odd")
+	pick.Kind = journal.Pick
+	odd.Time, odd.Deadline, odd.InFlight, odd.Status, odd.Propensity = time.Unix(1<<42, 0), 0, -1, math.MaxInt, 0
+	keep(t, j, decision, pick, outcome("shop"), odd)
+	if err := l.Drain(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	request := func(seq float64, service string) map[string]any {
+		return map[string]any{
+			"seq": seq, "time": "2026-03-01T10:00:00+00:00", "service": service, "line": "tried", "model": "shop 3", "rules": "r7", "table_version": 9.0,
+			"class": "gold", "method": "GET", "path": "/a", "route": "v2", "endpoint": "a", "propensity": 0.25,
 		}
-	})
-	t.Cleanup(release) // or closing the pool would wait for ever
-	return release
-}
-
-func TestAFullQueueDropsAndCounts(t *testing.T) {
-	db := open(t, fresh(t))
-	release := held(t, db)
-	cfg := DefaultLogConfig()
-	cfg.Queue, cfg.Batch = 4, 2
-	l := openLog(t, db, cfg)
-	fitted := 0
-	for range 100 {
-		if l.Append(decision("shop")) {
-			fitted++
+	}
+	good := request(3, "shop")
+	good["latency_seconds"], good["deadline_seconds"], good["status"], good["in_flight"], good["reported_by"] = 0.03, 1.0, 200.0, 4.0, "spiffe://mesh/shop"
+	bad := request(4, "odd")
+	bad["time"], bad["propensity"] = "9999-12-31T00:00:00+00:00", nil
+	bad["latency_seconds"], bad["deadline_seconds"], bad["status"], bad["in_flight"], bad["reported_by"] = 0.03, nil, float64(math.MaxInt32), nil, "spiffe://mesh/shop"
+	for table, want := range map[string][]map[string]any{
+		"decision": {{
+			"seq": 1.0, "time": "2026-03-01T10:00:00+00:00", "service": "shop\uFFFD\uFFFD", "line": "", "model": "shop 3", "rules": "", "table_version": float64(math.MaxInt64),
+			"source": "MODEL", "policy": "learned", "reason": "", "age_seconds": 2.0, "endpoints": []any{"a", "b"}, "weights": []any{0.75, 0.25}, "ejected": []any{false, true}, "notes": []any{"held"},
+		}},
+		"pick":    {request(2, "shop")},
+		"outcome": {good, bad},
+	} {
+		if diff := cmp.Diff(want, rows(t, db, table)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", table, diff)
 		}
 	}
-	if fitted < 4 || fitted > 6 {
-		t.Errorf("%d decisions fitted; want the queue's 4 and at most a batch of 2", fitted)
-	}
-	release()
-	if err := l.Close(deadline(t)); err == nil || !strings.Contains(err.Error(), "decisions were lost") {
-		t.Errorf("close: %v; want the loss", err)
-	}
-	if s := l.Stats(); int(s.Written) != fitted || int(s.Dropped) != 100-fitted || stored(t, db) != fitted {
-		t.Errorf("stats %+v, %d stored; want %d written, the rest dropped", s, stored(t, db), fitted)
+	if s := l.Stats(); s.Stored != 4 || s.Behind != 0 || s.Err != nil {
+		t.Errorf("stats %+v; want 4 stored, nothing left", s)
 	}
 }
 
-func TestCloseGivesUpWhenItsTimeEnds(t *testing.T) {
-	db := open(t, fresh(t))
-	held(t, db)
-	l := openLog(t, db, DefaultLogConfig())
-	for range 10 {
-		l.Append(decision("shop"))
+// TestWhateverCallersSayIsStored holds that nothing in an entry stops a log.
+func TestWhateverCallersSayIsStored(t *testing.T) {
+	db, j := open(t, fresh(t)), openJournal(t, t.TempDir())
+	l := openLog(t, db, j)
+	random := rand.New(rand.NewPCG(7, 0))
+	long := make([]byte, 20000)
+	for i := range long {
+		long[i] = byte(random.Uint32())
 	}
-	ended, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := l.Close(ended); err == nil || l.Stats().Dropped != 10 {
-		t.Errorf("close: %v, stats %+v; want 10 lost", err, l.Stats())
+	for _, kind := range []journal.Kind{journal.Decision, journal.Pick, journal.Outcome} {
+		for _, text := range []string{"a\x00b\xff", string(long), ""} {
+			for _, number := range []int{math.MinInt, -1, 0, math.MaxInt} {
+				e := &journal.Entry{Kind: kind, Service: text, Line: text, Model: text, Rules: text, Source: text, Policy: text, Reason: text, By: text}
+				e.Class, e.Method, e.Path, e.Route, e.Endpoint = text, text, text, text, text
+				e.Endpoints, e.Notes = []string{text, text}, []string{text}
+				e.Time, e.Table, e.Status, e.InFlight = time.UnixMicro(int64(number)), uint64(number), number, number
+				e.Latency, e.Deadline, e.Age = time.Duration(number), time.Duration(number), time.Duration(number)
+				e.Weights, e.Propensity = []float64{math.NaN(), math.Inf(1)}, math.NaN()
+				keep(t, j, e)
+			}
+		}
+		keep(t, j, &journal.Entry{Kind: kind})
+	}
+	if err := l.Drain(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	n := stored(t, db, "decision") + stored(t, db, "pick") + stored(t, db, "outcome")
+	if s := l.Stats(); s.Stored != 39 || s.Refused != 0 || n != 39 {
+		t.Errorf("stats %+v, %d rows; want 39 and none refused", s, n)
 	}
 }
 
-// TestABatchThatIsSentTwiceIsStoredOnce plays the answer that got lost.
-func TestABatchThatIsSentTwiceIsStoredOnce(t *testing.T) {
-	db := open(t, fresh(t))
-	l := openLog(t, db, DefaultLogConfig())
-	batch := []row{newRow(decision("shop")), newRow(decision("bank"))}
+// TestWhatComesAgainIsStoredOnce plays the program that ended, and the answer
+// that got lost, before the journal was told.
+func TestWhatComesAgainIsStoredOnce(t *testing.T) {
+	db, directory := open(t, fresh(t)), t.TempDir()
+	j := openJournal(t, directory)
+	l := openLog(t, db, j)
+	keep(t, j, outcome("a"), outcome("b"), outcome("c"))
+	batch, err := l.reader.Next(nil, 2)
+	if err != nil || len(batch) != 2 {
+		t.Fatalf("%d entries, %v; want 2", len(batch), err)
+	}
 	for range 2 {
-		if err := l.copy(deadline(t), batch, 100); err != nil {
+		if err := l.transact(deadline(t), batch); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := l.Close(deadline(t)); err != nil {
+	l.Close()
+	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n := stored(t, db); n != 2 {
-		t.Errorf("%d stored; want 2", n)
+	j = openJournal(t, directory)
+	l = openLog(t, db, j)
+	keep(t, j, outcome("d"))
+	if err := l.Drain(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	var services []string
+	for _, r := range rows(t, db, "outcome") {
+		services = append(services, r["service"].(string))
+	}
+	if got := strings.Join(services, ""); got != "abcd" {
+		t.Errorf("stored %q; want abcd, each once", got)
 	}
 }
 
-func TestARefusedBatchIsNotTriedForEver(t *testing.T) {
+func TestARefusedEntryDoesNotKeepTheOthersOut(t *testing.T) {
 	url := fresh(t)
-	db := open(t, url)
-	l := openLog(t, db, DefaultLogConfig())
-	run(t, url, `ALTER TABLE fairway.decision ADD CHECK (service <> 'shop')`)
-	l.Append(decision("shop"))
-	if err := l.Close(deadline(t)); err == nil || !strings.Contains(err.Error(), "decision_service_check") {
-		t.Errorf("close: %v; want what the server said", err)
+	db, j := open(t, url), openJournal(t, t.TempDir())
+	run(t, url, `ALTER TABLE fairway.outcome ADD CHECK (service <> 'bad')`)
+	l := openLog(t, db, j)
+	var told error
+	l.cfg.Trouble = func(err error) { told = err }
+	for i := range 40 {
+		keep(t, j, outcome(map[bool]string{true: "bad", false: "good"}[i == 11 || i == 12]))
+	}
+	if err := l.Drain(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	if s := l.Stats(); s.Stored != 38 || s.Refused != 2 || stored(t, db, "outcome") != 38 {
+		t.Errorf("stats %+v, %d stored; want 38, and 2 refused", s, stored(t, db, "outcome"))
+	}
+	if told == nil || !strings.Contains(told.Error(), "outcome_service_check") {
+		t.Errorf("told %v; want what the database said", told)
 	}
 }
 
-// TestTheLogOutlivesARestart stops a server of its own under the log.
-func TestTheLogOutlivesARestart(t *testing.T) {
+func TestWhatCanBeMendedIsNotGivenUp(t *testing.T) {
+	url := fresh(t)
+	db, j := open(t, url), openJournal(t, t.TempDir())
+	l := openLog(t, db, j)
+	told := 0
+	l.cfg.Trouble = func(error) { told++ }
+	run(t, url, `ALTER TABLE fairway.outcome RENAME TO hidden`)
+	keep(t, j, outcome("shop"))
+	for range 3 {
+		if err := l.Drain(deadline(t)); err == nil || l.Stats().Err == nil || l.Stats().Behind != 1 || told != 1 {
+			t.Errorf("drain: %v, stats %+v, told %d times; want the failure in both, and told once", err, l.Stats(), told)
+		}
+	}
+	run(t, url, `ALTER TABLE fairway.hidden RENAME TO outcome`)
+	if err := l.Drain(deadline(t)); err != nil || stored(t, db, "outcome") != 1 || db.Health() != nil || l.Stats().Err != nil {
+		t.Errorf("drain: %v, %d stored, health %v; want 1", err, stored(t, db, "outcome"), db.Health())
+	}
+}
+
+func TestOldRowsGoInPieces(t *testing.T) {
+	url := fresh(t)
+	db, j := open(t, url), openJournal(t, t.TempDir())
+	l := openLog(t, db, j)
+	l.cfg.Piece = 3
+	for range 10 {
+		keep(t, j, outcome("old"))
+	}
+	if err := l.Drain(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	run(t, url, `UPDATE fairway.outcome SET stored = now() - interval '31 days' WHERE seq <= 8`)
+	for _, want := range []int{7, 4, 2} {
+		if l.sweep(deadline(t)); stored(t, db, "outcome") != want {
+			t.Errorf("%d rows are left; want %d", stored(t, db, "outcome"), want)
+		}
+	}
+	if l.behind || l.Stats().Deleted != 8 {
+		t.Errorf("behind %v, stats %+v; want 8 deleted and no more", l.behind, l.Stats())
+	}
+	run(t, url, `UPDATE fairway.outcome SET stored = now() - interval '31 days'`)
+	if l.sweep(deadline(t)); stored(t, db, "outcome") != 2 {
+		t.Error("it swept again before its time")
+	}
+}
+
+// TestTheLogOutlivesTheDatabase begins while the database is down, and stops it
+// once more under the log.
+func TestTheLogOutlivesTheDatabase(t *testing.T) {
 	if shared == nil {
-		t.Skip(errNoPostgreSQL)
+		t.Skip(pgtest.ErrNone)
 	}
-	s, err := newServer()
+	s, err := pgtest.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(s.directory)
-	if err := s.start(); err != nil {
-		t.Fatal(err)
-	}
-	db, err := Open(deadline(t), s.url("postgres"))
+	defer s.Remove()
+	db, err := Connect(s.URL("postgres"))
 	if err != nil {
-		t.Fatal(errors.Join(err, s.stop()))
+		t.Fatal(err)
 	}
 	defer db.Close()
-	cfg := DefaultLogConfig()
-	cfg.Pause, cfg.MaxPause = time.Millisecond, 10*time.Millisecond
-	l := openLog(t, db, cfg)
-	l.Append(decision("before"))
-	if err := s.stop(); err != nil {
-		t.Log("the server ended with", err)
+	j := openJournal(t, t.TempDir())
+	l := openLog(t, db, j)
+	ctx, cancel := context.WithCancel(deadline(t))
+	ended := make(chan struct{})
+	go func() { defer close(ended); l.Run(ctx) }()
+	defer func() { cancel(); <-ended }()
+
+	const each = 3000
+	down := func() {
+		t.Helper()
+		before := j.Stats().Bytes
+		for range each {
+			if !j.Append(outcome("while it is away")) {
+				t.Fatal("an entry did not fit")
+			}
+		}
+		if err := j.Flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if s := l.Stats(); s.Behind < each || j.Stats().Bytes <= before {
+			t.Errorf("stats %+v, %d bytes after %d; want the spool to hold %d", s, j.Stats().Bytes, before, each)
+		}
+		await(t, "the failure to be told", func() bool { return db.Health() != nil && l.Stats().Err != nil })
 	}
-	for range 20 {
-		l.Append(decision("while it is away"))
+	caughtUp := func(want uint64) {
+		t.Helper()
+		await(t, "the log to catch up", func() bool { return l.Stats().Behind == 0 && db.Health() == nil })
+		if s := l.Stats(); s.Stored != want || stored(t, db, "outcome") != int(want) {
+			t.Errorf("stats %+v, %d stored; want %d, each once", s, stored(t, db, "outcome"), want)
+		}
 	}
-	if err := s.start(); err != nil {
+	down()
+	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Close(deadline(t)); err != nil {
-		t.Error(err)
-	}
-	if n := stored(t, db); n != 21 {
-		t.Errorf("%d stored; want 21, each once", n)
-	}
-	db.Close()
-	if err := s.stop(); err != nil {
+	caughtUp(each)
+	if err := s.Stop(); err != nil {
 		t.Log("the server ended with", err)
+	}
+	down()
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	caughtUp(2 * each)
+	cancel()
+	<-ended
+	db.Close()
+	if err := s.Stop(); err != nil {
+		t.Log("the server ended with", err)
+	}
+}
+
+// TestTheLogOutlivesItsConnections cuts them off at random instants, most of them
+// in the middle of a batch.
+func TestTheLogOutlivesItsConnections(t *testing.T) {
+	url := fresh(t)
+	db, j := open(t, url), openJournal(t, t.TempDir())
+	l := openLog(t, db, j)
+	l.cfg.Batch = 10
+	ctx, cancel := context.WithCancel(deadline(t))
+	ended := make(chan struct{})
+	go func() { defer close(ended); l.Run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	killer := open(t, url)
+	cut, random := 0, rand.New(rand.NewPCG(7, 0))
+	const rounds, each = 40, 50
+	for range rounds {
+		for range each {
+			j.Append(outcome("shop"))
+		}
+		if err := j.Flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+		goal := l.Stats().Stored + uint64(random.IntN(each))
+		await(t, "the log to go on", func() bool { return l.Stats().Stored >= goal })
+		tag, err := killer.pool.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cut += int(tag.RowsAffected())
+	}
+	await(t, "the log to catch up", func() bool { return l.Stats().Behind == 0 })
+	if s := l.Stats(); s.Stored != rounds*each || stored(t, killer, "outcome") != rounds*each || cut == 0 {
+		t.Errorf("stats %+v, %d stored, %d connections cut; want %d, each once", s, stored(t, killer, "outcome"), cut, rounds*each)
+	}
+}
+
+// await polls until it holds.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	ctx := deadline(t)
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("waited in vain for %s", what)
+		case <-time.After(5 * time.Millisecond):
+		}
 	}
 }
 
@@ -230,7 +381,66 @@ func TestLogConfigIsChecked(t *testing.T) {
 	if err := DefaultLogConfig().Validate(); err != nil {
 		t.Error(err)
 	}
-	if err := (LogConfig{}).Validate(); err == nil {
-		t.Error("the zero config is valid")
+	if err := (LogConfig{Keep: -1}).Validate(); err == nil || !strings.Contains(err.Error(), "kept for") {
+		t.Errorf("the zero config: %v", err)
+	}
+	db, err := Connect("postgres://fairway@127.0.0.1:1/none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	j := openJournal(t, t.TempDir())
+	if _, err := db.Log(j, LogConfig{}); err == nil {
+		t.Error("the zero config was taken")
+	}
+	openLog(t, db, j)
+	if _, err := db.Log(j, DefaultLogConfig()); err == nil {
+		t.Error("a second log of one journal was taken")
+	}
+	if errors.Is(db.Health(), nil) {
+		t.Error("a database that nobody asked is well")
+	}
+}
+
+// BenchmarkLog stores outcomes; one operation is one entry.
+func BenchmarkLog(b *testing.B) {
+	if shared == nil {
+		b.Skip(pgtest.ErrNone)
+	}
+	ctx := context.Background()
+	db, err := Open(ctx, shared.URL("postgres"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	cfg := journal.DefaultConfig()
+	cfg.Stream = time.Now().UnixNano() // the database outlives a run
+	j, err := journal.Open(b.TempDir(), cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer j.Close()
+	l, err := db.Log(j, DefaultLogConfig())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	for i := range b.N {
+		if j.Append(outcome("shop")); i%10000 == 9999 {
+			if err := j.Flush(ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	if err := j.Flush(ctx); err != nil {
+		b.Fatal(err)
+	}
+	b.ResetTimer()
+	if err := l.Drain(ctx); err != nil {
+		b.Fatal(err)
+	}
+	b.StopTimer()
+	if s := l.Stats(); s.Stored != uint64(b.N) {
+		b.Errorf("stats %+v; want %d stored", s, b.N)
 	}
 }

@@ -46,7 +46,9 @@ func (r *Registry) Publish(ctx context.Context, m *model.Model) (model.Version, 
 
 // Latest implements model.Registry.
 func (r *Registry) Latest(ctx context.Context) (*model.Model, error) {
-	if err := r.db.ready(ctx); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := r.db.Ask(ctx); err != nil {
 		return nil, err
 	}
 	var version int64
@@ -60,7 +62,9 @@ func (r *Registry) Latest(ctx context.Context) (*model.Model, error) {
 
 // Get implements model.Registry.
 func (r *Registry) Get(ctx context.Context, v model.Version) (*model.Model, error) {
-	if err := r.db.ready(ctx); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := r.db.Ask(ctx); err != nil {
 		return nil, err
 	}
 	var content []byte
@@ -84,7 +88,9 @@ func read(version int64, content []byte, err error) (*model.Model, error) {
 
 // List implements model.Registry. It does not read the models themselves.
 func (r *Registry) List(ctx context.Context) ([]model.Entry, error) {
-	if err := r.db.ready(ctx); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := r.db.Ask(ctx); err != nil {
 		return nil, err
 	}
 	rows, err := r.db.pool.Query(ctx, `SELECT m.version, m.name, m.created, l.version IS NOT NULL

@@ -30,8 +30,8 @@ type RulesVersion struct {
 	Text    string // empty in a list
 }
 
-// errNoRules says that none are there.
-var errNoRules = errors.New("no rules have been published; `fairway rules publish` does so")
+// ErrNoRules says that none are there.
+var ErrNoRules = errors.New("no rules have been published; `fairway rules publish` does so")
 
 // Rules returns the rules of the database; there is one succession of them.
 func (d *Database) Rules() *Rules { return &Rules{rulesVersions(d)} }
@@ -55,7 +55,7 @@ const selectRules = `SELECT r.version, r.name, r.hash, r.author, r.published, l.
 func (r *Rules) Latest(ctx context.Context) (*RulesVersion, error) {
 	v, err := r.one(ctx, selectRules+` WHERE l.version IS NOT NULL`)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, fmt.Errorf("postgres: %w", errNoRules)
+		return nil, fmt.Errorf("postgres: %w", ErrNoRules)
 	}
 	return v, err
 }
@@ -94,7 +94,9 @@ func (r *Rules) List(ctx context.Context) ([]RulesVersion, error) {
 }
 
 func (r *Rules) query(ctx context.Context, query string, args ...any) ([]RulesVersion, error) {
-	if err := r.db.ready(ctx); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := r.db.Ask(ctx); err != nil {
 		return nil, err
 	}
 	rows, err := r.db.pool.Query(ctx, query, args...)

@@ -40,7 +40,9 @@ func (v *versions) errf(what string, err error) error {
 // publish stores a version through insert and makes it the latest. It returns
 // a number only after the database has committed it.
 func (v *versions) publish(ctx context.Context, e model.Event, insert func(pgx.Tx, int64) error) (model.Version, error) {
-	if err := v.db.ready(ctx); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := v.db.Ask(ctx); err != nil {
 		return 0, err
 	}
 	tx, err := v.db.pool.Begin(ctx)
@@ -71,7 +73,9 @@ func (v *versions) publish(ctx context.Context, e model.Event, insert func(pgx.T
 // change makes another version the latest; when from is not 0, only if that
 // is it now.
 func (v *versions) change(ctx context.Context, from, to model.Version, e model.Event) error {
-	if err := v.db.ready(ctx); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := v.db.Ask(ctx); err != nil {
 		return err
 	}
 	err := pgx.BeginFunc(ctx, v.db.pool, func(tx pgx.Tx) error {
@@ -141,7 +145,9 @@ func (v *versions) point(ctx context.Context, tx pgx.Tx, version int64, e model.
 // Record implements model.Registry. The event is on the disk of the database
 // when it returns.
 func (v *versions) Record(ctx context.Context, e model.Event) error {
-	if err := v.db.ready(ctx); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := v.db.Ask(ctx); err != nil {
 		return err
 	}
 	err := pgx.BeginFunc(ctx, v.db.pool, func(tx pgx.Tx) error { return v.db.insertEvent(ctx, tx, e) })
@@ -166,7 +172,9 @@ func (d *Database) insertEvent(ctx context.Context, tx pgx.Tx, e model.Event) er
 
 // Events implements model.Registry.
 func (v *versions) Events(ctx context.Context, n int) ([]model.Event, error) {
-	if err := v.db.ready(ctx); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := v.db.Ask(ctx); err != nil {
 		return nil, err
 	}
 	limit := &n
@@ -204,7 +212,9 @@ func (v *versions) Watch(ctx context.Context, changed func(model.Version)) error
 		}
 	}
 	for {
-		v.db.note(v.listen(ctx, look))
+		if err := v.listen(ctx, look); ctx.Err() == nil { // being stopped is no failure
+			v.db.note(err)
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -217,7 +227,7 @@ func (v *versions) Watch(ctx context.Context, changed func(model.Version)) error
 func (v *versions) listen(ctx context.Context, look func(int64)) error {
 	begin, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := v.db.ready(begin); err != nil {
+	if err := v.db.Ask(begin); err != nil {
 		return err
 	}
 	conn, err := pgx.ConnectConfig(begin, v.db.pool.Config().ConnConfig)

@@ -144,9 +144,16 @@ func (c *Curve) Errors(load float64) float64 {
 // It is Objective.Cost, except that a failure never counts for less than an
 // answer: else an endpoint could look better for failing more.
 func (c *Curve) Cost(load float64, o mesh.Objective) float64 {
+	cost, _ := c.CostAndMean(load, o)
+	return cost
+}
+
+// CostAndMean is Cost, and the Mean that it is made of.
+func (c *Curve) CostAndMean(load float64, o mesh.Objective) (cost, mean float64) {
 	deadline, errors := o.Deadline.Seconds(), c.Errors(load)
-	answered := min(c.Mean(load), deadline)
-	return answered + errors*max(deadline*o.ErrorCost-answered, 0)
+	mean = c.Mean(load)
+	answered := min(mean, deadline)
+	return answered + errors*max(deadline*o.ErrorCost-answered, 0), mean
 }
 
 // An endpoint that fails most of what it gets, being overloaded, refuses it at

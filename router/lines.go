@@ -135,7 +135,7 @@ func (r *Routes) Trial() (share float64, tried Answer, on bool) {
 	if r.pair == nil {
 		return 0, Answer{}, false
 	}
-	return r.pair.share, r.pair.tried.choices[0].answer, true
+	return r.pair.share, r.pair.tried.choices[0].answer(), true
 }
 
 // made is what the routes rest on; nil where nothing was decided.
@@ -169,7 +169,7 @@ func (r *Routes) remember(last *Routes) {
 	for i := range r.choices {
 		c := &r.choices[i]
 		for k := range last.choices {
-			if l := &last.choices[k]; l.answer.Route == c.answer.Route && (k == len(last.choices)-1) == (i == len(r.choices)-1) {
+			if l := &last.choices[k]; l.terms.Route == c.terms.Route && (k == len(last.choices)-1) == (i == len(r.choices)-1) {
 				c.before = fading*l.before + float64(atomic.LoadUint64(&l.taken))
 				break
 			}
@@ -198,7 +198,7 @@ func (r *Routes) try(tried *Routes, t *trial) {
 		Line
 	}{{r, Former}, {tried, Tried}} {
 		for i := range line.choices {
-			line.choices[i].answer.Line = line.Line
+			line.choices[i].terms.Line = line.Line
 		}
 	}
 	r.pair = p
@@ -251,13 +251,13 @@ func (r *Routes) decideBoth(req *mesh.Request, u uint64) Answer {
 	if lot < p.bound {
 		a := p.tried.pick(tried, req, u)
 		if a.Endpoint >= 0 {
-			a.Propensity = share*a.Propensity + (1-share)*weightAt(former.answer.Weights, p.back[a.Endpoint])
+			a.Propensity = share*a.Propensity + (1-share)*weightAt(former.terms.Weights, p.back[a.Endpoint])
 		}
 		return a
 	}
 	a := r.pick(former, req, u)
 	if a.Endpoint >= 0 {
-		a.Propensity = (1-share)*a.Propensity + share*weightAt(tried.answer.Weights, p.toTried[a.Endpoint])
+		a.Propensity = (1-share)*a.Propensity + share*weightAt(tried.terms.Weights, p.toTried[a.Endpoint])
 	}
 	return a
 }
@@ -274,9 +274,9 @@ func (p *pair) answers(r *Routes) []Answer {
 	var list []Answer
 	for i := range r.choices {
 		if p.aligned {
-			list = append(list, p.mixture(r.choices[i].answer, p.tried.choices[i].answer))
+			list = append(list, p.mixture(&r.choices[i], &p.tried.choices[i]))
 		} else if p.share < 0.5 {
-			list = append(list, r.choices[i].answer)
+			list = append(list, r.choices[i].answer())
 		}
 	}
 	if !p.aligned && p.share >= 0.5 {
@@ -286,13 +286,13 @@ func (p *pair) answers(r *Routes) []Answer {
 }
 
 // mixture is the former's answer with what requests meet of both.
-func (p *pair) mixture(former, tried Answer) Answer {
-	a := former
-	a.Endpoints, a.Weights = p.all, p.spread(former.Weights, tried.Weights, p.share)
-	if former.Reason == NoEndpoints { // where one line has no endpoint, the other has all requests
-		a.Reason = tried.Reason
+func (p *pair) mixture(former, tried *choice) Answer {
+	t := former.terms
+	t.Endpoints, t.Weights = p.all, p.spread(former.terms.Weights, tried.terms.Weights, p.share)
+	if former.terms.Reason == NoEndpoints { // where one line has no endpoint, the other has all requests
+		t.Reason = tried.terms.Reason
 	}
-	return a
+	return Answer{Terms: &t, Subset: former.subset, Endpoint: -1}
 }
 
 // spread mixes the weights of both lines over the endpoints of both.
@@ -328,12 +328,12 @@ func (r *Routes) shares() mesh.Weights {
 		c := &r.choices[i]
 		n := c.before + float64(atomic.LoadUint64(&c.taken))
 		total += n
-		for k, w := range c.answer.Weights {
+		for k, w := range c.terms.Weights {
 			sum[k] += n * w
 		}
 	}
 	if total == 0 {
-		copy(sum, r.choice(&mesh.Request{Service: r.Service}, 1).answer.Weights)
+		copy(sum, r.choice(&mesh.Request{Service: r.Service}, 1).terms.Weights)
 	}
 	sum.Normalize()
 	return sum

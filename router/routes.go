@@ -13,11 +13,23 @@ import (
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
-// Answer is where one request should go, and why.
+// Answer is where one request should go, and why. It is small: what is the same for
+// all requests of a route is pointed to.
 type Answer struct {
-	Route    string
+	*Terms
 	Subset   string // that the rule named, else the endpoint's; "default" if no rule matched
 	Endpoint int    // position in Endpoints, −1 when there is none
+	// Propensity is the exact probability of this endpoint under this route.
+	// For a request with a session key it is that over all keys: the pick of
+	// one key is fixed while the weights are, so requests of one session are
+	// one draw, not many. While a trial is on it is that over both lines.
+	Propensity float64
+}
+
+// Terms are what every request is told that takes one route. They are shared: do not
+// write to them.
+type Terms struct {
+	Route    string
 	Priority int
 	Retries  int
 	Timeout  time.Duration
@@ -28,18 +40,13 @@ type Answer struct {
 
 	RulesVersion string
 	TableVersion uint64
-	Line         Line // that decided
-	// Endpoints are those of the line that decided; shared: do not write.
-	Endpoints []mesh.Endpoint
-	// Propensity is the exact probability of this endpoint under this route.
-	// For a request with a session key it is that over all keys: the pick of
-	// one key is fixed while the weights are, so requests of one session are
-	// one draw, not many. While a trial is on it is that over both lines.
-	Propensity  float64
-	Weights     mesh.Weights // of the line's route, over Endpoints; shared: do not write
-	MetricsTime time.Time    // of the newest metrics that were decided upon; zero when none were
-	Decided     time.Time    // zero when nothing was
-	TTL         time.Duration
+	Line         Line            // that decided
+	Place        int             // of the route among Answers of its line
+	Endpoints    []mesh.Endpoint // of the line
+	Weights      mesh.Weights    // of the line's route, over Endpoints
+	MetricsTime  time.Time       // of the newest metrics that were decided upon; zero when none were
+	Decided      time.Time       // zero when nothing was
+	TTL          time.Duration
 }
 
 // Routes is all that is served for one service. It is never changed; neither
@@ -53,6 +60,8 @@ type Routes struct {
 	Decision  *Decision       // what the policy said, of the Frame's endpoints; nil when none was asked
 	Frame     *features.Frame // what it said it of, or nil
 	Notes     []string        // what could not be done as the rules say
+	// Memo is a place for what those who serve these routes make of them once.
+	Memo atomic.Value
 
 	matcher *rules.Matcher
 	met     []bool   // per rule, whether its criteria are
@@ -63,7 +72,8 @@ type Routes struct {
 
 // choice is the readied answer of one route.
 type choice struct {
-	answer  Answer   // but for the endpoint
+	terms   Terms
+	subset  string   // where no endpoint is drawn
 	subsets []string // per endpoint
 	draw    picker.Draw
 	before  float64 // requests that took the route in the editions before, the latest count most
@@ -84,7 +94,7 @@ func (r *Routes) Decide(req *mesh.Request, u uint64) Answer {
 }
 
 func (r *Routes) pick(c *choice, req *mesh.Request, u uint64) Answer {
-	a := c.answer
+	a := c.answer()
 	if req.SessionKey == "" {
 		a.Endpoint = c.draw.Pick(u)
 	} else {
@@ -95,6 +105,9 @@ func (r *Routes) pick(c *choice, req *mesh.Request, u uint64) Answer {
 	}
 	return a
 }
+
+// answer is one without an endpoint.
+func (c *choice) answer() Answer { return Answer{Terms: &c.terms, Subset: c.subset, Endpoint: -1} }
 
 func (r *Routes) choice(req *mesh.Request, u uint64) *choice {
 	i := r.matcher.Match(req, r.met)
@@ -113,9 +126,9 @@ func (r *Routes) choice(req *mesh.Request, u uint64) *choice {
 func (r *Routes) Weigh(req *mesh.Request) Answer {
 	c := r.choice(req, 1) // which is not counted
 	if r.pair == nil {
-		return c.answer
+		return c.answer()
 	}
-	return r.pair.mixture(c.answer, r.pair.tried.choice(req, 1).answer)
+	return r.pair.mixture(c, r.pair.tried.choice(req, 1))
 }
 
 // Answers lists the answer of each route, in the order in which they are
@@ -128,7 +141,7 @@ func (r *Routes) Answers() []Answer {
 	}
 	var list []Answer
 	for i := range r.choices {
-		list = append(list, r.choices[i].answer)
+		list = append(list, r.choices[i].answer())
 	}
 	return list
 }
@@ -154,7 +167,7 @@ func (r *Routes) Explain(req *mesh.Request) []rules.Step { return r.matcher.Expl
 // last are the routes of the edition before; nil where there are none.
 func newRoutes(service string, set *rules.Set, d *Decision, f *features.Frame, last *Routes, version uint64, cfg Config) *Routes {
 	r := &Routes{Service: service, Version: version, Decision: d, Frame: f, matcher: set.Service(service)}
-	base := Answer{RulesVersion: set.Version(), TableVersion: version, TTL: cfg.TTL, Endpoint: -1, Reason: WarmUp}
+	base := Terms{RulesVersion: set.Version(), TableVersion: version, TTL: cfg.TTL, Reason: WarmUp}
 	if d == nil {
 		d = unasked(service, set)
 	} else {
@@ -175,6 +188,9 @@ func newRoutes(service string, set *rules.Set, d *Decision, f *features.Frame, l
 		r.choices = append(r.choices, r.ruled(rule, weights, base))
 	}
 	r.choices = append(r.choices, r.unmatched(ejected, base))
+	for i := range r.choices {
+		r.choices[i].terms.Place = i
+	}
 	r.remember(last)
 	return r
 }
@@ -259,21 +275,23 @@ func (r *Routes) within(i int, subset string) bool {
 
 // unmatched is the answer to a request that no rule matches: the origin's
 // destination default, equal weights over all that is not ejected.
-func (r *Routes) unmatched(ejected []bool, base Answer) choice {
-	a := base
-	a.Route, a.Subset, a.Timeout, a.Source = rules.Default, rules.Default, rules.DefaultTimeout, SourceDefault
+func (r *Routes) unmatched(ejected []bool, base Terms) choice {
+	t := base
+	t.Route, t.Timeout, t.Source = rules.Default, rules.DefaultTimeout, SourceDefault
 	weights := make(mesh.Weights, len(ejected))
 	settle(weights, ejected)
-	return r.ready(a, weights, func(int) string { return rules.Default })
+	return r.ready(t, rules.Default, weights)
 }
 
-func (r *Routes) ready(a Answer, weights mesh.Weights, subset func(i int) string) choice {
-	c := choice{answer: a, draw: picker.NewDraw(nil, weights)}
-	if c.answer.Weights = weights; len(c.draw) == 0 {
-		c.answer.Reason = NoEndpoints
+// ready is a choice by weights, of endpoints in a subset; "" is whichever the
+// endpoint is in.
+func (r *Routes) ready(t Terms, subset string, weights mesh.Weights) choice {
+	c := choice{terms: t, subset: subset, draw: picker.NewDraw(nil, weights)}
+	if c.terms.Weights = weights; len(c.draw) == 0 {
+		c.terms.Reason = NoEndpoints
 	}
 	for i := range weights {
-		c.subsets = append(c.subsets, subset(i))
+		c.subsets = append(c.subsets, or(subset, r.Endpoints[i].Subset))
 	}
 	return c
 }

@@ -9,22 +9,22 @@ import (
 
 // ruled readies the answer of a rule: the rule's split between its subsets,
 // unless it is auto, and the policy's weights inside each.
-func (r *Routes) ruled(rule *rules.Route, policy mesh.Weights, base Answer) choice {
-	a := base
-	a.Route, a.Timeout, a.Priority, a.Retries = rule.Name, rule.Timeout, rule.Priority, rule.Retries
+func (r *Routes) ruled(rule *rules.Route, policy mesh.Weights, base Terms) choice {
+	t, subset := base, ""
+	t.Route, t.Timeout, t.Priority, t.Retries = rule.Name, rule.Timeout, rule.Priority, rule.Retries
 	weights := make(mesh.Weights, len(policy))
 	if rule.Auto() {
 		r.inside(weights, policy, rule.Name, 1, rule.To...)
 	} else if r.fixed(weights, policy, rule) {
-		a.Source = SourceRules // no subset leaves a choice to the policy
+		t.Source = SourceRules // no subset leaves a choice to the policy
 	}
 	if len(rule.To) == 1 {
-		a.Subset = rule.To[0].Subset
+		subset = rule.To[0].Subset
 	}
-	if a.Source == SourceDefault && rule.Name == rules.Default { // the service is not known
-		a.Subset = rules.Default
+	if t.Source == SourceDefault && rule.Name == rules.Default { // the service is not known
+		subset = rules.Default
 	}
-	return r.ready(a, weights, func(i int) string { return or(a.Subset, r.Endpoints[i].Subset) })
+	return r.ready(t, subset, weights)
 }
 
 // fixed splits by the rule's percentages. The share of a subset without

@@ -146,7 +146,8 @@ const drowned = 0.1
 
 // drowning is the cost of a request at a load, beyond the deadline too.
 func drowning(c *predict.Curve, load float64, o mesh.Objective) float64 {
-	return c.Cost(load, o) + drowned*max(c.Mean(load)-o.Deadline.Seconds(), 0)
+	cost, mean := c.CostAndMean(load, o)
+	return cost + drowned*max(mean-o.Deadline.Seconds(), 0)
 }
 
 // restless is the unrest from which on weights are the capacities.

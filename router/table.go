@@ -2,6 +2,7 @@ package router
 
 import (
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -71,6 +72,7 @@ func (t *Table) PublishAll(former, tried []Made) {
 			}
 		}
 		for service, p := range changed {
+			runtime.Gosched() // requests that have come go first
 			next.renew(service, p, t.cfg)
 		}
 	})

@@ -62,11 +62,11 @@ func TestDecideRequests(t *testing.T) {
 		request *mesh.Request
 		want    Answer // of the endpoint with u = 0
 	}{
-		{request("/", "end-user", "jason"), Answer{Route: "jason", Subset: "v2", Endpoint: 2, Priority: 7, Retries: 2, Timeout: time.Second, Source: SourceRules, Propensity: 1}},
-		{request("/fast"), Answer{Route: "fast", Subset: "v1", Endpoint: 0, Timeout: 30 * time.Second, Source: SourceModel}},
-		{request("/auto"), Answer{Route: "auto", Subset: "v1", Endpoint: 0, Timeout: 30 * time.Second, Source: SourceModel}},
-		{request("/split"), Answer{Route: "split", Subset: "v1", Endpoint: 0, Timeout: 30 * time.Second, Source: SourceModel}},
-		{request("/other"), Answer{Route: "default", Subset: "default", Endpoint: 0, Timeout: 30 * time.Second, Source: SourceDefault, Propensity: 1.0 / 3}},
+		{request("/", "end-user", "jason"), Answer{Terms: &Terms{Route: "jason", Priority: 7, Retries: 2, Timeout: time.Second, Source: SourceRules}, Subset: "v2", Endpoint: 2, Propensity: 1}},
+		{request("/fast"), Answer{Terms: &Terms{Route: "fast", Timeout: 30 * time.Second, Source: SourceModel}, Subset: "v1", Endpoint: 0}},
+		{request("/auto"), Answer{Terms: &Terms{Route: "auto", Timeout: 30 * time.Second, Source: SourceModel}, Subset: "v1", Endpoint: 0}},
+		{request("/split"), Answer{Terms: &Terms{Route: "split", Timeout: 30 * time.Second, Source: SourceModel}, Subset: "v1", Endpoint: 0}},
+		{request("/other"), Answer{Terms: &Terms{Route: "default", Timeout: 30 * time.Second, Source: SourceDefault}, Subset: "default", Endpoint: 0, Propensity: 1.0 / 3}},
 	} {
 		t.Run(test.want.Route, func(t *testing.T) {
 			got := r.Decide(test.request, 0)
@@ -77,6 +77,7 @@ func TestDecideRequests(t *testing.T) {
 				near(t, "propensity", got.Propensity, test.want.Propensity, 1e-12)
 			}
 			test.want.Propensity, test.want.Weights, test.want.Endpoints = got.Propensity, got.Weights, r.Endpoints
+			test.want.Place = got.Place
 			test.want.Policy, test.want.Model, test.want.RulesVersion, test.want.TableVersion = "learned", "formula@3", "1.2.3", 2
 			test.want.MetricsTime, test.want.Decided, test.want.TTL = epoch.Add(-2*time.Second), epoch, 10*time.Second
 			if diff := cmp.Diff(test.want, got); diff != "" {

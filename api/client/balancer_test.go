@@ -109,3 +109,32 @@ func TestBalancerNames(t *testing.T) {
 		t.Errorf("without a daemon: %+v", ch)
 	}
 }
+
+// TestBalancerReadsBoard: a picker that reads a board has the daemon's, and none
+// when it has expired.
+func TestBalancerReadsBoard(t *testing.T) {
+	table := newTable(t, soon)
+	address, stop := serve(t, table, "127.0.0.1:0")
+	c := dial(t, settings(address))
+	b := balancer(t, c, "", "board_power_of_two")
+	publish(table, 0.45, 0.45, 0.1)
+	d := *table.Load("shop").Decision
+	d.Board.InFlight = []float64{9, 0, 9}
+	table.Publish(&d, table.Load("shop").Frame)
+	until(t, c, "the newest", newest(table))
+	count := func() map[string]int {
+		n := map[string]int{}
+		for range 1000 {
+			n[b.Pick(nil).Endpoint.GetName()]++
+		}
+		return n
+	}
+	if n := count(); n["a"] > 300 || n["b"] < 600 { // without a board a and b are alike
+		t.Errorf("picked %v; want b wherever it is drawn", n)
+	}
+	stop()
+	until(t, c, "expired", from(client.Equal))
+	if n := count(); n["a"] < 300 {
+		t.Errorf("picked %v by a board that has expired", n)
+	}
+}

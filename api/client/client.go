@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Client talks to daemons. It is safe for concurrent use.
@@ -55,7 +56,9 @@ func (c *Client) Close() error {
 	var err error
 	c.once.Do(func() {
 		close(c.reports.closing)
+		late := time.AfterFunc(c.cfg.Deadline, c.close) // what is being sent may wait for a daemon that hangs
 		c.sending.Wait()
+		late.Stop()
 		c.close()
 		err = c.hangUp()
 	})

@@ -28,13 +28,22 @@ type Answer struct {
 // left alone for a while, and others are asked meanwhile.
 func (c *Client) Decide(ctx context.Context, in *fairwayv1.DecideRequest) Answer {
 	d, err := c.askAny(ctx, in)
-	if err == nil {
+	if err == nil && d.GetEndpoint().GetName() != "" {
 		return Answer{Decision: d, From: Daemon}
 	}
 	req := request(in)
 	choice := c.Pick(req.Service, &req)
+	if err == nil {
+		if choice.Endpoint == nil {
+			return Answer{Decision: d, From: Daemon}
+		}
+		err = errNoEndpoint
+	}
 	return Answer{Decision: choice.decision(in), From: choice.From, Err: err}
 }
+
+// errNoEndpoint is that of a daemon that has not seen the service yet, for one.
+var errNoEndpoint = status.Error(codes.NotFound, "client: the daemon knows no endpoint for the request")
 
 var errLeftAlone = status.Error(codes.Unavailable, "client: all daemons failed a moment ago, or asked to be left alone")
 

@@ -143,7 +143,7 @@ func (s *sender) broke(err error) {
 }
 
 // last sends what is left when the client is closed, and waits for the daemon
-// to have read it, both for at most Config.Deadline.
+// to have read it, both until Close cancels it.
 func (s *sender) last() {
 	for more := true; more; {
 		select {
@@ -153,8 +153,6 @@ func (s *sender) last() {
 			more = false
 		}
 	}
-	late := time.AfterFunc(s.client.cfg.Deadline, s.client.close)
-	defer late.Stop()
 	s.flush()
 	if s.stream != nil {
 		_, _ = s.stream.CloseAndRecv() // what the daemon took is in its own metrics

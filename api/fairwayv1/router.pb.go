@@ -33,6 +33,7 @@ const (
 type Decision_Source int32
 
 const (
+	// Never sent.
 	Decision_UNSPECIFIED Decision_Source = 0
 	// The learned model.
 	Decision_MODEL Decision_Source = 1
@@ -98,8 +99,9 @@ type DecideRequest struct {
 	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
 	// Headers of the request; names in any case. The server bounds their number
 	// and size and refuses more with INVALID_ARGUMENT.
-	Headers map[string]string     `protobuf:"bytes,5,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Source  *DecideRequest_Source `protobuf:"bytes,6,opt,name=source,proto3" json:"source,omitempty"`
+	Headers map[string]string `protobuf:"bytes,5,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Who sends the request.
+	Source *DecideRequest_Source `protobuf:"bytes,6,opt,name=source,proto3" json:"source,omitempty"`
 	// Traffic class of the rules file; empty lets the rules find it.
 	Class string `protobuf:"bytes,7,opt,name=class,proto3" json:"class,omitempty"`
 	// Asks for the weights of all endpoints beside the chosen one.
@@ -381,10 +383,12 @@ func (x *EndpointWeight) GetWeight() float64 {
 
 // Decision is where a request should go, and why.
 type Decision struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Service string                 `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As it was asked for.
+	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
 	// Name of the rule that matched; "default" when none did.
-	Route       string       `protobuf:"bytes,2,opt,name=route,proto3" json:"route,omitempty"`
+	Route string `protobuf:"bytes,2,opt,name=route,proto3" json:"route,omitempty"`
+	// Part of the service that the rule sends the request to.
 	Destination *Destination `protobuf:"bytes,3,opt,name=destination,proto3" json:"destination,omitempty"`
 	// The endpoint drawn by the weights; its name is empty when there is none.
 	Endpoint *Endpoint `protobuf:"bytes,4,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
@@ -394,7 +398,8 @@ type Decision struct {
 	Timeout *durationpb.Duration `protobuf:"bytes,6,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	// All endpoints of the route, when want_weights is set.
 	Weights []*EndpointWeight `protobuf:"bytes,7,rep,name=weights,proto3" json:"weights,omitempty"`
-	Source  Decision_Source   `protobuf:"varint,8,opt,name=source,proto3,enum=fairway.v1.Decision_Source" json:"source,omitempty"`
+	// Who set the endpoint weights.
+	Source Decision_Source `protobuf:"varint,8,opt,name=source,proto3,enum=fairway.v1.Decision_Source" json:"source,omitempty"`
 	// Why the weights are not the model's: "warm_up", "stale", "no_model",
 	// "schema_mismatch", "not_finite", "unfamiliar", "disagreement", "no_endpoints",
 	// "load_effect_not_identifiable", "shadow", "fault"; empty when the model set them.
@@ -598,9 +603,11 @@ func (x *Decision) GetLine() string {
 	return ""
 }
 
+// DecideBatchRequest is many requests at once.
 type DecideBatchRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Requests      []*DecideRequest       `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 1,000.
+	Requests      []*DecideRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -642,6 +649,7 @@ func (x *DecideBatchRequest) GetRequests() []*DecideRequest {
 	return nil
 }
 
+// DecideBatchResponse answers them.
 type DecideBatchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One for each request, in their order.
@@ -687,6 +695,7 @@ func (x *DecideBatchResponse) GetDecisions() []*Decision {
 	return nil
 }
 
+// WatchRequest says what to watch, and what the client has already.
 type WatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Names of the services; empty is all.
@@ -745,8 +754,9 @@ func (x *WatchRequest) GetResumeVersion() uint64 {
 
 // ServiceWeights is the present table of one service.
 type ServiceWeights struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Service string                 `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the service; empty in the messages that say that all holds on.
+	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
 	// In the order in which the rules are tried; at the end the route that is
 	// taken when no rule matches.
 	Routes []*RouteWeights `protobuf:"bytes,2,rep,name=routes,proto3" json:"routes,omitempty"`
@@ -758,14 +768,19 @@ type ServiceWeights struct {
 	// When the weights were decided; unset before the first window.
 	AsOf *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// All endpoints of the service, in order of their names.
-	Endpoints []*Endpoint     `protobuf:"bytes,6,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
-	Source    Decision_Source `protobuf:"varint,7,opt,name=source,proto3,enum=fairway.v1.Decision_Source" json:"source,omitempty"`
+	Endpoints []*Endpoint `protobuf:"bytes,6,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
+	// Who set the weights of a request that says nothing about itself.
+	Source Decision_Source `protobuf:"varint,7,opt,name=source,proto3,enum=fairway.v1.Decision_Source" json:"source,omitempty"`
 	// As in Decision.
-	Reason       string               `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
-	Policy       string               `protobuf:"bytes,9,opt,name=policy,proto3" json:"policy,omitempty"`
-	ModelVersion string               `protobuf:"bytes,10,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
-	RulesVersion string               `protobuf:"bytes,11,opt,name=rules_version,json=rulesVersion,proto3" json:"rules_version,omitempty"`
-	MetricsAge   *durationpb.Duration `protobuf:"bytes,12,opt,name=metrics_age,json=metricsAge,proto3" json:"metrics_age,omitempty"`
+	Reason string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Policy that set them.
+	Policy string `protobuf:"bytes,9,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Model that was asked; empty without a model.
+	ModelVersion string `protobuf:"bytes,10,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	// Version of the rules file; empty without one.
+	RulesVersion string `protobuf:"bytes,11,opt,name=rules_version,json=rulesVersion,proto3" json:"rules_version,omitempty"`
+	// Age of the metrics when they were decided upon.
+	MetricsAge *durationpb.Duration `protobuf:"bytes,12,opt,name=metrics_age,json=metricsAge,proto3" json:"metrics_age,omitempty"`
 	// Names of the endpoints that are ejected: they get no traffic for now.
 	Ejected []string `protobuf:"bytes,13,rep,name=ejected,proto3" json:"ejected,omitempty"`
 	// What is known of the load of endpoints, for pickers that read a board; of
@@ -918,9 +933,11 @@ func (x *ServiceWeights) GetTrial() *Trial {
 type Trial struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Part of the requests that the new line decides, in (0, 1).
-	Share         float64 `protobuf:"fixed64,1,opt,name=share,proto3" json:"share,omitempty"`
-	ModelVersion  string  `protobuf:"bytes,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
-	RulesVersion  string  `protobuf:"bytes,3,opt,name=rules_version,json=rulesVersion,proto3" json:"rules_version,omitempty"`
+	Share float64 `protobuf:"fixed64,1,opt,name=share,proto3" json:"share,omitempty"`
+	// Model of the new line.
+	ModelVersion string `protobuf:"bytes,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	// Version of the new line's rules.
+	RulesVersion  string `protobuf:"bytes,3,opt,name=rules_version,json=rulesVersion,proto3" json:"rules_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -981,7 +998,8 @@ type EndpointLoad struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the endpoint.
 	Endpoint string `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
-	// Requests in flight there, of all proxies.
+	// Requests in flight there, of all proxies: as they report it where that is
+	// newer than the metrics, else as the metrics say.
 	InFlight float64 `protobuf:"fixed64,2,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
 	// When that was.
 	At *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
@@ -1066,7 +1084,8 @@ type Condition struct {
 	// Of the header, label or query parameter.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// exact, prefix, regex, present or absent.
-	Op            string `protobuf:"bytes,3,opt,name=op,proto3" json:"op,omitempty"`
+	Op string `protobuf:"bytes,3,opt,name=op,proto3" json:"op,omitempty"`
+	// What it is compared with; empty for present and absent.
 	Value         string `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1134,9 +1153,11 @@ func (x *Condition) GetValue() string {
 type RouteWeights struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the rule; "default" for the one that is taken when none matches.
-	Name     string               `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Priority int32                `protobuf:"varint,2,opt,name=priority,proto3" json:"priority,omitempty"`
-	Timeout  *durationpb.Duration `protobuf:"bytes,3,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Priority of the rule, larger is more important.
+	Priority int32 `protobuf:"varint,2,opt,name=priority,proto3" json:"priority,omitempty"`
+	// How long a request that takes the route may take.
+	Timeout *durationpb.Duration `protobuf:"bytes,3,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	// Endpoints of the route; sums to 1, or is empty when there is none.
 	Weights []*EndpointWeight `protobuf:"bytes,4,rep,name=weights,proto3" json:"weights,omitempty"`
 	// Every request matches: what comes after is never reached.
@@ -1145,7 +1166,8 @@ type RouteWeights struct {
 	Match []*Condition `protobuf:"bytes,6,rep,name=match,proto3" json:"match,omitempty"`
 	// The rule's criteria are met by the present metrics; a rule whose are not
 	// takes no request.
-	Met           bool  `protobuf:"varint,7,opt,name=met,proto3" json:"met,omitempty"`
+	Met bool `protobuf:"varint,7,opt,name=met,proto3" json:"met,omitempty"`
+	// How often the rule lets a request be tried again elsewhere.
 	Retries       int32 `protobuf:"varint,8,opt,name=retries,proto3" json:"retries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1239,8 +1261,9 @@ func (x *RouteWeights) GetRetries() int32 {
 
 // OutcomeReport is what became of one request.
 type OutcomeReport struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Service string                 `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Service that was asked for. Required.
+	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
 	// Name of the endpoint that the request was sent to.
 	Endpoint string `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
 	// From sending the request to the end of its answer.
@@ -1256,8 +1279,9 @@ type OutcomeReport struct {
 	// Traffic class.
 	Class string `protobuf:"bytes,8,opt,name=class,proto3" json:"class,omitempty"`
 	// When the request was sent; unset takes the time of the report.
-	Time   *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=time,proto3" json:"time,omitempty"`
-	Method string                 `protobuf:"bytes,10,opt,name=method,proto3" json:"method,omitempty"`
+	Time *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=time,proto3" json:"time,omitempty"`
+	// HTTP method in upper case.
+	Method string `protobuf:"bytes,10,opt,name=method,proto3" json:"method,omitempty"`
 	// Without its query.
 	Path string `protobuf:"bytes,11,opt,name=path,proto3" json:"path,omitempty"`
 	// How long the request might take.
@@ -1398,11 +1422,13 @@ func (x *OutcomeReport) GetModelVersion() string {
 	return ""
 }
 
+// ReportSummary acknowledges reports.
 type ReportSummary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Reports that came.
 	Received uint64 `protobuf:"varint,1,opt,name=received,proto3" json:"received,omitempty"`
-	// Those of them that name a service and an endpoint of the table.
+	// Those of them that were taken: they name a service and an endpoint of the
+	// table, and make sense.
 	Accepted      uint64 `protobuf:"varint,2,opt,name=accepted,proto3" json:"accepted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1452,6 +1478,7 @@ func (x *ReportSummary) GetAccepted() uint64 {
 	return 0
 }
 
+// ForecastRequest says which forecasts to tell.
 type ForecastRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Names of the services; empty is all.
@@ -1497,6 +1524,7 @@ func (x *ForecastRequest) GetServices() []string {
 	return nil
 }
 
+// ForecastResponse tells them.
 type ForecastResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// In order of service, then endpoint.
@@ -1544,12 +1572,15 @@ func (x *ForecastResponse) GetForecasts() []*EndpointForecast {
 
 // EndpointForecast says how likely an endpoint is to fail.
 type EndpointForecast struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Service  string                 `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
-	Endpoint string                 `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the service.
+	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	// Name of the endpoint.
+	Endpoint string `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
 	// Probability, in [0, 1], of failing between as_of and as_of + horizon.
-	FailureProbability float64              `protobuf:"fixed64,3,opt,name=failure_probability,json=failureProbability,proto3" json:"failure_probability,omitempty"`
-	Horizon            *durationpb.Duration `protobuf:"bytes,4,opt,name=horizon,proto3" json:"horizon,omitempty"`
+	FailureProbability float64 `protobuf:"fixed64,3,opt,name=failure_probability,json=failureProbability,proto3" json:"failure_probability,omitempty"`
+	// How far the forecast looks ahead.
+	Horizon *durationpb.Duration `protobuf:"bytes,4,opt,name=horizon,proto3" json:"horizon,omitempty"`
 	// How far the probability is to be trusted, in [0, 1].
 	Confidence float64 `protobuf:"fixed64,5,opt,name=confidence,proto3" json:"confidence,omitempty"`
 	// Set when failing is likely.
@@ -1557,8 +1588,9 @@ type EndpointForecast struct {
 	// The metrics that are strangest now, strangest first. One that is strange
 	// against the service's other endpoints has _vs_peers after its name.
 	TopMetrics []*TopMetric `protobuf:"bytes,7,rep,name=top_metrics,json=topMetrics,proto3" json:"top_metrics,omitempty"`
-	// Interval of failure_probability.
-	Low  float64 `protobuf:"fixed64,8,opt,name=low,proto3" json:"low,omitempty"`
+	// Lower end of the interval of failure_probability.
+	Low float64 `protobuf:"fixed64,8,opt,name=low,proto3" json:"low,omitempty"`
+	// Its upper end.
 	High float64 `protobuf:"fixed64,9,opt,name=high,proto3" json:"high,omitempty"`
 	// How strange the endpoint's metrics are, in [0, 1].
 	AnomalyScore float64 `protobuf:"fixed64,10,opt,name=anomaly_score,json=anomalyScore,proto3" json:"anomaly_score,omitempty"`
@@ -1764,8 +1796,10 @@ type Health struct {
 	// unknown, healthy, degraded, draining or unhealthy.
 	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
 	// What decided; empty when healthy.
-	Reason        string          `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	Checks        *Health_Checks  `protobuf:"bytes,3,opt,name=checks,proto3" json:"checks,omitempty"`
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What active checks said.
+	Checks *Health_Checks `protobuf:"bytes,3,opt,name=checks,proto3" json:"checks,omitempty"`
+	// What the traffic says.
 	Passive       *Health_Passive `protobuf:"bytes,4,opt,name=passive,proto3" json:"passive,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1831,8 +1865,9 @@ func (x *Health) GetPassive() *Health_Passive {
 
 // TopMetric is a metric that behaves unlike its own past.
 type TopMetric struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Metric string                 `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the metric.
+	Metric string `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
 	// -log10 of the probability of a value as strange as this one.
 	Surprise      float64 `protobuf:"fixed64,2,opt,name=surprise,proto3" json:"surprise,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1885,12 +1920,15 @@ func (x *TopMetric) GetSurprise() float64 {
 
 // Explanation is a decision and what it was made of.
 type Explanation struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Decision *Decision              `protobuf:"bytes,1,opt,name=decision,proto3" json:"decision,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The decision, with all weights. It is drawn anew, and followed by nobody.
+	Decision *Decision `protobuf:"bytes,1,opt,name=decision,proto3" json:"decision,omitempty"`
 	// In the order tried.
-	Rules     []*Explanation_RuleTried    `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
+	Rules []*Explanation_RuleTried `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
+	// All endpoints of the service.
 	Endpoints []*Explanation_EndpointView `protobuf:"bytes,3,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
-	Policies  []*Explanation_PolicyAsked  `protobuf:"bytes,4,rep,name=policies,proto3" json:"policies,omitempty"`
+	// In the order asked.
+	Policies []*Explanation_PolicyAsked `protobuf:"bytes,4,rep,name=policies,proto3" json:"policies,omitempty"`
 	// What else the policies had to say.
 	Notes         []string `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1964,8 +2002,9 @@ func (x *Explanation) GetNotes() []string {
 
 // Source says who sends the request.
 type DecideRequest_Source struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Labels map[string]string      `protobuf:"bytes,1,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Labels of the caller, which rules may ask for; names as the rules write them.
+	Labels map[string]string `protobuf:"bytes,1,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Failure domain of the caller.
 	Zone          string `protobuf:"bytes,2,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2018,9 +2057,12 @@ func (x *DecideRequest_Source) GetZone() string {
 
 // PredictedTime is when, given that it fails.
 type EndpointForecast_PredictedTime struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	P10           *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=p10,proto3" json:"p10,omitempty"`
-	P50           *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=p50,proto3" json:"p50,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// It fails earlier than this with probability 0.1,
+	P10 *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=p10,proto3" json:"p10,omitempty"`
+	// with 0.5,
+	P50 *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=p50,proto3" json:"p50,omitempty"`
+	// and with 0.9.
 	P90           *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=p90,proto3" json:"p90,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2080,9 +2122,10 @@ func (x *EndpointForecast_PredictedTime) GetP90() *timestamppb.Timestamp {
 // Checks is what active checks said; unset without any.
 type Health_Checks struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Checks that passed in the last round, of so many.
+	// Checks that passed in the last round.
 	Passed int32 `protobuf:"varint,1,opt,name=passed,proto3" json:"passed,omitempty"`
-	Total  int32 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
+	// Checks of the last round.
+	Total int32 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
 	// What failed in the last round.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// unknown, healthy or unhealthy, after as many rounds as rise and fall ask.
@@ -2158,8 +2201,9 @@ type Health_Passive struct {
 	FailingWindows int32 `protobuf:"varint,2,opt,name=failing_windows,json=failingWindows,proto3" json:"failing_windows,omitempty"`
 	// Standard deviations of the peers' success ratio above their mean; 0 where
 	// they cannot be compared.
-	Deviation     float64 `protobuf:"fixed64,3,opt,name=deviation,proto3" json:"deviation,omitempty"`
-	Outlier       bool    `protobuf:"varint,4,opt,name=outlier,proto3" json:"outlier,omitempty"`
+	Deviation float64 `protobuf:"fixed64,3,opt,name=deviation,proto3" json:"deviation,omitempty"`
+	// It is so far below its peers that it may be ejected.
+	Outlier       bool `protobuf:"varint,4,opt,name=outlier,proto3" json:"outlier,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2224,9 +2268,11 @@ func (x *Health_Passive) GetOutlier() bool {
 
 // RuleTried is a rule and what it said to the request.
 type Explanation_RuleTried struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Route   string                 `protobuf:"bytes,1,opt,name=route,proto3" json:"route,omitempty"`
-	Matched bool                   `protobuf:"varint,2,opt,name=matched,proto3" json:"matched,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the rule.
+	Route string `protobuf:"bytes,1,opt,name=route,proto3" json:"route,omitempty"`
+	// The request matched it.
+	Matched bool `protobuf:"varint,2,opt,name=matched,proto3" json:"matched,omitempty"`
 	// Why it did not match, or what it asked of the request and got.
 	Why           string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2286,8 +2332,9 @@ func (x *Explanation_RuleTried) GetWhy() string {
 
 // PolicyAsked is a policy and what it answered for the last window.
 type Explanation_PolicyAsked struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Policy string                 `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the policy.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	// Its weights were taken.
 	Answered bool `protobuf:"varint,2,opt,name=answered,proto3" json:"answered,omitempty"`
 	// Why it declined; empty when it answered.
@@ -2350,11 +2397,14 @@ func (x *Explanation_PolicyAsked) GetReason() string {
 // Prediction is what the model expects of the endpoint under the weights.
 type Explanation_Prediction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Mean and quantiles of the latency.
+	// Mean latency.
 	Mean *durationpb.Duration `protobuf:"bytes,1,opt,name=mean,proto3" json:"mean,omitempty"`
-	P50  *durationpb.Duration `protobuf:"bytes,2,opt,name=p50,proto3" json:"p50,omitempty"`
-	P90  *durationpb.Duration `protobuf:"bytes,3,opt,name=p90,proto3" json:"p90,omitempty"`
-	P99  *durationpb.Duration `protobuf:"bytes,4,opt,name=p99,proto3" json:"p99,omitempty"`
+	// Median.
+	P50 *durationpb.Duration `protobuf:"bytes,2,opt,name=p50,proto3" json:"p50,omitempty"`
+	// Exceeded by a tenth of the requests.
+	P90 *durationpb.Duration `protobuf:"bytes,3,opt,name=p90,proto3" json:"p90,omitempty"`
+	// Exceeded by a hundredth.
+	P99 *durationpb.Duration `protobuf:"bytes,4,opt,name=p99,proto3" json:"p99,omitempty"`
 	// Failed requests / requests, in [0, 1].
 	ErrorRatio float64 `protobuf:"fixed64,5,opt,name=error_ratio,json=errorRatio,proto3" json:"error_ratio,omitempty"`
 	// Probability of being the best endpoint; only from networks that say so.
@@ -2437,8 +2487,9 @@ func (x *Explanation_Prediction) GetPreference() float64 {
 
 // EndpointView is all that is known of one endpoint.
 type Explanation_EndpointView struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Endpoint *Endpoint              `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The endpoint.
+	Endpoint *Endpoint `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
 	// Share of the service's requests before the rules split them.
 	Weight float64 `protobuf:"fixed64,2,opt,name=weight,proto3" json:"weight,omitempty"`
 	// Features by name, as the last window brought them; unknown ones are left
@@ -2448,7 +2499,8 @@ type Explanation_EndpointView struct {
 	Prediction *Explanation_Prediction `protobuf:"bytes,4,opt,name=prediction,proto3" json:"prediction,omitempty"`
 	// Unset when no forecast was made.
 	Forecast *EndpointForecast `protobuf:"bytes,5,opt,name=forecast,proto3" json:"forecast,omitempty"`
-	Ejected  bool              `protobuf:"varint,6,opt,name=ejected,proto3" json:"ejected,omitempty"`
+	// It gets no traffic for now.
+	Ejected bool `protobuf:"varint,6,opt,name=ejected,proto3" json:"ejected,omitempty"`
 	// Unset where no policy judged it. Its forecast is above.
 	Health        *Health `protobuf:"bytes,7,opt,name=health,proto3" json:"health,omitempty"`
 	unknownFields protoimpl.UnknownFields

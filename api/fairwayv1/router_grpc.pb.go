@@ -72,7 +72,9 @@ type RouterClient interface {
 	// daemon: the header "fairway-life" tells daemons and their restarts apart.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ServiceWeights], error)
 	// Report takes what became of requests, and acknowledges their number when
-	// the client has sent its last.
+	// the client has sent its last. A report that makes no sense is counted, not
+	// taken, and does not end the stream. What a stream told last of requests in
+	// flight counts until it ends, or for 10 s.
 	Report(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[OutcomeReport, ReportSummary], error)
 	// Forecast says how likely each endpoint is to fail within the horizon.
 	Forecast(ctx context.Context, in *ForecastRequest, opts ...grpc.CallOption) (*ForecastResponse, error)
@@ -213,7 +215,9 @@ type RouterServer interface {
 	// daemon: the header "fairway-life" tells daemons and their restarts apart.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[ServiceWeights]) error
 	// Report takes what became of requests, and acknowledges their number when
-	// the client has sent its last.
+	// the client has sent its last. A report that makes no sense is counted, not
+	// taken, and does not end the stream. What a stream told last of requests in
+	// flight counts until it ends, or for 10 s.
 	Report(grpc.ClientStreamingServer[OutcomeReport, ReportSummary]) error
 	// Forecast says how likely each endpoint is to fail within the horizon.
 	Forecast(context.Context, *ForecastRequest) (*ForecastResponse, error)

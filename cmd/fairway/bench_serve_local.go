@@ -91,15 +91,19 @@ func (b *serveBench) picks(ctx context.Context, f *serveFigures, in requestList)
 	if err := known(ctx, c, requests); err != nil {
 		return err
 	}
-	f.ClientPickNs = nanoseconds(testing.Benchmark(func(t *testing.B) {
-		for i := 0; t.Loop(); i++ {
-			r := &requests[i%len(requests)]
-			if choice := c.Pick(r.Service, r); choice.Endpoint == nil {
-				t.Fatalf("no endpoint for %v", r)
+	pick := func(request func(r *mesh.Request) *mesh.Request) float64 {
+		return nanoseconds(testing.Benchmark(func(t *testing.B) {
+			for i := 0; t.Loop(); i++ {
+				r := &requests[i%callers]
+				if choice := c.Pick(r.Service, request(r)); choice.Endpoint == nil {
+					t.Fatalf("no endpoint for %v", r)
+				}
 			}
-		}
-	}))
-	b.say("a local pick takes %.0f ns", f.ClientPickNs)
+		}))
+	}
+	f.ClientPickNs = pick(func(*mesh.Request) *mesh.Request { return nil })
+	matched := pick(func(r *mesh.Request) *mesh.Request { return r })
+	b.say("a local pick takes %.0f ns of a request that says nothing, %.0f ns where the headers of one are held against four rules", f.ClientPickNs, matched)
 	return nil
 }
 

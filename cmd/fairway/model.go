@@ -4,8 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -16,34 +15,25 @@ import (
 
 func newModelCommand() *cobra.Command {
 	return group("model", "list, show, publish, promote, roll back and doubt models; export and import networks",
-		modelCommand("list REGISTRY", "the versions of a registry, oldest first", 1, func(ctx context.Context, out io.Writer, args []string) error {
-			return listModels(ctx, out, args[0])
-		}),
-		modelCommand("show MODEL", "what a model is and where it comes from", 1, func(_ context.Context, out io.Writer, args []string) error {
-			m, err := model.Load(args[0])
-			if err != nil {
-				return err
-			}
-			return m.WriteText(out)
-		}),
-		modelCommand("publish REGISTRY MODEL", "add a model file as the newest version and serve it", 2, func(ctx context.Context, out io.Writer, args []string) error {
-			return publishModel(ctx, out, args[0], args[1])
-		}),
-		modelCommand("promote REGISTRY VERSION", "serve another version", 2, func(ctx context.Context, out io.Writer, args []string) error {
-			return promoteModel(ctx, out, args[0], args[1])
-		}),
-		modelCommand("rollback REGISTRY", "serve the version before the present one", 1, func(ctx context.Context, out io.Writer, args []string) error {
-			return rollbackModel(ctx, out, args[0])
-		}),
+		positional("list REGISTRY", "the versions of a registry, oldest first", listModels),
+		positional("show MODEL|REGISTRY [VERSION]", "what a model is and where it comes from", showModel),
+		positional("publish REGISTRY MODEL", "add a model file as the newest version and serve it", publishModel),
+		positional("promote REGISTRY VERSION", "serve another version", promoteModel),
+		positional("rollback REGISTRY", "serve the version that was served before the present one", rollbackModel),
+		positional("events REGISTRY", "what happened to the versions, oldest first", listEvents),
 		newModelExportCommand(), newModelImportCommand(), newDoubtCommand(),
 	)
 }
 
-func modelCommand(use, short string, n int, do func(context.Context, io.Writer, []string) error) *cobra.Command {
+// positional is a command without flags; words of use in brackets may be left
+// out.
+func positional(use, short string, do func(context.Context, io.Writer, []string) error) *cobra.Command {
+	most := len(strings.Fields(use)) - 1
+	least := most - strings.Count(use, "[")
 	return &cobra.Command{
 		Use: use, Short: short,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != n {
+			if len(args) < least || len(args) > most {
 				return usagef("%s wants %q", cmd.CommandPath(), use)
 			}
 			return nil
@@ -52,54 +42,74 @@ func modelCommand(use, short string, n int, do func(context.Context, io.Writer, 
 	}
 }
 
-func listModels(ctx context.Context, out io.Writer, path string) error {
-	entries, err := listed(ctx, path)
+func listModels(ctx context.Context, out io.Writer, args []string) error {
+	registry, err := openRegistry(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	defer registry.close()
+	entries, err := registry.List(ctx)
 	if err != nil {
 		return err
 	}
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "version\tlatest\tcreated\tname")
 	for _, e := range entries {
-		latest := ""
-		if e.Latest {
-			latest = "*"
-		}
 		if e.Err != nil {
-			fmt.Fprintf(t, "%d\t%s\t\tunreadable: %v\n", e.Version, latest, e.Err)
+			fmt.Fprintf(t, "%d\t%s\t\tunreadable: %v\n", e.Version, star(e.Latest), e.Err)
 			continue
 		}
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\n", e.Version, latest, e.Created.Format(time.RFC3339), e.Name)
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\n", e.Version, star(e.Latest), e.Created.Format(time.RFC3339), oneLine(e.Name))
 	}
 	return t.Flush()
 }
 
-func listed(ctx context.Context, path string) ([]model.Entry, error) {
-	registry, err := openRegistry(path)
+func star(latest bool) string {
+	if latest {
+		return "*"
+	}
+	return ""
+}
+
+func showModel(ctx context.Context, out io.Writer, args []string) error {
+	m, err := modelAt(ctx, args)
+	if err != nil {
+		return err
+	}
+	return m.WriteText(out)
+}
+
+// modelAt reads a model file, the latest version of a registry, or the one that
+// the second argument names.
+func modelAt(ctx context.Context, args []string) (*model.Model, error) {
+	if len(args) == 1 && !isDatabase(args[0]) {
+		return model.Load(args[0])
+	}
+	registry, err := openRegistry(ctx, args[0])
 	if err != nil {
 		return nil, err
 	}
-	return registry.List(ctx)
-}
-
-// openRegistry opens a registry that is there: only publishing makes one.
-func openRegistry(path string) (*model.Directory, error) {
-	if stat, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("no registry: %w; `fairway model publish` makes one", err)
-	} else if !stat.IsDir() {
-		return nil, fmt.Errorf("%s: is a file, not the directory of a registry", path)
+	defer registry.close()
+	if len(args) == 1 {
+		return registry.Latest(ctx)
 	}
-	return model.OpenDirectory(path)
+	version, err := versionNumber(args[1])
+	if err != nil {
+		return nil, err
+	}
+	return registry.Get(ctx, version)
 }
 
-func publishModel(ctx context.Context, out io.Writer, path, file string) error {
-	m, err := model.Load(file)
+func publishModel(ctx context.Context, out io.Writer, args []string) error {
+	m, err := model.Load(args[1])
 	if err != nil {
 		return err
 	}
-	registry, err := model.OpenDirectory(path)
+	registry, err := makeRegistry(ctx, args[0])
 	if err != nil {
 		return err
 	}
+	defer registry.close()
 	// Training writes no time, so that equal trainings write equal files.
 	if m.Created.IsZero() {
 		m.Created = time.Now().UTC()
@@ -108,47 +118,48 @@ func publishModel(ctx context.Context, out io.Writer, path, file string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "published %s as version %d\n", file, version)
+	fmt.Fprintf(out, "published %s as version %d\n", args[1], version)
 	return nil
 }
 
-func promoteModel(ctx context.Context, out io.Writer, path, text string) error {
-	version, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		return usagef("version is %q; want a number from `fairway model list`", text)
-	}
-	registry, err := openRegistry(path)
+func promoteModel(ctx context.Context, out io.Writer, args []string) error {
+	version, err := versionNumber(args[1])
 	if err != nil {
 		return err
 	}
-	if err := registry.Promote(ctx, model.Version(version)); err != nil {
+	registry, err := openRegistry(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	defer registry.close()
+	if err := registry.Promote(ctx, version); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "version %d is the latest now\n", version)
 	return nil
 }
 
-func rollbackModel(ctx context.Context, out io.Writer, path string) error {
-	entries, err := listed(ctx, path)
+func rollbackModel(ctx context.Context, out io.Writer, args []string) error {
+	registry, err := openRegistry(ctx, args[0])
 	if err != nil {
 		return err
 	}
-	var latest, before model.Version
-	for _, e := range entries {
-		if e.Latest {
-			latest = e.Version
-		}
-	}
-	for _, e := range entries {
-		if e.Err == nil && e.Version < latest && e.Version > before {
-			before = e.Version
-		}
+	defer registry.close()
+	entries, err := registry.List(ctx)
+	if err != nil {
+		return err
 	}
 	if len(entries) == 0 {
-		return fmt.Errorf("%s: %w: nothing to go back to", path, model.ErrEmpty)
+		return fmt.Errorf("%w: nothing to go back to", model.ErrEmpty)
 	}
-	if before == 0 {
-		return fmt.Errorf("%s: there is no readable version before %d to go back to", path, latest)
+	return goBack(ctx, out, model.SubjectModel, entries, registry)
+}
+
+func listEvents(ctx context.Context, out io.Writer, args []string) error {
+	registry, err := openRegistry(ctx, args[0])
+	if err != nil {
+		return err
 	}
-	return promoteModel(ctx, out, path, strconv.FormatUint(uint64(before), 10))
+	defer registry.close()
+	return writeEvents(ctx, out, registry)
 }

@@ -16,7 +16,7 @@ import (
 
 func newModelExportCommand() *cobra.Command {
 	var format, out string
-	cmd := modelCommand("export MODEL", "write a model's networks for other programs to run", 1, nil)
+	cmd := positional("export MODEL", "write a model's networks for other programs to run", nil)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := needed(cmd, "out"); err != nil {
 			return err

@@ -14,7 +14,14 @@ import (
 )
 
 func newRulesCommand() *cobra.Command {
-	return group("rules", "check rules, or explain what they do with a request", newRulesCheckCommand(), newRulesExplainCommand())
+	return group("rules", "check rules, explain what they do with a request, and share them by a database",
+		newRulesCheckCommand(), newRulesExplainCommand(),
+		positional("list DATABASE", "the versions in a database, oldest first", listRules),
+		positional("publish DATABASE FILE", "check a rules file, add it as the newest version, and serve it", publishRules),
+		positional("promote DATABASE VERSION", "serve another version", promoteRules),
+		positional("rollback DATABASE", "serve the version that was served before the present one", rollbackRules),
+		positional("events DATABASE", "what happened to the versions, oldest first", listRulesEvents),
+	)
 }
 
 func newRulesCheckCommand() *cobra.Command {

@@ -17,8 +17,10 @@ import (
 	"github.com/fairway-mesh/fairway/api/guard"
 	"github.com/fairway-mesh/fairway/api/proxy/haproxy"
 	"github.com/fairway-mesh/fairway/model"
+	"github.com/fairway-mesh/fairway/postgres"
 	"github.com/fairway-mesh/fairway/predict"
 	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/journal"
 	"github.com/fairway-mesh/fairway/router/loop"
 )
 
@@ -34,7 +36,11 @@ type daemon struct {
 	modelFrom    loop.Origin // nil: none is named
 	rulesFrom    loop.Origin
 	memory       *loop.State
-	source       *source // nil while nobody knows yet what is polled
+	watchers     map[string]model.Watcher      // by subject: who tells of changes
+	databases    map[string]*postgres.Database // by URL
+	journal      *journal.Journal              // nil: none is kept
+	stored       *postgres.Log                 // of the journal; nil: it stays on disk
+	source       *source                       // nil while nobody knows yet what is polled
 	loop         *loop.Loop
 	api          *api.Server
 	calls        *api.Metrics
@@ -55,6 +61,9 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		}
 	}()
 	d.openState()
+	if err = d.openJournal(); err != nil {
+		return nil, err
+	}
 	if d.ruled, err = d.openRules(ctx); err != nil {
 		return nil, fmt.Errorf("--rules: %w", err)
 	}
@@ -79,6 +88,9 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 			return nil, fmt.Errorf("--model: %w", err)
 		}
 	}
+	if err := d.openLog(); err != nil {
+		return nil, err
+	}
 	d.calls = api.NewMetrics(d.reg, time.Now)
 	if d.calls.Log, err = api.NewAccessLog(d.reg, time.Now, o.filter()); err != nil {
 		return nil, err
@@ -87,6 +99,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	d.reg.MustRegister(buildInfo(), api.TableMetrics(d.loop.Table()), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	served := api.DefaultConfig()
 	served.Seed, served.Policy, served.Horizon = rand.Uint64(), d.loop.Policy(), d.loop.Horizon()
+	served.Who, served.Journal = guard.Identity, d.journal
 	d.api, err = api.New(d.loop.Table(), d.calls, served)
 	return d, err
 }
@@ -101,7 +114,7 @@ func (d *daemon) loopConfig() loop.Config {
 		},
 		Acted: d.recording == "" && !d.shadow, // else nobody acts on what is decided
 		Live:  d.recording == "",
-		Trial: d.judge(),
+		Trial: d.judge(), Decided: d.decided,
 		Clock: time.Now, Seed: rand.Uint64(), Log: d.log,
 	}
 }
@@ -116,6 +129,8 @@ func (d *daemon) closeSource() {
 
 func (d *daemon) close() {
 	d.closeSource()
+	d.closeDatabases()
+	d.closeJournal()
 	if err := d.secure.close(); err != nil {
 		d.log.Error("closing the connection to SPIRE", "error", err)
 	}
@@ -179,9 +194,11 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 		fmt.Fprintln(stdout, what, listeners[i].Addr())
 		d.secure.say(what, listeners[i].Addr())
 	}
+	d.serveJSON(ctx, g, stdout)
 	d.log.Info("serving", "checked", d.String())
 	g.Go(func() error { d.loop.Attend(ctx); return nil })
 	d.follow(ctx, g)
+	d.storeLog(ctx, g)
 	g.Go(func() error {
 		d.feed(ctx)
 		if d.once {

@@ -57,7 +57,13 @@ func write(t testing.TB, name, text string) (path string) {
 // every endpoint goes on as it was. It is said to be trained on recordings.
 func persistence(t testing.TB, recordings ...model.Provenance) (path string) {
 	t.Helper()
-	schema, err := prom.ParseSchema("tiny.yaml", []byte(tiny))
+	return persistenceOf(t, tiny, recordings...)
+}
+
+// persistenceOf is the same of another schema.
+func persistenceOf(t testing.TB, text string, recordings ...model.Provenance) (path string) {
+	t.Helper()
+	schema, err := prom.ParseSchema("tiny.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +104,7 @@ func learned(t testing.TB, path string, held time.Time) model.Provenance {
 // program is a running daemon.
 type program struct {
 	api, admin, agent string
+	more              *bufio.Scanner // of what it prints
 	conn              *grpc.ClientConn
 	client            fairwayv1.RouterClient
 	stop              func() error
@@ -118,6 +125,7 @@ func start(t testing.TB, args ...string) *program {
 	}()
 	once := sync.OnceValue(func() error { cancel(); return <-done })
 	lines := bufio.NewScanner(out)
+	p.more = lines
 	for _, address := range []*string{&p.api, &p.admin, &p.agent} {
 		if !lines.Scan() {
 			t.Fatalf("the program ended with %v; it said:\n%s", once(), p.log)

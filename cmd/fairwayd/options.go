@@ -23,8 +23,11 @@ type options struct {
 	explore, holdOut                            float64
 	staleAfter                                  time.Duration
 	telemetryOptions
+	journalOptions
 	tlsOptions
+	httpOptions
 	reloadOptions
+	databaseOptions
 	guessed  bool      // nobody named a source of metrics
 	settings []setting // all flags, as they are in force
 }
@@ -70,10 +73,10 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 
 func (o *options) flags(config *string) *flag.FlagSet {
 	fs := flag.NewFlagSet("fairwayd", flag.ContinueOnError)
-	fs.StringVar(&o.model, "model", "", "model `file`, or a registry, of which the latest is served; without one the rules answer")
+	fs.StringVar(&o.model, "model", "", "model `file`, or a registry (a directory or a postgres:// URL), of which the latest is served; without one the rules answer")
 	fs.StringVar(&o.prometheus, "prometheus", "", "`URL` of a Prometheus server to poll, or a source file that tells it")
 	fs.StringVar(&o.recording, "recording", "", "recording to play instead, at `path`")
-	fs.StringVar(&o.rules, "rules", "", "rules `file`; without one every service has one route with all endpoints")
+	fs.StringVar(&o.rules, "rules", "", "rules `file`, or a postgres:// URL of a database of which the latest are served; without one every service has one route with all endpoints")
 	fs.StringVar(&o.schema, "schema", "", "schema `file` or name; default: the model's, else whichever fits")
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:7443", "`address` of the gRPC API: host:port, or unix:PATH for a socket of this machine's user and group")
 	fs.StringVar(&o.admin, "admin", "127.0.0.1:7444", "`address` of /metrics, /healthz, /readyz, /version, /config, /loglevel and /debug/pprof over HTTP; \"\" is none")
@@ -86,9 +89,12 @@ func (o *options) flags(config *string) *flag.FlagSet {
 	fs.Var((*part)(&o.holdOut), "hold-out", "`part` of the drains, such as 5%, that is not carried out, so that forecasts can be judged")
 	fs.DurationVar(&o.staleAfter, "stale-after", 0, "`age` of the metrics from which the model is not asked; default: three windows and the delay of its metrics")
 	o.telemetryOptions.flags(fs)
+	o.journalOptions.flags(fs)
 	o.reloadOptions.flags(fs)
+	o.databaseOptions.flags(fs)
 	fs.BoolVar(&o.checkConfig, "check-config", false, "read everything that is named here, say what it is, and stop")
 	o.tlsOptions.flags(fs)
+	o.httpOptions.flags(fs)
 	fs.StringVar(config, "config", "", "YAML `file` with any of these flags by name, such as \"stale_after: 30s\"; a flag comes before it")
 	return fs
 }
@@ -172,5 +178,5 @@ func (o *options) check() error {
 	case o.staleAfter < 0:
 		return usage(fmt.Sprintf("--stale-after is %v; want 0 or more", o.staleAfter))
 	}
-	return errors.Join(o.telemetryOptions.check(), o.tlsOptions.check(), o.reloadOptions.check())
+	return errors.Join(o.telemetryOptions.check(), o.tlsOptions.check(), o.reloadOptions.check(), o.databaseOptions.check(), o.journalOptions.check())
 }

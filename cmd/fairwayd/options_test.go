@@ -91,7 +91,9 @@ func TestConfigFile(t *testing.T) {
 	want := &options{listen: "127.0.0.1:2", admin: "127.0.0.1:7444", staleAfter: 30 * time.Second, explore: 0.05, rules: "r.yaml", speed: 1, from: "start"}
 	want.telemetryOptions = telemetryOptions{logFormat: "text", logSlow: 100 * time.Millisecond, tracePart: 0.01}
 	want.reloadOptions = reloadOptions{canary: 0.1, holdBack: 0.1, probation: 10 * time.Minute}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{}, telemetryOptions{}, tlsOptions{}, reloadOptions{})); diff != "" {
+	want.databaseOptions = databaseOptions{keep: 720 * time.Hour}
+	want.journalOptions = journalOptions{journalSize: 1024, journalPart: 0.01}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{}, telemetryOptions{}, tlsOptions{}, reloadOptions{}, databaseOptions{}, journalOptions{}, httpOptions{})); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -133,17 +132,12 @@ func (d *daemon) openModel(ctx context.Context) (first loop.Change, err error) {
 	if d.options.model == "" {
 		return first, nil
 	}
-	var registry model.Registry
-	if info, err := os.Stat(d.options.model); err == nil && info.IsDir() {
-		directory, err := model.OpenDirectory(d.options.model)
-		if err != nil {
-			return first, err
-		}
-		registry = directory
+	registry, err := d.openRegistry(d.options.model)
+	if err != nil {
+		return first, err
 	}
 	if registry != nil {
-		hostname, _ := os.Hostname() // for events only
-		d.modelFrom = loop.RegistryModel(registry, "fairwayd "+cmp.Or(hostname, "of a host without a name"))
+		d.modelFrom = loop.RegistryModel(registry, ownName())
 	} else {
 		d.modelFrom = loop.ModelFile(d.options.model)
 	}
@@ -168,6 +162,9 @@ func (d *daemon) openRules(ctx context.Context) (first loop.Change, err error) {
 	first.Subject = model.SubjectRules
 	if d.options.rules == "" {
 		return first, nil
+	}
+	if inDatabase(d.options.rules) {
+		return d.openDatabaseRules(ctx)
 	}
 	// What an operator starts the daemon with counts, however little there is of it.
 	d.rulesFrom = loop.RulesFile(d.options.rules)
@@ -214,8 +211,8 @@ func (d *daemon) begin(subject string, now loop.Change, wrong error) (loop.Chang
 }
 
 // rememberEvery is how often the memory is saved, and lookEvery how often is looked for
-// changes.
-const rememberEvery, lookEvery = time.Minute, time.Second
+// changes; seldom, where somebody tells of them.
+const rememberEvery, lookEvery, lookSeldom = time.Minute, time.Second, 5 * time.Second
 
 // follow takes changes until ctx ends, at once on SIGHUP, and saves the memory.
 func (d *daemon) follow(ctx context.Context, g *errgroup.Group) {
@@ -226,7 +223,12 @@ func (d *daemon) follow(ctx context.Context, g *errgroup.Group) {
 		}
 		now := make(chan struct{}, 1)
 		notes = append(notes, now)
-		g.Go(func() error { d.loop.Follow(ctx, origin, d.memory, lookEvery, now); return nil })
+		every := lookEvery
+		if w := d.watchers[origin.Subject()]; w != nil {
+			every = lookSeldom
+			g.Go(func() error { _ = w.Watch(ctx, func(model.Version) { poke(now) }); return nil }) // ends with ctx
+		}
+		g.Go(func() error { d.loop.Follow(ctx, origin, d.memory, every, now); return nil })
 	}
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
@@ -239,10 +241,7 @@ func (d *daemon) follow(ctx context.Context, g *errgroup.Group) {
 			case <-hup:
 				d.log.Info("looking for changes: SIGHUP")
 				for _, note := range notes {
-					select {
-					case note <- struct{}{}:
-					default:
-					}
+					poke(note)
 				}
 			case <-ticker.C:
 				d.remember()
@@ -252,6 +251,13 @@ func (d *daemon) follow(ctx context.Context, g *errgroup.Group) {
 			}
 		}
 	})
+}
+
+func poke(note chan<- struct{}) {
+	select {
+	case note <- struct{}{}:
+	default: // it will look anyway
+	}
 }
 
 func (d *daemon) remember() {

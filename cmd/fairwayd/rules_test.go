@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,14 @@ import (
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain runs the tests, or is the daemon where a test runs it as a process of its own.
+func TestMain(m *testing.M) {
+	if os.Getenv(beDaemon) != "" {
+		main()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // TestRulesAlone: without a model and without metrics the rules answer.
 func TestRulesAlone(t *testing.T) {

@@ -75,7 +75,6 @@ var elsewhere = map[string][]string{
 	"fairway_service_error_ratio":                  {"service"},             // of a schema that tells it
 	"fairway_service_latency_p99_seconds":          {"service"},             // the same
 	"fairway_failure_probability":                  {"service", "endpoint"}, // of a model that forecasts
-	"fairway_journal_dropped_total":                {"reason"},              // of a daemon with a journal
 	"fairway_certificate_expiry_timestamp_seconds": {"role"},                // of one with certificates
 }
 

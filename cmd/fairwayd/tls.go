@@ -89,7 +89,7 @@ const patience = 30 * time.Second
 func newSecurity(ctx context.Context, o *options, reg prometheus.Registerer, log *slog.Logger) (s *security, err error) {
 	s = &security{tlsOptions: &o.tlsOptions, log: log}
 	own := s.cert == "" && s.spire == ""
-	if !s.plaintext && (s.asked() || beyond(o.listen) || beyond(o.admin)) && !(own && o.checkConfig) {
+	if !s.plaintext && (s.asked() || beyond(o.listen) || beyond(o.admin) || beyond(o.http)) && !(own && o.checkConfig) {
 		if err := s.open(ctx, o); err != nil {
 			return nil, err
 		}
@@ -123,7 +123,7 @@ func (s *security) open(ctx context.Context, o *options) (err error) {
 		if cfg.State = identity.StateDirectory(s.state, os.Getenv); cfg.State == "" {
 			return errors.New("no directory for the certificate authority: give --state DIR, or --plaintext")
 		}
-		cfg.TrustDomain, cfg.Hosts = s.trust, hosts(o.listen, o.admin)
+		cfg.TrustDomain, cfg.Hosts = s.trust, hosts(o.listen, o.admin, o.http)
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -278,7 +278,7 @@ func (s *security) close() error {
 func (s *security) say(what string, at net.Addr) {
 	beyond := beyondAddr(at)
 	switch {
-	case !beyond && (what != "api" || !s.asked()):
+	case !beyond && (what != "api" && what != "http" || !s.asked()):
 	case what == "haproxy-agent": // HAProxy's agent checks know no TLS
 		s.log.Warn("listening beyond this machine, unencrypted, to anyone", "what", what, "address", at)
 	case s.source == nil:

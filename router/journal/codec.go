@@ -11,6 +11,24 @@ import (
 // A record is the place of an entry in its stream, then the entry: numbers as
 // varints, reals in eight bytes, texts and lists after their length.
 
+// most is the most that appendEntry adds for e, in bytes.
+func most(e *Entry) int {
+	const numbers = 1 + 9*binary.MaxVarintLen64 // the kind; what is in every entry, and the rest of an outcome
+	if e.Kind == Decision {
+		n := numbers + texts(e.Service, e.Line, e.Model, e.Rules, e.Source, e.Policy, e.Reason)
+		return n + texts(e.Endpoints...) + texts(e.Notes...) + 8*len(e.Weights) + len(e.Ejected)
+	}
+	return numbers + texts(e.Service, e.Line, e.Model, e.Rules, e.Class, e.Method, e.Path, e.Route, e.Endpoint, e.By)
+}
+
+func texts(all ...string) int {
+	n := binary.MaxVarintLen64 * len(all)
+	for _, text := range all {
+		n += len(text)
+	}
+	return n
+}
+
 func appendEntry(b []byte, seq uint64, e *Entry) []byte {
 	b = append(binary.AppendUvarint(b, seq), byte(e.Kind))
 	b = binary.AppendVarint(b, e.Time.UnixMicro())

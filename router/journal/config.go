@@ -11,14 +11,16 @@ type Config struct {
 	// Stream tells what this run writes from what all others do: a random
 	// number above 0. A place in a stream is given once.
 	Stream int64
-	// MaxBytes is what all segments may take on disk.
+	// MaxBytes is what all segments may take on disk. The oldest go when it is
+	// reached.
 	MaxBytes int64
 	// Queue is how many bytes may wait for the disk; entries that do not fit
-	// are dropped and counted.
+	// are dropped and counted. Twice as much memory is taken.
 	Queue int
 	// Sync is how often what was written is forced to the disk: that much is
 	// lost at most when the machine loses power. When only this process is
-	// killed, what was written stays.
+	// killed, what was written stays. It is also the time between two attempts
+	// when the disk takes nothing.
 	Sync time.Duration
 	// Sample is the part of the requests whose picks and outcomes are kept.
 	Sample float64

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,12 +24,13 @@ import (
 //	              the bytes after it, then as many bytes
 //
 // Only the segment with the greatest number is written to. Where a record is
-// not whole, the one who wrote it was cut off: nothing follows it.
+// cut off, so was the one who wrote it: nothing follows it.
 const (
 	magic      = "\x89fwjrn1\n"
 	headerSize = 20
 	frameSize  = 8
 	suffix     = ".journal"
+	damaged    = ".damaged" // after the suffix
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -60,25 +62,58 @@ func checksum(record []byte) uint32 {
 	return crc32.Update(crc32.Checksum(record[:4], castagnoli), castagnoli, record[frameSize:])
 }
 
+// segment is a file of a journal.
+type segment struct {
+	path   string
+	number uint64
+	aside  bool // it is damaged, and no longer read
+	size   int64
+}
+
 func segmentPath(directory string, number uint64) string {
 	return filepath.Join(directory, fmt.Sprintf("%016d%s", number, suffix))
 }
 
-// segments are the numbers of those in a directory, ascending.
-func segments(directory string) ([]uint64, error) {
+// list is what a directory holds: first what was set aside, then what is read,
+// both by their numbers.
+func list(directory string) ([]segment, error) {
 	entries, err := os.ReadDir(directory)
 	if err != nil {
 		return nil, err
 	}
-	var numbers []uint64
+	var all []segment
 	for _, e := range entries {
-		text, ok := strings.CutSuffix(e.Name(), suffix)
-		if n, err := strconv.ParseUint(text, 10, 64); ok && err == nil && e.Name() == filepath.Base(segmentPath(directory, n)) {
-			numbers = append(numbers, n)
+		name, aside := strings.CutSuffix(e.Name(), damaged)
+		text, ok := strings.CutSuffix(name, suffix)
+		n, err := strconv.ParseUint(text, 10, 64)
+		if !ok || err != nil || n == 0 || name != filepath.Base(segmentPath(directory, n)) {
+			continue
+		}
+		if stat, err := e.Info(); err == nil { // else it has just gone
+			all = append(all, segment{filepath.Join(directory, e.Name()), n, aside, stat.Size()})
 		}
 	}
-	slices.Sort(numbers)
-	return numbers, nil
+	slices.SortFunc(all, func(a, b segment) int {
+		if a.aside != b.aside {
+			if a.aside {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.number, b.number)
+	})
+	return all, nil
+}
+
+// following is the first segment from number on that is read; 0: there is none.
+func following(directory string, number uint64) (uint64, error) {
+	all, err := list(directory)
+	for _, s := range all {
+		if !s.aside && s.number >= number {
+			return s.number, nil
+		}
+	}
+	return 0, err
 }
 
 // count is how many records of a segment are whole.

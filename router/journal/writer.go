@@ -13,7 +13,7 @@ type writer struct {
 	stream    int64
 	segment   int64          // bytes of one, at most
 	most      int64          // bytes of all
-	inHand    *atomic.Uint64 // the segment that is not to be taken away; 0: none
+	reading   *atomic.Uint64 // the segment that the Reader is at, which stays; 0: there is no Reader
 
 	number uint64   // of the segment
 	file   *os.File // nil: the next write begins a segment
@@ -26,14 +26,20 @@ type writer struct {
 	err           error // of the last attempt
 }
 
-func newWriter(directory string, cfg Config) (*writer, error) {
-	numbers, err := segments(directory)
+func newWriter(directory string, cfg *Config, reading *atomic.Uint64) (*writer, error) {
+	all, err := list(directory)
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{directory: directory, stream: cfg.Stream, segment: cfg.segment(), most: cfg.MaxBytes}
-	if len(numbers) > 0 {
-		w.number = numbers[len(numbers)-1]
+	w := &writer{directory: directory, stream: cfg.Stream, segment: cfg.segment(), most: cfg.MaxBytes, reading: reading}
+	w.batch = make([]byte, 0, cfg.Queue)
+	for _, s := range all {
+		w.number = max(w.number, s.number)
+	}
+	// What follows a Reader's position is new to it, also where somebody took the
+	// segments away.
+	if at, err := loadPosition(directory); err == nil {
+		w.number = max(w.number, at.Segment)
 	}
 	return w, nil
 }
@@ -69,16 +75,24 @@ func (w *writer) append() error {
 		}
 	}
 	if _, err := w.file.WriteAt(w.batch, w.size); err != nil {
-		// What is there of it is written over by the same bytes. Where it cannot be
-		// taken back, a segment is begun, and readers know an entry by its place.
-		if cut := w.file.Truncate(w.size); cut != nil {
-			err = errors.Join(err, cut, w.close())
-		}
-		return err
+		return errors.Join(err, w.abandon())
 	}
 	w.size += int64(len(w.batch))
 	w.dirty = true
 	return nil
+}
+
+// abandon ends a segment that could not be written to. Where a part of the batch
+// cannot be taken back, readers see it end too early, and know what is written
+// again by its place. Who took the file away to make room gets the room.
+func (w *writer) abandon() error {
+	name := w.file.Name()
+	w.file.Truncate(w.size)
+	err := w.close()
+	if w.size == headerSize {
+		err = errors.Join(err, os.Remove(name))
+	}
+	return err
 }
 
 // begin makes room for a segment, and makes it.
@@ -102,37 +116,34 @@ func (w *writer) begin() error {
 }
 
 // trim takes the oldest segments away until another one fits, but not the one
-// that is being read.
+// that is being read. Those that are damaged go first.
 func (w *writer) trim() error {
-	numbers, err := segments(w.directory)
+	all, err := list(w.directory)
 	if err != nil {
 		return err
 	}
-	sizes, total := make([]int64, len(numbers)), w.segment
-	for i, n := range numbers {
-		if info, err := os.Stat(segmentPath(w.directory, n)); err == nil {
-			sizes[i] = info.Size()
-			total += sizes[i]
-		}
+	total := w.segment
+	for _, s := range all {
+		total += s.size
 	}
-	for i, n := range numbers {
+	for _, s := range all {
 		if total <= w.most {
 			return nil
 		}
-		if n == w.inHand.Load() {
+		at := w.reading.Load()
+		if !s.aside && s.number == at {
 			continue
 		}
-		path := segmentPath(w.directory, n)
-		lost, err := count(path)
-		if err == nil {
-			err = os.Remove(path)
+		lost := uint64(0)
+		if at != 0 && s.number > at && !s.aside {
+			lost, _ = count(s.path) // none where it cannot be read
 		}
-		if err == nil {
+		if err := os.Remove(s.path); err == nil {
 			w.lost += lost
-		} else if !errors.Is(err, os.ErrNotExist) { // else it was read
+		} else if !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
-		total -= sizes[i]
+		total -= s.size
 	}
 	return nil
 }

@@ -139,7 +139,7 @@ func (w *world) answers() router.Answer {
 func ruled(t testing.TB, version string, a, b int) Change {
 	t.Helper()
 	text := fmt.Sprintf("version: %q\nservices:\n  - name: shop\n    limits: {step: 1}\n    endpoints: [{name: a, weight: %d}, {name: b, weight: %d}]\n", version, a, b)
-	set, err := compile("rules.yaml", []byte(text))
+	set, err := CompileRules("rules.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -212,6 +212,7 @@ func (l *Loop) Take(windows []mesh.Window, err error) {
 	var taken []mesh.Window
 	var services []string
 	for i := range windows {
+		giveWay()
 		if l.push(&windows[i]) {
 			taken, services = append(taken, windows[i]), append(services, windows[i].Service)
 		}

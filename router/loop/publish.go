@@ -2,6 +2,7 @@ package loop
 
 import (
 	"errors"
+	"runtime"
 
 	"github.com/fairway-mesh/fairway/router"
 )
@@ -60,6 +61,7 @@ func (l *Loop) ask(n *line, services []string) []router.Made {
 		if n.last[service] == nil {
 			continue
 		}
+		giveWay()
 		d, err := n.decide(service)
 		if err != nil {
 			l.metrics.refused.Inc()
@@ -77,6 +79,11 @@ func (l *Loop) ask(n *line, services []string) []router.Made {
 	}
 	return list
 }
+
+// giveWay lets requests that have come go first: the scheduler looks at what gave way
+// when nothing else is to be done, or now and then. Between two services nothing is
+// half done.
+func giveWay() { runtime.Gosched() }
 
 // say logs who sets the weights of a service, when that changes.
 func (l *Loop) say(service, source, reason string, more ...any) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/fairway-mesh/fairway/model"
 )
@@ -13,12 +12,12 @@ import (
 // registry is an Origin: the latest model of a registry.
 type registry struct {
 	registry model.Registry
-	by       string
+	Ledger
 }
 
 // RegistryModel is the Origin of the latest model of a registry. by says who records
 // the events.
-func RegistryModel(r model.Registry, by string) Origin { return &registry{r, by} }
+func RegistryModel(r model.Registry, by string) Origin { return &registry{r, Ledger{r, by}} }
 
 func (r *registry) Subject() string { return model.SubjectModel }
 
@@ -32,20 +31,9 @@ func (r *registry) Look(ctx context.Context) (Change, error) {
 		return r.broken(ctx, err)
 	}
 	c := changeOf(m)
-	events, err := r.registry.Events(ctx, recentEvents)
-	if err != nil {
-		return c, nil // it is tried then, where it could have served at once
-	}
-	for _, e := range events {
-		if e.Subject == model.SubjectModel && e.Version == c.Name {
-			c.Back = e.Kind == model.RolledBack
-		}
-	}
+	c.Back = r.Back(ctx, c.Version)
 	return c, nil
 }
-
-// recentEvents is how many events tell how the latest version came to be it.
-const recentEvents = 50
 
 func changeOf(m *model.Model) Change {
 	name := strconv.FormatUint(uint64(m.Version), 10)
@@ -88,45 +76,4 @@ func Readable(ctx context.Context, r model.Registry) (Change, error) {
 		return Change{}, err
 	}
 	return changeOf(m), nil
-}
-
-// Told implements Origin. After a roll-back the former version is the latest again,
-// for all daemons and after a restart, unless another one has been promoted.
-func (r *registry) Told(ctx context.Context, o Outcome) error {
-	if o.Kind == model.RolledBack {
-		from, err := strconv.ParseUint(o.Name, 10, 64)
-		to, err2 := strconv.ParseUint(o.Former.Name, 10, 64)
-		if errors.Join(err, err2) == nil && to > 0 {
-			err := r.registry.RollBack(ctx, model.Version(from), model.Version(to), o.Why)
-			if errors.Is(err, model.ErrMoved) {
-				return nil
-			}
-			return err
-		}
-		o.Kind = model.Refused // there is nothing to go back to
-	}
-	const most = 2000 // of a text, in bytes; the rest is in the log
-	return r.registry.Record(ctx, model.Event{
-		Time: o.Time.UTC(), Kind: o.Kind, Subject: o.Subject, Version: o.Name, From: o.Former.Name, By: r.by, Text: o.Why[:min(len(o.Why), most)],
-	})
-}
-
-// Anew implements Origin: somebody has promoted the version since, or after the event
-// that tells why it does not do, whose order does not depend on clocks.
-func (r *registry) Anew(ctx context.Context, v Version, since time.Time) (bool, error) {
-	events, err := r.registry.Events(ctx, 0)
-	if err != nil {
-		return false, err
-	}
-	told, anew := false, false
-	for _, e := range events {
-		switch {
-		case e.Subject != v.Subject:
-		case e.Kind == model.RolledBack && e.From == v.Name, e.Kind == model.Refused && e.Version == v.Name:
-			told, anew = true, false
-		case (e.Kind == model.Promoted || e.Kind == model.Published) && e.Version == v.Name:
-			anew = told || e.Time.After(since)
-		}
-	}
-	return anew, nil
 }

@@ -127,7 +127,7 @@ func (s *State) Served(subject string) (c Change, err error) {
 	if subject == model.SubjectModel {
 		c.Model, err = model.Read(bytes.NewReader(kept.Model))
 	} else {
-		c.Rules, err = compile(kept.Name, kept.Rules)
+		c.Rules, err = CompileRules(kept.Name, kept.Rules)
 	}
 	if err != nil {
 		return Change{}, fmt.Errorf("%s: %w", filepath.Join(s.dir, subject+".json"), err)
@@ -135,7 +135,8 @@ func (s *State) Served(subject string) (c Change, err error) {
 	return c, nil
 }
 
-func compile(name string, text []byte) (*rules.Set, error) {
+// CompileRules makes rules of their text; name is for errors.
+func CompileRules(name string, text []byte) (*rules.Set, error) {
 	file, err := rules.Parse(name, text)
 	if err != nil {
 		return nil, err
