@@ -91,7 +91,7 @@ func (s *Server) evaluate(ctx context.Context, expr string, start time.Time, n i
 		if n != 1 {
 			return nil, errors.New("the answer to a range query is a vector: is this a server of Prometheus' HTTP API?")
 		}
-		return ofVector(result)
+		return ofVector(result, start)
 	case model.Matrix:
 		if n > 1 {
 			return ofMatrix(result, start, n, step)
@@ -102,13 +102,19 @@ func (s *Server) evaluate(ctx context.Context, expr string, start time.Time, n i
 	return nil, fmt.Errorf("the answer is a %s; want an instant vector", result.Type())
 }
 
-func ofVector(vector model.Vector) (answer Matrix, err error) {
+// offTime is how far the time of an answer may be from the one that was asked for:
+// servers round. A cache in between, or a clock, can be off by more.
+const offTime = time.Minute
+
+func ofVector(vector model.Vector, asked time.Time) (answer Matrix, err error) {
 	for _, x := range vector {
 		switch {
 		case x == nil:
 			return nil, errNull
 		case x.Histogram != nil:
 			return nil, errHistogram
+		case x.Timestamp.Time().Sub(asked).Abs() > offTime:
+			return nil, fmt.Errorf("asked for %s, the server answers for %s: is a cache in between, or a clock wrong?", asked.UTC().Format(time.TimeOnly), x.Timestamp.Time().UTC().Format(time.TimeOnly))
 		}
 		answer = append(answer, Row{Labels: labelMap(x.Metric), Values: []float64{float64(x.Value)}})
 	}
