@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
+	stdlog "log"
 	"net"
 	"net/http"
 	"strings"
@@ -84,7 +86,10 @@ func serveGRPC(ctx context.Context, g *errgroup.Group, d *daemon, l net.Listener
 }
 
 func serveHTTP(ctx context.Context, g *errgroup.Group, mux http.Handler, l net.Listener) {
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: stdlog.New(io.Discard, "", 0), // of handshakes, which anybody can fail at
+	}
 	g.Go(func() error {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return err
