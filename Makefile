@@ -11,7 +11,7 @@ SHARED ?= ../shared
 REALTIME = $(shell chrt --rr 20 true 2>/dev/null && echo chrt --rr 20)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check test-deps format vet lint race bench bench-read bench-replay bench-network bench-routing eval-routing routing-model bench-forecast forecast-model recording proto clean
+.PHONY: help demo build test check test-deps format vet lint race bench bench-read bench-replay bench-network bench-routing eval-routing routing-model bench-forecast forecast-model bench-serve bench-rollback soak recording proto clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,15 @@ bench-forecast: build ## the failure forecast: incidents announced against alarm
 
 forecast-model: build ## make the failure forecast that bench-forecast judges anew, on failing simulated meshes and the lab
 	$(OUT)/fairway bench forecast-model --recording $(subst $() ,$(COMMA),$(RECORDINGS)) --out cmd/fairway/models/forecast.model --logistic cmd/fairway/models/forecast-logistic.model
+
+bench-serve: build ## the API beside an empty gRPC call, in two processes: some minutes, one JSON line last
+	@$(OUT)/fairway bench serve
+
+bench-rollback: build test-deps ## a bad model, and an innocent one in a slow-down, promoted under load in the lab: minutes, one JSON line last
+	@$(OUT)/fairway bench rollback --daemon $(OUT)/fairwayd
+
+soak: test-deps ## the daemon for ten minutes with everything in motion: fails when memory, goroutines or files grow
+	$(GO) test ./cmd/fairwayd -run '^TestSoak$$' -count=1 -v -timeout 20m -args -soak 10m
 
 recording: build test-deps ## make a new recording of the lab, with SEED: 48 minutes of real time
 	$(REALTIME) $(OUT)/fairway lab record --duration 48m --seed $(SEED) --out $(OUT)/recording
