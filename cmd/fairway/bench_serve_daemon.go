@@ -130,12 +130,13 @@ type feed struct {
 	mesh   *servedMesh
 	rounds [][]mesh.Window // that come by turns: making them is not what is measured
 	turn   int
-	model  *model.Model
-	pace   loop.Pace
-	loop   *loop.Loop
-	reg    *prometheus.Registry
-	newest time.Time // windows
-	faster chan time.Duration
+	// rebuilds counts them: with new windows comes every fifth, in whoever's turn.
+	rebuilds int
+	model    *model.Model
+	pace     loop.Pace
+	loop     *loop.Loop
+	reg      *prometheus.Registry
+	faster   chan time.Duration
 }
 
 // newFeed makes a loop, and the windows that it takes to warm up.
@@ -185,16 +186,15 @@ func (f *feed) take(now time.Time) {
 		windows[i] = w
 	}
 	f.loop.Take(windows, nil)
-	f.newest = now
 }
 
 // differentRounds is how many rounds of windows differ.
 const differentRounds = 6
 
-// rebuild makes the table anew: of new windows when they are due, else of what was
+// rebuild makes the table anew: of new windows every fifth time, else of what was
 // decided on the last.
 func (f *feed) rebuild(now time.Time) {
-	if now.Sub(f.newest) >= windowsEvery-time.Millisecond {
+	if f.rebuilds++; f.rebuilds%int(windowsEvery/time.Second) == 0 {
 		f.take(now)
 		return
 	}
