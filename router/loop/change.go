@@ -43,41 +43,55 @@ var ErrRefused = errors.New("refused")
 func (l *Loop) Change(c Change) error {
 	l.changing.Lock()
 	defer l.changing.Unlock()
+	for {
+		if done, err := l.change(c); done {
+			return err
+		}
+	}
+}
+
+// change is not done where another line came into force, by the end of a trial or by
+// other windows, while the new one was being prepared beside the old.
+func (l *Loop) change(c Change) (done bool, err error) {
 	l.mu.Lock()
 	switch {
 	case c.ID == l.version(c.Subject).ID: // nothing new, or back to it
 		l.supersede(c)
 		delete(l.waiting, c.Subject)
 		l.mu.Unlock()
-		return nil
+		return true, nil
 	case l.fresh(c.Version): // whoever follows does not know yet that it was taken back
 		l.mu.Unlock()
-		return nil
+		return true, nil
 	case l.tried != nil && l.trying.ID == c.ID && !c.Back:
 		l.mu.Unlock()
-		return nil
+		return true, nil
 	case l.tried != nil && l.trying.Subject != c.Subject && !c.Back:
 		l.waiting[c.Subject] = c
 		l.cfg.Log.Info("waits for the trial to end", "subject", c.Subject, "version", c.Name, "trying", l.trying.Name)
 		l.mu.Unlock()
-		return nil
+		return true, nil
 	}
 	p := l.begin(c)
 	l.mu.Unlock()
-	if err := p.prove(); err != nil {
-		return fmt.Errorf("%s %s: %w: %w", c.Subject, c.Name, ErrRefused, err)
-	}
+	err = p.prove()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	switch {
+	case l.former != p.former:
+		return false, nil
+	case err != nil:
+		return true, fmt.Errorf("%s %s: %w: %w", c.Subject, c.Name, ErrRefused, err)
+	}
 	l.catchUp(p)
 	l.supersede(c)
 	delete(l.waiting, c.Subject)
 	if c.Back || p.alone || l.cfg.Trial == nil || l.newest.IsZero() {
 		l.take(p.line, c)
-		return nil
+		return true, nil
 	}
 	l.try(p.line, c)
-	return nil
+	return true, nil
 }
 
 // fresh reports whether a version was rolled back or refused, and that is not passed on

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
+	"github.com/fairway-mesh/fairway/predict"
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/trial"
 )
@@ -167,6 +168,34 @@ func TestChangesDuringATrial(t *testing.T) {
 	}
 	if n := len(w.ended(model.SubjectModel)); n != 1 { // the adoption of what was gone back to
 		t.Errorf("%d outcomes of models", n)
+	}
+}
+
+// TestChangeMeetsAnother: rules that are being prepared when another model comes into
+// force serve with that one, not with the one that they were prepared beside.
+func TestChangeMeetsAnother(t *testing.T) {
+	w := newWorld(t, persistence(1), ruled(t, "1", 1, 1), nil)
+	w.pass(8)
+	policy, met := w.cfg.Policy, false
+	w.cfg.Policy = func(m *model.Model, p *predict.Predictor, cfg router.Config) router.Policy {
+		if !met {
+			met = true // as when a trial ends meanwhile
+			w.Loop.mu.Lock()
+			n, err := newLine(&w.cfg, persistence(2), w.former.rules, w.pace)
+			if err != nil {
+				t.Error(err)
+			}
+			w.take(n, changeOf(persistence(2)))
+			w.Loop.mu.Unlock()
+		}
+		return policy(m, p, cfg)
+	}
+	if err := w.Change(ruled(t, "2", 2, 1)); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(1)
+	if a := w.answers(); a.RulesVersion != "2" || w.former.model.Version != 2 || w.Version(model.SubjectModel).Name != "2" {
+		t.Errorf("rules %s, model %d, said to be %v", a.RulesVersion, w.former.model.Version, w.Version(model.SubjectModel))
 	}
 }
 
