@@ -91,7 +91,7 @@ func (s *Server) evaluate(ctx context.Context, expr string, start time.Time, n i
 		if n != 1 {
 			return nil, errors.New("the answer to a range query is a vector: is this a server of Prometheus' HTTP API?")
 		}
-		return ofVector(result)
+		return ofVector(result, start)
 	case model.Matrix:
 		if n > 1 {
 			return ofMatrix(result, start, n, step)
@@ -102,13 +102,19 @@ func (s *Server) evaluate(ctx context.Context, expr string, start time.Time, n i
 	return nil, fmt.Errorf("the answer is a %s; want an instant vector", result.Type())
 }
 
-func ofVector(vector model.Vector) (answer Matrix, err error) {
+// astray is how far from the time that was asked for an answer may say that it is.
+// Prometheus answers for exactly that, VictoriaMetrics for up to 30 s before it.
+const astray = time.Minute
+
+func ofVector(vector model.Vector, at time.Time) (answer Matrix, err error) {
 	for _, x := range vector {
 		switch {
 		case x == nil:
 			return nil, errNull
 		case x.Histogram != nil:
 			return nil, errHistogram
+		case x.Timestamp.Time().Sub(at).Abs() > astray: // by a cache, for one
+			return nil, fmt.Errorf("the answer is of %s, and not of %s, which was asked for: what stands before the server?", clock(int64(x.Timestamp)), clock(at.UnixMilli()))
 		}
 		answer = append(answer, Row{Labels: labelMap(x.Metric), Values: []float64{float64(x.Value)}})
 	}
