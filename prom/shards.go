@@ -102,19 +102,19 @@ func (s *Server) evaluate(ctx context.Context, expr string, start time.Time, n i
 	return nil, fmt.Errorf("the answer is a %s; want an instant vector", result.Type())
 }
 
-// astray is how far from the time that was asked for an answer may say that it is.
-// Prometheus answers for exactly that, VictoriaMetrics for up to 30 s before it.
-const astray = time.Minute
+// offTime is how far the time of an answer may be from the one that was asked for:
+// servers round. A cache in between, or a clock, can be off by more.
+const offTime = time.Minute
 
-func ofVector(vector model.Vector, at time.Time) (answer Matrix, err error) {
+func ofVector(vector model.Vector, asked time.Time) (answer Matrix, err error) {
 	for _, x := range vector {
 		switch {
 		case x == nil:
 			return nil, errNull
 		case x.Histogram != nil:
 			return nil, errHistogram
-		case x.Timestamp.Time().Sub(at).Abs() > astray: // by a cache, for one
-			return nil, fmt.Errorf("the answer is of %s, and not of %s, which was asked for: what stands before the server?", clock(int64(x.Timestamp)), clock(at.UnixMilli()))
+		case x.Timestamp.Time().Sub(asked).Abs() > offTime:
+			return nil, fmt.Errorf("asked for %s, the server answers for %s: is a cache in between, or a clock wrong?", asked.UTC().Format(time.TimeOnly), x.Timestamp.Time().UTC().Format(time.TimeOnly))
 		}
 		answer = append(answer, Row{Labels: labelMap(x.Metric), Values: []float64{float64(x.Value)}})
 	}

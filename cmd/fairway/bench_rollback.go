@@ -30,6 +30,7 @@ type rollbackOptions struct {
 	model      string
 	recordings []string
 	settle     time.Duration
+	load       float64
 	out        string
 }
 
@@ -72,6 +73,9 @@ some seconds of training before them.`,
 			if o.settle < 10*time.Second {
 				return usagef("--settle is %v; want 10s or more", o.settle)
 			}
+			if !(o.load > 0 && o.load <= 3) {
+				return usagef("--load is %v; want more than 0, at most 3", o.load)
+			}
 			b, err := newRollbackBench(cmd, o)
 			if err != nil {
 				return err
@@ -88,6 +92,7 @@ some seconds of training before them.`,
 	flags.StringVar(&o.model, "model", "", "good model with a softmax network, of the schema lab (default: one is trained)")
 	flags.StringSliceVar(&o.recordings, "recording", []string{"datasets/recordings/lab-train", "datasets/recordings/lab-validation"}, "recordings to train it on")
 	flags.DurationVar(&o.settle, "settle", 90*time.Second, "how long the good model serves before anything is changed")
+	flags.Float64Var(&o.load, "load", 1.6, "times the lab's usual load, under which hardly anybody is ever busy")
 	flags.StringVar(&o.out, "out", "", "directory for the logs, which stay there (default a temporary one)")
 	return cmd
 }
@@ -143,6 +148,9 @@ func (b *rollbackBench) run(ctx context.Context) (f rollbackFigures, err error) 
 	}
 	cfg.EndpointCommand = []string{program, "lab", "endpoint"}
 	cfg.Out, cfg.Duration, cfg.Faults = filepath.Join(b.out, "mesh"), 30*time.Minute, 0
+	for i := range cfg.Services {
+		cfg.Services[i].Rate *= b.o.load
+	}
 	cfg.Done = b.traffic.done
 	cfg.Choose = func(service string, c lab.Class) string {
 		if s := b.serving.Load(); s != nil {

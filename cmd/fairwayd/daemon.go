@@ -99,7 +99,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	d.reg.MustRegister(buildInfo(), api.TableMetrics(d.loop.Table()), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	served := api.DefaultConfig()
 	served.Seed, served.Policy, served.Horizon = rand.Uint64(), d.loop.Policy(), d.loop.Horizon()
-	served.Who = guard.Identity
+	served.Who, served.Journal = guard.Identity, d.journal
 	d.api, err = api.New(d.loop.Table(), d.calls, served)
 	return d, err
 }
