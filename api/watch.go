@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -84,6 +85,24 @@ func (s *Server) tell(w *watcher, look router.Look) error {
 			return err
 		}
 		w.sent[service] = routes.Version
+	}
+	if len(w.asked) == 0 {
+		return s.tellGone(w, look)
+	}
+	return nil
+}
+
+// tellGone tells who watches all of a service that has left the table: a heartbeat
+// would have its weights hold for ever.
+func (s *Server) tellGone(w *watcher, look router.Look) error {
+	for service := range w.sent {
+		if _, there := slices.BinarySearch(look.Services(), service); there {
+			continue
+		}
+		if err := w.stream.Send(s.serviceWeights(look.Load(service), service)); err != nil {
+			return err
+		}
+		delete(w.sent, service)
 	}
 	return nil
 }

@@ -188,6 +188,35 @@ func TestWatchTellsTrials(t *testing.T) {
 	}
 }
 
+// TestWatchTellsWhatIsGone: who watches all hears once of a service that the rules no
+// longer have, and that nothing is sent to it.
+func TestWatchTellsWhatIsGone(t *testing.T) {
+	table := newTable(t, two)
+	client, _, _ := serve(t, table, nil)
+	next := watch(t, client, 0)
+	next()
+	next()
+	file, err := rules.Parse("test.yaml", []byte("services: [{name: a, endpoints: [{name: r1}]}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := rules.Compile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table.SetRules(set)
+	if w := next(); w.Service != "a" || len(w.Endpoints) != 1 {
+		t.Errorf("got %v", w)
+	}
+	if w := next(); w.Service != "b" || len(w.Endpoints) != 0 || w.TableVersion != table.Version() {
+		t.Errorf("got %v", w)
+	}
+	publish(table, "a", 1)
+	if w := next(); w.Service != "a" {
+		t.Errorf("got %v", w)
+	}
+}
+
 // TestSlowWatcher: a client that does not read for thousands of changes gets a
 // few old ones, which were on the way, and then the newest.
 func TestSlowWatcher(t *testing.T) {

@@ -218,7 +218,7 @@ func (l *Log) failed(ctx context.Context, err error) error {
 	var answer *pgconn.PgError
 	switch {
 	case ctx.Err() != nil: // being stopped is no failure
-	case !errors.As(err, &answer) || slices.Contains([]string{"08", "57"}, answer.Code[:2]): // it is going down, or coming up
+	case !errors.As(err, &answer) || slices.Contains([]string{"08", "57"}, class(answer)): // it is going down, or coming up
 		l.db.note(err)
 	case l.said != err.Error():
 		l.said = err.Error()
@@ -239,8 +239,12 @@ func (l *Log) tell(err error) error {
 // Everything else may be mended: a lost connection, a full disk, a right or a table that is missing.
 func refused(err error) bool {
 	var answer *pgconn.PgError
-	return errors.As(err, &answer) && slices.Contains([]string{"22", "23", "54"}, answer.Code[:2])
+	return errors.As(err, &answer) && slices.Contains([]string{"22", "23", "54"}, class(answer))
 }
+
+// class is that of an SQLSTATE; empty where whoever answers, a pooler for instance,
+// sends none.
+func class(e *pgconn.PgError) string { return e.Code[:min(len(e.Code), 2)] }
 
 // transact stores what the database has not yet of a batch of one stream, and
 // how far it came with it: an answer may get lost, and then the batch comes

@@ -78,13 +78,6 @@ func (w *wire) set(s state) {
 	}
 }
 
-// open is how many connections there are, at both ends together.
-func (w *wire) open() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.conns)
-}
-
 // keep reports whether a connection may go on; forget it when it ends.
 func (w *wire) keep(c net.Conn) bool {
 	w.mu.Lock()

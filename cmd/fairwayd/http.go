@@ -35,7 +35,7 @@ func (d *daemon) serveJSON(ctx context.Context, g *errgroup.Group, stdout io.Wri
 	}
 	l, handler, err := d.listenJSON()
 	if err != nil {
-		g.Go(func() error { return fmt.Errorf("--http: %w", err) })
+		g.Go(func() error { return err })
 		return
 	}
 	fmt.Fprintln(stdout, "http", l.Addr())
@@ -66,7 +66,7 @@ func (d *daemon) listenJSON() (net.Listener, http.Handler, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	listeners, err := listen(d.http)
+	listeners, err := listen(address{"http", d.http})
 	if err != nil {
 		return nil, nil, err
 	}

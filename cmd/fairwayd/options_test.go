@@ -56,6 +56,11 @@ func TestRefused(t *testing.T) {
 		{"log level", []string{"--rules", rules, "--log-level", "loud"}, true, []string{"log-level", "loud"}},
 		{"slow", []string{"--rules", rules, "--log-slow", "0s"}, true, []string{"--log-slow"}},
 		{"collector", []string{"--rules", rules, "--otlp", "tcp://u:hunter22@x"}, true, []string{"--otlp", "http://127.0.0.1:4317"}},
+		{"nothing listens", []string{"--rules", rules, "--listen", ""}, true, []string{"--listen"}},
+		{"no port", []string{"--rules", rules, "--admin", "localhost"}, true, []string{"--admin", "localhost"}},
+		{"port of no service", []string{"--rules", rules, "--http", "127.0.0.1:99999"}, true, []string{"--http", "99999"}},
+		{"socket without a path", []string{"--rules", rules, "--haproxy-agent", "unix:"}, true, []string{"--haproxy-agent"}},
+		{"one address for two", []string{"--rules", rules, "--http", "127.0.0.1:7443"}, true, []string{"--listen", "--http"}},
 		{"no settings", []string{"--config", text("- a\n")}, false, []string{":1"}},
 	} {
 		err := run(t.Context(), append(test.args, "--check-config"), io.Discard, io.Discard)

@@ -39,7 +39,7 @@ func Open(directory string, cfg Config) (*Journal, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(directory, 0o755); err != nil {
+	if err := os.MkdirAll(directory, 0o750); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	release, err := lock(filepath.Join(directory, "lock"))

@@ -12,7 +12,7 @@ import (
 // lock holds the file at path until it is released or the process ends, and
 // fails when another process holds it.
 func lock(path string) (release func() error, err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o640)
 	if err != nil {
 		return nil, err
 	}

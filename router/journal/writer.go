@@ -100,7 +100,7 @@ func (w *writer) begin() error {
 	if err := w.trim(); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(segmentPath(w.directory, w.number+1), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o644)
+	f, err := os.OpenFile(segmentPath(w.directory, w.number+1), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o640)
 	if err != nil {
 		return err
 	}
