@@ -83,7 +83,7 @@ func newAsker(t testing.TB, address string, m *lab, change ...func(*client.Confi
 }
 
 // pause is the time between two requests of one of an asker's four.
-const pause = 5 * time.Millisecond
+const pause = 10 * time.Millisecond
 
 func (c *asker) pick(ctx context.Context, to *http.Client) {
 	for tick := time.Tick(pause); ; {

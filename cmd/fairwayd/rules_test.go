@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -22,6 +23,8 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	// Tests in parallel wait for Prometheus most of their time, not for a processor.
+	_ = flag.Set("test.parallel", "6")
 	goleak.VerifyTestMain(m)
 }
 

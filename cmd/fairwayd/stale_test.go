@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 	"time"
 
@@ -81,14 +83,26 @@ func exposition(t *testing.T) (address string) {
 	return s.Listener.Addr().String()
 }
 
+// taken are ports that free gave away.
+var taken sync.Map
+
+// free is an address for a program that is told its port. It is below those that
+// systems give to whoever asks for any, so that nobody is given it before the
+// program, or while the program is being started again.
 func free(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", 12_000+rand.IntN(18_000))
+		if _, given := taken.LoadOrStore(address, true); given {
+			continue
+		}
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // scrape starts a Prometheus that scrapes target each second, and returns what
