@@ -170,11 +170,16 @@ func (r *Routes) remember(last *Routes) {
 		c := &r.choices[i]
 		for k := range last.choices {
 			if l := &last.choices[k]; l.terms.Route == c.terms.Route && (k == len(last.choices)-1) == (i == len(r.choices)-1) {
-				c.before = fading*l.before + float64(atomic.LoadUint64(&l.taken))
+				c.before = fading * l.requests()
 				break
 			}
 		}
 	}
+}
+
+// requests is an estimate of how many took the route of late.
+func (c *choice) requests() float64 {
+	return c.before + oneIn*float64(atomic.LoadUint32(&c.taken))
 }
 
 // fading is how much of a count is left an edition later: it lasts some windows.
@@ -326,7 +331,7 @@ func (r *Routes) shares() mesh.Weights {
 	total := 0.0
 	for i := range r.choices {
 		c := &r.choices[i]
-		n := c.before + float64(atomic.LoadUint64(&c.taken))
+		n := c.requests()
 		total += n
 		for k, w := range c.terms.Weights {
 			sum[k] += n * w

@@ -77,7 +77,7 @@ type choice struct {
 	subsets []string // per endpoint
 	draw    picker.Draw
 	before  float64 // requests that took the route in the editions before, the latest count most
-	taken   uint64  // and in this one; atomic
+	taken   uint32  // and in this one, each for oneIn; atomic
 }
 
 // oneIn is how many requests one that is counted stands for: it is chosen by the low
@@ -116,7 +116,7 @@ func (r *Routes) choice(req *mesh.Request, u uint64) *choice {
 	}
 	c := &r.choices[i]
 	if u%oneIn == 0 {
-		atomic.AddUint64(&c.taken, oneIn)
+		atomic.AddUint32(&c.taken, 1)
 	}
 	return c
 }

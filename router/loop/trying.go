@@ -155,9 +155,10 @@ func (l *Loop) observe(former, tried []router.Made) {
 	}
 }
 
-// asked reports whether a line's model has answered; one that is only listened to has.
+// asked reports whether a line's model has answered; one that is only listened to has,
+// and one that nobody asked has not declined.
 func asked(d *router.Decision) bool {
-	return d.Source == router.SourceModel || d.Reason == router.ShadowOnly
+	return d.Source == router.SourceModel || d.Reason == "" || d.Reason == router.ShadowOnly
 }
 
 // mixed is what requests meet of both lines, so that each policy reckons with it.

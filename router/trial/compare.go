@@ -72,6 +72,28 @@ type comparison struct {
 // endpoints have met the former line alone.
 const leastKnown, leastCovered = 0.5, 0.25
 
+// leastMissed is how many requests a window has to lack for its silence to tell.
+const leastMissed = 20
+
+// unseen reports whether a window tells what the former line's requests meet and not
+// what most of the tried line's do, though at its share they are enough to be told of:
+// they go where nothing is measured, and may be lost.
+func (s *seen) unseen(lines map[string]pair, share float64) bool {
+	var all, known pair
+	requests := 0.0
+	for name, p := range lines {
+		all.former += p.former
+		all.tried += p.tried
+		if o, there := s.at[name]; there {
+			known.former += p.former
+			known.tried += p.tried
+			requests += o.requests
+		}
+	}
+	missed := share * requests * (1 - known.tried/all.tried)
+	return known.former > leastKnown*all.former && known.tried <= leastKnown*all.tried && missed >= leastMissed
+}
+
 // compare weighs what was met by each line's weights. It is not ok where too
 // little is known of what either line meets.
 func compare(s *seen, lines map[string]pair) (c comparison, ok bool) {

@@ -30,9 +30,11 @@
 // confidence sequences", 2021) and over the windows at which the harm may have
 // begun (Shin, Ramdas and Rinaldo, "E-detectors", 2023), so that a good beginning
 // does not hide a bad end. It may be looked at after each window: that it ever reaches
-// 1/α has at most probability α where nothing is worse (Ville). σ is known before
-// the windows are many: it is made of how many requests the means are of, of a prior
-// that grows with how far the lines are apart, and of how d has jumped so far.
+// 1/α has at most probability α where nothing is worse (Ville), as far as σ is what
+// it is taken for. That is an estimate, of the same windows: of how many requests the
+// means are of, of a prior that grows with how far the lines are apart, and of how d
+// has jumped so far. So α is aimed at, not guaranteed; what comes of it was measured
+// (docs/trials.md).
 //
 // Windows that overlap count for the part of them that is new. No window counts for
 // more than a third of what is needed, so that an endpoint which dies does not decide

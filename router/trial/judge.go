@@ -28,6 +28,8 @@ func (t *Trial) step(v *Verdict, now time.Time) (Step, Reason) {
 		return RollBack, Worse
 	case t.declines(v.Declined):
 		return RollBack, Declines
+	case v.Unseen > 0:
+		return RollBack, Unseen
 	case t.blind(now):
 		return GoOn, Blind
 	}
@@ -79,6 +81,9 @@ func (t *Trial) figures(now time.Time) Verdict {
 		if s.declined >= declinedRow {
 			v.Declined++
 		}
+		if s.unseen >= unseenRow {
+			v.Unseen++
+		}
 		if s.evidence == nil {
 			continue
 		}
@@ -106,6 +111,8 @@ func (t *Trial) why(v *Verdict, now time.Time) string {
 		return fmt.Sprintf("worse by more than %.0f %%: %v", 100*t.cfg.Margin, told)
 	case Declines:
 		return fmt.Sprintf("its model declines %d of %d services that the former's answers", v.Declined, len(t.services))
+	case Unseen:
+		return fmt.Sprintf("in %d services metrics tell nothing of where it sends most requests", v.Unseen)
 	case Blind:
 		return fmt.Sprintf("no metrics for %v: its share is %.0f %% until they are back, and its time stands still", now.Sub(t.newest).Round(time.Second), 100*v.Share)
 	case Suspected:

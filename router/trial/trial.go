@@ -34,6 +34,7 @@ type watched struct {
 	evidence *evidence
 	excuses  float64 // windows that may still be excused
 	declined int     // decisions in a row that only the tried line's model declined
+	unseen   int     // windows in a row that do not tell what most requests of the tried line meet
 }
 
 // stage is what was seen at the present share.
@@ -50,6 +51,7 @@ func New(cfg Config, now time.Time) *Trial {
 	t := &Trial{cfg: cfg, margin: cfg.Margin / (2 + cfg.Margin), services: map[string]*watched{}, newest: now, judged: now}
 	t.all = newEvidence()
 	t.enter(false, now)
+	t.verdict.Share = cfg.Share
 	return t
 }
 
@@ -78,6 +80,10 @@ func (t *Trial) service(name string) *watched {
 func (t *Trial) InForce(now time.Time, service string, endpoints []mesh.Endpoint, former, tried mesh.Weights) {
 	t.service(service).course.add(now, endpoints, former, tried)
 }
+
+// unseenRow is how many windows in a row may tell nothing of where the tried line
+// sends its requests: an endpoint that is new shows in the metrics after one or two.
+const unseenRow = 4
 
 // declinedRow is how many decisions in a row the tried line's model may decline
 // that the former's does not.
@@ -122,8 +128,12 @@ func (t *Trial) weigh(s *watched) {
 	}
 	c, ok := compare(w, lines)
 	if !ok {
+		if w.unseen(lines, t.verdict.Share) {
+			s.unseen++
+		}
 		return
 	}
+	s.unseen = 0
 	if s.evidence == nil {
 		s.evidence = newEvidence()
 		s.evidence.begin()

@@ -23,7 +23,7 @@ type scene struct {
 	span     time.Duration // of windows
 	delay    time.Duration
 	rate     float64   // requests per second, all of them
-	latency  []float64 // seconds, of each endpoint
+	latency  []float64 // seconds, of each endpoint; NaN: it is in no metrics
 	failed   []float64
 	former   mesh.Weights
 	tried    mesh.Weights
@@ -50,6 +50,9 @@ func (s *scene) window(now time.Time, share float64) *mesh.Window {
 	for i := range s.latency {
 		part := share*s.tried[i] + (1-share)*s.former[i]
 		n := math.Round(s.rate * s.span.Seconds() * part)
+		if math.IsNaN(s.latency[i]) {
+			n = 0
+		}
 		mean := s.latency[i] + s.overload*part
 		if n > 0 {
 			mean *= 1 + s.rng.NormFloat64()/math.Sqrt(n)
@@ -279,6 +282,20 @@ func TestFewRequestsAreAdoptedInTheEnd(t *testing.T) {
 	v, after := play(cfg, 24*time.Hour, nil, s)
 	if v.Step != Adopt || v.Reason != Unjudged || after < cfg.Patience || after > cfg.Canary+cfg.Patience+time.Minute {
 		t.Errorf("%v (%v) after %v: %v", v.Step, v.Reason, after, v.Why)
+	}
+}
+
+// TestUnseenRequestsAreRolledBack: whoever sends requests where nothing is measured is
+// not adopted because nothing was found.
+func TestUnseenRequestsAreRolledBack(t *testing.T) {
+	s := newScene(mesh.Weights{1, 0}, mesh.Weights{0.3, 0.7}, 0.02, math.NaN())
+	v, after := play(DefaultConfig(), time.Hour, nil, s)
+	if v.Step != RollBack || v.Reason != Unseen || after > time.Minute {
+		t.Errorf("%v (%v) after %v: %v", v.Step, v.Reason, after, v.Why)
+	}
+	s = newScene(mesh.Weights{1, 0}, mesh.Weights{0.7, 0.3}, 0.02, math.NaN())
+	if v, _ := play(DefaultConfig(), 5*time.Minute, nil, s); v.Step == RollBack {
+		t.Errorf("most of its requests are seen: %v", v.Why)
 	}
 }
 

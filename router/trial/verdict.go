@@ -29,12 +29,13 @@ const (
 	Passed     Reason = "passed"       // adopted: not found worse
 	Unjudged   Reason = "few_requests" // adopted: too few requests came to tell
 	Worse      Reason = "worse"        // rolled back: requests cost more with the tried line
+	Unseen     Reason = "unseen"       // rolled back: metrics tell nothing of where the tried line sends most requests
 	Declines   Reason = "declines"     // rolled back: the tried line's model does not answer where the former one's does
 )
 
 // Reasons lists them all.
 func Reasons() []Reason {
-	return []Reason{Collecting, Watching, Suspected, Blind, Passed, Unjudged, Worse, Declines}
+	return []Reason{Collecting, Watching, Suspected, Blind, Passed, Unjudged, Worse, Unseen, Declines}
 }
 
 // Verdict is what to do now, and what it rests on.
@@ -52,6 +53,7 @@ type Verdict struct {
 	Worst            Comparison // the service of most evidence
 	Services         int        // compared so far
 	Declined         int        // services that the tried line's model does not answer, and the former's does
+	Unseen           int        // services whose metrics tell nothing of where the tried line sends most requests
 }
 
 // Comparison is how both lines have fared in a service, or in all, since the trial
