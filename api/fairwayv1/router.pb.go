@@ -788,7 +788,9 @@ type ServiceWeights struct {
 	Loads []*EndpointLoad `protobuf:"bytes,14,rep,name=loads,proto3" json:"loads,omitempty"`
 	// Set while a change of model or rules is on trial: the weights are then the
 	// mixture that a request meets, and source, reason and versions those of the
-	// former line.
+	// former line. Where the lines have different routes they are not mixed: all
+	// are then the former line's while it decides most requests, else the weights
+	// are the tried line's.
 	Trial         *Trial `protobuf:"bytes,15,opt,name=trial,proto3" json:"trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -182,7 +182,7 @@ func eventually(t testing.TB, what string, is func() bool) {
 // reason is the ErrorInfo's; empty where there is none.
 func reason(err error) string {
 	for _, d := range status.Convert(err).Details() {
-		if info, ok := d.(*errdetails.ErrorInfo); ok && info.Domain == "fairway" {
+		if info, ok := d.(*errdetails.ErrorInfo); ok && info.Domain == "fairway.v1" {
 			return info.Reason
 		}
 	}

@@ -28,7 +28,7 @@ var reasons = []string{noIdentity, notAllowed, serviceRefused, rateExceeded, man
 // refusal is the status of a call that is not carried out.
 func refusal(code codes.Code, reason, text string, more map[string]string, details ...protoadapt.MessageV1) error {
 	st := status.New(code, text)
-	details = append([]protoadapt.MessageV1{&errdetails.ErrorInfo{Reason: reason, Domain: "fairway", Metadata: more}}, details...)
+	details = append([]protoadapt.MessageV1{&errdetails.ErrorInfo{Reason: reason, Domain: "fairway.v1", Metadata: more}}, details...)
 	if with, err := st.WithDetails(details...); err == nil {
 		st = with
 	}
