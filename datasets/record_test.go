@@ -65,7 +65,7 @@ func (s *scripted) answer(r *http.Request) string {
 	case strings.HasSuffix(r.URL.Path, "/query_range"):
 		return fmt.Sprintf(`{"resultType":"matrix","result":[{"metric":{%s},"values":[[%s,"1"]]}]}`, metric, r.FormValue("start"))
 	case raw == nil:
-		return fmt.Sprintf(`{"resultType":"vector","result":[{"metric":{%s},"value":[0,"1"]}]}`, metric)
+		return fmt.Sprintf(`{"resultType":"vector","result":[{"metric":{%s},"value":[%s,"1"]}]}`, metric, r.FormValue("time"))
 	}
 	name := "up"
 	if strings.Contains(raw[1], "requests_total") {
