@@ -196,7 +196,6 @@ func TestHalfOpenCallers(t *testing.T) {
 	access := write(t, "access.yaml", "limits: {ping: 1s, ping_timeout: 1s}\n")
 	p := startChild(t, "127.0.0.1:0", "127.0.0.1:0", "--rules", write(t, "rules.yaml", tinyRules), "--access", access)
 	w := newWire(t, p.api)
-	files := p.figure(t, "process_open_fds")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	for range 5 {
@@ -211,13 +210,12 @@ func TestHalfOpenCallers(t *testing.T) {
 			}
 		}
 	}
-	held := p.figure(t, "process_open_fds")
-	if held < files+5 {
-		t.Fatalf("%v files before five connections, %v with them", files, held)
+	if held := p.figure(t, "fairway_connections"); held < 5 {
+		t.Fatalf("%v connections are counted; want five", held)
 	}
 	w.set(swallows)
 	began := time.Now()
-	eventually(t, "the daemon has let five connections go", func() bool { return p.figure(t, "process_open_fds") < held-4 })
+	eventually(t, "the daemon has let five connections go", func() bool { return p.figure(t, "fairway_connections") == 0 })
 	t.Logf("50 streams of callers that vanished were gone after %v; a ping after 1 s, to be answered within 1 s", time.Since(began).Round(100*time.Millisecond))
 }
 
