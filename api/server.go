@@ -52,8 +52,7 @@ func ServerOptions() []grpc.ServerOption {
 }
 
 // workers are goroutines that take one call after the other, each with a stack that
-// has grown already: a new goroutine for every call spent a fifteenth of the
-// processor on growing its own. What comes while all are busy, such as with streams,
+// has grown already, where a new goroutine for every call grows its own anew. What comes while all are busy, such as with streams,
 // gets a new one.
 const workers = 256
 
