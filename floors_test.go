@@ -22,8 +22,10 @@ var floors = map[string]int{
 	"features": 2, "router/rules": 2, "datasets/sheet": 2, "anomaly/benchmark": 2,
 	"model": 3, "datasets": 3,
 	"predict": 4,
-	"router":  5, "train": 5,
-	"api": 6, "replay": 6, "postgres": 6, "datasets/lab": 6, "router/rules/istio": 6, "router/rules/gatewayapi": 6,
+	"router":  5, "train": 5, "api/proxy": 5,
+	"router/rules/istio": 3, "router/rules/gatewayapi": 3, "router/rules/load": 4,
+	"api": 6, "replay": 6, "postgres": 6, "datasets/lab": 6,
+	"api/proxy/haproxy": 6, "api/proxy/nginx": 6, "api/proxy/traefik": 6, "api/proxy/xds": 6, "api/proxy/extproc": 6,
 	"cmd": 7, "predict/kernel/onnxruntime": 7, // a program too
 }
 
@@ -46,6 +48,9 @@ var owners = map[string][]string{
 	"gorgonia.org/tensor":                              {"train"},
 	"github.com/jackc/pgx":                             {"postgres"},
 	"github.com/spiffe/go-spiffe":                      {"api/identity"},
+	"github.com/envoyproxy/go-control-plane":           {"api/proxy/xds", "api/proxy/extproc"},
+	"istio.io":                                         {"router/rules/istio"},
+	"sigs.k8s.io/gateway-api":                          {"router/rules/gatewayapi"},
 	"github.com/parquet-go/parquet-go":                 {"datasets/sheet"},
 	"gonum.org/v1/plot":                                {"replay/report"},
 	"github.com/prometheus/prometheus":                 {"prom"},

@@ -52,6 +52,7 @@ type said struct {
 	destination        fairwayv1.Destination
 	endpoint           fairwayv1.Endpoint
 	timeout, ttl, age  durationpb.Duration
+	perTry             durationpb.Duration
 	decided, metricsAt timestamppb.Timestamp
 }
 
@@ -69,6 +70,9 @@ func (s *said) say(a *router.Answer, service string) *fairwayv1.Decision {
 	}
 	out.Priority, out.Retries = int32(a.Priority), int32(a.Retries)
 	out.Timeout = setDuration(&s.timeout, a.Timeout)
+	if out.RetryOn = a.RetryOn; a.PerTry > 0 {
+		out.PerTryTimeout = setDuration(&s.perTry, a.PerTry)
+	}
 	out.Source, out.Reason = source(a.Source), string(a.Reason)
 	out.Policy, out.ModelVersion = a.Policy, a.Model
 	out.RulesVersion, out.TableVersion = a.RulesVersion, a.TableVersion

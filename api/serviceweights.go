@@ -63,9 +63,16 @@ func routeWeights(r *router.Routes) []*fairwayv1.RouteWeights {
 			Name:     a.Route,
 			Priority: int32(a.Priority),
 			Retries:  int32(a.Retries),
+			RetryOn:  a.RetryOn,
 			Timeout:  durationpb.New(a.Timeout),
 			Weights:  weights(a.Endpoints, a.Weights),
 			Met:      met,
+
+			Balancing: balancing(a.Balance),
+			Circuit:   circuit(a.Circuit),
+		}
+		if a.PerTry > 0 {
+			route.PerTryTimeout = durationpb.New(a.PerTry)
 		}
 		if rule == nil {
 			route.MatchesAll = true
@@ -83,6 +90,7 @@ func conditions(m rules.Match) []*fairwayv1.Condition {
 	for i := range m {
 		out = append(out, &fairwayv1.Condition{
 			Of: m[i].Of.Word(), Name: m[i].Name, Op: m[i].Pattern.Op.String(), Value: m[i].Pattern.Value,
+			IgnoreCase: m[i].Pattern.IgnoreCase, Negated: m[i].Not,
 		})
 	}
 	return out

@@ -232,7 +232,7 @@ func aligned(a, b *Routes) bool {
 	x, y := a.matcher.Service.Routes, b.matcher.Service.Routes
 	return slices.EqualFunc(x, y, func(p, q rules.Route) bool {
 		return p.Name == q.Name && slices.EqualFunc(p.Match, q.Match, func(c, d rules.Condition) bool {
-			return c.Of == d.Of && c.Name == d.Name && c.Pattern.Op == d.Pattern.Op && c.Pattern.Value == d.Pattern.Value
+			return c.Same(&d)
 		})
 	}) && slices.Equal(a.met, b.met)
 }

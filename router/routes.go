@@ -32,7 +32,11 @@ type Terms struct {
 	Route    string
 	Priority int
 	Retries  int
+	RetryOn  string        // as the rule says; empty leaves it to the proxy
+	PerTry   time.Duration // of each try; 0: the whole Timeout
 	Timeout  time.Duration
+	Balance  *rules.Balance // what the rules ask of who sends the requests, never nil
+	Circuit  *rules.Circuit
 	Source   Source
 	Reason   Reason
 	Policy   string
@@ -177,6 +181,7 @@ func newRoutes(service string, set *rules.Set, d *Decision, f *features.Frame, l
 		}
 	}
 	base.Source, base.Policy, base.Model = d.Source, d.Policy, d.Model
+	base.Balance, base.Circuit = r.matcher.Service.Traffic(nil)
 	weights, ejected := r.join(d)
 	base.Endpoints = r.Endpoints
 	for _, e := range r.Endpoints {
@@ -268,9 +273,15 @@ func (r *Routes) meets(rule *rules.Route) bool {
 	return true
 }
 
-// within reports whether endpoint i is in the subset; "" is all of them.
+// within reports whether endpoint i is in the subset, by its name or by what the
+// metrics call it; "" is all of them.
 func (r *Routes) within(i int, subset string) bool {
-	return subset == "" || r.Endpoints[i].Subset == subset
+	own := r.Endpoints[i].Subset
+	if subset == "" || own == subset {
+		return true
+	}
+	ruled := r.matcher.Service.Subset(subset)
+	return ruled != nil && own != "" && own == ruled.Value()
 }
 
 // unmatched is the answer to a request that no rule matches: the origin's

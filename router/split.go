@@ -12,6 +12,8 @@ import (
 func (r *Routes) ruled(rule *rules.Route, policy mesh.Weights, base Terms) choice {
 	t, subset := base, ""
 	t.Route, t.Timeout, t.Priority, t.Retries = rule.Name, rule.Timeout, rule.Priority, rule.Retries
+	t.RetryOn, t.PerTry = rule.RetryOn, rule.PerTry
+	t.Balance, t.Circuit = r.matcher.Service.Traffic(rule.To)
 	weights := make(mesh.Weights, len(policy))
 	if rule.Auto() {
 		r.inside(weights, policy, rule.Name, 1, rule.To...)

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/rules"
 )
 
 const reviews = `
@@ -78,6 +79,7 @@ func TestDecideRequests(t *testing.T) {
 			}
 			test.want.Propensity, test.want.Weights, test.want.Endpoints = got.Propensity, got.Weights, r.Endpoints
 			test.want.Place = got.Place
+			test.want.Balance, test.want.Circuit = &rules.Balance{}, &rules.Circuit{}
 			test.want.Policy, test.want.Model, test.want.RulesVersion, test.want.TableVersion = "learned", "formula@3", "1.2.3", 2
 			test.want.MetricsTime, test.want.Decided, test.want.TTL = epoch.Add(-2*time.Second), epoch, 10*time.Second
 			if diff := cmp.Diff(test.want, got); diff != "" {

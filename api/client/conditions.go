@@ -12,7 +12,7 @@ import (
 func conditions(rw *fairwayv1.RouteWeights) (rules.Match, error) {
 	var match rules.Match
 	for _, c := range rw.GetMatch() {
-		condition, err := rules.ReadCondition(c.GetOf(), c.GetName(), c.GetOp(), c.GetValue())
+		condition, err := rules.ReadCondition(c.GetOf(), c.GetName(), c.GetOp(), c.GetValue(), c.GetIgnoreCase(), c.GetNegated())
 		if err != nil {
 			return nil, fmt.Errorf("client: route %q: %w", rw.GetName(), err)
 		}

@@ -428,7 +428,11 @@ type Decision struct {
 	// While a change of model or rules is on trial, the line that decided:
 	// "tried" or "former"; empty otherwise. model_version and rules_version are
 	// that line's; propensity is over both.
-	Line          string `protobuf:"bytes,20,opt,name=line,proto3" json:"line,omitempty"`
+	Line string `protobuf:"bytes,20,opt,name=line,proto3" json:"line,omitempty"`
+	// When the request may be tried again, in Envoy's words; empty is the proxy's choice.
+	RetryOn string `protobuf:"bytes,21,opt,name=retry_on,json=retryOn,proto3" json:"retry_on,omitempty"`
+	// How long each try may take; unset: as long as the request.
+	PerTryTimeout *durationpb.Duration `protobuf:"bytes,22,opt,name=per_try_timeout,json=perTryTimeout,proto3" json:"per_try_timeout,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -601,6 +605,20 @@ func (x *Decision) GetLine() string {
 		return x.Line
 	}
 	return ""
+}
+
+func (x *Decision) GetRetryOn() string {
+	if x != nil {
+		return x.RetryOn
+	}
+	return ""
+}
+
+func (x *Decision) GetPerTryTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.PerTryTimeout
+	}
+	return nil
 }
 
 // DecideBatchRequest is many requests at once.
@@ -1085,10 +1103,14 @@ type Condition struct {
 	Of string `protobuf:"bytes,1,opt,name=of,proto3" json:"of,omitempty"`
 	// Of the header, label or query parameter.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// exact, prefix, regex, present or absent.
+	// exact, prefix, regex, present, absent, or path_prefix (whole elements of a path).
 	Op string `protobuf:"bytes,3,opt,name=op,proto3" json:"op,omitempty"`
 	// What it is compared with; empty for present and absent.
-	Value         string `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
+	Value string `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
+	// Compares exact and prefix without regard to case.
+	IgnoreCase bool `protobuf:"varint,5,opt,name=ignore_case,json=ignoreCase,proto3" json:"ignore_case,omitempty"`
+	// Asks that all of this does not hold.
+	Negated       bool `protobuf:"varint,6,opt,name=negated,proto3" json:"negated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1151,6 +1173,304 @@ func (x *Condition) GetValue() string {
 	return ""
 }
 
+func (x *Condition) GetIgnoreCase() bool {
+	if x != nil {
+		return x.IgnoreCase
+	}
+	return false
+}
+
+func (x *Condition) GetNegated() bool {
+	if x != nil {
+		return x.Negated
+	}
+	return false
+}
+
+// HashKey is a part of a request that sessions are told apart by.
+type HashKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// header, cookie, query or source (the caller's address).
+	Of string `protobuf:"bytes,1,opt,name=of,proto3" json:"of,omitempty"`
+	// Of the header, cookie or query parameter.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// How long a cookie lives that the proxy makes; unset: it makes none.
+	Ttl           *durationpb.Duration `protobuf:"bytes,3,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HashKey) Reset() {
+	*x = HashKey{}
+	mi := &file_fairway_v1_router_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HashKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HashKey) ProtoMessage() {}
+
+func (x *HashKey) ProtoReflect() protoreflect.Message {
+	mi := &file_fairway_v1_router_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HashKey.ProtoReflect.Descriptor instead.
+func (*HashKey) Descriptor() ([]byte, []int) {
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *HashKey) GetOf() string {
+	if x != nil {
+		return x.Of
+	}
+	return ""
+}
+
+func (x *HashKey) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *HashKey) GetTtl() *durationpb.Duration {
+	if x != nil {
+		return x.Ttl
+	}
+	return nil
+}
+
+// Balancing is what the rules ask of who sends the requests, within the weights.
+type Balancing struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// round_robin, least_request, random, ring_hash, maglev; empty draws by weight.
+	Algorithm string `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
+	// What the key of a request is made of, for ring_hash and maglev: the first of
+	// these that a request has.
+	Hash []*HashKey `protobuf:"bytes,2,rep,name=hash,proto3" json:"hash,omitempty"`
+	// Size of a ring or of a Maglev table; 0 is the proxy's choice.
+	TableSize uint32 `protobuf:"varint,3,opt,name=table_size,json=tableSize,proto3" json:"table_size,omitempty"`
+	// How many endpoints each proxy is given of a large fleet (gRFC A68); 0 is all.
+	SubsetSize    uint32 `protobuf:"varint,4,opt,name=subset_size,json=subsetSize,proto3" json:"subset_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Balancing) Reset() {
+	*x = Balancing{}
+	mi := &file_fairway_v1_router_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Balancing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Balancing) ProtoMessage() {}
+
+func (x *Balancing) ProtoReflect() protoreflect.Message {
+	mi := &file_fairway_v1_router_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Balancing.ProtoReflect.Descriptor instead.
+func (*Balancing) Descriptor() ([]byte, []int) {
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Balancing) GetAlgorithm() string {
+	if x != nil {
+		return x.Algorithm
+	}
+	return ""
+}
+
+func (x *Balancing) GetHash() []*HashKey {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *Balancing) GetTableSize() uint32 {
+	if x != nil {
+		return x.TableSize
+	}
+	return 0
+}
+
+func (x *Balancing) GetSubsetSize() uint32 {
+	if x != nil {
+		return x.SubsetSize
+	}
+	return 0
+}
+
+// Circuit bounds what one proxy has open at once; 0 is no bound.
+type Circuit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Connections to each endpoint.
+	Connections uint32 `protobuf:"varint,1,opt,name=connections,proto3" json:"connections,omitempty"`
+	// Requests that wait for a connection.
+	Pending uint32 `protobuf:"varint,2,opt,name=pending,proto3" json:"pending,omitempty"`
+	// Requests in flight.
+	Requests uint32 `protobuf:"varint,3,opt,name=requests,proto3" json:"requests,omitempty"`
+	// Retries in flight.
+	Retries uint32 `protobuf:"varint,4,opt,name=retries,proto3" json:"retries,omitempty"`
+	// After how many requests a connection is closed.
+	PerConnection uint32 `protobuf:"varint,5,opt,name=per_connection,json=perConnection,proto3" json:"per_connection,omitempty"`
+	// How long connecting may take.
+	ConnectTimeout *durationpb.Duration `protobuf:"bytes,6,opt,name=connect_timeout,json=connectTimeout,proto3" json:"connect_timeout,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Circuit) Reset() {
+	*x = Circuit{}
+	mi := &file_fairway_v1_router_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Circuit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Circuit) ProtoMessage() {}
+
+func (x *Circuit) ProtoReflect() protoreflect.Message {
+	mi := &file_fairway_v1_router_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Circuit.ProtoReflect.Descriptor instead.
+func (*Circuit) Descriptor() ([]byte, []int) {
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Circuit) GetConnections() uint32 {
+	if x != nil {
+		return x.Connections
+	}
+	return 0
+}
+
+func (x *Circuit) GetPending() uint32 {
+	if x != nil {
+		return x.Pending
+	}
+	return 0
+}
+
+func (x *Circuit) GetRequests() uint32 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *Circuit) GetRetries() uint32 {
+	if x != nil {
+		return x.Retries
+	}
+	return 0
+}
+
+func (x *Circuit) GetPerConnection() uint32 {
+	if x != nil {
+		return x.PerConnection
+	}
+	return 0
+}
+
+func (x *Circuit) GetConnectTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.ConnectTimeout
+	}
+	return nil
+}
+
+// ZoneWeights are the weights of requests that come from one zone.
+type ZoneWeights struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the caller.
+	Zone string `protobuf:"bytes,1,opt,name=zone,proto3" json:"zone,omitempty"`
+	// As in RouteWeights.
+	Weights       []*EndpointWeight `protobuf:"bytes,2,rep,name=weights,proto3" json:"weights,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ZoneWeights) Reset() {
+	*x = ZoneWeights{}
+	mi := &file_fairway_v1_router_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ZoneWeights) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ZoneWeights) ProtoMessage() {}
+
+func (x *ZoneWeights) ProtoReflect() protoreflect.Message {
+	mi := &file_fairway_v1_router_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ZoneWeights.ProtoReflect.Descriptor instead.
+func (*ZoneWeights) Descriptor() ([]byte, []int) {
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ZoneWeights) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *ZoneWeights) GetWeights() []*EndpointWeight {
+	if x != nil {
+		return x.Weights
+	}
+	return nil
+}
+
 // RouteWeights is where the requests go that match one rule.
 type RouteWeights struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1170,14 +1490,25 @@ type RouteWeights struct {
 	// takes no request.
 	Met bool `protobuf:"varint,7,opt,name=met,proto3" json:"met,omitempty"`
 	// How often the rule lets a request be tried again elsewhere.
-	Retries       int32 `protobuf:"varint,8,opt,name=retries,proto3" json:"retries,omitempty"`
+	Retries int32 `protobuf:"varint,8,opt,name=retries,proto3" json:"retries,omitempty"`
+	// When it may be, in Envoy's words, comma-separated; empty is the proxy's choice.
+	RetryOn string `protobuf:"bytes,9,opt,name=retry_on,json=retryOn,proto3" json:"retry_on,omitempty"`
+	// How long each try may take; unset: as long as the request.
+	PerTryTimeout *durationpb.Duration `protobuf:"bytes,10,opt,name=per_try_timeout,json=perTryTimeout,proto3" json:"per_try_timeout,omitempty"`
+	// What the rules ask of who sends the requests; unset: nothing.
+	Balancing *Balancing `protobuf:"bytes,11,opt,name=balancing,proto3" json:"balancing,omitempty"`
+	// Bounds on what one proxy has open; unset: none.
+	Circuit *Circuit `protobuf:"bytes,12,opt,name=circuit,proto3" json:"circuit,omitempty"`
+	// Weights for requests from zones that have some of their own; weights are those
+	// of all others.
+	Zones         []*ZoneWeights `protobuf:"bytes,13,rep,name=zones,proto3" json:"zones,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RouteWeights) Reset() {
 	*x = RouteWeights{}
-	mi := &file_fairway_v1_router_proto_msgTypes[12]
+	mi := &file_fairway_v1_router_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1189,7 +1520,7 @@ func (x *RouteWeights) String() string {
 func (*RouteWeights) ProtoMessage() {}
 
 func (x *RouteWeights) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[12]
+	mi := &file_fairway_v1_router_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1202,7 +1533,7 @@ func (x *RouteWeights) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteWeights.ProtoReflect.Descriptor instead.
 func (*RouteWeights) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{12}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RouteWeights) GetName() string {
@@ -1261,6 +1592,41 @@ func (x *RouteWeights) GetRetries() int32 {
 	return 0
 }
 
+func (x *RouteWeights) GetRetryOn() string {
+	if x != nil {
+		return x.RetryOn
+	}
+	return ""
+}
+
+func (x *RouteWeights) GetPerTryTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.PerTryTimeout
+	}
+	return nil
+}
+
+func (x *RouteWeights) GetBalancing() *Balancing {
+	if x != nil {
+		return x.Balancing
+	}
+	return nil
+}
+
+func (x *RouteWeights) GetCircuit() *Circuit {
+	if x != nil {
+		return x.Circuit
+	}
+	return nil
+}
+
+func (x *RouteWeights) GetZones() []*ZoneWeights {
+	if x != nil {
+		return x.Zones
+	}
+	return nil
+}
+
 // OutcomeReport is what became of one request.
 type OutcomeReport struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1298,7 +1664,7 @@ type OutcomeReport struct {
 
 func (x *OutcomeReport) Reset() {
 	*x = OutcomeReport{}
-	mi := &file_fairway_v1_router_proto_msgTypes[13]
+	mi := &file_fairway_v1_router_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1310,7 +1676,7 @@ func (x *OutcomeReport) String() string {
 func (*OutcomeReport) ProtoMessage() {}
 
 func (x *OutcomeReport) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[13]
+	mi := &file_fairway_v1_router_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1323,7 +1689,7 @@ func (x *OutcomeReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeReport.ProtoReflect.Descriptor instead.
 func (*OutcomeReport) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{13}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *OutcomeReport) GetService() string {
@@ -1438,7 +1804,7 @@ type ReportSummary struct {
 
 func (x *ReportSummary) Reset() {
 	*x = ReportSummary{}
-	mi := &file_fairway_v1_router_proto_msgTypes[14]
+	mi := &file_fairway_v1_router_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1450,7 +1816,7 @@ func (x *ReportSummary) String() string {
 func (*ReportSummary) ProtoMessage() {}
 
 func (x *ReportSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[14]
+	mi := &file_fairway_v1_router_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1463,7 +1829,7 @@ func (x *ReportSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportSummary.ProtoReflect.Descriptor instead.
 func (*ReportSummary) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{14}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ReportSummary) GetReceived() uint64 {
@@ -1491,7 +1857,7 @@ type ForecastRequest struct {
 
 func (x *ForecastRequest) Reset() {
 	*x = ForecastRequest{}
-	mi := &file_fairway_v1_router_proto_msgTypes[15]
+	mi := &file_fairway_v1_router_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1503,7 +1869,7 @@ func (x *ForecastRequest) String() string {
 func (*ForecastRequest) ProtoMessage() {}
 
 func (x *ForecastRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[15]
+	mi := &file_fairway_v1_router_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1516,7 +1882,7 @@ func (x *ForecastRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForecastRequest.ProtoReflect.Descriptor instead.
 func (*ForecastRequest) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{15}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ForecastRequest) GetServices() []string {
@@ -1537,7 +1903,7 @@ type ForecastResponse struct {
 
 func (x *ForecastResponse) Reset() {
 	*x = ForecastResponse{}
-	mi := &file_fairway_v1_router_proto_msgTypes[16]
+	mi := &file_fairway_v1_router_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1549,7 +1915,7 @@ func (x *ForecastResponse) String() string {
 func (*ForecastResponse) ProtoMessage() {}
 
 func (x *ForecastResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[16]
+	mi := &file_fairway_v1_router_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1562,7 +1928,7 @@ func (x *ForecastResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForecastResponse.ProtoReflect.Descriptor instead.
 func (*ForecastResponse) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{16}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ForecastResponse) GetForecasts() []*EndpointForecast {
@@ -1606,7 +1972,7 @@ type EndpointForecast struct {
 
 func (x *EndpointForecast) Reset() {
 	*x = EndpointForecast{}
-	mi := &file_fairway_v1_router_proto_msgTypes[17]
+	mi := &file_fairway_v1_router_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1618,7 +1984,7 @@ func (x *EndpointForecast) String() string {
 func (*EndpointForecast) ProtoMessage() {}
 
 func (x *EndpointForecast) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[17]
+	mi := &file_fairway_v1_router_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1631,7 +1997,7 @@ func (x *EndpointForecast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointForecast.ProtoReflect.Descriptor instead.
 func (*EndpointForecast) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{17}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *EndpointForecast) GetService() string {
@@ -1735,7 +2101,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_fairway_v1_router_proto_msgTypes[18]
+	mi := &file_fairway_v1_router_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1747,7 +2113,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[18]
+	mi := &file_fairway_v1_router_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1760,7 +2126,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{18}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Drain) GetPart() float64 {
@@ -1809,7 +2175,7 @@ type Health struct {
 
 func (x *Health) Reset() {
 	*x = Health{}
-	mi := &file_fairway_v1_router_proto_msgTypes[19]
+	mi := &file_fairway_v1_router_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1821,7 +2187,7 @@ func (x *Health) String() string {
 func (*Health) ProtoMessage() {}
 
 func (x *Health) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[19]
+	mi := &file_fairway_v1_router_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1834,7 +2200,7 @@ func (x *Health) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health.ProtoReflect.Descriptor instead.
 func (*Health) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{19}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Health) GetState() string {
@@ -1878,7 +2244,7 @@ type TopMetric struct {
 
 func (x *TopMetric) Reset() {
 	*x = TopMetric{}
-	mi := &file_fairway_v1_router_proto_msgTypes[20]
+	mi := &file_fairway_v1_router_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1890,7 +2256,7 @@ func (x *TopMetric) String() string {
 func (*TopMetric) ProtoMessage() {}
 
 func (x *TopMetric) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[20]
+	mi := &file_fairway_v1_router_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1903,7 +2269,7 @@ func (x *TopMetric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopMetric.ProtoReflect.Descriptor instead.
 func (*TopMetric) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{20}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *TopMetric) GetMetric() string {
@@ -1939,7 +2305,7 @@ type Explanation struct {
 
 func (x *Explanation) Reset() {
 	*x = Explanation{}
-	mi := &file_fairway_v1_router_proto_msgTypes[21]
+	mi := &file_fairway_v1_router_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1951,7 +2317,7 @@ func (x *Explanation) String() string {
 func (*Explanation) ProtoMessage() {}
 
 func (x *Explanation) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[21]
+	mi := &file_fairway_v1_router_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1964,7 +2330,7 @@ func (x *Explanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
 func (*Explanation) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{21}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Explanation) GetDecision() *Decision {
@@ -2015,7 +2381,7 @@ type DecideRequest_Source struct {
 
 func (x *DecideRequest_Source) Reset() {
 	*x = DecideRequest_Source{}
-	mi := &file_fairway_v1_router_proto_msgTypes[22]
+	mi := &file_fairway_v1_router_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2027,7 +2393,7 @@ func (x *DecideRequest_Source) String() string {
 func (*DecideRequest_Source) ProtoMessage() {}
 
 func (x *DecideRequest_Source) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[22]
+	mi := &file_fairway_v1_router_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2072,7 +2438,7 @@ type EndpointForecast_PredictedTime struct {
 
 func (x *EndpointForecast_PredictedTime) Reset() {
 	*x = EndpointForecast_PredictedTime{}
-	mi := &file_fairway_v1_router_proto_msgTypes[25]
+	mi := &file_fairway_v1_router_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2084,7 +2450,7 @@ func (x *EndpointForecast_PredictedTime) String() string {
 func (*EndpointForecast_PredictedTime) ProtoMessage() {}
 
 func (x *EndpointForecast_PredictedTime) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[25]
+	mi := &file_fairway_v1_router_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2097,7 +2463,7 @@ func (x *EndpointForecast_PredictedTime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndpointForecast_PredictedTime.ProtoReflect.Descriptor instead.
 func (*EndpointForecast_PredictedTime) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{17, 0}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{21, 0}
 }
 
 func (x *EndpointForecast_PredictedTime) GetP10() *timestamppb.Timestamp {
@@ -2138,7 +2504,7 @@ type Health_Checks struct {
 
 func (x *Health_Checks) Reset() {
 	*x = Health_Checks{}
-	mi := &file_fairway_v1_router_proto_msgTypes[26]
+	mi := &file_fairway_v1_router_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2150,7 +2516,7 @@ func (x *Health_Checks) String() string {
 func (*Health_Checks) ProtoMessage() {}
 
 func (x *Health_Checks) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[26]
+	mi := &file_fairway_v1_router_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2163,7 +2529,7 @@ func (x *Health_Checks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health_Checks.ProtoReflect.Descriptor instead.
 func (*Health_Checks) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{19, 0}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{23, 0}
 }
 
 func (x *Health_Checks) GetPassed() int32 {
@@ -2212,7 +2578,7 @@ type Health_Passive struct {
 
 func (x *Health_Passive) Reset() {
 	*x = Health_Passive{}
-	mi := &file_fairway_v1_router_proto_msgTypes[27]
+	mi := &file_fairway_v1_router_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2224,7 +2590,7 @@ func (x *Health_Passive) String() string {
 func (*Health_Passive) ProtoMessage() {}
 
 func (x *Health_Passive) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[27]
+	mi := &file_fairway_v1_router_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2237,7 +2603,7 @@ func (x *Health_Passive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health_Passive.ProtoReflect.Descriptor instead.
 func (*Health_Passive) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{19, 1}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{23, 1}
 }
 
 func (x *Health_Passive) GetErrorRatio() float64 {
@@ -2283,7 +2649,7 @@ type Explanation_RuleTried struct {
 
 func (x *Explanation_RuleTried) Reset() {
 	*x = Explanation_RuleTried{}
-	mi := &file_fairway_v1_router_proto_msgTypes[28]
+	mi := &file_fairway_v1_router_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2295,7 +2661,7 @@ func (x *Explanation_RuleTried) String() string {
 func (*Explanation_RuleTried) ProtoMessage() {}
 
 func (x *Explanation_RuleTried) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[28]
+	mi := &file_fairway_v1_router_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2308,7 +2674,7 @@ func (x *Explanation_RuleTried) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation_RuleTried.ProtoReflect.Descriptor instead.
 func (*Explanation_RuleTried) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{21, 0}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{25, 0}
 }
 
 func (x *Explanation_RuleTried) GetRoute() string {
@@ -2347,7 +2713,7 @@ type Explanation_PolicyAsked struct {
 
 func (x *Explanation_PolicyAsked) Reset() {
 	*x = Explanation_PolicyAsked{}
-	mi := &file_fairway_v1_router_proto_msgTypes[29]
+	mi := &file_fairway_v1_router_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2359,7 +2725,7 @@ func (x *Explanation_PolicyAsked) String() string {
 func (*Explanation_PolicyAsked) ProtoMessage() {}
 
 func (x *Explanation_PolicyAsked) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[29]
+	mi := &file_fairway_v1_router_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2372,7 +2738,7 @@ func (x *Explanation_PolicyAsked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation_PolicyAsked.ProtoReflect.Descriptor instead.
 func (*Explanation_PolicyAsked) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{21, 1}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{25, 1}
 }
 
 func (x *Explanation_PolicyAsked) GetPolicy() string {
@@ -2417,7 +2783,7 @@ type Explanation_Prediction struct {
 
 func (x *Explanation_Prediction) Reset() {
 	*x = Explanation_Prediction{}
-	mi := &file_fairway_v1_router_proto_msgTypes[30]
+	mi := &file_fairway_v1_router_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2429,7 +2795,7 @@ func (x *Explanation_Prediction) String() string {
 func (*Explanation_Prediction) ProtoMessage() {}
 
 func (x *Explanation_Prediction) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[30]
+	mi := &file_fairway_v1_router_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2442,7 +2808,7 @@ func (x *Explanation_Prediction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation_Prediction.ProtoReflect.Descriptor instead.
 func (*Explanation_Prediction) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{21, 2}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{25, 2}
 }
 
 func (x *Explanation_Prediction) GetMean() *durationpb.Duration {
@@ -2511,7 +2877,7 @@ type Explanation_EndpointView struct {
 
 func (x *Explanation_EndpointView) Reset() {
 	*x = Explanation_EndpointView{}
-	mi := &file_fairway_v1_router_proto_msgTypes[31]
+	mi := &file_fairway_v1_router_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2523,7 +2889,7 @@ func (x *Explanation_EndpointView) String() string {
 func (*Explanation_EndpointView) ProtoMessage() {}
 
 func (x *Explanation_EndpointView) ProtoReflect() protoreflect.Message {
-	mi := &file_fairway_v1_router_proto_msgTypes[31]
+	mi := &file_fairway_v1_router_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2536,7 +2902,7 @@ func (x *Explanation_EndpointView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation_EndpointView.ProtoReflect.Descriptor instead.
 func (*Explanation_EndpointView) Descriptor() ([]byte, []int) {
-	return file_fairway_v1_router_proto_rawDescGZIP(), []int{21, 3}
+	return file_fairway_v1_router_proto_rawDescGZIP(), []int{25, 3}
 }
 
 func (x *Explanation_EndpointView) GetEndpoint() *Endpoint {
@@ -2623,7 +2989,7 @@ const file_fairway_v1_router_proto_rawDesc = "" +
 	"\x06subset\x18\x04 \x01(\tR\x06subset\"D\n" +
 	"\x0eEndpointWeight\x12\x1a\n" +
 	"\bendpoint\x18\x01 \x01(\tR\bendpoint\x12\x16\n" +
-	"\x06weight\x18\x02 \x01(\x01R\x06weight\"\xed\x06\n" +
+	"\x06weight\x18\x02 \x01(\x01R\x06weight\"\xcb\a\n" +
 	"\bDecision\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x14\n" +
 	"\x05route\x18\x02 \x01(\tR\x05route\x129\n" +
@@ -2650,7 +3016,9 @@ const file_fairway_v1_router_proto_rawDesc = "" +
 	"\n" +
 	"metrics_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\tmetricsAt\x12\x18\n" +
 	"\aretries\x18\x13 \x01(\x05R\aretries\x12\x12\n" +
-	"\x04line\x18\x14 \x01(\tR\x04line\"<\n" +
+	"\x04line\x18\x14 \x01(\tR\x04line\x12\x19\n" +
+	"\bretry_on\x18\x15 \x01(\tR\aretryOn\x12A\n" +
+	"\x0fper_try_timeout\x18\x16 \x01(\v2\x19.google.protobuf.DurationR\rperTryTimeout\"<\n" +
 	"\x06Source\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05MODEL\x10\x01\x12\t\n" +
@@ -2690,12 +3058,36 @@ const file_fairway_v1_router_proto_rawDesc = "" +
 	"\tin_flight\x18\x02 \x01(\x01R\binFlight\x12*\n" +
 	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12<\n" +
 	"\fservice_time\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\vserviceTime\x12\x1a\n" +
-	"\bcapacity\x18\x05 \x01(\x01R\bcapacity\"U\n" +
+	"\bcapacity\x18\x05 \x01(\x01R\bcapacity\"\x90\x01\n" +
 	"\tCondition\x12\x0e\n" +
 	"\x02of\x18\x01 \x01(\tR\x02of\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02op\x18\x03 \x01(\tR\x02op\x12\x14\n" +
-	"\x05value\x18\x04 \x01(\tR\x05value\"\xa3\x02\n" +
+	"\x05value\x18\x04 \x01(\tR\x05value\x12\x1f\n" +
+	"\vignore_case\x18\x05 \x01(\bR\n" +
+	"ignoreCase\x12\x18\n" +
+	"\anegated\x18\x06 \x01(\bR\anegated\"Z\n" +
+	"\aHashKey\x12\x0e\n" +
+	"\x02of\x18\x01 \x01(\tR\x02of\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12+\n" +
+	"\x03ttl\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\"\x92\x01\n" +
+	"\tBalancing\x12\x1c\n" +
+	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12'\n" +
+	"\x04hash\x18\x02 \x03(\v2\x13.fairway.v1.HashKeyR\x04hash\x12\x1d\n" +
+	"\n" +
+	"table_size\x18\x03 \x01(\rR\ttableSize\x12\x1f\n" +
+	"\vsubset_size\x18\x04 \x01(\rR\n" +
+	"subsetSize\"\xe6\x01\n" +
+	"\aCircuit\x12 \n" +
+	"\vconnections\x18\x01 \x01(\rR\vconnections\x12\x18\n" +
+	"\apending\x18\x02 \x01(\rR\apending\x12\x1a\n" +
+	"\brequests\x18\x03 \x01(\rR\brequests\x12\x18\n" +
+	"\aretries\x18\x04 \x01(\rR\aretries\x12%\n" +
+	"\x0eper_connection\x18\x05 \x01(\rR\rperConnection\x12B\n" +
+	"\x0fconnect_timeout\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x0econnectTimeout\"W\n" +
+	"\vZoneWeights\x12\x12\n" +
+	"\x04zone\x18\x01 \x01(\tR\x04zone\x124\n" +
+	"\aweights\x18\x02 \x03(\v2\x1a.fairway.v1.EndpointWeightR\aweights\"\x94\x04\n" +
 	"\fRouteWeights\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bpriority\x18\x02 \x01(\x05R\bpriority\x123\n" +
@@ -2705,7 +3097,13 @@ const file_fairway_v1_router_proto_rawDesc = "" +
 	"matchesAll\x12+\n" +
 	"\x05match\x18\x06 \x03(\v2\x15.fairway.v1.ConditionR\x05match\x12\x10\n" +
 	"\x03met\x18\a \x01(\bR\x03met\x12\x18\n" +
-	"\aretries\x18\b \x01(\x05R\aretries\"\xd8\x03\n" +
+	"\aretries\x18\b \x01(\x05R\aretries\x12\x19\n" +
+	"\bretry_on\x18\t \x01(\tR\aretryOn\x12A\n" +
+	"\x0fper_try_timeout\x18\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\rperTryTimeout\x123\n" +
+	"\tbalancing\x18\v \x01(\v2\x15.fairway.v1.BalancingR\tbalancing\x12-\n" +
+	"\acircuit\x18\f \x01(\v2\x13.fairway.v1.CircuitR\acircuit\x12-\n" +
+	"\x05zones\x18\r \x03(\v2\x17.fairway.v1.ZoneWeightsR\x05zones\"\xd8\x03\n" +
 	"\rOutcomeReport\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x1a\n" +
 	"\bendpoint\x18\x02 \x01(\tR\bendpoint\x123\n" +
@@ -2839,7 +3237,7 @@ func file_fairway_v1_router_proto_rawDescGZIP() []byte {
 }
 
 var file_fairway_v1_router_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_fairway_v1_router_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_fairway_v1_router_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_fairway_v1_router_proto_goTypes = []any{
 	(Decision_Source)(0),                   // 0: fairway.v1.Decision.Source
 	(*DecideRequest)(nil),                  // 1: fairway.v1.DecideRequest
@@ -2854,104 +3252,117 @@ var file_fairway_v1_router_proto_goTypes = []any{
 	(*Trial)(nil),                          // 10: fairway.v1.Trial
 	(*EndpointLoad)(nil),                   // 11: fairway.v1.EndpointLoad
 	(*Condition)(nil),                      // 12: fairway.v1.Condition
-	(*RouteWeights)(nil),                   // 13: fairway.v1.RouteWeights
-	(*OutcomeReport)(nil),                  // 14: fairway.v1.OutcomeReport
-	(*ReportSummary)(nil),                  // 15: fairway.v1.ReportSummary
-	(*ForecastRequest)(nil),                // 16: fairway.v1.ForecastRequest
-	(*ForecastResponse)(nil),               // 17: fairway.v1.ForecastResponse
-	(*EndpointForecast)(nil),               // 18: fairway.v1.EndpointForecast
-	(*Drain)(nil),                          // 19: fairway.v1.Drain
-	(*Health)(nil),                         // 20: fairway.v1.Health
-	(*TopMetric)(nil),                      // 21: fairway.v1.TopMetric
-	(*Explanation)(nil),                    // 22: fairway.v1.Explanation
-	(*DecideRequest_Source)(nil),           // 23: fairway.v1.DecideRequest.Source
-	nil,                                    // 24: fairway.v1.DecideRequest.HeadersEntry
-	nil,                                    // 25: fairway.v1.DecideRequest.Source.LabelsEntry
-	(*EndpointForecast_PredictedTime)(nil), // 26: fairway.v1.EndpointForecast.PredictedTime
-	(*Health_Checks)(nil),                  // 27: fairway.v1.Health.Checks
-	(*Health_Passive)(nil),                 // 28: fairway.v1.Health.Passive
-	(*Explanation_RuleTried)(nil),          // 29: fairway.v1.Explanation.RuleTried
-	(*Explanation_PolicyAsked)(nil),        // 30: fairway.v1.Explanation.PolicyAsked
-	(*Explanation_Prediction)(nil),         // 31: fairway.v1.Explanation.Prediction
-	(*Explanation_EndpointView)(nil),       // 32: fairway.v1.Explanation.EndpointView
-	nil,                                    // 33: fairway.v1.Explanation.EndpointView.FeaturesEntry
-	(*durationpb.Duration)(nil),            // 34: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),          // 35: google.protobuf.Timestamp
+	(*HashKey)(nil),                        // 13: fairway.v1.HashKey
+	(*Balancing)(nil),                      // 14: fairway.v1.Balancing
+	(*Circuit)(nil),                        // 15: fairway.v1.Circuit
+	(*ZoneWeights)(nil),                    // 16: fairway.v1.ZoneWeights
+	(*RouteWeights)(nil),                   // 17: fairway.v1.RouteWeights
+	(*OutcomeReport)(nil),                  // 18: fairway.v1.OutcomeReport
+	(*ReportSummary)(nil),                  // 19: fairway.v1.ReportSummary
+	(*ForecastRequest)(nil),                // 20: fairway.v1.ForecastRequest
+	(*ForecastResponse)(nil),               // 21: fairway.v1.ForecastResponse
+	(*EndpointForecast)(nil),               // 22: fairway.v1.EndpointForecast
+	(*Drain)(nil),                          // 23: fairway.v1.Drain
+	(*Health)(nil),                         // 24: fairway.v1.Health
+	(*TopMetric)(nil),                      // 25: fairway.v1.TopMetric
+	(*Explanation)(nil),                    // 26: fairway.v1.Explanation
+	(*DecideRequest_Source)(nil),           // 27: fairway.v1.DecideRequest.Source
+	nil,                                    // 28: fairway.v1.DecideRequest.HeadersEntry
+	nil,                                    // 29: fairway.v1.DecideRequest.Source.LabelsEntry
+	(*EndpointForecast_PredictedTime)(nil), // 30: fairway.v1.EndpointForecast.PredictedTime
+	(*Health_Checks)(nil),                  // 31: fairway.v1.Health.Checks
+	(*Health_Passive)(nil),                 // 32: fairway.v1.Health.Passive
+	(*Explanation_RuleTried)(nil),          // 33: fairway.v1.Explanation.RuleTried
+	(*Explanation_PolicyAsked)(nil),        // 34: fairway.v1.Explanation.PolicyAsked
+	(*Explanation_Prediction)(nil),         // 35: fairway.v1.Explanation.Prediction
+	(*Explanation_EndpointView)(nil),       // 36: fairway.v1.Explanation.EndpointView
+	nil,                                    // 37: fairway.v1.Explanation.EndpointView.FeaturesEntry
+	(*durationpb.Duration)(nil),            // 38: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),          // 39: google.protobuf.Timestamp
 }
 var file_fairway_v1_router_proto_depIdxs = []int32{
-	24, // 0: fairway.v1.DecideRequest.headers:type_name -> fairway.v1.DecideRequest.HeadersEntry
-	23, // 1: fairway.v1.DecideRequest.source:type_name -> fairway.v1.DecideRequest.Source
+	28, // 0: fairway.v1.DecideRequest.headers:type_name -> fairway.v1.DecideRequest.HeadersEntry
+	27, // 1: fairway.v1.DecideRequest.source:type_name -> fairway.v1.DecideRequest.Source
 	2,  // 2: fairway.v1.Decision.destination:type_name -> fairway.v1.Destination
 	3,  // 3: fairway.v1.Decision.endpoint:type_name -> fairway.v1.Endpoint
-	34, // 4: fairway.v1.Decision.timeout:type_name -> google.protobuf.Duration
+	38, // 4: fairway.v1.Decision.timeout:type_name -> google.protobuf.Duration
 	4,  // 5: fairway.v1.Decision.weights:type_name -> fairway.v1.EndpointWeight
 	0,  // 6: fairway.v1.Decision.source:type_name -> fairway.v1.Decision.Source
-	34, // 7: fairway.v1.Decision.metrics_age:type_name -> google.protobuf.Duration
-	34, // 8: fairway.v1.Decision.ttl:type_name -> google.protobuf.Duration
-	35, // 9: fairway.v1.Decision.decided_at:type_name -> google.protobuf.Timestamp
-	35, // 10: fairway.v1.Decision.metrics_at:type_name -> google.protobuf.Timestamp
-	1,  // 11: fairway.v1.DecideBatchRequest.requests:type_name -> fairway.v1.DecideRequest
-	5,  // 12: fairway.v1.DecideBatchResponse.decisions:type_name -> fairway.v1.Decision
-	13, // 13: fairway.v1.ServiceWeights.routes:type_name -> fairway.v1.RouteWeights
-	34, // 14: fairway.v1.ServiceWeights.ttl:type_name -> google.protobuf.Duration
-	35, // 15: fairway.v1.ServiceWeights.as_of:type_name -> google.protobuf.Timestamp
-	3,  // 16: fairway.v1.ServiceWeights.endpoints:type_name -> fairway.v1.Endpoint
-	0,  // 17: fairway.v1.ServiceWeights.source:type_name -> fairway.v1.Decision.Source
-	34, // 18: fairway.v1.ServiceWeights.metrics_age:type_name -> google.protobuf.Duration
-	11, // 19: fairway.v1.ServiceWeights.loads:type_name -> fairway.v1.EndpointLoad
-	10, // 20: fairway.v1.ServiceWeights.trial:type_name -> fairway.v1.Trial
-	35, // 21: fairway.v1.EndpointLoad.at:type_name -> google.protobuf.Timestamp
-	34, // 22: fairway.v1.EndpointLoad.service_time:type_name -> google.protobuf.Duration
-	34, // 23: fairway.v1.RouteWeights.timeout:type_name -> google.protobuf.Duration
-	4,  // 24: fairway.v1.RouteWeights.weights:type_name -> fairway.v1.EndpointWeight
-	12, // 25: fairway.v1.RouteWeights.match:type_name -> fairway.v1.Condition
-	34, // 26: fairway.v1.OutcomeReport.latency:type_name -> google.protobuf.Duration
-	35, // 27: fairway.v1.OutcomeReport.time:type_name -> google.protobuf.Timestamp
-	34, // 28: fairway.v1.OutcomeReport.deadline:type_name -> google.protobuf.Duration
-	18, // 29: fairway.v1.ForecastResponse.forecasts:type_name -> fairway.v1.EndpointForecast
-	34, // 30: fairway.v1.EndpointForecast.horizon:type_name -> google.protobuf.Duration
-	26, // 31: fairway.v1.EndpointForecast.predicted_time:type_name -> fairway.v1.EndpointForecast.PredictedTime
-	21, // 32: fairway.v1.EndpointForecast.top_metrics:type_name -> fairway.v1.TopMetric
-	35, // 33: fairway.v1.EndpointForecast.as_of:type_name -> google.protobuf.Timestamp
-	19, // 34: fairway.v1.EndpointForecast.drain:type_name -> fairway.v1.Drain
-	27, // 35: fairway.v1.Health.checks:type_name -> fairway.v1.Health.Checks
-	28, // 36: fairway.v1.Health.passive:type_name -> fairway.v1.Health.Passive
-	5,  // 37: fairway.v1.Explanation.decision:type_name -> fairway.v1.Decision
-	29, // 38: fairway.v1.Explanation.rules:type_name -> fairway.v1.Explanation.RuleTried
-	32, // 39: fairway.v1.Explanation.endpoints:type_name -> fairway.v1.Explanation.EndpointView
-	30, // 40: fairway.v1.Explanation.policies:type_name -> fairway.v1.Explanation.PolicyAsked
-	25, // 41: fairway.v1.DecideRequest.Source.labels:type_name -> fairway.v1.DecideRequest.Source.LabelsEntry
-	35, // 42: fairway.v1.EndpointForecast.PredictedTime.p10:type_name -> google.protobuf.Timestamp
-	35, // 43: fairway.v1.EndpointForecast.PredictedTime.p50:type_name -> google.protobuf.Timestamp
-	35, // 44: fairway.v1.EndpointForecast.PredictedTime.p90:type_name -> google.protobuf.Timestamp
-	34, // 45: fairway.v1.Explanation.Prediction.mean:type_name -> google.protobuf.Duration
-	34, // 46: fairway.v1.Explanation.Prediction.p50:type_name -> google.protobuf.Duration
-	34, // 47: fairway.v1.Explanation.Prediction.p90:type_name -> google.protobuf.Duration
-	34, // 48: fairway.v1.Explanation.Prediction.p99:type_name -> google.protobuf.Duration
-	3,  // 49: fairway.v1.Explanation.EndpointView.endpoint:type_name -> fairway.v1.Endpoint
-	33, // 50: fairway.v1.Explanation.EndpointView.features:type_name -> fairway.v1.Explanation.EndpointView.FeaturesEntry
-	31, // 51: fairway.v1.Explanation.EndpointView.prediction:type_name -> fairway.v1.Explanation.Prediction
-	18, // 52: fairway.v1.Explanation.EndpointView.forecast:type_name -> fairway.v1.EndpointForecast
-	20, // 53: fairway.v1.Explanation.EndpointView.health:type_name -> fairway.v1.Health
-	1,  // 54: fairway.v1.Router.Decide:input_type -> fairway.v1.DecideRequest
-	6,  // 55: fairway.v1.Router.DecideBatch:input_type -> fairway.v1.DecideBatchRequest
-	1,  // 56: fairway.v1.Router.Route:input_type -> fairway.v1.DecideRequest
-	8,  // 57: fairway.v1.Router.Watch:input_type -> fairway.v1.WatchRequest
-	14, // 58: fairway.v1.Router.Report:input_type -> fairway.v1.OutcomeReport
-	16, // 59: fairway.v1.Router.Forecast:input_type -> fairway.v1.ForecastRequest
-	1,  // 60: fairway.v1.Router.Explain:input_type -> fairway.v1.DecideRequest
-	5,  // 61: fairway.v1.Router.Decide:output_type -> fairway.v1.Decision
-	7,  // 62: fairway.v1.Router.DecideBatch:output_type -> fairway.v1.DecideBatchResponse
-	5,  // 63: fairway.v1.Router.Route:output_type -> fairway.v1.Decision
-	9,  // 64: fairway.v1.Router.Watch:output_type -> fairway.v1.ServiceWeights
-	15, // 65: fairway.v1.Router.Report:output_type -> fairway.v1.ReportSummary
-	17, // 66: fairway.v1.Router.Forecast:output_type -> fairway.v1.ForecastResponse
-	22, // 67: fairway.v1.Router.Explain:output_type -> fairway.v1.Explanation
-	61, // [61:68] is the sub-list for method output_type
-	54, // [54:61] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	38, // 7: fairway.v1.Decision.metrics_age:type_name -> google.protobuf.Duration
+	38, // 8: fairway.v1.Decision.ttl:type_name -> google.protobuf.Duration
+	39, // 9: fairway.v1.Decision.decided_at:type_name -> google.protobuf.Timestamp
+	39, // 10: fairway.v1.Decision.metrics_at:type_name -> google.protobuf.Timestamp
+	38, // 11: fairway.v1.Decision.per_try_timeout:type_name -> google.protobuf.Duration
+	1,  // 12: fairway.v1.DecideBatchRequest.requests:type_name -> fairway.v1.DecideRequest
+	5,  // 13: fairway.v1.DecideBatchResponse.decisions:type_name -> fairway.v1.Decision
+	17, // 14: fairway.v1.ServiceWeights.routes:type_name -> fairway.v1.RouteWeights
+	38, // 15: fairway.v1.ServiceWeights.ttl:type_name -> google.protobuf.Duration
+	39, // 16: fairway.v1.ServiceWeights.as_of:type_name -> google.protobuf.Timestamp
+	3,  // 17: fairway.v1.ServiceWeights.endpoints:type_name -> fairway.v1.Endpoint
+	0,  // 18: fairway.v1.ServiceWeights.source:type_name -> fairway.v1.Decision.Source
+	38, // 19: fairway.v1.ServiceWeights.metrics_age:type_name -> google.protobuf.Duration
+	11, // 20: fairway.v1.ServiceWeights.loads:type_name -> fairway.v1.EndpointLoad
+	10, // 21: fairway.v1.ServiceWeights.trial:type_name -> fairway.v1.Trial
+	39, // 22: fairway.v1.EndpointLoad.at:type_name -> google.protobuf.Timestamp
+	38, // 23: fairway.v1.EndpointLoad.service_time:type_name -> google.protobuf.Duration
+	38, // 24: fairway.v1.HashKey.ttl:type_name -> google.protobuf.Duration
+	13, // 25: fairway.v1.Balancing.hash:type_name -> fairway.v1.HashKey
+	38, // 26: fairway.v1.Circuit.connect_timeout:type_name -> google.protobuf.Duration
+	4,  // 27: fairway.v1.ZoneWeights.weights:type_name -> fairway.v1.EndpointWeight
+	38, // 28: fairway.v1.RouteWeights.timeout:type_name -> google.protobuf.Duration
+	4,  // 29: fairway.v1.RouteWeights.weights:type_name -> fairway.v1.EndpointWeight
+	12, // 30: fairway.v1.RouteWeights.match:type_name -> fairway.v1.Condition
+	38, // 31: fairway.v1.RouteWeights.per_try_timeout:type_name -> google.protobuf.Duration
+	14, // 32: fairway.v1.RouteWeights.balancing:type_name -> fairway.v1.Balancing
+	15, // 33: fairway.v1.RouteWeights.circuit:type_name -> fairway.v1.Circuit
+	16, // 34: fairway.v1.RouteWeights.zones:type_name -> fairway.v1.ZoneWeights
+	38, // 35: fairway.v1.OutcomeReport.latency:type_name -> google.protobuf.Duration
+	39, // 36: fairway.v1.OutcomeReport.time:type_name -> google.protobuf.Timestamp
+	38, // 37: fairway.v1.OutcomeReport.deadline:type_name -> google.protobuf.Duration
+	22, // 38: fairway.v1.ForecastResponse.forecasts:type_name -> fairway.v1.EndpointForecast
+	38, // 39: fairway.v1.EndpointForecast.horizon:type_name -> google.protobuf.Duration
+	30, // 40: fairway.v1.EndpointForecast.predicted_time:type_name -> fairway.v1.EndpointForecast.PredictedTime
+	25, // 41: fairway.v1.EndpointForecast.top_metrics:type_name -> fairway.v1.TopMetric
+	39, // 42: fairway.v1.EndpointForecast.as_of:type_name -> google.protobuf.Timestamp
+	23, // 43: fairway.v1.EndpointForecast.drain:type_name -> fairway.v1.Drain
+	31, // 44: fairway.v1.Health.checks:type_name -> fairway.v1.Health.Checks
+	32, // 45: fairway.v1.Health.passive:type_name -> fairway.v1.Health.Passive
+	5,  // 46: fairway.v1.Explanation.decision:type_name -> fairway.v1.Decision
+	33, // 47: fairway.v1.Explanation.rules:type_name -> fairway.v1.Explanation.RuleTried
+	36, // 48: fairway.v1.Explanation.endpoints:type_name -> fairway.v1.Explanation.EndpointView
+	34, // 49: fairway.v1.Explanation.policies:type_name -> fairway.v1.Explanation.PolicyAsked
+	29, // 50: fairway.v1.DecideRequest.Source.labels:type_name -> fairway.v1.DecideRequest.Source.LabelsEntry
+	39, // 51: fairway.v1.EndpointForecast.PredictedTime.p10:type_name -> google.protobuf.Timestamp
+	39, // 52: fairway.v1.EndpointForecast.PredictedTime.p50:type_name -> google.protobuf.Timestamp
+	39, // 53: fairway.v1.EndpointForecast.PredictedTime.p90:type_name -> google.protobuf.Timestamp
+	38, // 54: fairway.v1.Explanation.Prediction.mean:type_name -> google.protobuf.Duration
+	38, // 55: fairway.v1.Explanation.Prediction.p50:type_name -> google.protobuf.Duration
+	38, // 56: fairway.v1.Explanation.Prediction.p90:type_name -> google.protobuf.Duration
+	38, // 57: fairway.v1.Explanation.Prediction.p99:type_name -> google.protobuf.Duration
+	3,  // 58: fairway.v1.Explanation.EndpointView.endpoint:type_name -> fairway.v1.Endpoint
+	37, // 59: fairway.v1.Explanation.EndpointView.features:type_name -> fairway.v1.Explanation.EndpointView.FeaturesEntry
+	35, // 60: fairway.v1.Explanation.EndpointView.prediction:type_name -> fairway.v1.Explanation.Prediction
+	22, // 61: fairway.v1.Explanation.EndpointView.forecast:type_name -> fairway.v1.EndpointForecast
+	24, // 62: fairway.v1.Explanation.EndpointView.health:type_name -> fairway.v1.Health
+	1,  // 63: fairway.v1.Router.Decide:input_type -> fairway.v1.DecideRequest
+	6,  // 64: fairway.v1.Router.DecideBatch:input_type -> fairway.v1.DecideBatchRequest
+	1,  // 65: fairway.v1.Router.Route:input_type -> fairway.v1.DecideRequest
+	8,  // 66: fairway.v1.Router.Watch:input_type -> fairway.v1.WatchRequest
+	18, // 67: fairway.v1.Router.Report:input_type -> fairway.v1.OutcomeReport
+	20, // 68: fairway.v1.Router.Forecast:input_type -> fairway.v1.ForecastRequest
+	1,  // 69: fairway.v1.Router.Explain:input_type -> fairway.v1.DecideRequest
+	5,  // 70: fairway.v1.Router.Decide:output_type -> fairway.v1.Decision
+	7,  // 71: fairway.v1.Router.DecideBatch:output_type -> fairway.v1.DecideBatchResponse
+	5,  // 72: fairway.v1.Router.Route:output_type -> fairway.v1.Decision
+	9,  // 73: fairway.v1.Router.Watch:output_type -> fairway.v1.ServiceWeights
+	19, // 74: fairway.v1.Router.Report:output_type -> fairway.v1.ReportSummary
+	21, // 75: fairway.v1.Router.Forecast:output_type -> fairway.v1.ForecastResponse
+	26, // 76: fairway.v1.Router.Explain:output_type -> fairway.v1.Explanation
+	70, // [70:77] is the sub-list for method output_type
+	63, // [63:70] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_fairway_v1_router_proto_init() }
@@ -2959,14 +3370,14 @@ func file_fairway_v1_router_proto_init() {
 	if File_fairway_v1_router_proto != nil {
 		return
 	}
-	file_fairway_v1_router_proto_msgTypes[30].OneofWrappers = []any{}
+	file_fairway_v1_router_proto_msgTypes[34].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fairway_v1_router_proto_rawDesc), len(file_fairway_v1_router_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   33,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -16,6 +16,9 @@ type Condition struct {
 	Of      Part
 	Name    string // of the header (lower case), query parameter or label
 	Pattern Pattern
+	// Not asks that the pattern does not match (Istio's withoutHeaders). A value that
+	// is not there matches no pattern but Absent.
+	Not bool
 }
 
 // Part is the part of a request that a condition looks at.
@@ -39,7 +42,7 @@ func (p Part) String() string {
 // words are the parts and the ways to compare as the API calls them.
 var (
 	partWords = [...]string{"header", "path", "method", "query", "host", "label", "zone"}
-	opWords   = [...]string{"exact", "prefix", "regex", "present", "absent"}
+	opWords   = [...]string{"exact", "prefix", "regex", "present", "absent", "path_prefix"}
 )
 
 // Word is what the API calls the part.
@@ -47,7 +50,7 @@ func (p Part) Word() string { return partWords[p] }
 
 // ReadCondition makes a condition of the API's words. Words that it does not
 // know, of a newer version perhaps, and a bad regular expression are errors.
-func ReadCondition(of, name, op, value string) (Condition, error) {
+func ReadCondition(of, name, op, value string, ignoreCase, not bool) (Condition, error) {
 	part, way := slices.Index(partWords[:], of), slices.Index(opWords[:], op)
 	if part < 0 {
 		return Condition{}, fmt.Errorf("conditions on a %q are not known; want one of %s", of, strings.Join(partWords[:], ", "))
@@ -62,17 +65,33 @@ func ReadCondition(of, name, op, value string) (Condition, error) {
 	if Part(part) == Header {
 		name = strings.ToLower(name)
 	}
-	return Condition{Of: Part(part), Name: name, Pattern: pattern}, nil
+	pattern.IgnoreCase = ignoreCase
+	return Condition{Of: Part(part), Name: name, Pattern: pattern, Not: not}, nil
 }
 
 // named reports whether a condition on the part has a name.
 func (p Part) named() bool { return p == Header || p == Query || p == Label }
 
 func (c Condition) String() string {
+	text := fmt.Sprintf("%s %s", c.Of, c.Pattern)
 	if c.Of.named() {
-		return fmt.Sprintf("%s %q %s", c.Of, c.Name, c.Pattern)
+		text = fmt.Sprintf("%s %q %s", c.Of, c.Name, c.Pattern)
 	}
-	return fmt.Sprintf("%s %s", c.Of, c.Pattern)
+	if c.Not {
+		return "not " + text
+	}
+	return text
+}
+
+// Same reports whether both ask the same.
+func (c *Condition) Same(d *Condition) bool {
+	return c.Of == d.Of && c.Name == d.Name && c.Not == d.Not && c.Pattern.Op == d.Pattern.Op &&
+		c.Pattern.Value == d.Pattern.Value && c.Pattern.IgnoreCase == d.Pattern.IgnoreCase
+}
+
+// holds reports whether the request satisfies c.
+func (c *Condition) holds(value string, there bool) bool {
+	return c.Pattern.Matches(value, there) != c.Not
 }
 
 // Op is how a pattern compares.
@@ -86,6 +105,7 @@ const (
 	Regex
 	Present
 	Absent
+	PathPrefix // whole elements of a path: /a takes /a and /a/b, not /ab (Gateway API)
 )
 
 func (o Op) String() string { return opWords[o] }
@@ -94,7 +114,10 @@ func (o Op) String() string { return opWords[o] }
 type Pattern struct {
 	Op    Op
 	Value string // empty for Present and Absent
-	re    *regexp.Regexp
+	// IgnoreCase compares Exact and Prefix without regard to case (Istio's
+	// ignoreUriCase).
+	IgnoreCase bool
+	re         *regexp.Regexp
 }
 
 // NewPattern compiles a pattern; only a bad regular expression is an error.
@@ -116,16 +139,40 @@ func (p *Pattern) Matches(value string, there bool) bool {
 	case Absent:
 		return !there
 	case Exact:
-		return there && value == p.Value
+		return there && p.same(value)
 	case Prefix:
-		return there && strings.HasPrefix(value, p.Value)
+		return there && p.begins(value)
+	case PathPrefix:
+		own := strings.TrimSuffix(p.Value, "/")
+		return there && len(value) >= len(own) && p.sameAs(value[:len(own)], own) &&
+			(len(value) == len(own) || value[len(own)] == '/')
 	case Regex:
 		return there && p.re != nil && p.re.MatchString(value)
 	}
 	return there
 }
 
+func (p *Pattern) same(value string) bool { return p.sameAs(value, p.Value) }
+
+func (p *Pattern) sameAs(value, own string) bool {
+	return value == own || p.IgnoreCase && strings.EqualFold(value, own)
+}
+
+// begins compares no more bytes than the pattern has: letters whose other case has
+// another length in UTF-8 are told apart.
+func (p *Pattern) begins(value string) bool {
+	return len(value) >= len(p.Value) && p.same(value[:len(p.Value)])
+}
+
 func (p Pattern) String() string {
+	text := p.plain()
+	if p.IgnoreCase {
+		text += " in any case"
+	}
+	return text
+}
+
+func (p Pattern) plain() string {
 	switch p.Op {
 	case Present, Absent:
 		return p.Op.String()

@@ -150,8 +150,7 @@ func (m *Matcher) Match(r *mesh.Request, met []bool) int {
 // Matches reports whether all conditions hold.
 func (m Match) Matches(r *mesh.Request) bool {
 	for i := range m {
-		value, there := m[i].value(r)
-		if !m[i].Pattern.Matches(value, there) {
+		if !m[i].holds(m[i].value(r)) {
 			return false
 		}
 	}
@@ -189,7 +188,7 @@ func (m *Matcher) Explain(r *mesh.Request, met []bool) []Step {
 func (m Match) mismatch(r *mesh.Request) string {
 	for i := range m {
 		value, there := m[i].value(r)
-		if m[i].Pattern.Matches(value, there) {
+		if m[i].holds(value, there) {
 			continue
 		}
 		if !there {

@@ -39,6 +39,12 @@ type Service struct {
 	Limits    Limits
 	Locality  Locality
 	Health    Health
+	Balance   Balance
+	Circuit   Circuit
+	Outlier   Outlier
+	Subsets   []Subset // that have more to them than a name
+	// Where is the place that it was written at, file:line; empty when unknown.
+	Where string
 }
 
 // Endpoint is a place that the rules know, with its weight under Static.
@@ -77,6 +83,13 @@ type Route struct {
 	Timeout  time.Duration
 	Priority int
 	Retries  int
+	// RetryOn are the conditions of a retry, in Envoy's words, comma-separated; empty
+	// is the proxy's own choice. It is carried through to the proxy.
+	RetryOn string
+	// PerTry is the timeout of each try; 0 is the whole Timeout.
+	PerTry time.Duration
+	// Where is the place that it was written at, file:line; empty when unknown.
+	Where string
 }
 
 // Auto reports whether the policy may choose the split between the subsets.
@@ -84,6 +97,9 @@ func (r *Route) Auto() bool { return len(r.To) == 0 || r.To[0].Auto }
 
 // Target is a subset and its part of a route's requests.
 type Target struct {
+	// Service is another service whose endpoints these are, by its own weights; empty
+	// is the service of the route.
+	Service string
 	// Subset is a subset's name; empty means all endpoints of the service.
 	Subset string
 	// Weight is in percent, 0 to 100, and zero when Auto.
