@@ -1,0 +1,140 @@
+package nginx
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairway-mesh/fairway/api/fairwayv1"
+)
+
+// TestLua: a real nginx splits its requests by the weights that its workers poll,
+// keeps the last while fairwayd is gone, balances by itself when they have expired,
+// and takes new ones when it is back.
+func TestLua(t *testing.T) {
+	f := newFleet(t, 0.6, 0.3, 0.1)
+	at, stop := daemon(t, "127.0.0.1:0", New(f, nil))
+	p := start(t, "nginx-lua", f, at)
+	p.follow(t, "b2", 2)
+	p.split(t, 0.6, 0.3, 0.1)
+
+	stop()
+	p.split(t, 0.6, 0.3, 0.1) // the last ones stay
+
+	f.change(func() { f.weights, f.ttl = []float64{0, 1, 0}, 300*time.Millisecond })
+	_, stop = daemon(t, at, New(f, nil))
+	await(t, "the new weights", func() bool { return p.send(t, 50)["b2"] == 50 })
+
+	stop()
+	await(t, "nginx' own balancing", func() bool { return p.send(t, 30)["b1"] >= 5 })
+	if text := p.status(t); value(text, `fairway_nginx_fail_open_total{service="web",reason="expired"}`) == 0 {
+		t.Errorf("nothing counts what nginx balances by itself:\n%s", text)
+	}
+
+	f.change(func() { f.ttl = 15 * time.Second })
+	daemon(t, at, New(f, nil))
+	await(t, "the weights to return", func() bool { return p.send(t, 50)["b2"] == 50 })
+	if text := p.status(t); !strings.Contains(text, `fairway_nginx_weight{service="web",endpoint="b2"} 1`) {
+		t.Errorf("the status does not tell the weights:\n%s", text)
+	}
+}
+
+// TestLuaEndpointDies: what weights send to an endpoint that is gone goes to another.
+func TestLuaEndpointDies(t *testing.T) {
+	f := newFleet(t, 0.5, 0.3, 0.2)
+	f.endpoints[0] = &fairwayv1.Endpoint{Name: "b1", Address: free(t)}
+	at, _ := daemon(t, "127.0.0.1:0", New(f, nil))
+	p := start(t, "nginx-lua", f, at)
+	p.follow(t, "b2", 2)
+	if count := p.send(t, 200); count["b1"] > 0 || count["b2"] == 0 || count["b3"] == 0 {
+		t.Errorf("got %v", count)
+	}
+}
+
+// TestLuaWithout: nothing that fairwayd may answer keeps nginx from its work.
+func TestLuaWithout(t *testing.T) {
+	f := newFleet(t, 0.5, 0.5)
+	f.change(func() { f.err = errRefused })
+	at, _ := daemon(t, "127.0.0.1:0", New(f, nil))
+	p := start(t, "nginx-lua", f, at)
+	for _, test := range []struct {
+		reason string
+		change func()
+	}{
+		{"no_answer", func() {}},
+		{"no_address", func() {
+			f.err, f.endpoints = nil, []*fairwayv1.Endpoint{{Name: "b1", Address: "b1.example:80"}, f.endpoints[1]}
+		}},
+		{"no_endpoints", func() { f.weights = nil }},
+		{"unknown_service", func() { f.endpoints = nil }},
+	} {
+		f.change(test.change)
+		await(t, test.reason, func() bool {
+			p.send(t, 10)
+			return value(p.status(t), `fairway_nginx_fail_open_total{service="web",reason="`+test.reason+`"}`) > 0
+		})
+	}
+}
+
+// TestAuth: a real nginx sends each request where fairwayd says, and balances by
+// itself while fairwayd is gone.
+func TestAuth(t *testing.T) {
+	f := newFleet(t, 0.6, 0.3, 0.1)
+	at, stop := daemon(t, "127.0.0.1:0", New(f, nil))
+	p := start(t, "nginx-auth", f, at)
+	p.split(t, 0.6, 0.3, 0.1)
+	r := f.asked[0]
+	if got := r.Header.Get("X-Forwarded-Method") + " " + r.Header.Get("X-Forwarded-Uri"); got != "GET /a?b=c" {
+		t.Errorf("it was asked about %q", got)
+	}
+
+	stop()
+	p.split(t, 1./3, 1./3, 1./3)
+
+	f.change(func() { f.weights = []float64{0, 1, 0} })
+	daemon(t, at, New(f, nil))
+	await(t, "the weights to return", func() bool { return p.send(t, 50)["b2"] == 50 })
+
+	f.change(func() { f.err = errRefused })
+	p.split(t, 1./3, 1./3, 1./3)
+}
+
+// TestAuthEndpointDies: a request that finds nobody where it is sent goes to another.
+func TestAuthEndpointDies(t *testing.T) {
+	f := newFleet(t, 1, 0, 0)
+	at, _ := daemon(t, "127.0.0.1:0", New(f, nil))
+	p := start(t, "nginx-auth", f, at)
+	f.change(func() { f.endpoints[0] = &fairwayv1.Endpoint{Name: "b1", Address: free(t)} })
+	if count := p.send(t, 200); count["b1"] > 80 || count["b2"] == 0 || count["b3"] == 0 {
+		t.Errorf("got %v", count)
+	}
+}
+
+// follow waits until each worker has weights: until it shows those of an endpoint
+// however often it is asked.
+func (p proxied) follow(t *testing.T, endpoint string, workers int) {
+	t.Helper()
+	await(t, "weights in each worker", func() bool {
+		if value(p.status(t), `fairway_nginx_polls_total{service="web"}`) < workers {
+			return false
+		}
+		for range 20 {
+			if !strings.Contains(p.status(t), `endpoint="`+endpoint+`"`) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// value reads one sample.
+func value(text, sample string) int {
+	found := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(sample) + ` (\d+)`).FindStringSubmatch(text)
+	if found == nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(found[1])
+	return n
+}
