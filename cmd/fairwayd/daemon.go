@@ -15,6 +15,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/api"
 	"github.com/fairway-mesh/fairway/api/guard"
+	"github.com/fairway-mesh/fairway/api/proxy"
 	"github.com/fairway-mesh/fairway/api/proxy/haproxy"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/postgres"
@@ -44,6 +45,7 @@ type daemon struct {
 	loop         *loop.Loop
 	api          *api.Server
 	calls        *api.Metrics
+	proxies      *proxy.Metrics
 	secure       *security
 	reg          *prometheus.Registry
 	log          *slog.Logger
@@ -91,7 +93,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if err := d.openLog(); err != nil {
 		return nil, err
 	}
-	d.calls = api.NewMetrics(d.reg, time.Now)
+	d.calls, d.proxies = api.NewMetrics(d.reg, time.Now), proxy.NewMetrics(d.reg)
 	if d.calls.Log, err = api.NewAccessLog(d.reg, time.Now, o.filter()); err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@
 set -eu
 version=v3.7.13
 out=$(mkdir -p "${1:-out}" && cd "${1:-out}" && pwd)
-work=$out/traefik-build
+work=$out/.traefik
 rm -rf "$work" && mkdir -p "$work/ext" "$work/auth" "$work/main"
 cd "$work/main"
 export GOFLAGS=-mod=mod GOWORK=off
