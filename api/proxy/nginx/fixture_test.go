@@ -131,7 +131,8 @@ func newFleet(t testing.TB, weights ...float64) *fleet {
 // proxied is an nginx that runs an example.
 type proxied struct{ front, admin string }
 
-func start(t *testing.T, example string, f *fleet, fairwayd string) proxied {
+// start runs an example before the fleet; without a fairwayd, as it is before fairway.
+func start(t testing.TB, example string, f *fleet, fairwayd string) proxied {
 	t.Helper()
 	program := installed(t, example)
 	examples, err := filepath.Abs("../../../examples")
@@ -151,7 +152,7 @@ func start(t *testing.T, example string, f *fleet, fairwayd string) proxied {
 	}
 	var conf bytes.Buffer
 	if err := text.Option("missingkey=error").Execute(&conf, map[string]any{
-		"Dir": dir, "Service": "web", "Front": p.front, "Admin": p.admin, "Endpoints": f.endpoints, "Fairway": true, "HTTP": fairwayd,
+		"Dir": dir, "Service": "web", "Front": p.front, "Admin": p.admin, "Endpoints": f.endpoints, "Fairway": fairwayd != "", "HTTP": fairwayd,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +184,7 @@ func start(t *testing.T, example string, f *fleet, fairwayd string) proxied {
 }
 
 // installed finds nginx and what the example needs of it.
-func installed(t *testing.T, example string) string {
+func installed(t testing.TB, example string) string {
 	t.Helper()
 	program, err := exec.LookPath("nginx")
 	if err != nil {
