@@ -18,7 +18,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
 	"github.com/fairway-mesh/fairway/api"
@@ -43,7 +45,7 @@ func fleet(t testing.TB, n int) (list []mesh.Endpoint) {
 // of jason go to b1.
 func daemon(t testing.TB, address string, ttl time.Duration, endpoints []mesh.Endpoint, weights ...float64) (at string, stop func()) {
 	t.Helper()
-	file, err := rules.Parse("test.yaml", []byte("services: [{name: web, endpoints: [{name: b1, subset: first}], routes: [{name: jason, match: {headers: {end-user: jason}}, to: first}]}]"))
+	file, err := rules.Parse("test.yaml", []byte("services: [{name: web, endpoints: [{name: b1, subset: first}], routes: [{name: jason, match: {headers: {end-user: jason}}, to: first}, {name: rest}]}]"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,8 +64,7 @@ func daemon(t testing.TB, address string, ttl time.Duration, endpoints []mesh.En
 		}
 		table.Publish(d, &features.Frame{Window: mesh.Window{Service: "web", Time: now, End: now, Schema: &mesh.Schema{}, Endpoints: endpoints}})
 	}
-	served := api.DefaultConfig()
-	server, err := api.New(table, nil, served)
+	server, err := api.New(table, api.NewMetrics(prometheus.NewRegistry(), time.Now), api.DefaultConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +111,7 @@ func load(t testing.TB, front string, endpoints []mesh.Endpoint, policy, more st
 	admin off
 	persist_config off
 	auto_https off
+	storage file_system %s
 	metrics
 	log {
 		level ERROR
@@ -125,7 +127,7 @@ http://:%s {
 		%s
 	}
 }
-`, port, host, strings.Join(to, " "), policy, more)
+`, t.TempDir(), port, host, strings.Join(to, " "), policy, more)
 	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
 	if err != nil {
 		t.Fatal(err, warnings)
@@ -265,7 +267,7 @@ func TestUnavailable(t *testing.T) {
 	if want := 800.; got["b1"] > 0 || math.Abs(float64(got["b2"])-want) > 4*math.Sqrt(want*0.2)+5 {
 		t.Errorf("got %v; want b2 four times as often as b3", got)
 	}
-	load(t, front, endpoints[2:], policy(at), "max_conns 1")
+	load(t, front, endpoints[2:], policy(at), "unhealthy_request_count 9")
 	if got := send(t, front, 200); got["b3"] != 200 {
 		t.Errorf("got %v", got)
 	}
@@ -317,5 +319,56 @@ func TestCaddyfile(t *testing.T) {
 	}
 	if err := (&Policy{}).Validate(); err == nil {
 		t.Error("no service is not refused")
+	}
+}
+
+// TestSession keeps requests with one key at one endpoint.
+func TestSession(t *testing.T) {
+	endpoints := fleet(t, 3)
+	at, _ := daemon(t, "127.0.0.1:0", time.Minute, endpoints, 0.4, 0.3, 0.3)
+	front := run(t, endpoints, policy(at, "session_key {http.request.header.X-User}"), "")
+	await(t, "weights", func() bool { send(t, front, 1); return counted(t, front, answers) > 0 })
+	reached := map[string]bool{}
+	for user := range 20 {
+		got := send(t, front, 10, "X-User", fmt.Sprint("user", user))
+		if len(got) != 1 {
+			t.Errorf("one user's requests went to %v", got)
+		}
+		for name := range got {
+			reached[name] = true
+		}
+	}
+	if len(reached) < 2 {
+		t.Errorf("20 users all reached %v", reached)
+	}
+}
+
+// BenchmarkSelect is what a pick adds to a request, beside Caddy's random.
+func BenchmarkSelect(b *testing.B) {
+	endpoints := fleet(b, 3)
+	at, _ := daemon(b, "127.0.0.1:0", time.Minute, endpoints, 0.6, 0.3, 0.1)
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: b.Context()})
+	defer cancel()
+	p := &Policy{Targets: []string{at}, Service: "web"}
+	if err := p.Provision(ctx); err != nil {
+		b.Fatal(err)
+	}
+	defer p.Cleanup()
+	var pool reverseproxy.UpstreamPool
+	for _, e := range endpoints {
+		pool = append(pool, &reverseproxy.Upstream{Host: new(reverseproxy.Host), Dial: e.Address})
+	}
+	r := httptest.NewRequest("GET", "/a?b=c", nil)
+	r.Header = http.Header{"User-Agent": {"x"}, "Accept": {"*/*"}, "Accept-Encoding": {"gzip"}, "Cookie": {"a=b"}}
+	await(b, "weights", func() bool { return p.feed.client.Pick("web", nil).Endpoint != nil })
+	for name, s := range map[string]reverseproxy.Selector{"fairway": p, "random": reverseproxy.RandomSelection{}} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if s.Select(pool, r, nil) == nil {
+					b.Fatal("nothing is picked")
+				}
+			}
+		})
 	}
 }

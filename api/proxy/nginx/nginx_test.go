@@ -1,9 +1,15 @@
 package nginx
 
 import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,6 +82,46 @@ func TestLuaWithout(t *testing.T) {
 			return value(p.status(t), `fairway_nginx_fail_open_total{service="web",reason="`+test.reason+`"}`) > 0
 		})
 	}
+}
+
+// TestLuaNonsense: whatever answers at fairwayd's address, requests are served.
+func TestLuaNonsense(t *testing.T) {
+	f := newFleet(t, 0.5, 0.5)
+	const head = "HTTP/1.1 200 OK\r\nX-Fairway-TTL: 15\r\nETag: \"1\"\r\n"
+	sized := func(body string) string { return fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", head, len(body), body) }
+	answers := []string{
+		"", "SSH-2.0\r\n", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 999\r\n\r\n", head + "Content-Length: 9999\r\n\r\n{", strings.Repeat("X: y\r\n", 100),
+		head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", head + "Transfer-Encoding: chunked\r\n\r\n5\r\nab", head + "Content-Length: -5\r\n\r\n",
+		sized(""), sized("{"), sized("[]"), sized("null"), sized(`{"endpoints": 5}`), sized(`{"endpoints": {}}`), sized(`{"endpoints": [5]}`), sized(`{"endpoints": [], "reason": 5}`),
+		sized(`{"endpoints": [{"address": 5, "weight": 1}]}`), sized(`{"endpoints": [{"address": "127.0.0.1:1", "weight": -1}]}`), sized(`{"endpoints": [{"address": "127.0.0.1:1", "weight": 0}]}`),
+		sized(`{"endpoints": [{"address": "127.0.0.1:1", "weight": 1e999}]}`), sized(`{"endpoints": [{"address": "127.0.0.1:99999", "weight": 1}]}`),
+		sized(`{"endpoints": [{"address": "999.0.0.1:1", "weight": 1}]}`), sized(`{"endpoints": [{"address": "no:1", "weight": 1}]}`), sized(strings.Repeat("[", 5000)),
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told atomic.Int64
+	var open sync.WaitGroup
+	t.Cleanup(func() { l.Close(); open.Wait() })
+	open.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = bufio.NewReader(conn).ReadString('\n')
+			_, _ = io.WriteString(conn, answers[int(told.Add(1)-1)%len(answers)])
+			conn.Close()
+		}
+	})
+	p := start(t, "nginx-lua", f, l.Addr().String())
+	await(t, "each of the answers", func() bool {
+		if got := p.send(t, 10); got["b1"] == 0 || got["b2"] == 0 {
+			t.Fatalf("nginx balances %v", got)
+		}
+		return told.Load() >= int64(2*len(answers))
+	})
 }
 
 // TestAuth: a real nginx sends each request where fairwayd says, and balances by
