@@ -68,7 +68,7 @@ local function read(text)
     e.path = e.address:match("^unix:/.*$")
     e.host, e.port = e.address:match("^%[?([%x%.:]+)%]?:(%d+)$")
     e.port = tonumber(e.port)
-    if not e.path and not e.port then return nil, "no_address" end
+    if not e.path and not (e.port and e.port >= 1 and e.port <= 65535) then return nil, "no_address" end
   end
   local a = alias(sheet.endpoints)
   if not a then return nil, "no_endpoints" end
@@ -104,7 +104,7 @@ local function get(s)
     local parts = {}
     repeat
       line, err = sock:receive("*l")
-      length = line and tonumber(line:match("^(%x+)"), 16)
+      length = line and tonumber(line:match("^%x+") or "", 16)
       if not length then sock:close() return nil, err or "bad chunk" end
       if length > 0 then
         local part
@@ -174,8 +174,8 @@ local function open(key, reason)
 end
 
 -- balance picks the endpoint of a request, from balancer_by_lua. A try after one
--- that failed goes to another endpoint, where there is one; how many tries there
--- are is nginx's proxy_next_upstream to say.
+-- that failed goes to another endpoint and, where none that gets traffic is left,
+-- to whom nginx chooses; how many tries there are is proxy_next_upstream's to say.
 function M.balance(key)
   local s = services[key]
   if not s then return open(key, "unknown_service") end
@@ -194,6 +194,7 @@ function M.balance(key)
     i = draw(t.alias)
   end
   local e = t.endpoints[i]
+  if tried[e.address] then return open(key, "all_tried") end
   tried[e.address] = true
   local ok, err
   if e.path then ok, err = balancer.set_current_peer(e.path) else ok, err = balancer.set_current_peer(e.host, e.port) end
