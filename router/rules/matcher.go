@@ -13,6 +13,7 @@ import (
 type Set struct {
 	file     *File
 	services map[string]*Matcher
+	classes  finder
 }
 
 // Matcher finds the route of a request to one service. It is safe for
@@ -21,6 +22,29 @@ type Matcher struct {
 	// Service is what the file says. Where no file names the service it has one
 	// route, to all endpoints, with the split left to the policy.
 	Service *Service
+	finder
+}
+
+// finder finds the first match that holds.
+type finder struct {
+	matches []Match
+	index   index // nil for few
+}
+
+func newFinder(matches []Match) finder { return finder{matches, newIndex(matches)} }
+
+// find returns the position of the first match that holds and may be taken, or
+// -1. A nil taken takes all.
+func (f *finder) find(r *mesh.Request, taken []bool) int {
+	if f.index != nil {
+		return f.index.find(r, taken)
+	}
+	for i := range f.matches {
+		if (taken == nil || taken[i]) && f.matches[i].Matches(r) {
+			return i
+		}
+	}
+	return -1
 }
 
 // Compile makes the matchers of a file. What a file that was not parsed leaves
@@ -44,9 +68,22 @@ func Compile(f *File) (*Set, error) {
 		if len(service.Routes) == 0 {
 			service.Routes = []Route{implicit()}
 		}
-		s.services[service.Name] = &Matcher{Service: &service}
+		s.services[service.Name] = newMatcher(&service)
 	}
+	var classes []Match
+	for i := range f.Classes {
+		classes = append(classes, f.Classes[i].Match)
+	}
+	s.classes = newFinder(classes)
 	return s, nil
+}
+
+func newMatcher(s *Service) *Matcher {
+	var matches []Match
+	for i := range s.Routes {
+		matches = append(matches, s.Routes[i].Match)
+	}
+	return &Matcher{Service: s, finder: newFinder(matches)}
 }
 
 // complete fills in defaults and compiles patterns that NewPattern did not make.
@@ -78,9 +115,7 @@ func implicit() Route {
 }
 
 // unruled is the matcher of all services that no file names.
-var unruled = &Matcher{Service: &Service{
-	Routes: []Route{implicit()}, Limits: DefaultLimits(),
-}}
+var unruled = newMatcher(&Service{Routes: []Route{implicit()}, Limits: DefaultLimits()})
 
 // Service returns the matcher of a service, never nil.
 func (s *Set) Service(name string) *Matcher {
@@ -126,10 +161,8 @@ func (s *Set) Class(r *mesh.Request) string {
 	if s == nil {
 		return ""
 	}
-	for i := range s.file.Classes {
-		if s.file.Classes[i].Match.Matches(r) {
-			return s.file.Classes[i].Name
-		}
+	if i := s.classes.find(r, nil); i >= 0 {
+		return s.file.Classes[i].Name
 	}
 	return ""
 }
@@ -139,12 +172,7 @@ func (s *Set) Class(r *mesh.Request) string {
 // all criteria as met. It does not allocate, except to unescape a query
 // parameter that a rule asks for.
 func (m *Matcher) Match(r *mesh.Request, met []bool) int {
-	for i := range m.Service.Routes {
-		if (met == nil || met[i]) && m.Service.Routes[i].Match.Matches(r) {
-			return i
-		}
-	}
-	return -1
+	return m.find(r, met)
 }
 
 // Matches reports whether all conditions hold.
