@@ -23,28 +23,7 @@ type Matcher struct {
 	// route, to all endpoints, with the split left to the policy.
 	Service *Service
 	finder
-}
-
-// finder finds the first match that holds.
-type finder struct {
-	matches []Match
-	index   index // nil for few
-}
-
-func newFinder(matches []Match) finder { return finder{matches, newIndex(matches)} }
-
-// find returns the position of the first match that holds and may be taken, or
-// -1. A nil taken takes all.
-func (f *finder) find(r *mesh.Request, taken []bool) int {
-	if f.index != nil {
-		return f.index.find(r, taken)
-	}
-	for i := range f.matches {
-		if (taken == nil || taken[i]) && f.matches[i].Matches(r) {
-			return i
-		}
-	}
-	return -1
+	lenders []string
 }
 
 // Compile makes the matchers of a file. What a file that was not parsed leaves
@@ -61,7 +40,7 @@ func Compile(f *File) (*Set, error) {
 		}
 		service.Routes = slices.Clone(service.Routes)
 		for j := range service.Routes {
-			if err := service.Routes[j].complete(); err != nil {
+			if err := service.Routes[j].complete(service.Name); err != nil {
 				return nil, fmt.Errorf("rules %s: service %q: %w", f.Name, service.Name, err)
 			}
 		}
@@ -83,13 +62,30 @@ func newMatcher(s *Service) *Matcher {
 	for i := range s.Routes {
 		matches = append(matches, s.Routes[i].Match)
 	}
-	return &Matcher{Service: s, finder: newFinder(matches)}
+	return &Matcher{Service: s, finder: newFinder(matches), lenders: lenders(s)}
+}
+
+func lenders(s *Service) (list []string) {
+	for i := range s.Routes {
+		for _, t := range s.Routes[i].To {
+			if t.Service != "" {
+				list = append(list, t.Service)
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // complete fills in defaults and compiles patterns that NewPattern did not make.
-func (r *Route) complete() error {
-	if len(r.To) == 0 {
+func (r *Route) complete(service string) error {
+	if r.To = slices.Clone(r.To); len(r.To) == 0 {
 		r.To = implicit().To
+	}
+	for i := range r.To {
+		if r.To[i].Service == service {
+			r.To[i].Service = ""
+		}
 	}
 	if r.Timeout <= 0 {
 		r.Timeout = DefaultTimeout
@@ -126,6 +122,9 @@ func (s *Set) Service(name string) *Matcher {
 	}
 	return unruled
 }
+
+// Lenders names the other services that the rules of a service lead to, sorted.
+func (s *Set) Lenders(service string) []string { return s.Service(service).lenders }
 
 // Services names the services of the file, in its order.
 func (s *Set) Services() []string {
