@@ -63,8 +63,8 @@ items:
 	}
 	want := []told{
 		{5, "networking.istio.io/VirtualService", "VirtualService shop/reviews", "shop", "f.yaml:5"},
-		{18, "/Service", "Service a", "default", "f.yaml:17"},
-		{22, "/Service", "Service b", "default", "f.yaml:21"},
+		{18, "/Service", "Service a", "default", "f.yaml:18"},
+		{22, "/Service", "Service b", "default", "f.yaml:22"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
