@@ -65,7 +65,7 @@ func (t *translator) gateways(p place, own, object []string) {
 		return
 	}
 	if len(object) == 0 {
-		object = []string{mesh}
+		object = []string{inside}
 	}
 	for _, g := range object {
 		if !slices.ContainsFunc(own, func(o string) bool {
@@ -88,8 +88,7 @@ func (t *translator) headers(p place, headers map[string]*v1alpha3.StringMatch) 
 }
 
 // without are headers that must not match. A header that is missing is an empty one
-// to Istio here, so that a regular expression that takes the empty text asks for
-// the header as well.
+// to Istio here, so that what takes the empty text asks for the header as well.
 func (t *translator) without(p place, headers map[string]*v1alpha3.StringMatch) (all rules.Match) {
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		at := p.in(name)
@@ -99,7 +98,7 @@ func (t *translator) without(p place, headers map[string]*v1alpha3.StringMatch) 
 		}
 		c := rules.Condition{Of: rules.Header, Name: strings.ToLower(name), Pattern: pattern, Not: true}
 		all = append(all, c)
-		if pattern.Op == rules.Regex && pattern.Matches("", true) {
+		if (pattern.Op == rules.Regex || pattern.Op == rules.Exact) && pattern.Matches("", true) {
 			c.Pattern, c.Not = rules.Pattern{Op: rules.Present}, false
 			all = append(all, c)
 		}

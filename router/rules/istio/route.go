@@ -94,7 +94,7 @@ func (t *translator) timeouts(p place, h *v1alpha3.HTTPRoute, r *rules.Route) {
 	r.Timeout = rules.DefaultTimeout
 	if h.Timeout != nil {
 		r.Timeout = t.duration(p.in("timeout"), h.Timeout, "timeout",
-			fmt.Sprintf("0s is none in Istio, and fairway always has one, %v unless a rule says otherwise; write the longest that is worth waiting for", rules.DefaultTimeout))
+			fmt.Sprintf("that is none in Istio, and fairway always has one, %v unless a rule says otherwise; write the longest that is worth waiting for", rules.DefaultTimeout))
 	}
 	if h.Retries == nil {
 		r.Retries, r.RetryOn = defaultRetries, defaultRetryOn
@@ -123,7 +123,7 @@ func (t *translator) duration(p place, d *durationpb.Duration, what, none string
 	case d.CheckValid() != nil:
 		t.refuse(p, "%s is out of range", what)
 	case length == 0:
-		t.refuse(p, "%s: %s", what, none)
+		t.refuse(p, "%s is 0s: %s", what, none)
 	case length < time.Millisecond:
 		t.refuse(p, "%s is %v; write at least 1ms", what, length)
 	default:

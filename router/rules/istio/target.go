@@ -1,6 +1,8 @@
 package istio
 
 import (
+	"strings"
+
 	"istio.io/api/networking/v1alpha3"
 
 	"github.com/fairway-mesh/fairway/router/rules"
@@ -20,11 +22,12 @@ func (t *translator) targets(p place, h *v1alpha3.HTTPRoute) []rules.Target {
 	}
 	var to []rules.Target
 	var ports []uint32
-	sum := 0.0
+	sum, refused := 0.0, false
 	for k, d := range h.Route {
 		at := p.in("route", k)
-		if d.GetDestination().GetHost() == "" {
-			t.refuse(at, "a destination without a host")
+		if host := d.GetDestination().GetHost(); host == "" || strings.HasPrefix(host, "*") {
+			t.refuse(at, "the destination's host is %q; name a service", host)
+			refused = true
 			continue
 		}
 		t.leaveFields(at, destinationLeft)
@@ -32,6 +35,7 @@ func (t *translator) targets(p place, h *v1alpha3.HTTPRoute) []rules.Target {
 		switch {
 		case weight < 0:
 			t.refuse(at.in("weight"), "weight is %v; write a number that is not negative", weight)
+			refused = true
 			continue
 		case len(h.Route) == 1:
 			weight = 1
@@ -42,7 +46,7 @@ func (t *translator) targets(p place, h *v1alpha3.HTTPRoute) []rules.Target {
 		target := rules.Target{Service: t.name(d.Destination.Host, p.o), Subset: d.Destination.Subset, Weight: weight}
 		to, ports = t.add(at, to, ports, target, d.Destination.Port.GetNumber())
 	}
-	if len(to) == 0 {
+	if sum == 0 && !refused {
 		t.refuse(p.in("route"), "all weights are 0; give one destination a weight")
 	}
 	for i := range to {

@@ -42,7 +42,7 @@ func Translate(objects []manifest.Object) ([]rules.Service, []manifest.Finding, 
 			continue
 		}
 		if !slices.Contains(known, o.APIVersion) {
-			t.errs = append(t.errs, fmt.Errorf("%s:%d: %s has apiVersion %q; use one of %q", o.File, o.Line, o.Kind, o.APIVersion, known))
+			t.fail(o, o.Line, fmt.Errorf("%s:%d: %s has apiVersion %q; use one of %q", o.File, o.Line, o.Kind, o.APIVersion, known))
 			continue
 		}
 		switch o.GroupKind() {
@@ -64,30 +64,53 @@ func Translate(objects []manifest.Object) ([]rules.Service, []manifest.Finding, 
 		t.virtualService(o)
 	}
 	t.peerAuthentications(peers)
-	t.review()
-	slices.SortStableFunc(t.findings, inOrder(objects))
-	if err := errors.Join(t.errs...); err != nil {
-		return nil, t.findings, err
+	if len(t.errs) == 0 { // else what is refused would be missing
+		t.review()
+	}
+	before := inOrder(objects)
+	slices.SortStableFunc(t.findings, func(a, b manifest.Finding) int { return before(a.File, b.File, a.Line, b.Line) })
+	slices.SortStableFunc(t.errs, func(a, b refusal) int { return before(a.file, b.file, a.line, b.line) })
+	t.findings = unique(t.findings)
+	if len(t.errs) > 0 {
+		return nil, t.findings, t.refusals()
 	}
 	return t.services(), t.findings, nil
 }
 
+func (t *translator) refusals() error {
+	var all []error
+	for _, r := range t.errs {
+		all = append(all, r.err)
+	}
+	return errors.Join(all...)
+}
+
+// unique leaves out what is said twice, of an object with several hosts.
+func unique(findings []manifest.Finding) []manifest.Finding {
+	said := map[manifest.Finding]bool{}
+	return slices.DeleteFunc(findings, func(f manifest.Finding) bool {
+		again := said[f]
+		said[f] = true
+		return again
+	})
+}
+
 func older(a, b *manifest.Object) int { return a.Created.Compare(b.Created) }
 
-// inOrder compares findings by the order of the files that the objects came from,
+// inOrder compares places by the order of the files that the objects came from,
 // and by line.
-func inOrder(objects []manifest.Object) func(a, b manifest.Finding) int {
+func inOrder(objects []manifest.Object) func(file, other string, line, otherLine int) int {
 	first := map[string]int{}
 	for i := range objects {
 		if _, there := first[objects[i].File]; !there {
 			first[objects[i].File] = i
 		}
 	}
-	return func(a, b manifest.Finding) int {
-		if a.File != b.File {
-			return first[a.File] - first[b.File]
+	return func(file, other string, line, otherLine int) int {
+		if file != other {
+			return first[file] - first[other]
 		}
-		return a.Line - b.Line
+		return line - otherLine
 	}
 }
 
@@ -97,7 +120,14 @@ type translator struct {
 	order    []string
 	byName   map[string]*service
 	findings []manifest.Finding
-	errs     []error
+	errs     []refusal
+}
+
+// refusal is an error with the place that it is about.
+type refusal struct {
+	file string
+	line int
+	err  error
 }
 
 // service is a service in the making.
@@ -144,7 +174,11 @@ func (p place) has(field string) bool { return p.o.Has(append(slices.Clone(p.pat
 
 // refuse reports what keeps the rules from being used.
 func (t *translator) refuse(p place, format string, args ...any) {
-	t.errs = append(t.errs, fmt.Errorf("%s: %s", p, fmt.Sprintf(format, args...)))
+	t.fail(p.o, p.o.LineOf(p.path...), fmt.Errorf("%s: %s", p, fmt.Sprintf(format, args...)))
+}
+
+func (t *translator) fail(o *manifest.Object, line int, err error) {
+	t.errs = append(t.errs, refusal{o.File, line, err})
 }
 
 func (t *translator) warn(p place, format string, args ...any) {

@@ -10,8 +10,8 @@ import (
 	"github.com/fairway-mesh/fairway/router/rules/manifest"
 )
 
-// mesh is what Istio calls the proxies inside the mesh where it asks for gateways.
-const mesh = "mesh"
+// inside is what Istio calls the proxies inside the mesh where it asks for gateways.
+const inside = "mesh"
 
 var virtualRefused = []field{
 	{"tcp", "fairway routes HTTP and gRPC; leave TCP to the proxy, in an object that fairway does not read"},
@@ -21,7 +21,7 @@ var virtualRefused = []field{
 func (t *translator) virtualService(o *manifest.Object) {
 	var v v1alpha3.VirtualService
 	if err := o.Spec(&v); err != nil {
-		t.errs = append(t.errs, err)
+		t.fail(o, o.LineOf(), err)
 		return
 	}
 	p := place{o: o}
@@ -50,8 +50,8 @@ func (t *translator) name(host string, o *manifest.Object) string {
 // binding is the gateways of a VirtualService as one text: mesh where it is bound
 // to the proxies inside the mesh, alone or too.
 func binding(gateways []string, namespace string) string {
-	if len(gateways) == 0 || slices.Contains(gateways, mesh) {
-		return mesh
+	if len(gateways) == 0 || slices.Contains(gateways, inside) {
+		return inside
 	}
 	var full []string
 	for _, g := range gateways {
@@ -63,7 +63,7 @@ func binding(gateways []string, namespace string) string {
 
 // fullGateway gives a gateway's name its namespace.
 func fullGateway(name, namespace string) string {
-	if name == mesh || strings.Contains(name, "/") {
+	if name == inside || strings.Contains(name, "/") {
 		return name
 	}
 	return namespace + "/" + name
@@ -80,14 +80,14 @@ func (t *translator) bind(p place, name, bound string, routes []rules.Route) {
 		return
 	case s.by == nil:
 		s.by, s.gateway = p.o, bound
+	case s.by == p.o:
+		t.refuse(p, "host %s stands twice", name)
+		return
 	case s.gateway != bound:
 		t.refuse(p, "host %s is routed by %s at %s too, for another gateway; fairway is not told which gateway a request came by", name, s.by, s.by.At("hosts"))
 		return
-	case bound == mesh:
+	case bound == inside:
 		t.refuse(p, "host %s is routed by %s at %s already, and Istio would not look at the rules here; merge the two", name, s.by, s.by.At("hosts"))
-		return
-	case s.by == p.o:
-		t.refuse(p, "host %s stands twice", name)
 		return
 	default:
 		t.note(p, "the rules of host %s are merged with those of %s at %s, older objects first and rules that take every request last", name, s.by, s.by.At("hosts"))
@@ -130,11 +130,12 @@ func catchAllsLast(routes []rules.Route) []rules.Route {
 	return append(some, all...)
 }
 
-// takesAll reports whether a route takes every request: each path begins with /.
+// takesAll reports whether a route takes every request. Paths begin with /.
 func takesAll(r *rules.Route) bool {
 	for i := range r.Match {
 		c := &r.Match[i]
-		if c.Of != rules.Path || c.Not || c.Pattern.Op != rules.Prefix || c.Pattern.Value != "/" {
+		every := c.Pattern.Op == rules.Prefix && c.Pattern.Value == "/" || c.Pattern.Op == rules.Regex && (c.Pattern.Value == ".*" || c.Pattern.Value == "/.*")
+		if c.Of != rules.Path || c.Not || !every {
 			return false
 		}
 	}
