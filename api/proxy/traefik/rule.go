@@ -58,7 +58,7 @@ func termOf(c *fairwayv1.Condition) (string, error) {
 	case "query":
 		return valueTerm("Query", c)
 	}
-	return "", fmt.Errorf("Traefik has no matcher for %s %q %s %q", c.Of, c.Name, c.Op, c.Value)
+	return "", fmt.Errorf("no matcher of Traefik says %s %q %s %q", c.Of, c.Name, c.Op, c.Value)
 }
 
 func pathTerm(c *fairwayv1.Condition) (string, error) {
@@ -78,7 +78,7 @@ func pathTerm(c *fairwayv1.Condition) (string, error) {
 func hostTerm(c *fairwayv1.Condition) (string, error) {
 	switch {
 	case strings.Contains(c.Value, ":"):
-		return "", fmt.Errorf("Traefik matches hosts without their ports, not %q", c.Value)
+		return "", fmt.Errorf("no matcher of Traefik knows a host with its port, %q", c.Value)
 	case c.Op == "exact" && c.Value != "":
 		return call("Host", c.Value), nil
 	}
@@ -117,7 +117,7 @@ func expression(c *fairwayv1.Condition) (string, error) {
 	case "present":
 		return "", nil
 	}
-	return "", fmt.Errorf("Traefik has no matcher for %s %q %s", c.Of, c.Name, c.Op)
+	return "", fmt.Errorf("no matcher of Traefik says %s %q %s", c.Of, c.Name, c.Op)
 }
 
 // call writes a matcher, whose arguments are texts as Go has them.
