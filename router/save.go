@@ -83,6 +83,8 @@ func memories(p Policy) []any {
 		return []any{&p.services, &p.updated}
 	case *pid:
 		return []any{&p.services}
+	case *adaptive:
+		return []any{&p.services}
 	case *interpretation:
 		return []any{&p.services}
 	case *ewmaWeights:
