@@ -56,17 +56,19 @@ func unevenness(f *features.Frame) float64 {
 // adapt puts an algorithm in the place of adaptive, for this edition: whoever watches
 // is told which. Without a window what was chosen stays.
 func (r *Routes) adapt(last *Routes) {
-	if last != nil {
-		r.algorithm = last.algorithm
-	}
-	if r.Frame != nil && r.Frame.Schema != nil {
-		r.algorithm = chosen(r.algorithm, serviceRate(r.Frame), serviceLatency(r.Frame), unevenness(r.Frame))
-	}
 	for i := range r.choices {
-		if t := &r.choices[i].terms; t.Balance.Algorithm == rules.Adaptive {
-			b := *t.Balance
-			b.Algorithm = r.algorithm
-			t.Balance = &b
+		c := &r.choices[i]
+		if c.terms.Balance.Algorithm != rules.Adaptive {
+			continue
 		}
+		if former := r.former(i, last); former != nil {
+			c.adapted = former.adapted
+		}
+		if f := r.lender(i).frame; f != nil && f.Schema != nil {
+			c.adapted = chosen(c.adapted, serviceRate(f), serviceLatency(f), unevenness(f))
+		}
+		b := *c.terms.Balance
+		b.Algorithm = c.adapted
+		c.terms.Balance = &b
 	}
 }

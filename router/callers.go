@@ -22,9 +22,12 @@ type callers struct {
 }
 
 // callersOf knows the zones of the endpoints and those that the rules name.
-func callersOf(endpoints []mesh.Endpoint, spill *rules.Spill) *callers {
-	zones := slices.Collect(maps.Keys(spill.Order))
-	zones = slices.AppendSeq(zones, maps.Keys(spill.Split))
+func callersOf(endpoints []mesh.Endpoint, spills []*rules.Spill) *callers {
+	var zones []string
+	for _, spill := range spills {
+		zones = slices.AppendSeq(zones, maps.Keys(spill.Order))
+		zones = slices.AppendSeq(zones, maps.Keys(spill.Split))
+	}
 	for i := range endpoints {
 		zones = append(zones, endpoints[i].Zone)
 	}

@@ -2,6 +2,7 @@ package router
 
 import (
 	"math"
+	"slices"
 
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router/picker"
@@ -17,56 +18,57 @@ import (
 // name, of the requests that the window shows. Where no capacity is known it is the
 // policy's share of the zone (Envoy's zone-aware routing): then nobody gets more than
 // the policy wants.
-func (r *Routes) spill(weights mesh.Weights, last *Routes) {
-	spill := r.matcher.Service.Locality.Spill
-	if spill == nil {
+func (r *Routes) spill(last *Routes) {
+	var all []*rules.Spill
+	for i := range r.choices {
+		if spill := r.lender(i).service.Locality.Spill; spill != nil {
+			all = append(all, spill)
+		}
+	}
+	if len(all) == 0 {
 		return
 	}
-	r.callers = callersOf(r.Endpoints, spill)
-	var before *callers
-	if last != nil {
-		before = last.callers
-	}
-	everyone := make([]int, len(r.Endpoints))
-	for i := range everyone {
-		everyone[i] = i
-	}
-	if len(r.callers.zones) == 0 {
+	if r.callers = callersOf(r.Endpoints, all); len(r.callers.zones) == 0 {
 		r.callers = nil
 		return
 	}
 	r.measure()
+	everyone := make([]int, len(r.Endpoints))
+	for i := range everyone {
+		everyone[i] = i
+	}
+	weights := r.loans[""].weights
+	if !slices.ContainsFunc(weights, func(w float64) bool { return w > 0 }) { // all is borrowed
+		weights = r.choices[0].terms.Weights
+	}
 	byZone, load, _ := r.byZone(everyone, weights)
+	var before *callers
+	if last != nil {
+		before = last.callers
+	}
 	r.callers.remember(before, load, byZone)
-	r.callers.flow = r.flow(spill, everyone, weights)
+	r.callers.flow = r.flow(all[0], everyone, weights)
 	for i := range r.choices {
-		if c := &r.choices[i]; len(c.draw) > 0 {
+		spill := r.lender(i).service.Locality.Spill
+		if c := &r.choices[i]; spill != nil && len(c.draw) > 0 {
 			c.zones = r.zoned(spill, c, r.bound(i))
 		}
 	}
 }
 
 // bound are the endpoints of a route in groups whose share the rules bind: those of
-// each subset of a fixed split, else all.
+// each target of a fixed split, else all.
 func (r *Routes) bound(i int) [][]int {
-	var groups [][]int
-	places := map[string]int{}
-	fixed := false
+	var to []rules.Target
 	if i < len(r.matcher.Service.Routes) {
-		rule := &r.matcher.Service.Routes[i]
-		fixed = !rule.Auto() && len(rule.To) > 1
+		if rule := &r.matcher.Service.Routes[i]; !rule.Auto() {
+			to = rule.To
+		}
 	}
+	groups := make([][]int, len(to)+1)
 	for e := range r.Endpoints {
-		subset := ""
-		if fixed {
-			subset = r.Endpoints[e].Subset
-		}
-		k, known := places[subset]
-		if !known {
-			k = len(groups)
-			places[subset], groups = k, append(groups, nil)
-		}
-		groups[k] = append(groups[k], e)
+		k := slices.IndexFunc(to, func(t rules.Target) bool { return r.within(e, t) })
+		groups[k+1] = append(groups[k+1], e)
 	}
 	return groups
 }
@@ -157,18 +159,23 @@ func (r *Routes) measure() {
 	for e := range c.capacities {
 		c.capacities[e] = math.NaN()
 	}
-	if r.Frame == nil || r.Frame.Schema == nil {
-		return
-	}
-	for i := range r.Frame.Endpoints {
-		e := byName(r.Endpoints, r.Frame.Endpoints[i].Name)
-		if e < 0 {
+	for _, l := range r.loans {
+		f := l.frame
+		if f == nil || f.Schema == nil {
 			continue
 		}
-		if x := r.Frame.At(i, mesh.RequestRate); x > 0 && !math.IsInf(x, 0) {
-			c.rates[e] = x
+		for i := range f.Endpoints {
+			e := byName(r.Endpoints, f.Endpoints[i].Name)
+			if e < 0 {
+				continue
+			}
+			if x := f.At(i, mesh.RequestRate); x > 0 && !math.IsInf(x, 0) {
+				c.rates[e] = x
+			}
+			if c.capacities[e] = capacityOf(f, i); f == r.Frame {
+				c.capacities[e] *= 1 - r.Decision.taken(i)
+			}
 		}
-		c.capacities[e] = capacityOf(r.Frame, i) * (1 - r.Decision.taken(i))
 	}
 }
 
