@@ -53,7 +53,7 @@ func TestZonesAreTold(t *testing.T) {
 	for range 2 { // the second time from memory
 		for zone, want := range map[string]float64{"a": 0.5, "b": 0.5, "": 0.25} {
 			for range 50 {
-				d, err := s.Decide(context.Background(), &fairwayv1.DecideRequest{Service: "shop", Source: &fairwayv1.Source{Zone: zone}})
+				d, err := s.Decide(context.Background(), &fairwayv1.DecideRequest{Service: "shop", Source: &fairwayv1.DecideRequest_Source{Zone: zone}})
 				if err != nil || d.Propensity != want || zone != "" && d.Endpoint.Zone != zone {
 					t.Fatalf("zone %q: %v, %v", zone, d, err)
 				}

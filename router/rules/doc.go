@@ -19,6 +19,7 @@
 //	      rise: 2                   # rounds in a row until an endpoint is healthy again
 //	      fall: 3                   # and until it is unhealthy
 //	    locality: {zone: a, remote: 5ms, zones: {c: 20ms}}   # what a request costs more outside of the proxies' zone
+//	      # beside or instead of that, spill: {at: 0.8, order: {a: [b, c]}, split: {c: {c: 80, b: 20}}}
 //	    endpoints:                  # where nothing discovers them, or to add what the metrics lack
 //	      - {name: reviews-1, address: "127.0.0.1:9001", subset: v1, zone: a, weight: 2}
 //	      - {name: reviews-2, address: "127.0.0.1:9002", subset: v2, zone: b}
@@ -57,8 +58,13 @@
 // `zones` what stands there, any other zone `remote`. It is money, or a hop that
 // the metrics do not see, as time; latency that they see is counted already.
 // Traffic stays in the zone until its endpoints' next request costs as much
-// more there. A service has one table of weights, whatever zone a request comes
-// from: where proxies are in several zones, write what differs on average.
+// more there. The cost is one, whatever zone a request comes from: where proxies are
+// in several zones, write what differs on average.
+//
+// A spill gives requests from each zone weights of their own: they stay in their
+// zone while its endpoints are used by less than `at` (0.8) of what they can do, and the
+// rest flows on to the next zones of `order`, then to any with room. `split` fixes the
+// parts in percent instead.
 //
 // A service whose routes do not match a request sends it to the route
 // `default`: equal weights over all its endpoints, priority 0, timeout 30 s. A
