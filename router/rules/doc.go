@@ -19,7 +19,6 @@
 //	      rise: 2                   # rounds in a row until an endpoint is healthy again
 //	      fall: 3                   # and until it is unhealthy
 //	    locality: {zone: a, remote: 5ms, zones: {c: 20ms}}   # what a request costs more outside of the proxies' zone
-//	      # beside or instead of that, spill: {at: 0.8, order: {a: [b, c]}, split: {c: {c: 80, b: 20}}}
 //	    endpoints:                  # where nothing discovers them, or to add what the metrics lack
 //	      - {name: reviews-1, address: "127.0.0.1:9001", subset: v1, zone: a, weight: 2}
 //	      - {name: reviews-2, address: "127.0.0.1:9002", subset: v2, zone: b}
@@ -61,7 +60,8 @@
 // more there. The cost is one, whatever zone a request comes from: where proxies are
 // in several zones, write what differs on average.
 //
-// A spill gives requests from each zone weights of their own: they stay in their
+// A spill, as in locality: {spill: {at: 0.8, order: {a: [b, c]}, split: {c: {c: 80,
+// b: 20}}}}, gives requests from each zone weights of their own: they stay in their
 // zone while its endpoints are used by less than `at` (0.8) of what they can do, and the
 // rest flows on to the next zones of `order`, then to any with room. `split` fixes the
 // parts in percent instead.
