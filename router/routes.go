@@ -84,14 +84,17 @@ type choice struct {
 	terms   Terms
 	subset  string   // where no endpoint is drawn
 	subsets []string // per endpoint
-	draw    picker.Draw
-	place   int
-	hashed  bool             // requests may have a key without a session key
-	sticks  *picker.Affinity // of keys; nil: picker.Stick
-	zones   []zoned          // for callers of zones with weights of their own
-	adapted rules.Algorithm  // what adaptive stands for
-	before  float64          // requests that took the route in the editions before, the latest count most
-	taken   uint32           // and in this one, each for oneIn; atomic
+
+	// What every request reads stands together.
+	draw   picker.Draw
+	taken  uint32 // requests in this edition, each for oneIn; atomic
+	place  int32
+	hashed bool             // requests may have a key without a session key
+	sticks *picker.Affinity // of keys; nil: picker.Stick
+	zones  []zoned          // for callers of zones with weights of their own
+
+	before  float64         // requests that took the route in the editions before, the latest count most
+	adapted rules.Algorithm // what adaptive stands for
 }
 
 // oneIn is how many requests one that is counted stands for: it is chosen by the low
@@ -114,7 +117,7 @@ func (r *Routes) pick(c *choice, key string, u uint64) Answer {
 	case key == "":
 		a.Endpoint = c.draw.Pick(u)
 	case c.sticks != nil:
-		a.Endpoint, a.Place = c.sticks.Pick(key), c.place+1
+		a.Endpoint, a.Place = c.sticks.Pick(key), int(c.place)+1
 	default:
 		a.Endpoint = picker.Stick(a.Weights, r.hashes, key)
 	}
@@ -126,7 +129,7 @@ func (r *Routes) pick(c *choice, key string, u uint64) Answer {
 
 // answer is one without an endpoint.
 func (c *choice) answer() Answer {
-	return Answer{Terms: &c.terms, Subset: c.subset, Endpoint: -1, Place: c.place}
+	return Answer{Terms: &c.terms, Subset: c.subset, Endpoint: -1, Place: int(c.place)}
 }
 
 func (r *Routes) choice(req *mesh.Request, u uint64) *choice {

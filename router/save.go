@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+
+	"github.com/fairway-mesh/fairway/router/rules"
 )
 
 // Save returns what the policies that p is made of remember: warm-up,
@@ -50,6 +52,10 @@ func tidy(memory any) {
 		drop(m, func(*updated) bool { return true })
 	case *map[string]*move:
 		drop(m, func(*move) bool { return true })
+	case *map[string]rules.Algorithm:
+		if *m == nil {
+			*m = map[string]rules.Algorithm{}
+		}
 	case interface{ tidy() }:
 		m.tidy()
 	}

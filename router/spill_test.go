@@ -3,6 +3,7 @@ package router
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -54,6 +55,57 @@ func TestFlow(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestFlowPromises: whatever the demand, all requests of a zone go somewhere; no zone is
+// filled beyond its room while all fit, and nobody leaves a zone that has room.
+func TestFlowPromises(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	some := func(empty int) []float64 {
+		row := make([]float64, 4)
+		for i := range 3 {
+			row[i] = r.ExpFloat64()
+			if r.IntN(4) < empty {
+				row[i] = 0
+			}
+		}
+		if row[0]+row[1]+row[2] == 0 {
+			row[1] = 1
+		}
+		normalize(row)
+		return row
+	}
+	for range 2000 {
+		demand, weights := some(1), some(1)
+		limit, much := make([]float64, 4), 0.6+r.Float64()
+		for y := range limit {
+			limit[y] = weights[y] * much
+		}
+		order := map[string][]string{"a": {"b"}, "b": {"c", "a"}, "c": {"nowhere", "a"}}
+		f := newFlow(&rules.Spill{Order: order}, zoneNames, demand, weights, limit)
+		got := make([]float64, 4)
+		for z := range f.to {
+			sum := 0.0
+			for y, part := range f.to[z] {
+				if sum += part; part < 0 || part > 0 && weights[y] == 0 {
+					t.Fatalf("row %v at weights %v", f.to[z], weights)
+				}
+				got[y] += demand[z] * part
+			}
+			if math.Abs(sum-1) > 1e-9 {
+				t.Fatalf("row %v sums to %v", f.to[z], sum)
+			}
+		}
+		for y, n := range got {
+			const slack = 4 * leastDemand
+			if much > 1+slack && n > limit[y]+slack {
+				t.Fatalf("zone %d gets %v, has room for %v; demand %v, limits %v", y, n, limit[y], demand, limit)
+			}
+			if y < 3 && demand[y] < limit[y]-slack && demand[y] > slack && f.to[y][y] < 1-1e-9 {
+				t.Fatalf("zone %d has room and sends %v away", y, 1-f.to[y][y])
+			}
+		}
 	}
 }
 

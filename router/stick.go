@@ -41,7 +41,7 @@ func (r *Routes) stick(last *Routes) {
 		subsets[i] = r.Endpoints[i].Subset
 	}
 	ready := func(c *choice, table *picker.Affinity) {
-		c.place = r.places
+		c.place = int32(r.places)
 		r.places++
 		b := c.terms.Balance
 		c.hashed = len(b.Hash) > 0
