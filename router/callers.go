@@ -10,7 +10,7 @@ import (
 )
 
 // callers counts the requests of a service by the zone that they come from, of the
-// zones that have weights of their own; all others are one. A nil one counts nothing.
+// zones that have weights of their own; all others are one.
 type callers struct {
 	zones  []string  // sorted
 	before []float64 // per zone, then the others: in the editions before, the latest count most
@@ -45,11 +45,7 @@ func (c *callers) at(zone string) int {
 	return len(c.zones)
 }
 
-func (c *callers) count(zone string) {
-	if c != nil {
-		atomic.AddUint32(&c.taken[c.at(zone)], 1)
-	}
-}
+func (c *callers) count(zone string) { atomic.AddUint32(&c.taken[c.at(zone)], 1) }
 
 // remember takes over the counts of the edition before, and makes the demand of them.
 // Where nobody asks for decisions, clients pick by the weights that they watch; then

@@ -108,21 +108,31 @@ func (r *Routes) Decide(req *mesh.Request, u uint64) Answer {
 		return r.decideBoth(req, u)
 	}
 	c := r.choice(req, u)
+	if req.SessionKey == "" && !c.hashed {
+		return c.drawn(u)
+	}
 	return r.pick(c, c.key(req), u)
 }
 
-func (r *Routes) pick(c *choice, key string, u uint64) Answer {
+// drawn is the answer to a request without a key.
+func (c *choice) drawn(u uint64) Answer {
 	a := c.answer()
+	if a.Endpoint = c.draw.Pick(u); a.Endpoint >= 0 {
+		a.Subset, a.Propensity = c.subsets[a.Endpoint], a.Weights[a.Endpoint]
+	}
+	return a
+}
+
+func (r *Routes) pick(c *choice, key string, u uint64) Answer {
 	switch {
 	case key == "":
-		a.Endpoint = c.draw.Pick(u)
+		return c.drawn(u)
 	case c.sticks != nil:
-		a.Endpoint, a.Place = c.sticks.Pick(key), int(c.place)+1
-	default:
-		a.Endpoint = picker.Stick(a.Weights, r.hashes, key)
+		return c.stuck(key)
 	}
-	if a.Endpoint >= 0 {
-		a.Subset, a.Propensity = c.subsets[a.Endpoint], c.weights(key)[a.Endpoint]
+	a := c.answer()
+	if a.Endpoint = picker.Stick(a.Weights, r.hashes, key); a.Endpoint >= 0 {
+		a.Subset, a.Propensity = c.subsets[a.Endpoint], a.Weights[a.Endpoint]
 	}
 	return a
 }
@@ -140,7 +150,9 @@ func (r *Routes) choice(req *mesh.Request, u uint64) *choice {
 	c := &r.choices[i]
 	if u%oneIn == 0 {
 		atomic.AddUint32(&c.taken, 1)
-		r.callers.count(req.Source.Zone)
+		if r.callers != nil {
+			r.callers.count(req.Source.Zone)
+		}
 	}
 	if c.zones != nil {
 		return c.from(req.Source.Zone)

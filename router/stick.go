@@ -33,6 +33,16 @@ func (c *choice) weighed(key string) Answer {
 	return a
 }
 
+// stuck is the answer to a key where there is a table of keys.
+func (c *choice) stuck(key string) Answer {
+	a := c.answer()
+	a.Endpoint, a.Place = c.sticks.Pick(key), int(c.place)+1
+	if a.Endpoint >= 0 {
+		a.Subset, a.Propensity = c.subsets[a.Endpoint], c.sticks.Shares()[a.Endpoint]
+	}
+	return a
+}
+
 // stick readies the choices for keys, with the tables of the edition before where
 // the endpoints are the same, and numbers the answers.
 func (r *Routes) stick(last *Routes) {
