@@ -32,6 +32,7 @@ kind: VirtualService
 metadata:
   name: reviews
   namespace: shop
+  creationTimestamp: 2026-01-02T15:04:05Z
   annotations: {config/version: 1.10}
   labels:
     app: reviews
@@ -62,14 +63,17 @@ items:
 	}
 	want := []told{
 		{5, "networking.istio.io/VirtualService", "VirtualService shop/reviews", "shop", "f.yaml:5"},
-		{17, "/Service", "Service a", "default", "f.yaml:17"},
-		{21, "/Service", "Service b", "default", "f.yaml:21"},
+		{18, "/Service", "Service a", "default", "f.yaml:18"},
+		{22, "/Service", "Service b", "default", "f.yaml:22"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 	if got := objects[0].Annotations["config/version"]; got != "1.10" {
 		t.Errorf("config/version is %q, want the text as it stands", got)
+	}
+	if got := objects[0].Created; !got.Equal(time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)) {
+		t.Errorf("created %v", got)
 	}
 	if got := objects[0].Labels["app"]; got != "reviews" {
 		t.Errorf("label app is %q", got)
@@ -86,6 +90,7 @@ func TestReadRefuses(t *testing.T) {
 		{"- 1", "f.yaml:1: a document is a list"},
 		{"apiVersion: v1\nkind: Service\n", "f.yaml:1: Service has no metadata"},
 		{"apiVersion: v1\nkind: Service\nmetadata: {}\n", "f.yaml:3: Service has no name"},
+		{"apiVersion: v1\nkind: A\nmetadata: {name: a, creationTimestamp: now}\n", `creationTimestamp is "now"`},
 		{"apiVersion: v1\nkind: [Service]\n", "f.yaml:2: kind is a list"},
 		{head + "kind: Service\n", `f.yaml:4: "kind" stands twice, first in line 2`},
 		{head + "spec: {? [a] : b}\n", "f.yaml:4: a field's name is a list"},
@@ -293,6 +298,35 @@ func TestSpecOfStruct(t *testing.T) {
 		var p plain
 		if err := one(t, head+test.text).Spec(&p); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: %v, want %q", test.text, err, test.want)
+		}
+	}
+}
+
+func TestService(t *testing.T) {
+	objects, err := Read("f.yaml", []byte(`
+{apiVersion: a/v1, kind: A, metadata: {name: a, namespace: shop}}
+---
+{apiVersion: a/v1, kind: A, metadata: {name: b, namespace: istio-system}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := Home(objects)
+	if home != "shop" || Home(nil) != "default" || Home(objects[1:]) != "default" {
+		t.Errorf("home is %q, %q, %q", home, Home(nil), Home(objects[1:]))
+	}
+	for _, test := range []struct{ host, namespace, want string }{
+		{"reviews", "shop", "reviews"},
+		{"reviews", "other", "reviews.other"},
+		{"Reviews.shop.svc.cluster.local", "other", "reviews"},
+		{"reviews.other.svc.cluster.local", "shop", "reviews.other"},
+		{"reviews.shop.svc", "other", "reviews"},
+		{"bookinfo.com", "shop", "bookinfo.com"},
+		{"*", "shop", "*"},
+		{"*.other.svc.cluster.local", "shop", "*.other.svc.cluster.local"},
+	} {
+		if got := Service(test.host, test.namespace, home); got != test.want {
+			t.Errorf("%s of %s is %q, want %q", test.host, test.namespace, got, test.want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ package manifest
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -21,6 +22,8 @@ type Object struct {
 	// Namespace is empty where the object names none; see Home.
 	Namespace, Name     string
 	Annotations, Labels map[string]string
+	// Created is when Kubernetes took the object in; zero where nothing says.
+	Created time.Time
 
 	node *yaml.Node // the whole object, a mapping without aliases
 }
@@ -74,8 +77,8 @@ func (o *Object) LineOf(path ...any) int {
 // At is LineOf with the file: "file:line".
 func (o *Object) At(path ...any) string { return fmt.Sprintf("%s:%d", o.File, o.LineOf(path...)) }
 
-// Has reports whether a place in the spec is written, if only as null. The types
-// that Spec decodes into do not always tell an empty field from a missing one.
+// Has reports whether a place in the spec is written, and not null. The types that
+// Spec decodes into do not always tell an empty field from a missing one.
 func (o *Object) Has(path ...any) bool {
 	at := o.node
 	for _, step := range append([]any{"spec"}, path...) {
@@ -83,7 +86,7 @@ func (o *Object) Has(path ...any) bool {
 			return false
 		}
 	}
-	return true
+	return !empty(at)
 }
 
 // child is an entry of a mapping or a list with its line; nil is none.

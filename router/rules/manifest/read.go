@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -165,6 +166,10 @@ func (r *reader) metadata(o *Object) {
 			if !empty(value) {
 				o.Namespace = r.text(meta, field, "metadata")
 			}
+		case "creationTimestamp":
+			if !empty(value) {
+				o.Created = r.time(value, field)
+			}
 		case "annotations":
 			o.Annotations = r.texts(value, field)
 		case "labels":
@@ -174,6 +179,14 @@ func (r *reader) metadata(o *Object) {
 	if n, _ := child(meta, "name"); n == nil && o.Name == "" {
 		r.fail(meta, "%s has no name", o.Kind)
 	}
+}
+
+func (r *reader) time(n *yaml.Node, field string) time.Time {
+	t, err := time.Parse(time.RFC3339, n.Value)
+	if err != nil {
+		r.fail(n, "%s is %s; write a time such as 2026-01-02T15:04:05Z", field, describe(n))
+	}
+	return t
 }
 
 // texts reads a mapping of plain text. Numbers and truth values, which Kubernetes
