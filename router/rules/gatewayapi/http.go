@@ -51,7 +51,7 @@ func (o *object) filter(kind string, at path) {
 	case string(v1.HTTPRouteFilterRequestHeaderModifier), string(v1.HTTPRouteFilterResponseHeaderModifier),
 		string(v1.HTTPRouteFilterURLRewrite), string(v1.HTTPRouteFilterRequestMirror), string(v1.HTTPRouteFilterCORS),
 		string(v1.HTTPRouteFilterExternalAuth), string(v1.HTTPRouteFilterExtensionRef):
-		o.find(manifest.Note, at, "left to the proxy: filter %s", kind)
+		o.find(manifest.Warning, at, "left to the proxy: filter %s", kind)
 	default:
 		o.fail(at, "filter %q is not known", kind)
 	}
@@ -92,7 +92,7 @@ func (o *object) retry(t *v1.HTTPRouteRetry, at path, r *rules.Route) {
 	r.RetryOn = strings.Join(on, ",")
 	if t.Backoff != nil {
 		o.duration(t.Backoff, at.in("backoff"))
-		o.find(manifest.Note, at.in("backoff"), "left to the proxy: backoff %s between tries", *t.Backoff)
+		o.find(manifest.Warning, at.in("backoff"), "left to the proxy: backoff %s between tries", *t.Backoff)
 	}
 }
 

@@ -32,7 +32,7 @@ func (o *object) parents(spec *v1.CommonRouteSpec, hostnames []v1.Hostname) []*s
 			add(anyHost, from, at)
 		}
 		for _, host := range hostnames {
-			add(string(host), from, at)
+			add(manifest.Service(string(host), o.Home(), o.home), from, at)
 		}
 	}
 	for i, ref := range spec.ParentRefs {
@@ -40,9 +40,9 @@ func (o *object) parents(spec *v1.CommonRouteSpec, hostnames []v1.Hostname) []*s
 		switch kind := of(ref.Group, group) + "/" + of(ref.Kind, "Gateway"); kind {
 		case group + "/Gateway":
 			if ref.SectionName != nil || ref.Port != nil {
-				o.find(manifest.Note, at, "left to the proxy: which listener of gateway %s the requests came in by", ref.Name)
+				o.find(manifest.Warning, at, "left to the proxy: which listener of gateway %s the requests came in by", ref.Name)
 			}
-			gateway("gateway "+named(of(ref.Namespace, o.Home()), string(ref.Name), o.Home()), at)
+			gateway("gateway "+manifest.Service(string(ref.Name), of(ref.Namespace, o.Home()), o.home), at)
 		case "/Service":
 			if namespace := of(ref.Namespace, o.Home()); namespace != o.Home() {
 				o.fail(at, "a route for a service of another namespace (%s) rules only the requests from its own (a consumer route), which is not supported; put it into namespace %s", namespace, namespace)
@@ -58,7 +58,7 @@ func (o *object) parents(spec *v1.CommonRouteSpec, hostnames []v1.Hostname) []*s
 			if len(hostnames) > 0 {
 				o.find(manifest.Warning, path{"hostnames"}, "hostnames are not looked at where the parent is a Service: its name is the host")
 			}
-			add(string(ref.Name), from, at)
+			add(manifest.Service(string(ref.Name), o.Home(), o.home), from, at)
 		default:
 			o.fail(at, "a parent of kind %s is not supported; use a Service, or a Gateway", kind)
 		}
@@ -84,15 +84,6 @@ func (o *object) service(name string, at path) *service {
 		return nil
 	}
 	return s
-}
-
-// named is what a service is called: by its short name in the namespace of who names
-// it, or in the default one.
-func named(namespace, name, home string) string {
-	if namespace == home || namespace == manifest.DefaultNamespace {
-		return name
-	}
-	return name + "." + namespace
 }
 
 // of is what a pointer leads to, or what is meant without one.

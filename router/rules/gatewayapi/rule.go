@@ -46,7 +46,7 @@ func (o *object) take(services []*service, i int, r *rule) {
 			if j > 0 {
 				route.Name = fmt.Sprintf("%s/%d", name, j+1)
 			}
-			s.routes = append(s.routes, ranked{route, m.rank, o.Home() + "/" + o.Name, o.Name})
+			s.routes = append(s.routes, ranked{route, m.rank, o.Created, o.Home() + "/" + o.Name, o.Name, o.File, o.LineOf(m.at...)})
 		}
 	}
 }
@@ -110,7 +110,7 @@ func (o *object) backend(ref *v1.BackendRef, at path) (string, bool) {
 	if namespace != o.Home() && !o.granted(namespace, string(ref.Name)) {
 		o.find(manifest.Warning, at, "no ReferenceGrant among these files lets it name Service %s of namespace %s; Kubernetes' proxies refuse that", ref.Name, namespace)
 	}
-	return named(namespace, string(ref.Name), o.Home()), true
+	return manifest.Service(string(ref.Name), namespace, o.home), true
 }
 
 // duration reads one of the Gateway API (GEP-2257), which is a subset of Go's.

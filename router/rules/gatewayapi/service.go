@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	v1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -25,29 +26,57 @@ type service struct {
 type ranked struct {
 	rules.Route
 	rank   []int
-	object string // namespace/name
-	short  string // name
+	age    time.Time // when the object was made; zero: it is not known
+	object string    // namespace/name
+	short  string    // name
+	file   string    // and line, where it is written
+	line   int
 }
 
 // finish sorts the routes of each service by the Gateway API's precedence: the match
-// that is more specific, then the object whose namespace/name comes first, then the
-// order in which it was written. Objects in files have no age, which would come before
-// the name.
+// that is more specific, then the older object, then the one whose namespace/name comes
+// first, then the order in which it was written. Most objects in files do not tell when
+// they were made; those come after the ones that do.
 func (t *translation) finish() []rules.Service {
 	var all []rules.Service
 	for _, name := range t.order {
 		s := t.services[name]
 		slices.SortStableFunc(s.routes, func(a, b ranked) int {
-			return cmp.Or(slices.Compare(b.rank, a.rank), strings.Compare(a.object, b.object))
+			return cmp.Or(slices.Compare(b.rank, a.rank), older(a.age, b.age), strings.Compare(a.object, b.object))
 		})
 		service := rules.Service{Name: name, Where: s.where, Balance: s.session}
 		for _, r := range s.routes {
 			service.Routes = append(service.Routes, r.Route)
 		}
 		unique(service.Routes, s.routes)
+		if len(t.errs) == 0 { // else matches may lack what was refused
+			t.unreachable(service.Routes, s.routes)
+		}
 		all = append(all, service)
 	}
 	return all
+}
+
+// older compares times, of which a zero one is the last.
+func older(a, b time.Time) int {
+	if a.IsZero() || b.IsZero() {
+		return cmp.Compare(zero(a), zero(b))
+	}
+	return a.Compare(b)
+}
+
+func zero(t time.Time) int {
+	if t.IsZero() {
+		return 1
+	}
+	return 0
+}
+
+// unreachable warns of routes that another leaves nothing for.
+func (t *translation) unreachable(routes []rules.Route, from []ranked) {
+	for _, u := range rules.Unreachable(routes) {
+		t.findings = append(t.findings, manifest.Finding{File: from[u.Route].file, Line: from[u.Route].line, Level: manifest.Warning, Text: u.Text})
+	}
 }
 
 // unique puts the object before names that several objects have given.

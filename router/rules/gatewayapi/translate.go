@@ -44,7 +44,7 @@ func Kinds() []string {
 // Translate makes services of the objects of its kinds. The error joins all that is
 // refused, file:line each; findings tell what is left to the proxy.
 func Translate(objects []manifest.Object) ([]rules.Service, []manifest.Finding, error) {
-	t := &translation{services: map[string]*service{}}
+	t := &translation{services: map[string]*service{}, home: manifest.Home(objects)}
 	for i := range objects {
 		if o := t.object(&objects[i]); o != nil && o.Kind == "ReferenceGrant" {
 			o.grant()
@@ -68,6 +68,7 @@ func Translate(objects []manifest.Object) ([]rules.Service, []manifest.Finding, 
 
 // translation is what is known so far.
 type translation struct {
+	home     string // the namespace whose services have short names
 	services map[string]*service
 	order    []string // of their names, as they came
 	grants   []grant
