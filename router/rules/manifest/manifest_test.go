@@ -293,6 +293,8 @@ func TestSpecOfStruct(t *testing.T) {
 		{"  list:\n  - kept: a\n  - kept: 7\n", `f.yaml:7: in the spec: list.kept is a number; want text`},
 		{"  port: many\n", `f.yaml:5: in the spec: port is a string; want a int32`},
 		{"  list: 3\n", `f.yaml:5: in the spec: list is a number; want a list`},
+		{"  map:\n    a:\n", "f.yaml:6: spec.map.a is empty; write {} if that is meant"},
+		{"  list:\n  - kept: a\n  -\n", "f.yaml:7: spec.list[1] is empty"},
 		{"  when: noon\n", `f.yaml:4: in the spec: `},
 	} {
 		var p plain
@@ -307,6 +309,8 @@ func TestService(t *testing.T) {
 {apiVersion: a/v1, kind: A, metadata: {name: a, namespace: shop}}
 ---
 {apiVersion: a/v1, kind: A, metadata: {name: b, namespace: istio-system}}
+---
+{apiVersion: security.istio.io/v1, kind: PeerAuthentication, metadata: {name: c, namespace: other}}
 `))
 	if err != nil {
 		t.Fatal(err)

@@ -8,14 +8,17 @@ const clusterDomain = ".svc.cluster.local"
 // rootNamespace is where a mesh keeps what is its own; it is nobody's home.
 const rootNamespace = "istio-system"
 
+// unrouted is the group of objects that say who may call, not where requests go.
+const unrouted = "security.istio.io"
+
 // Home is the namespace whose services are called by their short names: that of all
-// objects, where they share one, else DefaultNamespace. It is that of the whole
-// set, so that a service has one name, whoever speaks of it.
+// objects that route, where they share one, else DefaultNamespace. It is that of the
+// whole set, so that a service has one name, whoever speaks of it.
 func Home(objects []Object) string {
 	home := ""
 	for i := range objects {
 		switch n := objects[i].Home(); {
-		case n == rootNamespace || n == home:
+		case n == rootNamespace || n == home || objects[i].Group() == unrouted:
 		case home == "":
 			home = n
 		default:

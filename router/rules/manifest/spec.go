@@ -63,7 +63,7 @@ func (o *Object) frame(w *writer) {
 }
 
 var (
-	protoPlace = regexp.MustCompile(`^proto:[\s\x{a0}]*\(line (\d+):\d+\):[\s\x{a0}]*`)
+	protoPlace = regexp.MustCompile(`^proto:[\s\x{a0}]*(?:syntax error )?\(line (\d+):\d+\):[\s\x{a0}]*`)
 	protoHead  = regexp.MustCompile(`^proto:[\s\x{a0}]*`)
 )
 

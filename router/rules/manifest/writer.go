@@ -43,14 +43,7 @@ func (w *writer) value(n *yaml.Node, s shape, path string) {
 	case yaml.MappingNode:
 		w.mapping(n, s, path)
 	case yaml.SequenceNode:
-		w.json = append(w.json, '[')
-		for i, entry := range n.Content {
-			if i > 0 {
-				w.json = append(w.json, ',')
-			}
-			w.value(entry, s.below(), path+"["+strconv.Itoa(i)+"]")
-		}
-		w.json = append(w.json, ']')
+		w.list(n, s, path)
 	default:
 		w.json = append(w.json, scalar(n, s)...)
 	}
@@ -61,6 +54,24 @@ func (s shape) below() shape {
 		return shape{}
 	}
 	return s.entry()
+}
+
+func (w *writer) list(n *yaml.Node, s shape, path string) {
+	w.json = append(w.json, '[')
+	first := true
+	for i, entry := range n.Content {
+		at := path + "[" + strconv.Itoa(i) + "]"
+		if s.entry != nil && empty(entry) {
+			w.fail(entry, "%s is empty; write it, or take the \"-\" away", at)
+			continue
+		}
+		if !first {
+			w.json = append(w.json, ',')
+		}
+		first = false
+		w.value(entry, s.below(), at)
+	}
+	w.json = append(w.json, ']')
 }
 
 func (w *writer) mapping(n *yaml.Node, s shape, path string) {
@@ -77,7 +88,10 @@ func (w *writer) mapping(n *yaml.Node, s shape, path string) {
 			}
 		}
 		if empty(value) {
-			continue // as a field that is not there, in every decoder
+			if s.entry != nil { // decoders would drop the name, and with it what it asks
+				w.fail(key, "%s.%.60s is empty; write {} if that is meant", path, key.Value)
+			}
+			continue // a field that is not there, to every decoder
 		}
 		if !first {
 			w.json = append(w.json, ',')
@@ -135,5 +149,9 @@ func (w *writer) unknown(key *yaml.Node, names []string, where string) {
 	if near := nearest(key.Value, names); near != "" {
 		hint = "did you mean " + near + "?"
 	}
-	w.errs = append(w.errs, fmt.Errorf("%s:%d: unknown field %.60q in %s; %s", w.file, key.Line, key.Value, where, hint))
+	w.fail(key, "unknown field %.60q in %s; %s", key.Value, where, hint)
+}
+
+func (w *writer) fail(n *yaml.Node, format string, args ...any) {
+	w.errs = append(w.errs, fmt.Errorf("%s:%d: %s", w.file, n.Line, fmt.Sprintf(format, args...)))
 }
