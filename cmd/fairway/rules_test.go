@@ -74,7 +74,7 @@ func TestRulesOfManifests(t *testing.T) {
 	explained := ""
 	for _, args := range [][]string{
 		{"--service", "shop"}, {"--service", "shop", "--header", "x-canary=always", "--path", "/cart?a=b"},
-		{"--service", "ledger", "--method", "POST", "--path", "/bank.Ledger/Book"}, {"--service", "nobody"},
+		{"--service", "ledger", "--method", "POST", "--path", "/bank.Ledger/Book"}, {"--service", "reviews", "--header", "end-user=jason"}, {"--service", "nobody"},
 	} {
 		out, _, err := call(t, append([]string{"rules", "explain", "--rules", dir + "now"}, args...)...)
 		if err != nil {

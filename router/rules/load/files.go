@@ -1,6 +1,7 @@
 package load
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +34,8 @@ type file struct {
 // Of a directory, and the directories in it, files are read that are called *.yaml,
 // *.yml or *.json, in the order of their names. What begins with a dot is passed over,
 // as the ..data of a config map that Kubernetes mounts, whose files are links to it;
-// a link to a directory is an error: it might lead back here.
+// a link to a directory is an error: it might lead back here. Files without a word in
+// them are no text at all.
 func Read(paths ...string) (name string, text []byte, err error) {
 	var files []file
 	for _, path := range paths {
@@ -43,14 +45,18 @@ func Read(paths ...string) (name string, text []byte, err error) {
 		}
 		files = append(files, own...)
 	}
-	total := 0
+	total, blank := 0, true
 	for _, f := range files {
 		total += len(f.text)
+		blank = blank && len(bytes.TrimSpace(f.text)) == 0
 	}
 	if total > maxBytes {
 		return "", nil, fmt.Errorf("%s: more than %d bytes of rules", strings.Join(paths, ", "), maxBytes)
 	}
 	name = root(paths)
+	if blank {
+		return name, nil, nil
+	}
 	return name, bundle(name, files), nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/router/rules"
 	"github.com/fairway-mesh/fairway/router/rules/gatewayapi"
+	"github.com/fairway-mesh/fairway/router/rules/istio"
 	"github.com/fairway-mesh/fairway/router/rules/manifest"
 )
 
@@ -120,6 +121,7 @@ var translators = []struct {
 	kinds     func() []string
 	translate func([]manifest.Object) ([]rules.Service, []manifest.Finding, error)
 }{
+	{"Istio", istio.Kinds, istio.Translate},
 	{"the Gateway API", gatewayapi.Kinds, gatewayapi.Translate},
 }
 
@@ -144,14 +146,24 @@ func (r *reading) translate() {
 			continue
 		}
 		key := o.File + " " + o.GroupKind()
-		if others[key] == nil {
-			others[key] = &manifest.Finding{File: o.File, Line: o.Line, Level: manifest.Note,
-				Text: fmt.Sprintf("%s (%s) is no kind of rules that fairway reads: passed over", o.Kind, o.APIVersion)}
+		if others[key] != nil {
+			continue
+		}
+		others[key] = &manifest.Finding{File: o.File, Line: o.Line, Level: manifest.Note,
+			Text: fmt.Sprintf("%s (%s) is no kind of rules that fairway reads: passed over", o.Kind, o.APIVersion)}
+		if meshGroup(o.Group()) {
+			others[key].Level = manifest.Warning
 		}
 	}
 	for _, f := range others {
 		r.findings = append(r.findings, *f)
 	}
+}
+
+// meshGroup reports whether objects of an API group may well have to do with where
+// requests go.
+func meshGroup(group string) bool {
+	return strings.HasSuffix(group, "istio.io") || strings.HasPrefix(group, "gateway.networking.")
 }
 
 // find adds a finding about a place as rules have it, file:line.
