@@ -50,14 +50,14 @@ func newRulesCheckCommand() *cobra.Command {
 
 // checked is what was found of rules.
 type checked struct {
-	Name     string    `json:"name"`
-	OK       bool      `json:"ok"`
-	Version  string    `json:"version,omitempty"`
-	Hash     string    `json:"hash,omitempty"`
-	Services int       `json:"services"`
-	Routes   int       `json:"routes"`
+	Name     string         `json:"name"`
+	OK       bool           `json:"ok"`
+	Version  string         `json:"version,omitempty"`
+	Hash     string         `json:"hash,omitempty"`
+	Services int            `json:"services"`
+	Routes   int            `json:"routes"`
 	Findings []foundInRules `json:"findings"`
-	Errors   []string  `json:"errors"`
+	Errors   []string       `json:"errors"`
 
 	classes bool
 	err     error

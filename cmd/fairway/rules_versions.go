@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -80,9 +79,9 @@ func bothRules(ctx context.Context, args []string) (from, to *rules.Set, err err
 		if len(args) != 2 {
 			return nil, nil, usagef("%q has no versions of rules; two paths can be compared, or versions of a database or a directory of them", args[0])
 		}
-		from, err = readRules(os.Stderr, args[0])
+		from, err = readRules(io.Discard, args[0])
 		if err == nil {
-			to, err = readRules(os.Stderr, args[1])
+			to, err = readRules(io.Discard, args[1])
 		}
 		return from, to, err
 	}

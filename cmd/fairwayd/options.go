@@ -50,7 +50,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintln(stderr, "Usage: fairwayd [--model MODEL|REGISTRY] [--prometheus URL|FILE | --recording PATH] [--rules FILE] [flags]")
+		fmt.Fprintln(stderr, "Usage: fairwayd [--model MODEL|REGISTRY] [--prometheus URL|FILE | --recording PATH] [--rules PATH] [flags]")
 		fs.SetOutput(stderr)
 		fs.PrintDefaults()
 		return nil, err
