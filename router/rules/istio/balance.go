@@ -30,8 +30,9 @@ var algorithms = map[v1alpha3.LoadBalancerSettings_SimpleLB]rules.Algorithm{
 	v1alpha3.LoadBalancerSettings_UNSPECIFIED:   rules.Weighted,
 	v1alpha3.LoadBalancerSettings_ROUND_ROBIN:   rules.RoundRobin,
 	v1alpha3.LoadBalancerSettings_LEAST_REQUEST: rules.LeastRequest,
-	v1alpha3.LoadBalancerSettings_LEAST_CONN:    rules.LeastRequest, // its old name
-	v1alpha3.LoadBalancerSettings_RANDOM:        rules.Random,
+	//lint:ignore SA1019 it stands in rules that people have
+	v1alpha3.LoadBalancerSettings_LEAST_CONN: rules.LeastRequest,
+	v1alpha3.LoadBalancerSettings_RANDOM:     rules.Random,
 }
 
 func (t *translator) balance(p place, lb *v1alpha3.LoadBalancerSettings) rules.Balance {
@@ -72,7 +73,8 @@ func (t *translator) hash(p place, h *v1alpha3.LoadBalancerSettings_ConsistentHa
 		b.Algorithm = rules.Maglev
 		b.Table = t.table(p.in("maglev", "tableSize"), algorithm.Maglev.GetTableSize(), maxMaglev)
 	default:
-		b.Table = t.table(p.in("minimumRingSize"), h.GetMinimumRingSize(), maxRing) //nolint:staticcheck // the old place of ringHash's
+		//lint:ignore SA1019 it stands in rules that people have
+		b.Table = t.table(p.in("minimumRingSize"), h.GetMinimumRingSize(), maxRing)
 	}
 	return b
 }

@@ -19,6 +19,9 @@ var matchRefused = []field{
 // match is one alternative of a rule; its conditions must all hold.
 func (t *translator) match(p place, m *v1alpha3.HTTPMatchRequest, gateways []string) rules.Match {
 	t.refuseFields(p, matchRefused)
+	if p.has("name") {
+		t.note(p.in("name"), "the name of a match is not looked at: its route is called after the rule")
+	}
 	if p.has("statPrefix") {
 		t.note(p.in("statPrefix"), "statPrefix is not looked at: fairway counts by route")
 	}

@@ -86,7 +86,8 @@ func (t *translator) span(p place, d *durationpb.Duration, what string) time.Dur
 func (t *translator) consecutive(p place, d *v1alpha3.OutlierDetection) int {
 	const most = 1 << 20
 	all, gateways := d.Consecutive_5XxErrors, d.ConsecutiveGatewayErrors
-	old := d.ConsecutiveErrors //nolint:staticcheck // its old name; of gateways' errors
+	//lint:ignore SA1019 it stands in rules that people have, for consecutiveGatewayErrors
+	old := d.ConsecutiveErrors
 	switch {
 	case old < 0 || all.GetValue() > most || gateways.GetValue() > most || old > most:
 		t.refuse(p, "consecutive errors out of range; write 1 to %d", most)

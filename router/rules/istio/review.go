@@ -14,13 +14,21 @@ import (
 func (t *translator) review() {
 	for _, name := range t.order {
 		s := t.byName[name]
-		for _, u := range rules.Unreachable(s.Routes) {
-			t.about(s.Routes[u.Route].Where, u.Text)
-		}
+		t.unreachable(s)
 		if len(s.Routes) > 0 && !takesSomewhere(s.Routes) {
 			t.about(s.Where, fmt.Sprintf("requests for %s that no rule matches get 404 from Istio; fairway spreads them over all endpoints of the service; end with a rule without a match", name))
 		}
 		t.undefined(s)
+	}
+}
+
+func (t *translator) unreachable(s *service) {
+	if len(s.Routes) > maxReviewed {
+		t.about(s.Where, fmt.Sprintf("%s has more than %d rules: fairway does not look for those that are never reached", s.Name, maxReviewed))
+		return
+	}
+	for _, u := range rules.Unreachable(s.Routes) {
+		t.about(s.Routes[u.Route].Where, u.Text)
 	}
 }
 

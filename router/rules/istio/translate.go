@@ -3,6 +3,7 @@ package istio
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/fairway-mesh/fairway/router/rules"
@@ -16,6 +17,15 @@ const (
 	peerAuth        = "security.istio.io/PeerAuthentication"
 )
 
+// Bounds of what one set of objects may come to.
+const (
+	maxRoutes   = 10_000  // of a service
+	maxAll      = 100_000 // of all services: an object's rules are those of each host
+	maxReviewed = 2_000   // of a service, to look for the unreachable, by the square of their number
+	maxErrors   = 1_000
+	maxFindings = 10_000
+)
+
 // versions of the kinds that are read; they differ in nothing.
 var versions = map[string][]string{
 	virtualService:  {"networking.istio.io/v1", "networking.istio.io/v1beta1", "networking.istio.io/v1alpha3"},
@@ -24,9 +34,26 @@ var versions = map[string][]string{
 	peerAuth:        {"security.istio.io/v1", "security.istio.io/v1beta1"},
 }
 
-// Kinds are the kinds of objects that Translate reads. A Gateway says where a proxy
-// listens, which is nothing to fairway: it is known, and nothing comes of it.
-func Kinds() []string { return []string{virtualService, destinationRule, gateway, peerAuth} }
+// unread are Istio's other kinds, and what a person should know where there is one.
+// A Gateway is none of them: it says where a proxy listens, which is nothing to
+// fairway.
+var unread = map[string]string{
+	"networking.istio.io/ServiceEntry":        "fairway takes services and endpoints from the metrics, its rules file, or who registers them",
+	"networking.istio.io/WorkloadEntry":       "fairway takes endpoints from the metrics, its rules file, or who registers them",
+	"networking.istio.io/WorkloadGroup":       "fairway takes endpoints from the metrics, its rules file, or who registers them",
+	"networking.istio.io/Sidecar":             "fairway answers for every service to who asks, whatever a proxy is meant to see",
+	"networking.istio.io/EnvoyFilter":         "what it changes in a proxy fairway does not see",
+	"networking.istio.io/ProxyConfig":         "it is between Istio and its proxies",
+	"security.istio.io/AuthorizationPolicy":   "the proxy decides who may call",
+	"security.istio.io/RequestAuthentication": "the proxy decides who may call",
+}
+
+// Kinds are the kinds of objects that Translate knows: those that it reads, and
+// those that it says of that it does not.
+func Kinds() []string {
+	kinds := []string{virtualService, destinationRule, gateway, peerAuth}
+	return append(kinds, slices.Sorted(maps.Keys(unread))...)
+}
 
 // Translate makes services of the objects of its Kinds; other objects are ignored.
 // The error joins all that is refused, each "file:line: …"; findings are what a
@@ -37,6 +64,9 @@ func Translate(objects []manifest.Object) ([]rules.Service, []manifest.Finding, 
 	var virtual, destination, peers []*manifest.Object
 	for i := range objects {
 		o := &objects[i]
+		if why, other := unread[o.GroupKind()]; other {
+			t.findings = append(t.findings, manifest.Finding{File: o.File, Line: o.Line, Level: manifest.Warning, Text: o.String() + " is not read: " + why})
+		}
 		known, ours := versions[o.GroupKind()]
 		if !ours {
 			continue
@@ -121,6 +151,7 @@ type translator struct {
 	byName   map[string]*service
 	findings []manifest.Finding
 	errs     []refusal
+	count    int // of routes
 }
 
 // refusal is an error with the place that it is about.
@@ -174,19 +205,28 @@ func (p place) has(field string) bool { return p.o.Has(append(slices.Clone(p.pat
 
 // refuse reports what keeps the rules from being used.
 func (t *translator) refuse(p place, format string, args ...any) {
-	t.fail(p.o, p.o.LineOf(p.path...), fmt.Errorf("%s: %s", p, fmt.Sprintf(format, args...)))
+	if len(t.errs) < maxErrors { // each looks for its line
+		t.fail(p.o, p.o.LineOf(p.path...), fmt.Errorf("%s: %s", p, fmt.Sprintf(format, args...)))
+	}
 }
 
 func (t *translator) fail(o *manifest.Object, line int, err error) {
 	t.errs = append(t.errs, refusal{o.File, line, err})
 }
 
+// find adds a finding, up to a number that nobody reads.
+func (t *translator) find(level string, p place, format string, args ...any) {
+	if len(t.findings) < maxFindings {
+		t.findings = append(t.findings, p.o.Find(level, fmt.Sprintf(format, args...), p.path...))
+	}
+}
+
 func (t *translator) warn(p place, format string, args ...any) {
-	t.findings = append(t.findings, p.o.Find(manifest.Warning, fmt.Sprintf(format, args...), p.path...))
+	t.find(manifest.Warning, p, format, args...)
 }
 
 func (t *translator) note(p place, format string, args ...any) {
-	t.findings = append(t.findings, p.o.Find(manifest.Note, fmt.Sprintf(format, args...), p.path...))
+	t.find(manifest.Note, p, format, args...)
 }
 
 // field is one that does not come along, and why, or what to do instead.

@@ -1,6 +1,7 @@
 package istio
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -327,6 +328,44 @@ func TestAnnotatedVersion(t *testing.T) {
 		if got := o.Annotations["config/version"]; got != "1.4.0" {
 			t.Errorf("%s has version %q", o.String(), got)
 		}
+	}
+}
+
+// TestBounds refuses more rules than anybody means, in a moment.
+func TestBounds(t *testing.T) {
+	rule := "  - &r {match: [" + strings.Repeat("{uri: {exact: /a}}, ", 100) + "], route: [{destination: {host: reviews}}]}\n"
+	many := of("  http:\n" + rule + strings.Repeat("  - *r\n", 101))
+	_, _, err := text(t, many)
+	if err == nil || !strings.Contains(err.Error(), "f.yaml:5: more than 10000 rules for host reviews") {
+		t.Errorf("many rules: %.200v", err)
+	}
+	hosts := strings.Replace(of("  http:\n"+rule+strings.Repeat("  - *r\n", 90)), "[reviews]", "[a, b, c, d, e, f, g, h, i, j, k, l]", 1)
+	_, _, err = text(t, hosts)
+	if got := lines(err); len(got) != 2 || !strings.Contains(got[0], "for host k") {
+		t.Errorf("many hosts: %.300v", err)
+	}
+	headers := ""
+	for i := range 5000 {
+		headers += fmt.Sprintf("':h%d': {exact: a}, ", i)
+	}
+	_, _, err = text(t, of("  http: [{match: [{headers: {"+headers+"}}], route: [{destination: {host: reviews}}]}]"))
+	if got := lines(err); len(got) != maxErrors {
+		t.Errorf("%d errors", len(got))
+	}
+}
+
+// TestManyRules are taken, and not looked through for unreachable ones.
+func TestManyRules(t *testing.T) {
+	spec := "  http:\n"
+	for i := range maxReviewed {
+		spec += fmt.Sprintf("  - {match: [{uri: {exact: /%d}}], route: [{destination: {host: reviews}}]}\n", i)
+	}
+	services, findings, err := text(t, of(spec+"  - {route: [{destination: {host: reviews}}]}\n"))
+	if err != nil || len(services[0].Routes) != maxReviewed+1 {
+		t.Fatal(err)
+	}
+	if len(findings) != 1 || !strings.Contains(findings[0].Text, "does not look for those that are never reached") {
+		t.Errorf("%v", findings)
 	}
 }
 

@@ -92,6 +92,10 @@ func (t *translator) bind(p place, name, bound string, routes []rules.Route) {
 	default:
 		t.note(p, "the rules of host %s are merged with those of %s at %s, older objects first and rules that take every request last", name, s.by, s.by.At("hosts"))
 	}
+	if t.count += len(routes); t.count > maxAll || len(s.Routes)+len(routes) > maxRoutes {
+		t.refuse(p, "more than %d rules for host %s, or %d for all hosts, counting each match; write fewer", maxRoutes, name, maxAll)
+		return
+	}
 	for _, r := range routes {
 		if s.routes[r.Name] {
 			if r.Name = p.o.Name + "." + r.Name; s.routes[r.Name] {
