@@ -173,3 +173,20 @@ func FuzzTranslate(f *testing.F) {
 		}
 	})
 }
+
+// TestTooManyRoutes are refused in time.
+func TestTooManyRoutes(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: x}\n" +
+		"spec:\n  parentRefs: [{group: '', kind: Service, name: s}]\n  rules:\n")
+	for range maxRoutes + 1 {
+		text.WriteString("    - {backendRefs: [{name: b, port: 80}]}\n")
+	}
+	objects, err := manifest.Read("x.yaml", []byte(text.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Translate(objects); err == nil || !strings.Contains(err.Error(), "more than 10000 routes") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -28,6 +28,9 @@ type match struct {
 	rank []int
 }
 
+// maxRoutes bounds the routes of a service: they are compared with each other.
+const maxRoutes = 10_000
+
 // take adds a rule to the services that the object is for.
 func (o *object) take(services []*service, i int, r *rule) {
 	if len(r.matches) == 0 {
@@ -38,6 +41,10 @@ func (o *object) take(services []*service, i int, r *rule) {
 		name = fmt.Sprintf("%s.%d", o.Name, i+1)
 	}
 	for _, s := range services {
+		if len(s.routes)+len(r.matches) > maxRoutes {
+			o.fail(r.at, "service %q has more than %d routes; take some away", s.name, maxRoutes)
+			return
+		}
 		to := o.targets(s, r)
 		s.balance(o, r)
 		for j, m := range r.matches {
