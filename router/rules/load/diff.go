@@ -180,9 +180,9 @@ func (d *diff) list(indent int, what string, was, is []item, ordered bool) {
 		before, now := find(was, name), find(is, name)
 		switch {
 		case before == nil:
-			d.line(indent, '+', "%s %s: %s", what, name, said(now.of))
+			d.line(indent, '+', "%s %s%s", what, name, said(now.of))
 		case now == nil:
-			d.line(indent, '-', "%s %s: %s", what, name, said(before.of))
+			d.line(indent, '-', "%s %s%s", what, name, said(before.of))
 		default:
 			common = append(common, name)
 			if !slices.Equal(texts(before.of), texts(now.of)) {
@@ -216,7 +216,7 @@ func texts(fields []item) (all []string) {
 	return all
 }
 
-// said is all that is set, in a line.
+// said is all that is set, in a line after a name.
 func said(fields []item) string {
 	var parts []string
 	for _, f := range fields {
@@ -224,5 +224,8 @@ func said(fields []item) string {
 			parts = append(parts, f.name+" "+f.text)
 		}
 	}
-	return strings.Join(parts, "; ")
+	if len(parts) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(parts, "; ")
 }
