@@ -112,7 +112,7 @@ func TestFindings(t *testing.T) {
 	dir := t.TempDir()
 	put(t, filepath.Join(dir, "fairway.yaml"), shopEndpoints)
 	put(t, filepath.Join(dir, "shop.yaml"), shopManifest("tomorrow", "v2"))
-	p := start(t, "--rules", dir)
+	p := start(t, "--rules", dir, "--model", persistence(t), "--prometheus", "http://127.0.0.1:1")
 	p.until(t, "of the rules", func(d *fairwayv1.Decision) bool { return d.RulesVersion == "tomorrow" })
 	put(t, filepath.Join(dir, "more.yaml"), "services: []\n")
 	p.until(t, "told of the other rules", func(*fairwayv1.Decision) bool {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/router/rules/load"
@@ -23,7 +24,7 @@ func (c *Change) compile(name string) (err error) {
 func (l *Loop) found(c *Change) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.noted == c.ID {
+	if c.Subject != model.SubjectRules || l.noted == c.ID {
 		return
 	}
 	l.noted = c.ID
@@ -120,3 +121,17 @@ func (h *history) publish(ctx context.Context, c *Change) error {
 	_, err = h.rules.Publish(ctx, c.Name, string(c.Text))
 	return err
 }
+
+// Told implements Origin. Of what could not be published there is nothing to tell.
+func (h *history) Told(ctx context.Context, o Outcome) error {
+	if !numbered(o.Version) {
+		return nil
+	}
+	if !numbered(o.Former) {
+		o.Former.Name = ""
+	}
+	return h.Ledger.Told(ctx, o)
+}
+
+// numbered reports whether a version is one of a registry.
+func numbered(v Version) bool { return strings.Contains(v.ID, "@") }

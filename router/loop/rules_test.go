@@ -97,8 +97,13 @@ func TestHistoryThatCannotBeKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	var trouble error
-	if c := settled(t, History(path, registry, "test", func(err error) { trouble = err })); c.Rules.Version() != "a" || trouble == nil {
+	o := History(path, registry, "test", func(err error) { trouble = err })
+	c := settled(t, o)
+	if c.Rules.Version() != "a" || trouble == nil {
 		t.Errorf("%v, %v", c.Version, trouble)
+	}
+	if err := o.Told(t.Context(), Outcome{Kind: model.RolledBack, Change: c}); err != nil {
+		t.Errorf("told of what it did not keep: %v", err)
 	}
 }
 
