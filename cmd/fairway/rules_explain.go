@@ -55,7 +55,7 @@ func newRulesExplainCommand() *cobra.Command {
 // explainRules takes every criterion as met: what the metrics say is known
 // only to a running daemon.
 func explainRules(out io.Writer, path string, set *rules.Set, request *mesh.Request) error {
-	if !slices.Contains(set.Services(), request.Service) {
+	if !slices.Contains(set.Services(), set.Canonical(request.Service)) {
 		fmt.Fprintf(out, "%s names no service %q: what follows is the default\n", path, request.Service)
 	}
 	matcher := set.Service(request.Service)

@@ -83,6 +83,10 @@ func TestRulesOfManifests(t *testing.T) {
 		explained += fmt.Sprintln("$", args) + out
 	}
 	golden(t, "rules-explain.txt", explained)
+	full := mustCall(t, "rules", "explain", "--rules", dir+"now", "--service", "ledger.default.svc.cluster.local", "--path", "/x")
+	if short := mustCall(t, "rules", "explain", "--rules", dir+"now", "--service", "ledger", "--path", "/x"); full != short {
+		t.Errorf("by its full name the service is another:\n%s\n%s", full, short)
+	}
 	golden(t, "rules-diff.txt", mustCall(t, "rules", "diff", dir+"now", dir+"next")+
 		"---\n"+mustCall(t, "rules", "diff", dir+"now", dir+"now"))
 }

@@ -128,6 +128,9 @@ var translators = []struct {
 // translate hands the objects to those who know them. Of the others is told what they
 // are: nobody shall believe that they rule anything.
 func (r *reading) translate() {
+	if len(r.objects) > 0 {
+		r.whole.Home = manifest.Home(r.objects)
+	}
 	known := map[string]bool{}
 	for _, t := range translators {
 		for _, kind := range t.kinds() {

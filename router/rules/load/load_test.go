@@ -52,6 +52,10 @@ func TestMerged(t *testing.T) {
 	if len(f.Services) != 1 || len(s.Endpoints) != 2 || s.Objective.Deadline == 0 || len(s.Routes) != 1 || s.Routes[0].To[0].Service != "other" {
 		t.Errorf("merged %+v", f.Services)
 	}
+	set, err := rules.Compile(f)
+	if err != nil || f.Home != manifest.DefaultNamespace || set.Canonical("shop.default.svc.cluster.local") != "shop" {
+		t.Errorf("home %q, %v: the metrics' name of shop is not known", f.Home, err)
+	}
 	if f.Version != "1.2.3" {
 		t.Errorf("version %s; want the annotation's", f.Version)
 	}
@@ -146,6 +150,9 @@ func TestHashIsOfTheContents(t *testing.T) {
 		t.Errorf("hashes %s, %s of the same and %s of others", one.Hash, two.Hash, three.Hash)
 	}
 	alone, _, err := Parse("x", []byte(endpoints1))
+	if alone.Home != "" {
+		t.Error("names of fairway's own file have a home")
+	}
 	own, _ := rules.Parse("x", []byte(endpoints1))
 	if err != nil || alone.Hash != own.Hash {
 		t.Errorf("a single file has hash %s, %v; want %s as ever", alone.Hash, err, own.Hash)
