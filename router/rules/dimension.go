@@ -49,6 +49,7 @@ func newDimension(of subject, matches []Match, among *set, shared pool) *dimensi
 			}
 		}
 	}
+	d.values.pack()
 	d.values.each(func(text string, n *node) {
 		n.at = may(func(c *Condition) bool { return d.values.may(c, text, true) })
 		n.under = may(func(c *Condition) bool { return d.values.may(c, text, false) })

@@ -45,7 +45,7 @@ services:
     objective: ODD
     limits: ODD
     health: {?: 0, checks: [{http: ODD}, {grpc: ODD}, {tcp: ODD}]}
-    locality: ODD
+    locality: {?: 0, spill: ODD}
     balance: {?: 0, hash: [{?: 0, cookie: ODD}]}
     circuit: ODD
     outlier: ODD

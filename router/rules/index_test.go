@@ -77,6 +77,36 @@ func TestIndexAgrees(t *testing.T) {
 	agree(w, w.matches(len(several), 6), several, 5000)
 }
 
+// TestCompiledAgrees: routes and classes are looked up, and Explain says the same.
+func TestCompiledAgrees(t *testing.T) {
+	w := newWorld(rand.New(rand.NewPCG(5, 6)), 30)
+	matches := w.matches(100, 5)
+	file := &File{Services: []Service{{Name: "s"}}}
+	for i, m := range matches {
+		file.Classes = append(file.Classes, Class{Name: fmt.Sprint(i), Match: m})
+		file.Services[0].Routes = append(file.Services[0].Routes, Route{Name: fmt.Sprint(i), Match: m})
+	}
+	set, err := Compile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	matcher, met := set.Service("s"), w.taken(len(matches))
+	for range 1000 {
+		r := w.request()
+		class := ""
+		if i := naive(matches, r, nil); i >= 0 {
+			class = fmt.Sprint(i)
+		}
+		if got := set.Class(r); got != class {
+			t.Fatalf("%+v is of class %q, want %q", r, got, class)
+		}
+		got, steps := matcher.Match(r, met), matcher.Explain(r, met)
+		if last := steps[len(steps)-1]; got != naive(matches, r, met) || last.Matched != (got >= 0) || got >= 0 && got != len(steps)-1 {
+			t.Fatalf("%+v takes route %d; Explain says %+v", r, got, last)
+		}
+	}
+}
+
 // FuzzIndex takes any text as the values of conditions and requests.
 func FuzzIndex(f *testing.F) {
 	f.Add(uint64(1), "/shop/items", "/shop/Items/7", "/shop/items/7")

@@ -53,6 +53,16 @@ func (n *node) each(text string, visit func(string, *node)) {
 	}
 }
 
+// pack lays the texts of all nodes side by side, where a walk finds them in few
+// lines of the cache.
+func (t *trie) pack() {
+	var all strings.Builder
+	t.each(func(_ string, n *node) { all.WriteString(n.edge + n.first) })
+	rest := all.String()
+	cut := func(s *string) { *s, rest = rest[:len(*s)], rest[len(*s):] }
+	t.each(func(_ string, n *node) { cut(&n.edge); cut(&n.first) })
+}
+
 // find gives what a value may satisfy.
 func (t *trie) find(value string) *set {
 	n := &t.root
