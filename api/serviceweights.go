@@ -88,6 +88,9 @@ func routeWeights(r *router.Routes) []*fairwayv1.RouteWeights {
 			Balancing: balancing(a.Balance),
 			Circuit:   circuit(a.Circuit),
 		}
+		for _, from := range r.Zones(i) {
+			route.Zones = append(route.Zones, &fairwayv1.ZoneWeights{Zone: from.Zone, Weights: weights(a.Endpoints, from.Weights)})
+		}
 		if a.PerTry > 0 {
 			route.PerTryTimeout = durationpb.New(a.PerTry)
 		}
