@@ -16,7 +16,7 @@
 -- When it has no weights that hold, balance picks nothing, and nginx goes round
 -- robin over the servers of the upstream block, with its own max_fails. That is
 -- so before the first answer, where fairwayd knows no endpoints, and from the
--- time to live (fairwayd says it with each answer, 15 s or so) after the last
+-- time to live (fairwayd says it with each answer, 10 s or so) after the last
 -- answer on: until then the last weights are better than none, for endpoints
 -- seldom change much in seconds; later nobody knows whether an endpoint that
 -- gets nothing has not long been the best.
@@ -137,7 +137,7 @@ local function poll(s)
   s.down = false
   counters:incr("polls:" .. s.key, 1, 0)
   ngx.update_time()
-  s.expires = ngx.now() + (tonumber(answer.head["x-fairway-ttl"]) or 15)
+  s.expires = ngx.now() + (tonumber(answer.head["x-fairway-ttl"]) or 10)
   if answer.code == 304 then return end
   s.table, s.why = read(answer.body)
   s.tag = answer.head.etag
