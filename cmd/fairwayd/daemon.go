@@ -15,6 +15,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/api"
 	"github.com/fairway-mesh/fairway/api/guard"
+	"github.com/fairway-mesh/fairway/api/proxy"
 	"github.com/fairway-mesh/fairway/api/proxy/haproxy"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/postgres"
@@ -44,6 +45,7 @@ type daemon struct {
 	loop         *loop.Loop
 	api          *api.Server
 	calls        *api.Metrics
+	protocols    protocols
 	secure       *security
 	reg          *prometheus.Registry
 	log          *slog.Logger
@@ -100,8 +102,10 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	served := api.DefaultConfig()
 	served.Seed, served.Policy, served.Horizon = rand.Uint64(), d.loop.Policy(), d.loop.Horizon()
 	served.Who, served.Journal = guard.Identity, d.journal
-	d.api, err = api.New(d.loop.Table(), d.calls, served)
-	return d, err
+	if d.api, err = api.New(d.loop.Table(), d.calls, served); err != nil {
+		return nil, err
+	}
+	return d, d.openProtocols(proxy.NewMetrics(d.reg))
 }
 
 func (d *daemon) loopConfig() loop.Config {
