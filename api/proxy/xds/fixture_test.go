@@ -256,3 +256,22 @@ func eventually(t testing.TB, what string, is func() bool) {
 		}
 	}
 }
+
+// count adds up the samples of a metric that have a label's value.
+func count(t testing.TB, reg *prometheus.Registry, name, value string) (total float64) {
+	t.Helper()
+	all, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range all {
+		for _, m := range family.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if family.GetName() == name && l.GetValue() == value {
+					total += m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return total
+}

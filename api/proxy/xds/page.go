@@ -77,6 +77,9 @@ func newPage(routes *router.Routes, to kind, last *page) (*page, error) {
 	for i, a := range routes.Answers() {
 		rule, met := routes.Rule(i)
 		p.choices = append(p.choices, choice{a, rule, met, clusterName(p.service, a.Route, rule != nil)})
+		if rule != nil && len(rule.Match)+len(rule.Criteria) == 0 {
+			break // none goes on from here
+		}
 	}
 	for i := range p.choices {
 		if err := p.offer(&p.choices[i], last); err != nil {
