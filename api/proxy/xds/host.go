@@ -26,7 +26,7 @@ func (h host) domain() string {
 
 // hosts are the classes that rules tell apart, the last of which is the rest. Where
 // some begin with a text, that text alone is a class too: Envoy wants more after it.
-func hosts(list []*rules.Route) []host {
+func hosts(list []*rules.Route, to kind) []host {
 	var out []host
 	seen := map[host]bool{}
 	add := func(h host) {
@@ -42,7 +42,7 @@ func hosts(list []*rules.Route) []host {
 				continue
 			}
 			text := c.Pattern.Value
-			if c.Pattern.IgnoreCase {
+			if c.Pattern.IgnoreCase || to == envoy { // which refuses two that differ in case only
 				text = strings.ToLower(text)
 			}
 			add(host{text, true})

@@ -2,6 +2,7 @@ package xds
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -21,10 +22,12 @@ const retried = "connect-failure,refused-stream,unavailable,cancelled"
 // is told them. unsaid names those that cannot be said, and why.
 func routeConfiguration(p *page, c *client) (out *routev3.RouteConfiguration, unsaid []string) {
 	out = &routev3.RouteConfiguration{Name: p.service}
-	for _, h := range hosts(p.met()) {
+	for _, h := range hosts(p.met(), c.kind) {
 		list, notes := p.routes(c, h)
-		if h == (host{}) {
-			unsaid = append(unsaid, notes...) // what is unsaid of one host is unsaid of the rest
+		for _, note := range notes {
+			if !slices.Contains(unsaid, note) {
+				unsaid = append(unsaid, note)
+			}
 		}
 		virtual := &routev3.VirtualHost{Name: p.service, Domains: []string{h.domain()}, Routes: list}
 		if h != (host{}) {
