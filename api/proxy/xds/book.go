@@ -32,24 +32,29 @@ func (b *book) find(look router.Look, c *client, typeURL, name string) *resource
 	if p == nil {
 		return nil
 	}
-	switch typeURL {
-	case typeurl.ClusterType:
-		return p.clusters[name]
-	case typeurl.EndpointType:
-		return p.endpoints[name]
-	}
-	if name != p.service || len(p.clusters) == 0 { // not told of before there is an endpoint
-		return nil
-	}
-	if typeURL == typeurl.ListenerType {
-		return p.listener
-	}
-	out, err := p.table(c)
+	out, err := p.find(c, typeURL, name)
 	if err != nil {
-		b.log.Error("xds: routes", "service", p.service, "error", err)
+		b.log.Error("xds: nothing is told", "resource", name, "type", typeURL, "error", err)
 		return nil
 	}
 	return out
+}
+
+// find is a resource of the page. Before there is an endpoint there is none.
+func (p *page) find(c *client, typeURL, name string) (*resource, error) {
+	switch {
+	case typeURL == typeurl.ClusterType:
+		return p.clusters[name], nil
+	case typeURL == typeurl.EndpointType:
+		return p.assignment(name)
+	case name != p.service || len(p.clusters) == 0:
+		return nil, nil
+	case typeURL == typeurl.ListenerType:
+		return p.listener, nil
+	case typeURL == typeurl.RouteType:
+		return p.table(c)
+	}
+	return nil, nil
 }
 
 // clusters names all clusters that a client of the kind may have of a service.

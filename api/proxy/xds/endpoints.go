@@ -72,12 +72,19 @@ func dialled(address string) (host string, port uint32, ok bool) {
 	return host, uint32(n), err == nil && n > 0
 }
 
-// assignment is the endpoints of a cluster; nil where there is nowhere to go.
+// leads reports whether there is anywhere to go.
+func leads(a *router.Answer) bool {
+	for i, w := range a.Weights {
+		if _, _, ok := dialled(a.Endpoints[i].Address); ok && w > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// assignment is the endpoints of a cluster.
 func assignment(name string, a *router.Answer, to kind) *endpointv3.ClusterLoadAssignment {
 	list := parts(a)
-	if len(list) == 0 {
-		return nil
-	}
 	out := &endpointv3.ClusterLoadAssignment{ClusterName: name}
 	if to == grpcClient {
 		out.Endpoints = localities(list)

@@ -88,7 +88,7 @@ func newPage(routes *router.Routes, to kind, last *page) (*page, error) {
 	}
 	p.labels, p.zone = asked(p.met())
 	if last != nil {
-		p.keep(last)
+		return p, p.keep(last)
 	}
 	return p, nil
 }
@@ -111,15 +111,10 @@ func (p *page) listen() error {
 	return err
 }
 
-// offer makes the cluster of a route and its endpoints.
+// offer makes the cluster of a route that leads somewhere.
 func (p *page) offer(c *choice, last *page) error {
-	list := assignment(c.cluster, &c.answer, p.kind)
-	if list == nil {
+	if !leads(&c.answer) {
 		return nil
-	}
-	var err error
-	if p.endpoints[c.cluster], err = made(c.cluster, list); err != nil {
-		return err
 	}
 	if p.clusters[c.cluster] = last.same(c); p.clusters[c.cluster] != nil {
 		return nil
@@ -130,6 +125,22 @@ func (p *page) offer(c *choice, last *page) error {
 	}
 	p.clusters[c.cluster], err = made(c.cluster, said)
 	return err
+}
+
+// assignment is the endpoints of a cluster, made when they are first asked for.
+func (p *page) assignment(name string) (*resource, error) {
+	if known := p.endpoints[name]; known != nil || p.clusters[name] == nil {
+		return known, nil
+	}
+	c := &p.plain
+	if i := slices.IndexFunc(p.choices, func(c choice) bool { return c.cluster == name }); i >= 0 {
+		c = &p.choices[i]
+	}
+	out, err := made(name, assignment(name, &c.answer, p.kind))
+	if err == nil {
+		p.endpoints[name] = out
+	}
+	return out, err
 }
 
 // same is the cluster of the edition before where the rules say the same of it.
@@ -147,15 +158,19 @@ func (p *page) same(c *choice) *resource {
 }
 
 // keep takes over what holds on from the edition before.
-func (p *page) keep(last *page) {
+func (p *page) keep(last *page) (err error) {
 	if slices.EqualFunc(p.choices, last.choices, func(a, b choice) bool { return a.rule == b.rule && a.met == b.met }) {
 		p.tables = last.tables
 	}
 	for name, r := range last.clusters {
 		if p.clusters[name] == nil && (p.ruledAlike(last) || last.offers(name)) {
-			p.clusters[name], p.endpoints[name] = r, last.endpoints[name]
+			if p.endpoints[name], err = last.assignment(name); err != nil {
+				return err
+			}
+			p.clusters[name] = r
 		}
 	}
+	return nil
 }
 
 // ruledAlike reports whether both are of one set of rules.
