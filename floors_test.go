@@ -26,7 +26,7 @@ var floors = map[string]int{
 	"router/rules/istio": 3, "router/rules/gatewayapi": 3, "router/rules/load": 4,
 	"api": 6, "replay": 6, "postgres": 6, "datasets/lab": 6,
 	"api/proxy/haproxy": 6, "api/proxy/nginx": 6, "api/proxy/traefik": 6, "api/proxy/xds": 6, "api/proxy/extproc": 6,
-	"cmd": 7, "predict/kernel/onnxruntime": 7, // a program too
+	"cmd": 7, "examples": 7, "predict/kernel/onnxruntime": 7, // a program too
 }
 
 // inside are pairs that may import each other's lower part although they
@@ -54,7 +54,7 @@ var owners = map[string][]string{
 	"github.com/parquet-go/parquet-go":                 {"datasets/sheet"},
 	"gonum.org/v1/plot":                                {"replay/report"},
 	"github.com/prometheus/prometheus":                 {"prom"},
-	"google.golang.org/grpc":                           {"api", "router/health", "cmd"},
+	"google.golang.org/grpc":                           {"api", "router/health", "cmd", "examples/grpc"},
 	"github.com/prometheus/client_golang/api":          {"prom", "datasets/lab"},
 	"github.com/prometheus/prometheus/promql/parser":   {"prom"},
 	"github.com/prometheus/prometheus/model/textparse": {"prom", "datasets/lab"},
