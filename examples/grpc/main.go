@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"time"
 )
 
@@ -58,22 +57,26 @@ func (s *show) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer stop()
-	control, stop, err := s.startFairwayd(ctx, dir, fleet, prometheus)
-	if err != nil {
-		return fmt.Errorf("%w; see %s", err, filepath.Join(dir, "fairwayd.log"))
-	}
-	defer stop()
 	fmt.Fprintf(out, "%.0f requests/s to %d endpoints, %v each; e1 is %.0f times as slow in the middle third\n\n", s.rate, len(fleet), s.duration, slowdown)
 	fmt.Fprintln(out, "balancing     third    p50 ms   p99 ms   failed   to e1")
-	for _, by := range []string{"pick_first", "round_robin", "xds"} {
-		conn, err := dial(by, fleet, control)
-		if err != nil {
-			return err
-		}
-		err = s.under(ctx, out, by, fleet, conn)
-		if err = errors.Join(err, conn.Close()); err != nil {
+	for _, by := range []string{"pick_first", "round_robin"} {
+		if err := s.one(ctx, out, by, fleet, ""); err != nil {
 			return err
 		}
 	}
-	return nil
+	control, stop, err := s.startFairwayd(ctx, dir, fleet, prometheus) // which knows nothing of what was before
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return s.one(ctx, out, "xds", fleet, control)
+}
+
+// one is the load under one way to balance.
+func (s *show) one(ctx context.Context, out io.Writer, by string, fleet fleet, control string) error {
+	conn, err := dial(by, fleet, control)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.under(ctx, out, by, fleet, conn), conn.Close())
 }
