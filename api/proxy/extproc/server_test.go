@@ -53,7 +53,7 @@ type processor struct {
 	reg    *prometheus.Registry
 }
 
-func start(t testing.TB, may func(context.Context, string, string) bool) *processor {
+func newTable(t testing.TB) *router.Table {
 	t.Helper()
 	file, err := rules.Parse("test.yaml", []byte(reviews))
 	if err != nil {
@@ -63,7 +63,12 @@ func start(t testing.TB, may func(context.Context, string, string) bool) *proces
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &processor{table: router.NewTable(set, router.DefaultConfig()), reg: prometheus.NewRegistry()}
+	return router.NewTable(set, router.DefaultConfig())
+}
+
+func start(t testing.TB, may func(context.Context, string, string) bool) *processor {
+	t.Helper()
+	p := &processor{table: newTable(t), reg: prometheus.NewRegistry()}
 	decides, err := api.New(p.table, api.NewMetrics(p.reg, time.Now), api.DefaultConfig())
 	if err != nil {
 		t.Fatal(err)
