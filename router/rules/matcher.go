@@ -103,11 +103,35 @@ var unruled = &Matcher{Service: &Service{
 // Service returns the matcher of a service, never nil.
 func (s *Set) Service(name string) *Matcher {
 	if s != nil {
-		if m, ok := s.services[name]; ok {
+		if m, ok := s.services[s.Canonical(name)]; ok {
 			return m
 		}
 	}
 	return unruled
+}
+
+// Canonical is what the rules call a service that is named in full, such as
+// reviews.default.svc.cluster.local; the name itself where they do not name it, or by
+// that very name. It does not allocate.
+func (s *Set) Canonical(name string) string {
+	if s == nil || s.file.Home == "" {
+		return name
+	}
+	if _, exact := s.services[name]; exact {
+		return name
+	}
+	short, rest, full := strings.Cut(name, ".")
+	namespace, rest, _ := strings.Cut(rest, ".")
+	if !full || rest != "" && rest != "svc" && !strings.HasPrefix(rest, "svc.") {
+		return name
+	}
+	if namespace != s.file.Home {
+		short = name[:len(short)+1+len(namespace)]
+	}
+	if _, known := s.services[short]; known {
+		return short
+	}
+	return name
 }
 
 // Lenders names the other services that the rules of a service lead to, sorted.

@@ -24,6 +24,9 @@ func (r *reader) fail(n *yaml.Node, format string, args ...any) {
 	r.errs = append(r.errs, fmt.Errorf("%s:%d: %s", r.name, n.Line, fmt.Sprintf(format, args...)))
 }
 
+// place is where n stands, file:line.
+func (r *reader) place(n *yaml.Node) string { return fmt.Sprintf("%s:%d", r.name, n.Line) }
+
 func (r *reader) err() error { return errors.Join(r.errs...) }
 
 // resolve follows an alias.

@@ -8,7 +8,7 @@ import (
 )
 
 func (r *reader) route(n *yaml.Node) Route {
-	route := Route{Timeout: DefaultTimeout, To: []Target{{Auto: true}}}
+	route := Route{Timeout: DefaultTimeout, To: []Target{{Auto: true}}, Where: r.place(n)}
 	r.fields(n, "a route", map[string]func(*yaml.Node){
 		"name":     func(n *yaml.Node) { route.Name = r.text(n, "name") },
 		"match":    func(n *yaml.Node) { route.Match = r.match(n) },

@@ -79,7 +79,7 @@ func TestWhatIsRead(t *testing.T) {
 	orders := s.Service("orders").Service
 	want := Route{
 		Name: "premium", Match: Match{{Of: Header, Name: "x-user-type", Pattern: Pattern{Value: "premium"}}},
-		To: []Target{{Subset: "high-performance", Weight: 100}}, Timeout: time.Second, Priority: 10, Retries: 2,
+		To: []Target{{Subset: "high-performance", Weight: 100}}, Timeout: time.Second, Priority: 10, Retries: 2, Where: "testdata/tiers.yaml:7",
 	}
 	if diff := cmp.Diff(want, orders.Routes[0], cmp.AllowUnexported(Pattern{})); diff != "" {
 		t.Error(diff)

@@ -21,7 +21,7 @@ func (r *reader) class(n *yaml.Node) (c Class) {
 }
 
 func (r *reader) service(n *yaml.Node) Service {
-	s := Service{Limits: DefaultLimits()}
+	s := Service{Limits: DefaultLimits(), Where: r.place(n)}
 	endpoints, routes := unique{r, "endpoint", map[string]int{}}, unique{r, "route", map[string]int{}}
 	var routeNodes []*yaml.Node
 	var locality *yaml.Node
@@ -75,14 +75,10 @@ func (r *reader) subsets(s *Service, nodes []*yaml.Node) {
 	}
 }
 
-// reachable refuses routes behind one that takes every request.
+// reachable refuses routes behind one that takes all that they would.
 func (r *reader) reachable(s *Service, nodes []*yaml.Node) {
-	for i := range s.Routes {
-		if first := s.Routes[i]; len(first.Match) == 0 && len(first.Criteria) == 0 && i+1 < len(s.Routes) {
-			r.fail(nodes[i+1], "route %q is never reached: route %q in line %d takes every request; put that one last",
-				s.Routes[i+1].Name, first.Name, nodes[i].Line)
-			return
-		}
+	for _, u := range Unreachable(s.Routes) {
+		r.fail(nodes[u.Route], "%s", u.Text)
 	}
 }
 
