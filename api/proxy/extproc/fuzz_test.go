@@ -66,3 +66,29 @@ func (s *fake) Recv() (*procv3.ProcessingRequest, error) {
 	s.in = s.in[1:]
 	return in, err
 }
+
+// BenchmarkProcess is a request and its response, without the network: reading both
+// messages, the decision, its answer encoded and the report.
+func BenchmarkProcess(b *testing.B) {
+	ask, err := proto.Marshal(request(":method", "GET", ":path", "/reviews/1", ":authority", "reviews", ":scheme", "http", "end-user", "jason",
+		"user-agent", "curl/8", "accept", "*/*", "x-request-id", "5a1f8e2c-0000-4000-8000-000000000000", "x-forwarded-proto", "http"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	told, err := proto.Marshal(response(":status", "200", "content-type", "application/json"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	table := newTable(b)
+	decides, err := api.New(table, api.NewMetrics(prometheus.NewRegistry(), time.Now), api.DefaultConfig())
+	if err != nil {
+		b.Fatal(err)
+	}
+	server := extproc.New(table, decides, extproc.Config{Clock: time.Now})
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := server.Process(&fake{ctx: b.Context(), in: [][]byte{ask, told}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

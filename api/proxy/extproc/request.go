@@ -70,10 +70,8 @@ func service(ctx context.Context, in *procv3.ProcessingRequest, host string, kno
 	if list := metadata.ValueFromIncomingContext(ctx, serviceKey); len(list) > 0 {
 		return list[0]
 	}
-	for _, of := range []map[string]*structpb.Struct{in.GetAttributes(), in.GetRequestHeaders().GetAttributes()} {
-		if name := of[attributes].GetFields()[clusterName].GetStringValue(); name != "" {
-			return name
-		}
+	if name := in.GetAttributes()[attributes].GetFields()[clusterName].GetStringValue(); name != "" {
+		return name
 	}
 	return byHost(host, known)
 }

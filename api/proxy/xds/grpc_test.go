@@ -3,6 +3,7 @@ package xds_test
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -143,4 +144,43 @@ func TestSessions(t *testing.T) {
 	if seen[0] < 5 || seen[1] < 5 || seen[2] > 0 {
 		t.Errorf("users by endpoint: %v", seen)
 	}
+}
+
+// TestRulesChangeUnderLoad: routes, and with them the names of clusters, change while
+// calls are made that wait for nothing, and none of them fails.
+func TestRulesChangeUnderLoad(t *testing.T) {
+	list := endpoints(t, 2)
+	set := func(route string) *rules.Set {
+		return newTable(t, fmt.Sprintf("services: [{name: reviews, endpoints: %s, routes: [{name: %s, match: {headers: {a: b}}, to: v1}, {name: all-%s, to: v2}]}]", yaml(list), route, route)).Rules()
+	}
+	table := newTable(t, fmt.Sprintf("services: [{name: reviews, endpoints: %s}]", yaml(list)))
+	control := serve(t, table, "", nil)
+	client := dial(t, control.address, "reviews", "")
+	call(t, client, list, 8)
+	done := make(chan struct{})
+	var calling sync.WaitGroup
+	for range 4 {
+		calling.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if _, err := client.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 12 {
+		table.SetRules(set(fmt.Sprint("r", i)))
+		eventually(t, "the new rules are followed", func() bool {
+			got := call(t, client, list, 16, "a", "b")
+			return got[0] == 1
+		})
+	}
+	close(done)
+	calling.Wait()
 }
