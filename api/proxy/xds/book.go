@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	typeurl "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 
@@ -14,6 +15,8 @@ import (
 // concurrent use.
 type book struct {
 	log   *slog.Logger
+	clock func() time.Time
+	lead  time.Duration // of announcements
 	mu    sync.Mutex
 	pages map[pageKey]*page
 }
@@ -32,6 +35,7 @@ func (b *book) find(look router.Look, c *client, typeURL, name string) *resource
 	if p == nil {
 		return nil
 	}
+	p.conclude(b.clock(), b.lead)
 	out, err := p.find(c, typeURL, name)
 	if err != nil {
 		b.log.Error("xds: nothing is told", "resource", name, "type", typeURL, "error", err)
@@ -76,7 +80,7 @@ func (b *book) page(look router.Look, key pageKey) *page {
 	if routes.Service == "" || last != nil && (last.edition == routes || last.edition.Version > routes.Version) {
 		return last
 	}
-	p, err := newPage(routes, key.kind, last)
+	p, err := newPage(routes, key.kind, last, b.clock())
 	if err != nil { // what cannot be encoded, such as a name that is not UTF-8
 		b.log.Error("xds: keeping what was served", "service", key.service, "error", err)
 		return last

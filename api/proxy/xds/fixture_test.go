@@ -135,7 +135,7 @@ func serve(t testing.TB, table *router.Table, address string, change func(*adapt
 		t.Fatal(err)
 	}
 	cfg := adapter.DefaultConfig()
-	cfg.Report, cfg.Metrics = 50*time.Millisecond, proxy.NewMetrics(c.reg)
+	cfg.Report, cfg.Lead, cfg.Metrics = 50*time.Millisecond, 100*time.Millisecond, proxy.NewMetrics(c.reg)
 	cfg.Board = func() adapter.Teller { return c.api.Teller() }
 	if change != nil {
 		change(&cfg)

@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"strconv"
+	"time"
 
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
@@ -59,11 +60,12 @@ type page struct {
 	labels              []string // of the source that the rules look at
 	zone                bool
 	tables              map[string]*resource // of routes, by client.key
+	announced                                // where there are clusters that clients have to get to know first
 }
 
 // newPage makes what is told of the routes. last is what was told before, or nil;
 // what is the same in both is taken from it.
-func newPage(routes *router.Routes, to kind, last *page) (*page, error) {
+func newPage(routes *router.Routes, to kind, last *page, now time.Time) (*page, error) {
 	p := &page{service: routes.Service, kind: to, edition: routes, clusters: map[string]*resource{}, endpoints: map[string]*resource{}, tables: map[string]*resource{}}
 	if last != nil {
 		p.listener = last.listener
@@ -87,10 +89,11 @@ func newPage(routes *router.Routes, to kind, last *page) (*page, error) {
 		}
 	}
 	p.labels, p.zone = asked(p.met())
-	if last != nil {
-		return p, p.keep(last)
+	if last == nil {
+		return p, nil
 	}
-	return p, nil
+	p.announce(last, now)
+	return p, p.keep(last)
 }
 
 // listen makes the listener by which gRPC finds the routes.
@@ -159,7 +162,7 @@ func (p *page) same(c *choice) *resource {
 
 // keep takes over what holds on from the edition before.
 func (p *page) keep(last *page) (err error) {
-	if slices.EqualFunc(p.choices, last.choices, func(a, b choice) bool { return a.rule == b.rule && a.met == b.met }) {
+	if p.announced == last.announced && slices.EqualFunc(p.choices, last.choices, func(a, b choice) bool { return a.rule == b.rule && a.met == b.met }) {
 		p.tables = last.tables
 	}
 	for name, r := range last.clusters {
@@ -199,6 +202,9 @@ const maxTables = 256
 // table is the routes as a client is told them.
 func (p *page) table(c *client) (*resource, error) {
 	key := c.key(p.labels, p.zone)
+	if p.before != nil {
+		return made(p.service, p.announcement(c))
+	}
 	if known := p.tables[key]; known != nil {
 		return known, nil
 	}

@@ -29,6 +29,9 @@ func routeConfiguration(p *page, c *client) (out *routev3.RouteConfiguration, un
 				unsaid = append(unsaid, note)
 			}
 		}
+		if c.kind == grpcClient {
+			list = append(list, p.waiting(list)...)
+		}
 		virtual := &routev3.VirtualHost{Name: p.service, Domains: []string{h.domain()}, Routes: list}
 		if h != (host{}) {
 			virtual.Name += "@" + h.domain()

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
@@ -27,7 +28,7 @@ func TestNeverRoutedWrongly(t *testing.T) {
 		for _, to := range []kind{envoy, grpcClient} {
 			c := &client{kind: to, source: mesh.Source{Zone: pick(r, "a", "b"), Labels: map[string]string{"app": pick(r, "x", "y")}}}
 			routes := table.Load("s")
-			p, err := newPage(routes, to, nil)
+			p, err := newPage(routes, to, nil, time.Time{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -28,6 +28,8 @@ type Config struct {
 	// Patience is how long after its start the server waits for services that it is
 	// asked for and does not know yet, before it says that there are none.
 	Patience time.Duration
+	// Lead is how long before it is used a new cluster is announced to gRPC clients.
+	Lead time.Duration
 	// Report is how often clients report their loads.
 	Report time.Duration
 	// May, where it is set, tells whether who calls may ask about a service by a
@@ -44,7 +46,7 @@ type Config struct {
 // DefaultConfig is patient for as long as a gRPC client waits for a resource before it
 // takes it for missing.
 func DefaultConfig() Config {
-	return Config{Patience: 15 * time.Second, Report: time.Second, Log: slog.New(slog.DiscardHandler), Clock: time.Now}
+	return Config{Patience: 15 * time.Second, Lead: time.Second, Report: time.Second, Log: slog.New(slog.DiscardHandler), Clock: time.Now}
 }
 
 // Validate reports everything that is out of range.
@@ -52,6 +54,9 @@ func (c Config) Validate() error {
 	var errs []error
 	if c.Patience < 0 {
 		errs = append(errs, fmt.Errorf("xds: patience is %v; want 0 or more", c.Patience))
+	}
+	if c.Lead < 0 {
+		errs = append(errs, fmt.Errorf("xds: lead is %v; want 0 or more", c.Lead))
 	}
 	if c.Report < 10*time.Millisecond || c.Report > time.Hour {
 		errs = append(errs, fmt.Errorf("xds: report is %v; want 10ms to 1h", c.Report))
@@ -81,7 +86,7 @@ func New(table *router.Table, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	return &Server{
-		table: table, cfg: cfg, metrics: cfg.Metrics.Adapter("xds"), book: &book{log: cfg.Log, pages: map[pageKey]*page{}},
+		table: table, cfg: cfg, metrics: cfg.Metrics.Adapter("xds"), book: &book{log: cfg.Log, clock: cfg.Clock, lead: cfg.Lead, pages: map[pageKey]*page{}},
 		loads: newLoads(), began: cfg.Clock(), closing: make(chan struct{}),
 	}, nil
 }

@@ -103,6 +103,8 @@ func (s *session) wait(w *watch) (cancel func(), err error) {
 func (s *session) follow() {
 	patience := time.NewTimer(s.cfg.Patience)
 	defer patience.Stop()
+	lead := time.NewTimer(s.cfg.Lead)
+	defer lead.Stop()
 	for {
 		changed := s.table.Changed() // before the look, so that nothing falls in between
 		s.mu.Lock()
@@ -117,6 +119,8 @@ func (s *session) follow() {
 		case <-s.ctx.Done():
 			return
 		case <-changed:
+			lead.Reset(s.cfg.Lead + time.Millisecond)
+		case <-lead.C: // what was announced may be used
 		case <-patience.C: // what is not there by now does not exist
 		}
 	}
