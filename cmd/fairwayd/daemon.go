@@ -45,6 +45,7 @@ type daemon struct {
 	loop         *loop.Loop
 	api          *api.Server
 	calls        *api.Metrics
+	proxies      *proxy.Metrics
 	protocols    protocols
 	secure       *security
 	reg          *prometheus.Registry
@@ -93,7 +94,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if err := d.openLog(); err != nil {
 		return nil, err
 	}
-	d.calls = api.NewMetrics(d.reg, time.Now)
+	d.calls, d.proxies = api.NewMetrics(d.reg, time.Now), proxy.NewMetrics(d.reg)
 	if d.calls.Log, err = api.NewAccessLog(d.reg, time.Now, o.filter()); err != nil {
 		return nil, err
 	}
@@ -105,7 +106,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if d.api, err = api.New(d.loop.Table(), d.calls, served); err != nil {
 		return nil, err
 	}
-	return d, d.openProtocols(proxy.NewMetrics(d.reg))
+	return d, d.openProtocols()
 }
 
 func (d *daemon) loopConfig() loop.Config {

@@ -6,7 +6,6 @@ import (
 
 	"google.golang.org/grpc"
 
-	"github.com/fairway-mesh/fairway/api/proxy"
 	"github.com/fairway-mesh/fairway/api/proxy/extproc"
 	"github.com/fairway-mesh/fairway/api/proxy/xds"
 )
@@ -19,15 +18,15 @@ type protocols struct {
 }
 
 // openProtocols wants the API and its guard.
-func (d *daemon) openProtocols(metrics *proxy.Metrics) (err error) {
+func (d *daemon) openProtocols() (err error) {
 	cfg := xds.DefaultConfig()
-	cfg.May, cfg.Metrics, cfg.Log = d.secure.guard.May, metrics, d.log
+	cfg.May, cfg.Metrics, cfg.Log = d.secure.guard.May, d.proxies, d.log
 	cfg.Board = func() xds.Teller { return d.api.Teller() }
 	if d.protocols.xds, err = xds.New(d.loop.Table(), cfg); err != nil {
 		return fmt.Errorf("xds: %w", err)
 	}
 	d.reg.MustRegister(d.protocols.xds)
-	d.protocols.extproc = extproc.New(d.loop.Table(), d.api, extproc.Config{May: d.secure.guard.May, Metrics: metrics, Clock: time.Now})
+	d.protocols.extproc = extproc.New(d.loop.Table(), d.api, extproc.Config{May: d.secure.guard.May, Metrics: d.proxies, Clock: time.Now})
 	return nil
 }
 
