@@ -185,6 +185,15 @@ func sameFold(a, b string) bool {
 	return true
 }
 
+// lowered has a to z for A to Z.
+func lowered(text string) string {
+	b := []byte(text)
+	for i, c := range b {
+		b[i] = lower(c)
+	}
+	return string(b)
+}
+
 func lower(c byte) byte {
 	if 'A' <= c && c <= 'Z' {
 		c += 'a' - 'A'
