@@ -14,7 +14,6 @@ import (
 	typeurl "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	deltav3 "github.com/envoyproxy/go-control-plane/pkg/server/delta/v3"
 	sotwv3 "github.com/envoyproxy/go-control-plane/pkg/server/sotw/v3"
-	serverv3 "github.com/envoyproxy/go-control-plane/pkg/server/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -106,16 +105,14 @@ var errClosing = status.Error(codes.Unavailable, "the server is stopping; ask an
 // StreamAggregatedResources implements the discovery service.
 func (s *Server) StreamAggregatedResources(stream discoveryv3.AggregatedDiscoveryService_StreamAggregatedResourcesServer) error {
 	return s.serve(stream.Context(), discoveryv3.AggregatedDiscoveryService_StreamAggregatedResources_FullMethodName, func(ctx context.Context, a *session) error {
-		told := serverv3.CallbackFuncs{StreamRequestFunc: a.heard}
-		return sotwv3.NewServer(ctx, a, told, sotwv3.WithOrderedADS(), sotwv3.WithLogger(quiet)).StreamHandler(stream, typeurl.AnyType)
+		return sotwv3.NewServer(ctx, a, callbacks{a}, sotwv3.WithOrderedADS(), sotwv3.WithLogger(quiet)).StreamHandler(stream, typeurl.AnyType)
 	})
 }
 
 // DeltaAggregatedResources implements the discovery service.
 func (s *Server) DeltaAggregatedResources(stream discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
 	return s.serve(stream.Context(), discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResources_FullMethodName, func(ctx context.Context, a *session) error {
-		told := serverv3.CallbackFuncs{StreamDeltaRequestFunc: a.heardDelta}
-		return deltav3.NewServer(ctx, a, told, sotwv3.WithLogger(quiet)).DeltaStreamHandler(stream, typeurl.AnyType)
+		return deltav3.NewServer(ctx, a, callbacks{a}, sotwv3.WithLogger(quiet)).DeltaStreamHandler(stream, typeurl.AnyType)
 	})
 }
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	typeurl "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/genproto/googleapis/rpc/status"
@@ -215,15 +214,4 @@ func (s *session) refused(typeURL, node string, why *status.Status) {
 		s.said[typeURL] = why.GetMessage()
 		s.cfg.Log.Warn("xds: a client refuses what it was sent and keeps what it has", "client", node, "type", typeURL, "reason", why.GetMessage())
 	}
-}
-
-// heard and heardDelta are called for each message of the client.
-func (s *session) heard(_ int64, r *discoveryv3.DiscoveryRequest) error {
-	s.refused(r.GetTypeUrl(), r.GetNode().GetId(), r.GetErrorDetail())
-	return nil
-}
-
-func (s *session) heardDelta(_ int64, r *discoveryv3.DeltaDiscoveryRequest) error {
-	s.refused(r.GetTypeUrl(), r.GetNode().GetId(), r.GetErrorDetail())
-	return nil
 }
