@@ -50,7 +50,7 @@ func (p *page) find(c *client, typeURL, name string) (*resource, error) {
 	case typeURL == typeurl.ClusterType:
 		return p.clusters[name], nil
 	case typeURL == typeurl.EndpointType:
-		return p.assignment(name)
+		return p.assignment(name, c.source.Zone)
 	case name != p.service || len(p.clusters) == 0:
 		return nil, nil
 	case typeURL == typeurl.ListenerType:

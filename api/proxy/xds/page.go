@@ -42,6 +42,19 @@ type choice struct {
 	rule    *rules.Route // nil: no match
 	met     bool
 	cluster string
+	zones   []router.Zoned // the weights of callers from zones that have some of their own
+}
+
+// from is the answer to callers in a zone, and the zone where it has one of its own.
+func (c *choice) from(zone string) (a *router.Answer, own string) {
+	for _, z := range c.zones {
+		if z.Zone == zone {
+			terms := *c.answer.Terms
+			terms.Weights = z.Weights
+			return &router.Answer{Terms: &terms}, zone
+		}
+	}
+	return &c.answer, ""
 }
 
 // page is everything that clients of one kind are told of one edition of a service.
@@ -57,7 +70,8 @@ type page struct {
 	// until there is a third: a client asks for its own until it has read the new
 	// routes, and would take one that is not there for deleted.
 	clusters, endpoints map[string]*resource
-	labels              []string // of the source that the rules look at
+	former              map[string]*resource // the endpoints of those clusters
+	labels              []string             // of the source that the rules look at
 	zone                bool
 	tables              map[string]*resource // of routes, by client.key
 	announced                                // where there are clusters that clients have to get to know first
@@ -66,19 +80,20 @@ type page struct {
 // newPage makes what is told of the routes. last is what was told before, or nil;
 // what is the same in both is taken from it.
 func newPage(routes *router.Routes, to kind, last *page, now time.Time) (*page, error) {
-	p := &page{service: routes.Service, kind: to, edition: routes, clusters: map[string]*resource{}, endpoints: map[string]*resource{}, tables: map[string]*resource{}}
+	p := &page{service: routes.Service, kind: to, edition: routes, clusters: map[string]*resource{}, endpoints: map[string]*resource{}, former: map[string]*resource{}, tables: map[string]*resource{}}
 	if last != nil {
 		p.listener = last.listener
 	} else if err := p.listen(); err != nil {
 		return nil, err
 	}
 	p.plain = choice{answer: routes.Weigh(&mesh.Request{Service: routes.Service}), cluster: p.service}
+	p.plain.zones = routes.Zones(p.plain.answer.Place)
 	if err := p.offer(&p.plain, last); err != nil {
 		return nil, err
 	}
 	for i, a := range routes.Answers() {
 		rule, met := routes.Rule(i)
-		p.choices = append(p.choices, choice{a, rule, met, clusterName(p.service, a.Route, rule != nil)})
+		p.choices = append(p.choices, choice{a, rule, met, clusterName(p.service, a.Route, rule != nil), routes.Zones(i)})
 		if rule != nil && len(rule.Match)+len(rule.Criteria) == 0 {
 			break // none goes on from here
 		}
@@ -130,18 +145,27 @@ func (p *page) offer(c *choice, last *page) error {
 	return err
 }
 
-// assignment is the endpoints of a cluster, made when they are first asked for.
-func (p *page) assignment(name string) (*resource, error) {
-	if known := p.endpoints[name]; known != nil || p.clusters[name] == nil {
-		return known, nil
-	}
+// assignment is the endpoints of a cluster for callers in a zone, made when they are
+// first asked for.
+func (p *page) assignment(name, zone string) (*resource, error) {
 	c := &p.plain
 	if i := slices.IndexFunc(p.choices, func(c choice) bool { return c.cluster == name }); i >= 0 {
 		c = &p.choices[i]
 	}
-	out, err := made(name, assignment(name, &c.answer, p.kind))
+	a, own := c.from(zone)
+	key := name
+	if own != "" {
+		key += bar + bar + own
+	}
+	if kept := p.former[name]; kept != nil || p.clusters[name] == nil {
+		return kept, nil
+	}
+	if known := p.endpoints[key]; known != nil {
+		return known, nil
+	}
+	out, err := made(name, assignment(name, a, p.kind))
 	if err == nil {
-		p.endpoints[name] = out
+		p.endpoints[key] = out
 	}
 	return out, err
 }
@@ -167,7 +191,7 @@ func (p *page) keep(last *page) (err error) {
 	}
 	for name, r := range last.clusters {
 		if p.clusters[name] == nil && (p.ruledAlike(last) || last.offers(name)) {
-			if p.endpoints[name], err = last.assignment(name); err != nil {
+			if p.former[name], err = last.assignment(name, ""); err != nil {
 				return err
 			}
 			p.clusters[name] = r

@@ -288,3 +288,23 @@ func TestWhoMayAsk(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestZones: callers from a zone that has weights of its own are told those.
+func TestZones(t *testing.T) {
+	table := newTable(t, `
+services:
+  - name: reviews
+    endpoints: [{name: r1, address: "127.0.0.1:9001", zone: a}, {name: r2, address: "127.0.0.1:9002", zone: b}]
+    locality: {spill: {split: {a: {a: 80, b: 20}}}}
+`)
+	publish(table, "reviews", 0.5, 0.5)
+	control := serve(t, table, "", nil)
+	for zone, want := range map[string]string{"": "r1:5000 r2:5000", "a": "r1:8000 r2:2000"} {
+		s := sotw(t, control.address)
+		s.send(&discoveryv3.DiscoveryRequest{Node: &corev3.Node{UserAgentName: "gRPC Go", Locality: &corev3.Locality{Zone: zone}},
+			TypeUrl: typeurl.EndpointType, ResourceNames: []string{"reviews|default", "reviews"}})
+		if diff := cmp.Diff(map[string]string{"reviews|default": want, "reviews": want}, s.endpoints(s.next())); diff != "" {
+			t.Errorf("zone %q: %s", zone, diff)
+		}
+	}
+}
