@@ -26,13 +26,13 @@ var floors = map[string]int{
 	"router/rules/istio": 3, "router/rules/gatewayapi": 3, "router/rules/load": 4,
 	"api": 6, "replay": 6, "postgres": 6, "datasets/lab": 6,
 	"api/proxy/haproxy": 6, "api/proxy/nginx": 6, "api/proxy/traefik": 6, "api/proxy/xds": 6, "api/proxy/extproc": 6,
-	"cmd": 7, "predict/kernel/onnxruntime": 7, "api/proxy/caddy": 7, // programs too
+	"cmd": 7, "examples": 7, "predict/kernel/onnxruntime": 7, "api/proxy/caddy": 7, // programs too
 }
 
 // inside are pairs that may import each other's lower part although they
 // stand on one floor: a room and what nests in it.
 var inside = [][2]string{
-	{"anomaly/nab", "anomaly"}, {"api/client", "api"}, {"api/http", "api"}, {"api/proxy/caddy/cmd", "api/proxy/caddy"}, {"datasets/accesslog", "datasets"}, {"model/onnx", "model"},
+	{"anomaly/nab", "anomaly"}, {"api/client", "api"}, {"api/http", "api"}, {"api/proxy/extproc", "api"}, {"api/proxy/xds", "api"}, {"api/proxy/caddy/cmd", "api/proxy/caddy"}, {"datasets/accesslog", "datasets"}, {"model/onnx", "model"},
 	{"replay", "replay/ope"}, {"replay", "replay/finding"}, {"replay", "replay/fitted"}, {"replay/contest", "replay/sim"},
 	{"replay/meshes", "replay/sim"}, {"replay/tune", "replay/sim"}, {"replay/tune", "replay/meshes"}, {"replay/fit", "replay/sim"},
 	{"predict/kernel", "predict/kernel"},
@@ -54,7 +54,7 @@ var owners = map[string][]string{
 	"github.com/parquet-go/parquet-go":                 {"datasets/sheet"},
 	"gonum.org/v1/plot":                                {"replay/report"},
 	"github.com/prometheus/prometheus":                 {"prom"},
-	"google.golang.org/grpc":                           {"api", "router/health", "cmd"},
+	"google.golang.org/grpc":                           {"api", "router/health", "cmd", "examples/grpc"},
 	"github.com/prometheus/client_golang/api":          {"prom", "datasets/lab"},
 	"github.com/prometheus/prometheus/promql/parser":   {"prom"},
 	"github.com/prometheus/prometheus/model/textparse": {"prom", "datasets/lab"},

@@ -145,6 +145,17 @@ func (g *Guard) Allow(ctx context.Context, method string, message any) error {
 	return g.admit(c, p, message)
 }
 
+// May tells whether the caller may ask about a service by a method, for who serves
+// messages that the guard does not read. It counts nothing.
+func (g *Guard) May(ctx context.Context, method, service string) bool {
+	c := from(ctx)
+	if c == nil {
+		return false
+	}
+	p := c.permits.Load().of(method)
+	return p != nil && (p.services == nil || p.services[service])
+}
+
 func (g *Guard) permit(ctx context.Context, method string) (*caller, *permit, error) {
 	c := from(ctx)
 	if c == nil {

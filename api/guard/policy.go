@@ -156,6 +156,16 @@ func router() []string {
 	return full
 }
 
+// likewise are the methods of protocols that proxies speak already, and those of the
+// Router that say the same: who may call one may call the other. Their messages
+// are not read here: they who serve them ask May about each service.
+var likewise = map[string]string{
+	"/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources": "Watch",
+	"/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources":  "Watch",
+	"/envoy.service.load_stats.v3.LoadReportingService/StreamLoadStats":                "Report",
+	"/envoy.service.ext_proc.v3.ExternalProcessor/Process":                             "Decide",
+}
+
 // permit says what may be asked about; nil services are all.
 type permit struct{ services map[string]bool }
 
@@ -178,6 +188,9 @@ func permitted(allow []Grant, name string) *permits {
 	out := &permits{methods: map[string]*permit{}, rest: granted(allow, name, Everything)}
 	for _, full := range router() {
 		out.methods[full] = granted(allow, name, full[strings.LastIndexByte(full, '/')+1:])
+	}
+	for full, same := range likewise {
+		out.methods[full] = granted(allow, name, same)
 	}
 	h := &grpc_health_v1.Health_ServiceDesc
 	for _, m := range []string{"Check", "List", "Watch"} {

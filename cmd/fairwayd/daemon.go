@@ -47,6 +47,7 @@ type daemon struct {
 	api          *api.Server
 	calls        *api.Metrics
 	proxies      *proxy.Metrics
+	protocols    protocols
 	secure       *security
 	reg          *prometheus.Registry
 	log          *slog.Logger
@@ -103,8 +104,10 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	served := api.DefaultConfig()
 	served.Seed, served.Policy, served.Horizon = rand.Uint64(), d.loop.Policy(), d.loop.Horizon()
 	served.Who, served.Journal = guard.Identity, d.journal
-	d.api, err = api.New(d.loop.Table(), d.calls, served)
-	return d, err
+	if d.api, err = api.New(d.loop.Table(), d.calls, served); err != nil {
+		return nil, err
+	}
+	return d, d.openProtocols()
 }
 
 func (d *daemon) loopConfig() loop.Config {

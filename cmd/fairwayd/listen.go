@@ -118,6 +118,7 @@ func serveGRPC(ctx context.Context, g *errgroup.Group, d *daemon, l net.Listener
 	server := grpc.NewServer(append(options, grpc.InTapHandle(d.calls.Arrive),
 		grpc.ChainUnaryInterceptor(d.calls.Unary, d.secure.guard.Unary), grpc.ChainStreamInterceptor(d.calls.Stream, d.secure.guard.Stream))...)
 	d.api.Register(server)
+	d.protocols.register(server)
 	g.Go(func() error {
 		if err := server.Serve(l); !errors.Is(err, grpc.ErrServerStopped) { // before it began
 			return err
@@ -127,6 +128,7 @@ func serveGRPC(ctx context.Context, g *errgroup.Group, d *daemon, l net.Listener
 	g.Go(func() error {
 		<-ctx.Done()
 		d.api.Close()
+		d.protocols.close()
 		late := time.AfterFunc(drain, server.Stop)
 		defer late.Stop()
 		server.GracefulStop()
