@@ -15,7 +15,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/api"
 	"github.com/fairway-mesh/fairway/api/guard"
-	"github.com/fairway-mesh/fairway/api/proxy/haproxy"
+	"github.com/fairway-mesh/fairway/api/proxy"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/postgres"
 	"github.com/fairway-mesh/fairway/predict"
@@ -44,6 +44,7 @@ type daemon struct {
 	loop         *loop.Loop
 	api          *api.Server
 	calls        *api.Metrics
+	proxies      *proxy.Metrics
 	secure       *security
 	reg          *prometheus.Registry
 	log          *slog.Logger
@@ -91,7 +92,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if err := d.openLog(); err != nil {
 		return nil, err
 	}
-	d.calls = api.NewMetrics(d.reg, time.Now)
+	d.calls, d.proxies = api.NewMetrics(d.reg, time.Now), proxy.NewMetrics(d.reg)
 	if d.calls.Log, err = api.NewAccessLog(d.reg, time.Now, o.filter()); err != nil {
 		return nil, err
 	}
@@ -184,9 +185,6 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 		mux, l := d.secure.admin(d.adminMux(), l)
 		serveHTTP(ctx, g, d.calls.Log.HTTP(mux), l)
 	}
-	if l := listeners[2]; l != nil {
-		g.Go(func() error { return haproxy.Serve(ctx, l, d.loop.Table()) })
-	}
 	for i, what := range []string{"api", "admin", "haproxy-agent"} {
 		if listeners[i] == nil {
 			continue
@@ -195,6 +193,9 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 		d.secure.say(what, listeners[i].Addr())
 	}
 	d.serveJSON(ctx, g, stdout)
+	if err := d.serveHAProxy(ctx, g, listeners[2], stdout); err != nil {
+		g.Go(func() error { return err })
+	}
 	d.log.Info("serving", "checked", d.String())
 	g.Go(func() error { d.loop.Attend(ctx); return nil })
 	d.follow(ctx, g)

@@ -71,9 +71,7 @@ func listening(t *testing.T, settings, more, sections string) (front, socket str
 	front = free(t)
 	servers := ""
 	for _, name := range []string{"b1", "b2", "b3"} {
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, name) }))
-		t.Cleanup(s.Close)
-		servers += fmt.Sprintf("    server %s %s", name, s.Listener.Addr()) + strings.ReplaceAll(more, "%s", name) + "\n"
+		servers += fmt.Sprintf("    server %s %s", name, endpointOf(t, name)) + strings.ReplaceAll(more, "%s", name) + "\n"
 	}
 	socket, _ = run(t, t.TempDir(), fmt.Sprintf("frontend in\n    bind %s\n    default_backend web\nbackend web\n%s%s%s", front, settings, servers, sections))
 	return front, socket
@@ -126,6 +124,14 @@ defaults
 	})
 	poll(t, func() bool { return weights(t, socket) != "" }, func() string { return "HAProxy does not answer at its socket" })
 	return socket, stop
+}
+
+// endpointOf starts one that answers with its name.
+func endpointOf(t *testing.T, name string) (address string) {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, name) }))
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
 }
 
 func free(t *testing.T) string {
