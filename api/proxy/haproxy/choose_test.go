@@ -85,6 +85,9 @@ func TestChooseKeepsRules(t *testing.T) {
 	if got := shares(t, s, mesh.Request{}, busy); math.Abs(got["b3"]-0.1) > 0.02 || got["b1"] > 0.1 {
 		t.Errorf("got %v; want a tenth for b3, and little for b1", got)
 	}
+	if got := shares(t, s, mesh.Request{Path: "/all"}, map[string]int64{"b1": 100, "b2": 100, "b3": 0}); got["b3"] < 0.5 {
+		t.Errorf("where no rule shares requests between subsets, the idle one gets %v", got)
+	}
 	if got := shares(t, s, mesh.Request{SessionKey: "k"}, busy); len(got) != 1 {
 		t.Errorf("one session is at %v", got)
 	}

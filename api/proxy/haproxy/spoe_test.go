@@ -29,6 +29,7 @@ services:
     endpoints: [{name: b1, subset: v1, address: "127.0.0.1:1"}, {name: b2, subset: v1}, {name: b3, subset: v2}]
     routes:
       - {name: jason, match: {headers: {x-user: jason}}, to: v2}
+      - {name: all, match: {path: /all}}
       - {name: split, to: [{subset: v1, weight: 90}, {subset: v2, weight: 10}]}
 `))
 	if err != nil {
