@@ -16,7 +16,7 @@ import (
 
 // newLabCommand is `fairway lab`: a mesh on this machine, real or simulated.
 func newLabCommand() *cobra.Command {
-	return group("lab", "run a mesh on this machine, real or simulated", newLabRecordCommand(), newLabCompareCommand(), newLabSimulateCommand(), newLabEndpointCommand())
+	return group("lab", "run a mesh on this machine, real or simulated", newLabRecordCommand(), newLabCompareCommand(), newLabSimulateCommand(), newLabTryCommand(), newLabEndpointCommand())
 }
 
 func newLabRecordCommand() *cobra.Command {

@@ -23,8 +23,8 @@ type Fleet struct {
 	turns   int
 }
 
-// proxyPlace are the addresses of one proxy, the same in every turn.
-type proxyPlace struct{ front, admin string }
+// proxyPlace is where one proxy is found, the same in every turn.
+type proxyPlace struct{ front, admin, socket string }
 
 // MaxProxies is how many proxies a fleet may have.
 const MaxProxies = 20
@@ -190,14 +190,9 @@ func (f *Fleet) startProxies(ctx context.Context, t Turn) (fronts []string, stop
 			stop()
 		}
 	}()
-	for len(f.places) < t.Proxies {
-		f.places = append(f.places, proxyPlace{f.Address(), f.Address()})
-	}
-	for i, own := range f.places[:t.Proxies] {
-		p := t.Place
+	for i := range t.Proxies {
+		p := f.Tell(t.Place, i)
 		p.Dir = filepath.Join(f.dir, fmt.Sprintf("%03d-%s", f.turns, t.Name), fmt.Sprintf("%02d", i+1))
-		p.Front, p.Admin, p.Socket = own.front, own.admin, filepath.Join(p.Dir, "socket")
-		p.Service, p.Endpoints = f.Service().Name, f.Service().Endpoints
 		argv, err := t.Recipe.Lay(p)
 		if err != nil {
 			return nil, stop, err
@@ -214,6 +209,18 @@ func (f *Fleet) startProxies(ctx context.Context, t Turn) (fronts []string, stop
 		}
 	}
 	return fronts, stop, nil
+}
+
+// Tell adds to a place what holds for the i-th proxy in every turn: its addresses and
+// socket, and the service.
+func (f *Fleet) Tell(p Place, i int) Place {
+	for len(f.places) <= i {
+		f.places = append(f.places, proxyPlace{f.Address(), f.Address(), filepath.Join(f.dir, fmt.Sprintf("s%02d", len(f.places)+1))})
+	}
+	own := f.places[i]
+	p.Front, p.Admin, p.Socket = own.front, own.admin, own.socket
+	p.Service, p.Endpoints = f.Service().Name, f.Service().Endpoints
+	return p
 }
 
 // listens tries to connect.

@@ -14,8 +14,9 @@ const redraws = 4
 // choose draws an endpoint by the table's weights and, where proxies tell the ends of
 // their requests, a second one, of which the one with fewer requests in flight over
 // the whole fleet of proxies is taken (Mitzenmacher, "The power of two choices", TPDS
-// 2001), the first on a tie. Both are of one route and one subset, so that the shares
-// that rules give to subsets hold exactly, and none has a weight of 0.
+// 2001), the first on a tie. Both are of one route and, where its rule shares requests
+// between targets, of one subset, so that those shares hold exactly; and none has a
+// weight of 0.
 //
 // The probability of what two draws chose depends on the counts, so the answer's
 // Propensity is then 0: unknown. While a trial is on, the first draw stands: two
@@ -29,9 +30,11 @@ func (s *SPOE) choose(routes *router.Routes, service *fleet, req *mesh.Request, 
 	if mine == nil || a.Line != router.Only || req.SessionKey != "" || !ours(a.Balance) || !s.flights.told(now) {
 		return a, mine
 	}
+	rule, _ := routes.Rule(a.Place)
+	split := rule != nil && len(rule.To) > 1
 	for range redraws {
 		b := routes.Decide(req, s.roll())
-		if b.Terms != a.Terms || b.Subset != a.Subset || b.Endpoint == a.Endpoint {
+		if b.Terms != a.Terms || b.Endpoint < 0 || b.Endpoint == a.Endpoint || split && b.Subset != a.Subset {
 			continue
 		}
 		a.Propensity = 0

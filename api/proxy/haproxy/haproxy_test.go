@@ -65,13 +65,16 @@ func checked(t *testing.T, agent string) (front, socket string) {
 }
 
 // listening starts a HAProxy with a service web of three servers, of which each gets
-// more, with its name. It returns its front and its command socket.
-func listening(t *testing.T, settings, more, sections string) (front, socket string) {
+// more, with its name; those without an address are started. It returns its front and its command socket.
+func listening(t *testing.T, settings, more, sections string, addresses ...string) (front, socket string) {
 	t.Helper()
 	front = free(t)
 	servers := ""
-	for _, name := range []string{"b1", "b2", "b3"} {
-		servers += fmt.Sprintf("    server %s %s", name, endpointOf(t, name)) + strings.ReplaceAll(more, "%s", name) + "\n"
+	for i, name := range []string{"b1", "b2", "b3"} {
+		if len(addresses) <= i {
+			addresses = append(addresses, endpointOf(t, name))
+		}
+		servers += fmt.Sprintf("    server %s %s", name, addresses[i]) + strings.ReplaceAll(more, "%s", name) + "\n"
 	}
 	socket, _ = run(t, t.TempDir(), fmt.Sprintf("frontend in\n    bind %s\n    default_backend web\nbackend web\n%s%s%s", front, settings, servers, sections))
 	return front, socket
@@ -99,7 +102,7 @@ defaults
     mode http
     timeout connect 1s
     timeout client 5s
-    timeout server 5s
+    timeout server 500ms
 %s`, socket, sections)
 	path := filepath.Join(dir, "haproxy.cfg")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {

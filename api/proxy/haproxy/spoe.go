@@ -15,6 +15,7 @@ import (
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/journal"
 	"github.com/fairway-mesh/fairway/router/picker"
+	"github.com/fairway-mesh/fairway/router/rules"
 )
 
 // SPOEConfig bounds what the agent of the Stream Processing Offload Engine takes.
@@ -30,6 +31,8 @@ type SPOEConfig struct {
 	// Idle is after how long without a frame a connection ends.
 	Idle time.Duration
 	// Lost is after how long a request whose end nobody told is taken for ended.
+	// HAProxy does not tell of answers that it made itself, such as 503 and 504: an
+	// endpoint that fails so is chosen less for that long.
 	Lost time.Duration
 	// Journal, where it is set, is told of a sample of the picks and outcomes.
 	Journal *journal.Journal
@@ -42,7 +45,7 @@ type SPOEConfig struct {
 func DefaultSPOEConfig() SPOEConfig {
 	return SPOEConfig{
 		MaxConnections: 4096, MaxFrame: 64 << 10, MaxInFlight: 1 << 16,
-		Idle: 5 * time.Minute, Lost: 30 * time.Second, Clock: time.Now,
+		Idle: 5 * time.Minute, Lost: rules.DefaultTimeout, Clock: time.Now,
 	}
 }
 
