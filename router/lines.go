@@ -56,11 +56,15 @@ func (t *Table) Try(set *rules.Set, share float64) {
 		next.trial = &begun
 		for _, service := range set.Services() {
 			if _, known := next.services[service]; !known {
-				next.services[service] = newRoutes(service, next.set, nil, nil, nil, next.version, t.cfg)
+				next.services[service] = next.former(t.cfg).routes(service, nil, nil)
 			}
 		}
-		for service := range next.services {
-			next.renew(service, pending{}, t.cfg)
+		for _, borrowers := range []bool{false, true} {
+			for service := range next.services {
+				if next.borrows(service) == borrowers {
+					next.renew(service, pending{}, t.cfg)
+				}
+			}
 		}
 	})
 }
@@ -111,7 +115,7 @@ func (e *edition) renew(service string, p pending, cfg Config) {
 	if former == nil {
 		former = last.made()
 	}
-	r := newRoutes(service, e.set, former.decision(), former.frame(), last, e.version, cfg)
+	r := e.former(cfg).routes(service, former, last)
 	e.services[service] = r
 	if e.trial == nil {
 		return
@@ -126,7 +130,7 @@ func (e *edition) renew(service string, p pending, cfg Config) {
 	if tried == nil && former != nil {
 		return // nothing has been decided by the tried line yet: the former's answers stand
 	}
-	r.try(newRoutes(service, e.trial.set, tried.decision(), tried.frame(), lastTried, e.version, cfg), e.trial)
+	r.try(e.tried(cfg).routes(service, tried, lastTried), e.trial)
 }
 
 // Trial is the share of the requests that another line decides, and an answer of

@@ -68,10 +68,11 @@ type Routes struct {
 	Memo atomic.Value
 
 	matcher *rules.Matcher
-	met     []bool   // per rule, whether its criteria are
-	choices []choice // one per rule, then the one of no match
-	hashes  []uint64 // of the endpoints' names, for session keys
-	pair    *pair    // the line on trial beside this one; nil: there is none
+	loans   map[string]*loan // "" is that of the service itself
+	met     []bool           // per rule, whether its criteria are
+	choices []choice         // one per rule, then the one of no match
+	hashes  []uint64         // of the endpoints' names, for session keys
+	pair    *pair            // the line on trial beside this one; nil: there is none
 }
 
 // choice is the readied answer of one route.
@@ -165,15 +166,23 @@ func (r *Routes) Rule(i int) (rule *rules.Route, met bool) {
 // Explain says of each rule that is tried why it matches or does not.
 func (r *Routes) Explain(req *mesh.Request) []rules.Step { return r.matcher.Explain(req, r.met) }
 
-// newRoutes readies everything that can be answered for a service. d and f are
-// kept; both are nil where no policy was asked.
-//
-// last are the routes of the edition before; nil where there are none.
-func newRoutes(service string, set *rules.Set, d *Decision, f *features.Frame, last *Routes, version uint64, cfg Config) *Routes {
-	r := &Routes{Service: service, Version: version, Decision: d, Frame: f, matcher: set.Service(service)}
-	base := Terms{RulesVersion: set.Version(), TableVersion: version, TTL: cfg.TTL, Reason: WarmUp}
+// maker makes the routes of one line.
+type maker struct {
+	set     *rules.Set
+	version uint64 // of the table
+	cfg     Config
+	near    func(service string) *Routes // of the same line, whose endpoints may be borrowed; nil: none
+}
+
+// routes readies everything that can be answered for a service. made is kept; it is
+// nil where no policy was asked. last are the routes of the edition before; nil
+// where there are none.
+func (m *maker) routes(service string, made *Made, last *Routes) *Routes {
+	d, f := made.decision(), made.frame()
+	r := &Routes{Service: service, Version: m.version, Decision: d, Frame: f, matcher: m.set.Service(service)}
+	base := Terms{RulesVersion: m.set.Version(), TableVersion: m.version, TTL: m.cfg.TTL, Reason: WarmUp}
 	if d == nil {
-		d = unasked(service, set)
+		d = unasked(service, m.set)
 	} else {
 		base.Reason, base.Decided = d.Reason, d.Time
 		if f != nil && !f.End.IsZero() {
@@ -182,17 +191,16 @@ func newRoutes(service string, set *rules.Set, d *Decision, f *features.Frame, l
 	}
 	base.Source, base.Policy, base.Model = d.Source, d.Policy, d.Model
 	base.Balance, base.Circuit = r.matcher.Service.Traffic(nil)
-	weights, ejected := r.join(d)
-	base.Endpoints = r.Endpoints
+	r.assemble(r.join(d), base, m.set.Lenders(service), m.near)
 	for _, e := range r.Endpoints {
 		r.hashes = append(r.hashes, picker.Hash(e.Name))
 	}
 	for i := range r.matcher.Service.Routes {
 		rule := &r.matcher.Service.Routes[i]
 		r.met = append(r.met, r.meets(rule))
-		r.choices = append(r.choices, r.ruled(rule, weights, base))
+		r.choices = append(r.choices, r.ruled(rule))
 	}
-	r.choices = append(r.choices, r.unmatched(ejected, base))
+	r.choices = append(r.choices, r.unmatched())
 	for i := range r.choices {
 		r.choices[i].terms.Place = i
 	}
@@ -211,16 +219,10 @@ func unasked(service string, set *rules.Set) *Decision {
 	return &d
 }
 
-// join makes the endpoints, those of the decision and those that only the
-// rules know, and their weights. An endpoint that the metrics do not show yet
-// gets the mean of the others (gRFC A58).
-func (r *Routes) join(d *Decision) (weights mesh.Weights, ejected []bool) {
-	type place struct {
-		mesh.Endpoint
-		weight  float64
-		ejected bool
-	}
-	var places []place
+// join lists the endpoints, those of the decision and those that only the rules know,
+// by name, with their weights. An endpoint that the metrics do not show yet gets the
+// mean of the others (gRFC A58).
+func (r *Routes) join(d *Decision) (places []spot) {
 	known := make(map[string]*rules.Endpoint, len(r.matcher.Service.Endpoints)) // of the rules, until the metrics have named it
 	for i := range r.matcher.Service.Endpoints {
 		known[r.matcher.Service.Endpoints[i].Name] = &r.matcher.Service.Endpoints[i]
@@ -232,21 +234,16 @@ func (r *Routes) join(d *Decision) (weights mesh.Weights, ejected []bool) {
 			e.Subset = or(e.Subset, ruled.Subset)
 			e.Zone = or(e.Zone, ruled.Zone)
 		}
-		places = append(places, place{e, d.Weights[i], d.Ejected[i]})
+		places = append(places, spot{e, d.Weights[i], d.Ejected[i]})
 	}
 	for _, e := range r.matcher.Service.Endpoints {
 		if known[e.Name] != nil {
-			places = append(places, place{Endpoint: e.Endpoint, weight: 1 / float64(max(len(d.Endpoints), 1))})
+			places = append(places, spot{Endpoint: e.Endpoint, weight: 1 / float64(max(len(d.Endpoints), 1))})
 			r.Notes = append(r.Notes, fmt.Sprintf("endpoint %q is in the rules but not in the metrics: it gets its peers' mean weight", e.Name))
 		}
 	}
-	slices.SortStableFunc(places, func(a, b place) int { return strings.Compare(a.Name, b.Name) })
-	for _, p := range places {
-		r.Endpoints = append(r.Endpoints, p.Endpoint)
-		weights, ejected = append(weights, p.weight), append(ejected, p.ejected)
-	}
-	weights.Normalize()
-	return weights, ejected
+	slices.SortStableFunc(places, func(a, b spot) int { return strings.Compare(a.Name, b.Name) })
+	return places
 }
 
 func or(a, b string) string {
@@ -258,51 +255,57 @@ func or(a, b string) string {
 
 // meets reports whether the criteria of a rule are met by the window.
 func (r *Routes) meets(rule *rules.Route) bool {
-	for _, c := range rule.Criteria {
-		if r.Frame == nil {
-			return false
-		}
-		target := func(i int) bool {
-			at := byName(r.Endpoints, r.Frame.Endpoints[i].Name)
-			return at >= 0 && slices.ContainsFunc(rule.To, func(t rules.Target) bool { return r.within(at, t.Subset) })
-		}
-		if _, met := c.Met(&r.Frame.Window, target); !met {
-			return false
-		}
-	}
-	return true
-}
-
-// within reports whether endpoint i is in the subset, by its name or by what the
-// metrics call it; "" is all of them.
-func (r *Routes) within(i int, subset string) bool {
-	own := r.Endpoints[i].Subset
-	if subset == "" || own == subset {
+	if len(rule.Criteria) == 0 {
 		return true
 	}
-	ruled := r.matcher.Service.Subset(subset)
-	return ruled != nil && own != "" && own == ruled.Value()
+	_, lender := r.terms(rule)
+	if lender.frame == nil {
+		return false
+	}
+	target := func(i int) bool {
+		at, there := r.find(lender.frame.Endpoints[i].Name)
+		if !there {
+			return false
+		}
+		_, in := r.target(at, rule.To)
+		return in
+	}
+	return !slices.ContainsFunc(rule.Criteria, func(c rules.Criterion) bool {
+		_, met := c.Met(&lender.frame.Window, target)
+		return !met
+	})
 }
 
 // unmatched is the answer to a request that no rule matches: the origin's
-// destination default, equal weights over all that is not ejected.
-func (r *Routes) unmatched(ejected []bool, base Terms) choice {
-	t := base
-	t.Route, t.Timeout, t.Source = rules.Default, rules.DefaultTimeout, SourceDefault
-	weights := make(mesh.Weights, len(ejected))
-	settle(weights, ejected)
-	return r.ready(t, rules.Default, weights)
+// destination default, equal weights over all of the service that is not ejected.
+func (r *Routes) unmatched() choice {
+	own := r.loans[""]
+	t := own.terms
+	t.Route, t.Timeout, t.Source, t.Endpoints = rules.Default, rules.DefaultTimeout, SourceDefault, r.Endpoints
+	weights := make(mesh.Weights, len(r.Endpoints))
+	members := own.open()
+	for _, i := range members {
+		weights[i] = 1 / float64(len(members))
+	}
+	return r.ready(t, rules.Default, weights, nil)
 }
 
 // ready is a choice by weights, of endpoints in a subset; "" is whichever the
-// endpoint is in.
-func (r *Routes) ready(t Terms, subset string, weights mesh.Weights) choice {
+// endpoint is in, of the targets where they are of other services.
+func (r *Routes) ready(t Terms, subset string, weights mesh.Weights, to []rules.Target) choice {
 	c := choice{terms: t, subset: subset, draw: picker.NewDraw(nil, weights)}
 	if c.terms.Weights = weights; len(c.draw) == 0 {
 		c.terms.Reason = NoEndpoints
 	}
+	c.subsets = make([]string, len(weights))
 	for i := range weights {
-		c.subsets = append(c.subsets, or(subset, r.Endpoints[i].Subset))
+		c.subsets[i] = or(subset, r.Endpoints[i].Subset)
+		if subset != "" || len(r.loans) == 1 {
+			continue
+		}
+		if t, in := r.target(i, to); in && t.Service != "" {
+			c.subsets[i] = t.Name()
+		}
 	}
 	return c
 }

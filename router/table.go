@@ -72,10 +72,28 @@ func (t *Table) PublishAll(former, tried []Made) {
 			}
 		}
 		for service, p := range changed {
-			runtime.Gosched() // requests that have come go first
-			next.renew(service, p, t.cfg)
+			if !next.borrows(service) {
+				runtime.Gosched() // requests that have come go first
+				next.renew(service, p, t.cfg)
+			}
+		}
+		for service := range next.services {
+			if p, own := changed[service]; next.borrows(service) && (own || next.concerns(service, changed)) {
+				next.renew(service, p, t.cfg)
+			}
 		}
 	})
+}
+
+// borrows reports whether rules of the service, of either line, lead to other services.
+func (e *edition) borrows(service string) bool {
+	return len(e.set.Lenders(service)) > 0 || e.trial != nil && len(e.trial.set.Lenders(service)) > 0
+}
+
+// concerns reports whether one of the changed services lends to this one.
+func (e *edition) concerns(service string, changed map[string]pending) bool {
+	of := func(lender string) bool { _, is := changed[lender]; return is }
+	return slices.ContainsFunc(e.set.Lenders(service), of) || e.trial != nil && slices.ContainsFunc(e.trial.set.Lenders(service), of)
 }
 
 func (m Made) kept() *Made {
@@ -96,15 +114,45 @@ func (t *Table) SetRules(set *rules.Set) {
 func (e *edition) rule(set *rules.Set, cfg Config) {
 	old := e.services
 	e.set, e.services, e.names = set, make(map[string]*Routes, len(old)), nil
-	e.nobody = newRoutes("", set, nil, nil, nil, e.version, cfg)
-	for _, service := range set.Services() {
-		e.services[service] = newRoutes(service, set, nil, nil, nil, e.version, cfg)
-	}
-	for service, routes := range old {
-		if routes.Decision != nil {
-			e.services[service] = newRoutes(service, set, routes.Decision, routes.Frame, routes, e.version, cfg)
+	m := e.former(cfg)
+	e.nobody = m.routes("", nil, nil)
+	make := func(borrowers bool) {
+		for service, routes := range old {
+			if routes.Decision != nil && e.borrows(service) == borrowers {
+				e.services[service] = m.routes(service, routes.made(), routes)
+			}
+		}
+		for _, service := range set.Services() {
+			if e.services[service] == nil && e.borrows(service) == borrowers {
+				e.services[service] = m.routes(service, nil, nil)
+			}
 		}
 	}
+	make(false)
+	make(true)
+}
+
+// former makes the routes of the only line, or of the former.
+func (e *edition) former(cfg Config) *maker {
+	return &maker{e.set, e.version, cfg, e.load}
+}
+
+// tried makes those of the line on trial.
+func (e *edition) tried(cfg Config) *maker {
+	return &maker{e.trial.set, e.version, cfg, func(service string) *Routes {
+		r := e.load(service)
+		if r.pair != nil {
+			return r.pair.tried
+		}
+		return r
+	}}
+}
+
+func (e *edition) load(service string) *Routes {
+	if routes, ok := e.services[service]; ok {
+		return routes
+	}
+	return e.nobody
 }
 
 // write makes the next edition from a copy of the present one.
@@ -145,12 +193,7 @@ func (l Look) Version() uint64 { return l.now.version }
 func (l Look) Services() []string { return l.now.names }
 
 // Load returns the routes of a service in this state, as Table.Load does.
-func (l Look) Load(service string) *Routes {
-	if routes, ok := l.now.services[service]; ok {
-		return routes
-	}
-	return l.now.nobody
-}
+func (l Look) Load(service string) *Routes { return l.now.load(service) }
 
 // Services names all services that the table knows, sorted; do not write to it.
 func (t *Table) Services() []string { return t.now.Load().names }

@@ -12,11 +12,7 @@ import (
 // write writes the table.
 func (r *fleetResult) write(w io.Writer) error {
 	out := &output{Writer: w}
-	plural := "proxies"
-	if r.proxies == 1 {
-		plural = "proxy"
-	}
-	fmt.Fprintf(out, "%d %s, %d blocks\n\n", r.proxies, plural, r.blocks)
+	fmt.Fprintf(out, "%s\n\n", r.title())
 	var names []string
 	column := func(of func(*compareRow) finding.Estimate) (all []finding.Estimate) {
 		for i := range r.rows {
@@ -44,6 +40,14 @@ func (r *fleetResult) write(w io.Writer) error {
 		fmt.Fprintf(out, "disturbed: %s\n", d)
 	}
 	return out.err
+}
+
+// title says how large the fleet is.
+func (r *fleetResult) title() string {
+	if r.proxies == 1 {
+		return fmt.Sprintf("1 proxy, %d blocks", r.blocks)
+	}
+	return fmt.Sprintf("%d proxies, %d blocks", r.proxies, r.blocks)
 }
 
 // word is the verdict in one.

@@ -82,7 +82,7 @@ func againstAll(rows []compareRow, own int, blocks int) fleetVerdict {
 			if v.text != "" {
 				v.text += "; "
 			}
-			v.text += fmt.Sprintf("%s %.4g %s to %.4g is not below %s's %.4g to %.4g", f.name, f.scale*float64(f.own.Low), f.unit, f.scale*float64(f.own.High), rows[i].policy.name, f.scale*float64(f.theirs.Low), f.scale*float64(f.theirs.High))
+			v.text += fmt.Sprintf("%s, %.3g to %.3g %s, is not below %s's %.3g to %.3g", f.name, f.scale*float64(f.own.Low), f.scale*float64(f.own.High), f.unit, rows[i].policy.name, f.scale*float64(f.theirs.Low), f.scale*float64(f.theirs.High))
 		}
 	}
 	switch {

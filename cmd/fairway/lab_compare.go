@@ -58,7 +58,7 @@ its deadline took that. See docs/lab-compare.md.`,
 	flags.DurationVar(&o.settle, "settle", 5*time.Second, "how long a turn runs before that")
 	flags.StringSliceVar(&o.policies, "policies", nil, "some of the policies (default all)")
 	flags.Uint64Var(&o.seed, "seed", 1, "seed of requests, faults and the order of turns")
-	flags.Float64Var(&o.load, "load", 0.6, "part of the endpoints' capacity that the requests take")
+	flags.Float64Var(&o.load, "load", 0.65, "part of the endpoints' capacity that the requests take")
 	flags.BoolVar(&o.json, "json", false, "end with a line of JSON")
 	flags.StringVar(&o.report, "report", "", "write an HTML page with pictures to this file")
 	flags.StringVar(&o.out, "out", "", "directory for configurations and logs, which stay there (default a temporary one)")

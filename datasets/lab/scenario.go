@@ -13,7 +13,7 @@ const (
 	fleetNew, fleetOld = 6, 4
 	fleetTime          = 80 * time.Millisecond
 	fleetWorkers       = 4
-	fleetDeadline      = time.Second
+	fleetDeadline      = 500 * time.Millisecond
 )
 
 // FleetService is the service of the comparison, under a load that takes so much of its

@@ -21,6 +21,7 @@ type Matcher struct {
 	// Service is what the file says. Where no file names the service it has one
 	// route, to all endpoints, with the split left to the policy.
 	Service *Service
+	lenders []string
 }
 
 // Compile makes the matchers of a file. What a file that was not parsed leaves
@@ -37,22 +38,39 @@ func Compile(f *File) (*Set, error) {
 		}
 		service.Routes = slices.Clone(service.Routes)
 		for j := range service.Routes {
-			if err := service.Routes[j].complete(); err != nil {
+			if err := service.Routes[j].complete(service.Name); err != nil {
 				return nil, fmt.Errorf("rules %s: service %q: %w", f.Name, service.Name, err)
 			}
 		}
 		if len(service.Routes) == 0 {
 			service.Routes = []Route{implicit()}
 		}
-		s.services[service.Name] = &Matcher{Service: &service}
+		s.services[service.Name] = &Matcher{Service: &service, lenders: lenders(&service)}
 	}
 	return s, nil
 }
 
+func lenders(s *Service) (list []string) {
+	for i := range s.Routes {
+		for _, t := range s.Routes[i].To {
+			if t.Service != "" {
+				list = append(list, t.Service)
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 // complete fills in defaults and compiles patterns that NewPattern did not make.
-func (r *Route) complete() error {
-	if len(r.To) == 0 {
+func (r *Route) complete(service string) error {
+	if r.To = slices.Clone(r.To); len(r.To) == 0 {
 		r.To = implicit().To
+	}
+	for i := range r.To {
+		if r.To[i].Service == service {
+			r.To[i].Service = ""
+		}
 	}
 	if r.Timeout <= 0 {
 		r.Timeout = DefaultTimeout
@@ -91,6 +109,9 @@ func (s *Set) Service(name string) *Matcher {
 	}
 	return unruled
 }
+
+// Lenders names the other services that the rules of a service lead to, sorted.
+func (s *Set) Lenders(service string) []string { return s.Service(service).lenders }
 
 // Services names the services of the file, in its order.
 func (s *Set) Services() []string {

@@ -107,3 +107,14 @@ type Target struct {
 	// Auto leaves the part to the policy.
 	Auto bool
 }
+
+// Name is what the target is called where a subset's name is wanted.
+func (t *Target) Name() string {
+	switch {
+	case t.Service == "":
+		return t.Subset
+	case t.Subset == "":
+		return t.Service
+	}
+	return t.Service + "/" + t.Subset
+}

@@ -1,0 +1,89 @@
+package router
+
+import (
+	"testing"
+
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/rules"
+)
+
+// bookinfo is a service of a gateway, which has no endpoints of its own.
+func bookinfo(t testing.TB) *rules.Set {
+	path := func(op rules.Op, value string) rules.Match {
+		return rules.Match{{Of: rules.Path, Pattern: rules.Pattern{Op: op, Value: value}}}
+	}
+	return compiled(t, rules.Service{Name: "bookinfo.com", Routes: []rules.Route{
+		{Name: "login", Match: path(rules.Exact, "/login"), To: []rules.Target{{Service: "productpage", Subset: "canary", Weight: 100}}},
+		{Name: "both", Match: path(rules.Prefix, "/api"), To: []rules.Target{{Service: "productpage", Weight: 75}, {Service: "checkout", Subset: "v2", Weight: 25}}},
+	}}, rules.Service{Name: "productpage",
+		Endpoints: []rules.Endpoint{{Endpoint: mesh.Endpoint{Name: "p1"}, Weight: 1}, {Endpoint: mesh.Endpoint{Name: "p2", Subset: "v9"}, Weight: 1}},
+		Subsets:   []rules.Subset{{Name: "canary", Labels: map[string]string{"version": "v9"}, Circuit: &rules.Circuit{Requests: 7}}},
+		Routes:    []rules.Route{{Name: "mine", To: []rules.Target{{Subset: "canary", Weight: 100}}}},
+	})
+}
+
+func compiled(t testing.TB, services ...rules.Service) *rules.Set {
+	t.Helper()
+	set, err := rules.Compile(&rules.File{Services: services})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// TestLoan: a service without endpoints of its own leads to those of others, by their
+// policies' weights and without their rules, and follows them when they change.
+func TestLoan(t *testing.T) {
+	table := NewTable(bookinfo(t), DefaultConfig())
+	ask := func(path string) Answer {
+		return table.Load("bookinfo.com").Decide(&mesh.Request{Service: "bookinfo.com", Path: path}, 1<<62)
+	}
+	if got := ask("/login"); got.Subset != "productpage/canary" || got.Endpoints[got.Endpoint].Name != "p2" || got.Circuit.Requests != 7 {
+		t.Errorf("/login: %+v of %v", got, got.Terms)
+	}
+	if got := ask("/"); got.Endpoint != -1 || got.Reason != NoEndpoints || got.Route != "default" {
+		t.Errorf("/: %+v of %v", got, got.Terms)
+	}
+	before := ask("/api")
+	if weights := byEndpoint(before); weights["p1"] != 0.5 || weights["p2"] != 0.5 {
+		t.Errorf("without metrics: %v", weights)
+	}
+
+	f := frame(0, three()...)
+	f.Service = "checkout"
+	for i := range f.Endpoints {
+		f.Endpoints[i].Subset = "v1"
+	}
+	f.Endpoints[2].Subset = "v2"
+	d := decide(t, learnt(t), f)
+	table.Publish(&d, f)
+	after := ask("/api")
+	if weights := byEndpoint(after); weights["p1"] != 0.375 || weights["b1"] != 0.25 || weights["a1"] != 0 {
+		t.Errorf("with metrics of a lender: %v", weights)
+	}
+	if after.TableVersion <= before.TableVersion || after.Source != SourceRules {
+		t.Errorf("version %d after %d, source %v", after.TableVersion, before.TableVersion, after.Source)
+	}
+	if r := table.Load("productpage").Decide(&mesh.Request{}, 0); r.Subset != "canary" || len(r.Endpoints) != 2 {
+		t.Errorf("the lender's own: %+v", r)
+	}
+
+	table.Try(compiled(t, rules.Service{Name: "productpage", Endpoints: []rules.Endpoint{{Endpoint: mesh.Endpoint{Name: "p3"}, Weight: 1}}},
+		rules.Service{Name: "bookinfo.com", Routes: []rules.Route{{Name: "all", To: []rules.Target{{Service: "productpage", Weight: 100}}}}}), 0.5)
+	_, former, tried := table.Load("bookinfo.com").Shares()
+	if len(former) == 0 || len(tried) == 0 {
+		t.Errorf("shares %v, %v", former, tried)
+	}
+	table.Adopt()
+	if got := ask("/login"); got.Route != "all" || got.Endpoints[got.Endpoint].Name != "p3" {
+		t.Errorf("after the trial: %+v of %v", got, got.Terms)
+	}
+}
+
+func byEndpoint(a Answer) map[string]float64 {
+	list := map[string]float64{}
+	for i, e := range a.Endpoints {
+		list[e.Name] = a.Weights[i]
+	}
+	return list
+}
