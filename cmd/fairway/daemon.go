@@ -24,6 +24,11 @@ func startDaemon(ctx context.Context, log io.Writer, program string, args ...str
 	if err != nil {
 		return nil, err
 	}
+	return startDaemonAt(ctx, log, program, address, args...)
+}
+
+// startDaemonAt starts fairwayd, which listens at an address.
+func startDaemonAt(ctx context.Context, log io.Writer, program, address string, args ...string) (*daemon, error) {
 	command := exec.CommandContext(ctx, program, append(args, "--listen", address)...)
 	command.Stderr = log
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }

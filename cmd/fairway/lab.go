@@ -16,11 +16,11 @@ import (
 
 // newLabCommand is `fairway lab`: a mesh on this machine, real or simulated.
 func newLabCommand() *cobra.Command {
-	return group("lab", "run a mesh on this machine, real or simulated", newLabRecordCommand(), newLabSimulateCommand(), newLabEndpointCommand())
+	return group("lab", "run a mesh on this machine, real or simulated", newLabRecordCommand(), newLabCompareCommand(), newLabSimulateCommand(), newLabTryCommand(), newLabEndpointCommand())
 }
 
 func newLabRecordCommand() *cobra.Command {
-	cfg := lab.DefaultConfig()
+	cfg, fleet := lab.DefaultConfig(), false
 	cmd := &cobra.Command{
 		Use:   "record --out DIR",
 		Short: "record a real mesh under random shares and injected faults",
@@ -38,6 +38,9 @@ Interrupted after two minutes or more, it keeps what it has.`,
 			if err := needed(cmd, "out"); err != nil {
 				return err
 			}
+			if fleet { // under shares at random an endpoint may get three times what it should
+				cfg.Services, cfg.Scrape, cfg.Light = []lab.Service{lab.FleetService(0.3)}, time.Second, true
+			}
 			if err := cfg.Validate(); err != nil {
 				return usageError{err}
 			}
@@ -53,6 +56,7 @@ Interrupted after two minutes or more, it keeps what it has.`,
 	flags.DurationVar(&cfg.Duration, "duration", cfg.Duration, "how long to record")
 	flags.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed of shares, arrivals and faults")
 	flags.TextVar(&cfg.Part, "part", cfg.Part, "what all of it is for: train, validation or test; without it, it is cut by time")
+	flags.BoolVar(&fleet, "fleet", false, "the mesh of `lab compare`, scraped every second")
 	flags.IntVar(&cfg.Faults, "faults", cfg.Faults, "how many to inject; negative: as many as suit the duration")
 	return cmd
 }

@@ -19,6 +19,7 @@ const (
 	routingModelFile  = "models/routing.model"
 	forecastModelFile = "models/forecast.model"
 	logisticModelFile = "models/forecast-logistic.model"
+	fleetModelFile    = "models/fleet.model"
 )
 
 // bundledModel is a model that ships.

@@ -17,7 +17,6 @@ import (
 	"github.com/fairway-mesh/fairway/api"
 	"github.com/fairway-mesh/fairway/api/guard"
 	"github.com/fairway-mesh/fairway/api/proxy"
-	"github.com/fairway-mesh/fairway/api/proxy/haproxy"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/postgres"
 	"github.com/fairway-mesh/fairway/predict"
@@ -190,9 +189,6 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 		mux, l := d.secure.admin(d.adminMux(), netutil.LimitListener(l, maxConnections))
 		serveHTTP(ctx, g, d.calls.Log.HTTP(mux), l)
 	}
-	if l := listeners[2]; l != nil {
-		g.Go(func() error { return haproxy.Serve(ctx, l, d.loop.Table()) })
-	}
 	for i, what := range []string{"api", "admin", "haproxy-agent"} {
 		if listeners[i] == nil {
 			continue
@@ -201,6 +197,9 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 		d.secure.say(what, listeners[i].Addr())
 	}
 	d.serveJSON(ctx, g, stdout)
+	if err := d.serveHAProxy(ctx, g, listeners[2], stdout); err != nil {
+		g.Go(func() error { return err })
+	}
 	d.log.Info("serving", "checked", d.String())
 	g.Go(func() error { d.loop.Attend(ctx); return nil })
 	d.follow(ctx, g)

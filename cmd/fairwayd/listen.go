@@ -21,7 +21,7 @@ import (
 type address struct{ flag, at string }
 
 func (o *options) addresses() []address {
-	return []address{{"listen", o.listen}, {"admin", o.admin}, {"haproxy-agent", o.haproxyAgent}, {"http", o.http}}
+	return []address{{"listen", o.listen}, {"admin", o.admin}, {"haproxy-agent", o.haproxyAgent}, {"http", o.http}, {"haproxy-spoe", o.haproxySPOE}}
 }
 
 // checkAddresses refuses what can be no address here, and one that is used

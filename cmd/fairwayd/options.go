@@ -28,6 +28,7 @@ type options struct {
 	httpOptions
 	reloadOptions
 	databaseOptions
+	haproxyOptions
 	guessed  bool      // nobody named a source of metrics
 	settings []setting // all flags, as they are in force
 }
@@ -95,6 +96,7 @@ func (o *options) flags(config *string) *flag.FlagSet {
 	fs.BoolVar(&o.checkConfig, "check-config", false, "read everything that is named here, say what it is, and stop")
 	o.tlsOptions.flags(fs)
 	o.httpOptions.flags(fs)
+	o.haproxyOptions.flags(fs)
 	fs.StringVar(config, "config", "", "YAML `file` with any of these flags by name, such as \"stale_after: 30s\"; a flag comes before it")
 	return fs
 }
@@ -178,5 +180,5 @@ func (o *options) check() error {
 	case o.staleAfter < 0:
 		return usage(fmt.Sprintf("--stale-after is %v; want 0 or more", o.staleAfter))
 	}
-	return errors.Join(o.checkAddresses(), o.telemetryOptions.check(), o.tlsOptions.check(), o.reloadOptions.check(), o.databaseOptions.check(), o.journalOptions.check())
+	return errors.Join(o.checkAddresses(), o.telemetryOptions.check(), o.tlsOptions.check(), o.reloadOptions.check(), o.databaseOptions.check(), o.journalOptions.check(), o.haproxyOptions.check())
 }

@@ -89,7 +89,7 @@ const patience = 30 * time.Second
 func newSecurity(ctx context.Context, o *options, reg prometheus.Registerer, log *slog.Logger) (s *security, err error) {
 	s = &security{tlsOptions: &o.tlsOptions, log: log}
 	own := s.cert == "" && s.spire == ""
-	if !s.plaintext && (s.asked() || beyond(o.listen) || beyond(o.admin) || beyond(o.http)) && !(own && o.checkConfig) {
+	if !s.plaintext && (s.asked() || beyond(o.listen) || beyond(o.admin) || beyond(o.http) || beyond(o.haproxySPOE)) && !(own && o.checkConfig) {
 		if err := s.open(ctx, o); err != nil {
 			return nil, err
 		}

@@ -47,14 +47,19 @@ func newChildren(dir string) *children {
 
 // start runs a program; what it prints goes to NAME.log.
 func (c *children) start(name string, argv ...string) (*child, error) {
-	log, err := os.OpenFile(filepath.Join(c.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	return c.startIn(c.dir, name, argv...)
+}
+
+// startIn runs a program in a directory of its own.
+func (c *children) startIn(dir, name string, argv ...string) (*child, error) {
+	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
 	ch := &child{name: name, cmd: exec.Command(argv[0], argv[1:]...), log: log.Name(), done: make(chan struct{})}
 	ch.cmd.Stdout, ch.cmd.Stderr = log, log
-	ch.cmd.Dir = c.dir
+	ch.cmd.Dir = dir
 	ch.cmd.SysProcAttr = childAttributes()
 	started := make(chan error)
 	c.calls <- func() { started <- ch.cmd.Start() }
@@ -77,10 +82,10 @@ func (c *children) start(name string, argv ...string) (*child, error) {
 	return ch, nil
 }
 
-// kill ends the process at once and waits until it is gone.
+// kill ends the process and those that it started at once, and waits until it is gone.
 func (ch *child) kill() {
 	ch.ending.Store(true)
-	ch.cmd.Process.Kill()
+	killGroup(ch.cmd.Process)
 	<-ch.done
 }
 

@@ -30,6 +30,9 @@ type Config struct {
 	Faults   int
 	Part     datasets.Part // what the recording is for; None: to be cut by time
 	Services []Service
+	Scrape   time.Duration // how often Prometheus reads the mesh
+	// Light endpoints wait where others use the processor for a hundredth of their time.
+	Light bool
 	// EndpointCommand runs ServeEndpoint; the Spec is appended as one more
 	// argument, in JSON. The program's path is absolute or found in PATH.
 	EndpointCommand []string
@@ -71,9 +74,6 @@ type Endpoint struct {
 	Queue       int           // requests that may wait; one more is refused
 }
 
-// ScrapeInterval is how often Prometheus reads the mesh.
-const ScrapeInterval = 2 * time.Second
-
 // DefaultConfig has two services. Each is sized so that an endpoint with an
 // equal share is busy for about a fifth of its capacity, and one with the
 // largest share is overloaded when a burst falls on the height of the day, and
@@ -88,6 +88,7 @@ func DefaultConfig() Config {
 
 		MaxSendDelay: 20 * time.Millisecond,
 		MinKept:      2 * time.Minute,
+		Scrape:       2 * time.Second,
 
 		Services: []Service{
 			{Name: "checkout", Rate: 78, Classes: classes("/cart", "/quote", "/order"), Endpoints: []Endpoint{

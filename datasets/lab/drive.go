@@ -13,7 +13,8 @@ import (
 
 // Answer is what became of a request.
 type Answer struct {
-	Service, Class, Endpoint string
+	Service, Class, Endpoint string        // Endpoint: in a fleet, who answered; empty if nobody did
+	Proxy                    int           // in a fleet, the position of the proxy that was asked
 	At                       time.Time     // when it was to be sent
 	Latency                  time.Duration // from then on; the deadline's where none came before it
 	Status                   int           // 0: no answer before the deadline

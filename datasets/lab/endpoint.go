@@ -21,6 +21,7 @@ type Spec struct {
 	Endpoint
 	Classes []Class
 	Seed    uint64
+	Light   bool // see Config
 }
 
 // Headers between the load, HAProxy and the endpoints.
@@ -129,7 +130,9 @@ func (e *served) work(now time.Time, class Class) int {
 	defer func() { e.pool.leave(time.Now()) }()
 	knobs, luck, spread := e.draw()
 	nominal := e.spec.ServiceTime.Seconds() * class.Cost * spread
-	burn(nominal)
+	if !e.spec.Light {
+		burn(nominal)
+	}
 	took := time.Duration(nominal * max(1, knobs.Slowdown) * float64(time.Second))
 	time.Sleep(took - time.Since(begun))
 	if luck < knobs.ErrorRatio {

@@ -57,7 +57,7 @@ func TestHAProxyConfig(t *testing.T) {
 }
 
 func TestPrometheusConfig(t *testing.T) {
-	text, err := prometheusConfig(addressed(), loopback(20020))
+	text, err := prometheusConfig(addressed(), loopback(20020), 2*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}

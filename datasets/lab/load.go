@@ -77,7 +77,7 @@ func (l *load) ask(ctx context.Context, i int) {
 	status, by, err := l.send(ctx, class, endpoint)
 	a.latency, a.done = time.Since(intended), true
 	if l.done != nil {
-		l.done(Answer{l.service.Name, class.Name, endpoint, intended, a.latency, status})
+		l.done(Answer{Service: l.service.Name, Class: class.Name, Endpoint: endpoint, At: intended, Latency: a.latency, Status: status})
 	}
 	if err != nil {
 		if ctx.Err() == nil {

@@ -37,21 +37,29 @@ type running struct {
 // startMesh starts everything in dir and returns when Prometheus sees all of
 // it.
 func startMesh(ctx context.Context, cfg Config, dir string) (*running, error) {
-	ports, err := leasePorts()
+	m, err := newMesh(cfg, dir)
 	if err != nil {
 		return nil, err
-	}
-	m := &running{
-		cfg: cfg, listen: map[string]string{}, endpoints: map[string]*child{},
-		ports: ports, children: newChildren(dir),
-		// A kept connection to an endpoint would be a dead one after a crash.
-		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 	}
 	if err := m.start(ctx, dir); err != nil {
 		m.close()
 		return nil, err
 	}
 	return m, nil
+}
+
+// newMesh is a mesh of which nothing runs yet.
+func newMesh(cfg Config, dir string) (*running, error) {
+	ports, err := leasePorts()
+	if err != nil {
+		return nil, err
+	}
+	return &running{
+		cfg: cfg, listen: map[string]string{}, endpoints: map[string]*child{},
+		ports: ports, children: newChildren(dir),
+		// A kept connection to an endpoint would be a dead one after a crash.
+		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+	}, nil
 }
 
 // close ends all processes.
@@ -65,22 +73,9 @@ func (m *running) start(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	targets := 1 // HAProxy
-	for _, s := range m.cfg.Services {
-		s.Endpoints = slices.Clone(s.Endpoints)
-		for i := range s.Endpoints {
-			s.Endpoints[i].Address = m.ports.address()
-			targets++
-		}
-		m.services = append(m.services, s)
-		m.listen[s.Name] = m.ports.address()
-	}
-	for _, s := range m.services {
-		for _, e := range s.Endpoints {
-			if err := m.startEndpoint(ctx, e.Name); err != nil {
-				return err
-			}
-		}
+	targets, err := m.startEndpoints(ctx)
+	if err != nil {
+		return err
 	}
 	proxyMetrics, address := m.ports.address(), m.ports.address()
 	if err := m.startHAProxy(ctx, paths["haproxy"], dir, proxyMetrics); err != nil {
@@ -90,6 +85,32 @@ func (m *running) start(ctx context.Context, dir string) error {
 		return err
 	}
 	m.versions = version(ctx, paths["haproxy"], "-v") + "; " + version(ctx, paths["prometheus"], "--version")
+	return m.awaitTargets(ctx, targets+1) // and HAProxy
+}
+
+// startEndpoints gives every endpoint an address and a process, and returns how many
+// there are.
+func (m *running) startEndpoints(ctx context.Context) (n int, err error) {
+	for _, s := range m.cfg.Services {
+		s.Endpoints = slices.Clone(s.Endpoints)
+		for i := range s.Endpoints {
+			s.Endpoints[i].Address = m.ports.address()
+			n++
+		}
+		m.services = append(m.services, s)
+		m.listen[s.Name] = m.ports.address()
+	}
+	for _, s := range m.services {
+		for _, e := range s.Endpoints {
+			if err := m.startEndpoint(ctx, e.Name); err != nil {
+				return n, err
+			}
+		}
+	}
+	return n, nil
+}
+
+func (m *running) awaitTargets(ctx context.Context, targets int) error {
 	return m.await(ctx, "Prometheus to see every target", func(ctx context.Context) error {
 		value, _, err := m.prometheus.Query(ctx, "count(up == 1)", time.Now())
 		if err != nil {
@@ -122,7 +143,7 @@ func (m *running) startEndpoint(ctx context.Context, name string) error {
 	m.starts++
 	seed := m.cfg.Seed + m.starts
 	m.mu.Unlock()
-	spec, err := json.Marshal(Spec{Endpoint: e, Classes: s.Classes, Seed: seed})
+	spec, err := json.Marshal(Spec{Endpoint: e, Classes: s.Classes, Seed: seed, Light: m.cfg.Light})
 	if err != nil {
 		return err
 	}
@@ -156,7 +177,7 @@ func (m *running) startHAProxy(ctx context.Context, program, dir, metrics string
 }
 
 func (m *running) startPrometheus(ctx context.Context, program, dir, proxy, address string) error {
-	text, err := prometheusConfig(m.services, proxy)
+	text, err := prometheusConfig(m.services, proxy, m.cfg.Scrape)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -40,9 +41,10 @@ type (
 	}
 )
 
-// prometheusConfig scrapes every endpoint, and HAProxy at the given address.
-// The labels that say who an endpoint is are given here, not by the process.
-func prometheusConfig(services []Service, haproxy string) (string, error) {
+// prometheusConfig scrapes every endpoint, and HAProxy at the given address unless
+// that is empty. The labels that say who an endpoint is are given here, not by the
+// process.
+func prometheusConfig(services []Service, haproxy string, scrape time.Duration) (string, error) {
 	name := []string{"__name__"}
 	endpoints := scrapeJob{Name: "endpoints", Relabel: []relabel{
 		{name, strings.Join(keptOfEndpoints, "|"), "keep"},
@@ -68,11 +70,15 @@ func prometheusConfig(services []Service, haproxy string) (string, error) {
 			{[]string{"state"}, "DOWN|MAINT|DRAIN|NOLB|UNKNOWN", "drop"},
 		},
 	}
+	jobs := []scrapeJob{endpoints, proxy}
+	if haproxy == "" {
+		jobs = jobs[:1]
+	}
 	text, err := yaml.Marshal(map[string]any{
 		"global": map[string]string{
-			"scrape_interval": ScrapeInterval.String(), "scrape_timeout": ScrapeInterval.String(),
+			"scrape_interval": scrape.String(), "scrape_timeout": scrape.String(),
 		},
-		"scrape_configs": []scrapeJob{endpoints, proxy},
+		"scrape_configs": jobs,
 	})
 	return string(text), err
 }

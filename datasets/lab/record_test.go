@@ -154,7 +154,7 @@ func checkFaults(t *testing.T, scheduled []Fault, recording *datasets.Recording)
 
 func checkWindows(t *testing.T, cfg Config, recording *datasets.Recording) {
 	rates := map[string]float64{} // requests per service
-	for w, err := range recording.Windows(t.Context(), recording.Timing(ScrapeInterval, 4*time.Second)) {
+	for w, err := range recording.Windows(t.Context(), recording.Timing(cfg.Scrape, 4*time.Second)) {
 		if err != nil {
 			t.Fatal(err)
 		}

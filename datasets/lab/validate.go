@@ -19,6 +19,8 @@ func (c Config) Validate() error {
 		return errors.New("no command that runs an endpoint; set EndpointCommand")
 	case c.MaxSendDelay <= 0:
 		return fmt.Errorf("a send delay of at most %v cannot be kept; want more than 0", c.MaxSendDelay)
+	case c.Scrape < 100*time.Millisecond:
+		return fmt.Errorf("a scrape every %v is too often; want 100ms or more", c.Scrape)
 	case c.MinKept < 0:
 		return fmt.Errorf("an interrupted recording cannot be kept from %v on; want 0 or more", c.MinKept)
 	case len(c.Services) == 0:

@@ -25,7 +25,7 @@ func (r *recorder) write(ctx context.Context, dir string) error {
 		return err
 	}
 	// The last scrape has to be stored before it can be read.
-	sleepUntil(ctx, s.End.Add(2*ScrapeInterval))
+	sleepUntil(ctx, s.End.Add(2*r.mesh.cfg.Scrape))
 	err = writeFile(dir, "metrics.om.gz", zipped(func(w io.Writer) (err error) {
 		s.Samples, err = dump(ctx, r.mesh.prometheus, s.Start, s.End, w)
 		return err
@@ -59,7 +59,7 @@ func (r *recorder) manifest() datasets.Manifest {
 	s := r.summary
 	m := datasets.Manifest{
 		Format: datasets.Format, Schema: "lab", Start: s.Start.UTC(), End: s.End.UTC(),
-		ScrapeIntervalS: ScrapeInterval.Seconds(), MadeBy: r.mesh.cfg.MadeBy, Seed: r.mesh.cfg.Seed, Part: r.mesh.cfg.Part,
+		ScrapeIntervalS: r.mesh.cfg.Scrape.Seconds(), MadeBy: r.mesh.cfg.MadeBy, Seed: r.mesh.cfg.Seed, Part: r.mesh.cfg.Part,
 		Notes: datasets.Notes{
 			"a real mesh on one machine: endpoints are processes, HAProxy forwards, Prometheus scrapes",
 			"endpoints drawn at random from shares that know nothing of the mesh; the propensity is exact",

@@ -3,7 +3,6 @@ package haproxy
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fairway-mesh/fairway/api/proxy"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
 )
@@ -24,41 +24,30 @@ const longest = 512
 
 // Serve answers the agent checks that arrive at l from the table, until ctx
 // ends; it closes l, and returns when all connections have ended. The result
-// is nil after ctx, else why l failed.
-func Serve(ctx context.Context, l net.Listener, table *router.Table) error {
-	stop := context.AfterFunc(ctx, func() { l.Close() })
-	defer stop()
-	defer l.Close()
+// is nil after ctx, else why l failed. metrics, which may be nil, count what is
+// answered.
+func Serve(ctx context.Context, l net.Listener, table *router.Table, metrics *proxy.Metrics) error {
+	told := metrics.Adapter("haproxy-agent")
 	var open sync.WaitGroup
 	defer open.Wait()
-	for {
-		conn, err := l.Accept()
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, net.ErrClosed):
-			return fmt.Errorf("haproxy agent: %w", err)
-		case err != nil: // such as too many open files: it passes
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-time.After(10 * time.Millisecond):
-			}
-			continue
-		}
-		open.Go(func() { answer(conn, table) })
-	}
+	return accept(ctx, l, "haproxy agent", func(conn net.Conn) { open.Go(func() { answer(conn, table, told) }) })
 }
 
 // answer serves one check. HAProxy gets a line whatever it sent.
-func answer(conn net.Conn, table *router.Table) {
+func answer(conn net.Conn, table *router.Table, told *proxy.Adapter) {
 	defer conn.Close()
 	past := time.Unix(1, 0)
 	reading := time.AfterFunc(wait, func() { conn.SetReadDeadline(past) })
 	line, _ := bufio.NewReader(io.LimitReader(conn, longest)).ReadString('\n') // a part of a line is an unknown name
 	reading.Stop()
+	n, why := percent(table, strings.TrimSpace(line))
+	if why == "" {
+		told.Answered()
+	} else {
+		told.FailedOpen(why)
+	}
 	writing := time.AfterFunc(wait, func() { conn.SetWriteDeadline(past) })
-	fmt.Fprintf(conn, "ready up %d%%\n", Percent(table, strings.TrimSpace(line)))
+	fmt.Fprintf(conn, "ready up %d%%\n", n)
 	writing.Stop()
 }
 
@@ -69,9 +58,15 @@ func answer(conn net.Conn, table *router.Table) {
 // is 0, which HAProxy shows as DRAIN. An endpoint that the table does not know
 // is 100: HAProxy's own balancing and checks then hold.
 func Percent(table *router.Table, name string) int {
+	n, _ := percent(table, name)
+	return n
+}
+
+// percent also says why it is 100 where the table has nothing to say.
+func percent(table *router.Table, name string) (n int, failOpen string) {
 	service, endpoint, ok := find(table, name)
 	if !ok {
-		return 100
+		return 100, "unknown_endpoint"
 	}
 	routes := table.Load(service)
 	plain := routes.Weigh(&mesh.Request{Service: service})
@@ -84,11 +79,11 @@ func Percent(table *router.Table, name string) int {
 	}
 	switch {
 	case largest == 0:
-		return 100
+		return 100, "no_endpoints"
 	case own == 0:
-		return 0
+		return 0, ""
 	}
-	return max(1, int(100*own/largest+0.5))
+	return max(1, int(100*own/largest+0.5)), ""
 }
 
 // find takes the name apart. A service's name may contain slashes, an

@@ -84,7 +84,7 @@ func start(t testing.TB, table *router.Table) (address string, stop func()) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- Serve(ctx, l, table) }()
+	go func() { done <- Serve(ctx, l, table, nil) }()
 	return l.Addr().String(), func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -145,7 +145,7 @@ func TestListenerFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	if err := Serve(t.Context(), l, newTable(t)); !errors.Is(err, net.ErrClosed) {
+	if err := Serve(t.Context(), l, newTable(t), nil); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"testing"
 
+	"github.com/fairway-mesh/fairway/api/proxy"
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
@@ -24,9 +25,10 @@ func FuzzAnswer(f *testing.F) {
 	for _, line := range []string{"a/b/x\n", "x\n", "y", "", "/\n", "c/\n", "\x00\xff\n"} {
 		f.Add(line)
 	}
+	told := (*proxy.Metrics)(nil).Adapter("haproxy-agent")
 	f.Fuzz(func(t *testing.T, line string) {
 		near, far := net.Pipe()
-		go answer(far, table)
+		go answer(far, table, told)
 		go func() { _, _ = io.WriteString(near, line+"\n") }() // the agent may not read all of it
 		text, err := io.ReadAll(near)
 		near.Close()

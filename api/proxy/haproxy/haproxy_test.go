@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -21,16 +22,6 @@ import (
 // TestHAProxy is a weight at a proxy: what the table says is how a real
 // HAProxy splits its requests, also when the agent is gone.
 func TestHAProxy(t *testing.T) {
-	program, err := exec.LookPath("haproxy")
-	if err != nil {
-		program = "/usr/sbin/haproxy"
-	}
-	if _, err := os.Stat(program); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("haproxy is not installed: apt-get install haproxy")
-		}
-		t.Skip("haproxy is not installed")
-	}
 	table := newTable(t)
 	publish(table, 0.5, 0.185, 0.315)
 	agent, stop := start(t, table)
@@ -40,7 +31,7 @@ func TestHAProxy(t *testing.T) {
 			stop()
 		}
 	}()
-	front, socket := run(t, program, agent)
+	front, socket := checked(t, agent)
 
 	await(t, socket, "100 37 63")
 	split(t, front, 0.5, 0.185, 0.315)
@@ -58,23 +49,52 @@ func TestHAProxy(t *testing.T) {
 	split(t, front, 0.1, 0.9, 0)
 }
 
-// run starts HAProxy before three servers and returns its front and its
-// command socket.
-func run(t *testing.T, program, agent string) (front, socket string) {
+// checked starts a HAProxy that asks the agent for the weights of three servers, and
+// returns its front and its command socket.
+func checked(t *testing.T, agent string) (front, socket string) {
 	t.Helper()
-	dir := t.TempDir()
-	socket = filepath.Join(dir, "s")
-	front = free(t)
-	var servers strings.Builder
-	for _, name := range []string{"b1", "b2", "b3"} {
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, name) }))
-		t.Cleanup(s.Close)
-		fmt.Fprintf(&servers, "    server %s %s agent-send \"web/%s\\n\"\n", name, s.Listener.Addr(), name)
-	}
 	host, port, err := net.SplitHostPort(agent)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return listening(t, fmt.Sprintf(`
+    balance random(1)
+    http-reuse never
+    default-server weight 100 check inter 1s agent-check agent-addr %s agent-port %s agent-inter 100ms
+`, host, port), ` agent-send "web/%s\n"`, "")
+}
+
+// listening starts a HAProxy with a service web of three servers, of which each gets
+// more, with its name; those without an address are started. It returns its front and its command socket.
+func listening(t testing.TB, settings, more, sections string, addresses ...string) (front, socket string) {
+	t.Helper()
+	front = free(t)
+	servers := ""
+	for i, name := range []string{"b1", "b2", "b3"} {
+		if len(addresses) <= i {
+			addresses = append(addresses, endpointOf(t, name))
+		}
+		servers += fmt.Sprintf("    server %s %s", name, addresses[i]) + strings.ReplaceAll(more, "%s", name) + "\n"
+	}
+	socket, _ = run(t, t.TempDir(), fmt.Sprintf("frontend in\n    bind %s\n    default_backend web\nbackend web\n%s%s%s", front, settings, servers, sections))
+	return front, socket
+}
+
+// run starts HAProxy with the sections in a directory of its own, in which its command
+// socket is s, and waits until that answers. stop kills it.
+func run(t testing.TB, dir, sections string) (socket string, stop func()) {
+	t.Helper()
+	program, err := exec.LookPath("haproxy")
+	if err != nil {
+		program = "/usr/sbin/haproxy"
+	}
+	if _, err := os.Stat(program); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("haproxy is not installed: apt-get install haproxy")
+		}
+		t.Skip("haproxy is not installed")
+	}
+	socket = filepath.Join(dir, "s")
 	config := fmt.Sprintf(`
 global
     stats socket %s level admin
@@ -82,35 +102,42 @@ defaults
     mode http
     timeout connect 1s
     timeout client 5s
-    timeout server 5s
-listen web
-    bind %s
-    balance random(1)
-    http-reuse never
-    default-server weight 100 check inter 1s agent-check agent-addr %s agent-port %s agent-inter 100ms
-%s`, socket, front, host, port, servers.String())
+    timeout server 500ms
+%s`, socket, sections)
 	path := filepath.Join(dir, "haproxy.cfg")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	command := exec.CommandContext(ctx, program, "-db", "-f", path)
-	var said bytes.Buffer
-	command.Stdout, command.Stderr = &said, &said
+	said := &bytes.Buffer{}
+	command.Stdout, command.Stderr = said, said
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		_ = command.Wait() // killed
+	})
+	t.Cleanup(func() {
+		stop()
 		if t.Failed() {
-			t.Logf("haproxy said:\n%s", &said)
+			t.Logf("haproxy said:\n%s", said)
 		}
 	})
-	return front, socket
+	poll(t, func() bool { return weights(t, socket) != "" }, func() string { return "HAProxy does not answer at its socket" })
+	return socket, stop
 }
 
-func free(t *testing.T) string {
+// endpointOf starts one that answers with its name.
+func endpointOf(t testing.TB, name string) (address string) {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, name) }))
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
+}
+
+func free(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -122,14 +149,16 @@ func free(t *testing.T) string {
 
 // stat asks HAProxy for one column of its servers' statistics; "" while it
 // does not answer.
-func stat(t *testing.T, socket, column string) string {
+func stat(t testing.TB, socket, column string) string { return statOf(t, socket, "web", column) }
+
+func statOf(t testing.TB, socket, backend, column string) string {
 	t.Helper()
 	conn, err := net.Dial("unix", socket)
 	if err != nil {
 		return ""
 	}
 	defer conn.Close()
-	fmt.Fprintln(conn, "show stat web 4 -1") // 4: servers
+	fmt.Fprintf(conn, "show stat %s 4 -1\n", backend) // 4: servers
 	text, err := io.ReadAll(conn)
 	if err != nil {
 		return ""
@@ -149,10 +178,10 @@ func stat(t *testing.T, socket, column string) string {
 	return strings.Join(values, " ")
 }
 
-func weights(t *testing.T, socket string) string { return stat(t, socket, "weight") }
+func weights(t testing.TB, socket string) string { return stat(t, socket, "weight") }
 
 // await waits until HAProxy has the weights.
-func await(t *testing.T, socket, want string) {
+func await(t testing.TB, socket, want string) {
 	t.Helper()
 	poll(t, func() bool { return weights(t, socket) == want }, func() string {
 		return fmt.Sprintf("weights are %q; want %q", weights(t, socket), want)
@@ -167,7 +196,7 @@ func connections(t *testing.T, socket string) {
 	})
 }
 
-func poll(t *testing.T, done func() bool, what func() string) {
+func poll(t testing.TB, done func() bool, what func() string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fairway-mesh/fairway/api/proxy/haproxy"
+)
+
+// haproxyOptions are the flags of what HAProxy is told; --haproxy-agent is an address
+// beside those of the API.
+type haproxyOptions struct {
+	haproxySPOE    string
+	haproxySockets sockets
+	haproxyRestore bool
+}
+
+func (o *haproxyOptions) flags(fs *flag.FlagSet) {
+	fs.StringVar(&o.haproxySPOE, "haproxy-spoe", "", "`address` of the agent that HAProxy's SPOE asks for each request; default: none")
+	fs.Var(&o.haproxySockets, "haproxy-runtime", "`SOCKET=SERVICE`[@BACKEND][,…] of a HAProxy whose weights are set by its Runtime API, such as unix:/run/haproxy.sock=checkout; again for each further HAProxy, or several with spaces between")
+	fs.BoolVar(&o.haproxyRestore, "haproxy-restore", false, "set the weights at --haproxy-runtime to 100% when the daemon is stopped; otherwise the last ones stay")
+}
+
+func (o *haproxyOptions) check() error {
+	if o.haproxyRestore && len(o.haproxySockets) == 0 {
+		return usage("--haproxy-restore needs --haproxy-runtime, whose weights it sets")
+	}
+	return nil
+}
+
+// sockets is a flag that may be given several times.
+type sockets []haproxy.Socket
+
+func (s *sockets) String() string {
+	var all []string
+	for _, one := range *s {
+		var backends []string
+		for _, b := range one.Backends {
+			if b.Name != b.Service {
+				backends = append(backends, b.Service+"@"+b.Name)
+			} else {
+				backends = append(backends, b.Name)
+			}
+		}
+		all = append(all, one.Address+"="+strings.Join(backends, ","))
+	}
+	return strings.Join(all, " ")
+}
+
+func (s *sockets) Set(text string) error {
+	for _, one := range strings.Fields(text) {
+		socket, err := haproxy.ParseSocket(one)
+		if err != nil {
+			return err
+		}
+		for _, other := range *s {
+			if other.Address == socket.Address {
+				return fmt.Errorf("%s is named twice; name all its services at once", socket.Address)
+			}
+		}
+		*s = append(*s, socket)
+	}
+	return nil
+}
+
+// serveHAProxy tells HAProxy what the table says, until ctx ends. An error ends the
+// group.
+func (d *daemon) serveHAProxy(ctx context.Context, g *errgroup.Group, check net.Listener, stdout io.Writer) error {
+	table := d.loop.Table()
+	if check != nil {
+		g.Go(func() error { return haproxy.Serve(ctx, check, table, d.proxies) })
+	}
+	if len(d.haproxySockets) > 0 {
+		cfg := haproxy.DefaultRuntimeConfig()
+		cfg.Restore = d.haproxyRestore
+		runtime, err := haproxy.NewRuntime(table, d.proxies, d.reg, d.log, cfg)
+		if err != nil {
+			return err
+		}
+		for _, s := range d.haproxySockets {
+			g.Go(func() error { runtime.Keep(ctx, s); return nil })
+		}
+	}
+	if d.haproxySPOE == "" {
+		return nil
+	}
+	cfg := haproxy.DefaultSPOEConfig()
+	cfg.Seed, cfg.Journal = rand.Uint64(), d.journal
+	spoe, err := haproxy.NewSPOE(table, d.proxies, d.reg, cfg)
+	if err != nil {
+		return err
+	}
+	listeners, err := listen(address{"haproxy-spoe", d.haproxySPOE})
+	if err != nil {
+		return err
+	}
+	if err := d.secure.fits(listeners); err != nil {
+		return fmt.Errorf("--haproxy-spoe: %w", err)
+	}
+	fmt.Fprintln(stdout, "haproxy-spoe", listeners[0].Addr())
+	d.secure.say("haproxy-spoe", listeners[0].Addr())
+	g.Go(func() error { return spoe.Serve(ctx, d.secure.spoe(listeners[0])) })
+	return nil
+}
+
+// spoe is how questions of HAProxy are protected, which hold what requests say: beyond
+// this machine by mutual TLS ("server … ssl crt … ca-file …" in HAProxy's backend).
+func (s *security) spoe(l net.Listener) net.Listener {
+	if s.source == nil || !beyondAddr(l.Addr()) {
+		return l
+	}
+	return tls.NewListener(l, s.source.ServerTLS(tls.RequireAndVerifyClientCert))
+}
