@@ -13,12 +13,12 @@ import (
 	"path/filepath"
 )
 
-// events is the file of a Directory that holds an Event in each line, oldest
+// events is the file of a directory that holds an Event in each line, oldest
 // first. It is only ever added to, with one write a line.
 const events = "events.jsonl"
 
 // Record implements Registry. The event is on the disk when it returns.
-func (d *Directory) Record(ctx context.Context, e Event) error {
+func (d *shelf) Record(ctx context.Context, e Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func appendLine(path string, line []byte) (err error) {
 
 // Events implements Registry. A line that cannot be read, such as the last
 // after a crash, stands in its place as an event of kind Damaged.
-func (d *Directory) Events(ctx context.Context, n int) ([]Event, error) {
+func (d *shelf) Events(ctx context.Context, n int) ([]Event, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func Load(path string) (*Model, error) {
 		return nil, err
 	}
 	if info.IsDir() {
-		return (&Directory{path: path}).Latest(context.Background())
+		return directory(path).Latest(context.Background())
 	}
 	return readFile(path)
 }

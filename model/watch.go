@@ -9,14 +9,14 @@ import (
 // Watch implements Watcher. It reads the file `latest` every d.Poll, since
 // times of files may stand still or lie, and so needs no more of a file system
 // than that.
-func (d *Directory) Watch(ctx context.Context, changed func(Version)) error {
+func (d *shelf) Watch(ctx context.Context, changed func(Version)) error {
 	ticker := time.NewTicker(d.Poll)
 	defer ticker.Stop()
 	var seen Version
 	said := ""
 	for {
 		v, err := d.latest()
-		if errors.Is(err, ErrEmpty) {
+		if errors.Is(err, d.empty) {
 			err = nil
 		}
 		said = d.tell(err, said)
@@ -33,7 +33,7 @@ func (d *Directory) Watch(ctx context.Context, changed func(Version)) error {
 }
 
 // tell passes on what is other than what was said last.
-func (d *Directory) tell(err error, said string) string {
+func (d *shelf) tell(err error, said string) string {
 	now := ""
 	if err != nil {
 		now = err.Error()

@@ -43,7 +43,11 @@ func TestDirectoriesStayInStep(t *testing.T) {
 	tells(1)
 	publish(t, d, "second")
 	tells(2)
-	if err := os.WriteFile(filepath.Join(path, pointer), []byte("two"), 0o600); err != nil {
+	damaged := filepath.Join(t.TempDir(), "damaged") // renamed: nobody is to see it half written
+	if err := os.WriteFile(damaged, []byte("two"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(damaged, filepath.Join(path, pointer)); err != nil {
 		t.Fatal(err)
 	}
 	for _, troubles := range told {

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -17,21 +16,10 @@ import (
 // concurrent use, by any number of programs.
 type Rules struct{ versions }
 
-var _ model.Watcher = (*Rules)(nil)
-
-// RulesVersion is one version of the rules.
-type RulesVersion struct {
-	Version model.Version
-	Name    string // the version that the text gives itself, else its hash
-	Hash    string // SHA-256 of the text, in hex
-	Author  string
-	Time    time.Time // when it was published
-	Latest  bool
-	Text    string // empty in a list
-}
-
-// ErrNoRules says that none are there.
-var ErrNoRules = errors.New("no rules have been published; `fairway rules publish` does so")
+var (
+	_ model.RulesRegistry = (*Rules)(nil)
+	_ model.Watcher       = (*Rules)(nil)
+)
 
 // Rules returns the rules of the database; there is one succession of them.
 func (d *Database) Rules() *Rules { return &Rules{rulesVersions(d)} }
@@ -52,16 +40,16 @@ const selectRules = `SELECT r.version, r.name, r.hash, r.author, r.published, l.
 	FROM fairway.rules r LEFT JOIN fairway.latest_rules l USING (version)`
 
 // Latest reads the version that is to be served.
-func (r *Rules) Latest(ctx context.Context) (*RulesVersion, error) {
+func (r *Rules) Latest(ctx context.Context) (*model.RulesVersion, error) {
 	v, err := r.one(ctx, selectRules+` WHERE l.version IS NOT NULL`)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, fmt.Errorf("postgres: %w", ErrNoRules)
+		return nil, fmt.Errorf("postgres: %w", model.ErrNoRules)
 	}
 	return v, err
 }
 
 // Get reads one version.
-func (r *Rules) Get(ctx context.Context, version model.Version) (*RulesVersion, error) {
+func (r *Rules) Get(ctx context.Context, version model.Version) (*model.RulesVersion, error) {
 	v, err := r.one(ctx, selectRules+` WHERE r.version = $1`, int64(version))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, fmt.Errorf("postgres: there is no version %d of the rules; list names those that exist", version)
@@ -69,7 +57,7 @@ func (r *Rules) Get(ctx context.Context, version model.Version) (*RulesVersion, 
 	return v, err
 }
 
-func (r *Rules) one(ctx context.Context, query string, args ...any) (*RulesVersion, error) {
+func (r *Rules) one(ctx context.Context, query string, args ...any) (*model.RulesVersion, error) {
 	all, err := r.query(ctx, query, args...)
 	if err == nil && len(all) == 0 {
 		err = pgx.ErrNoRows
@@ -85,7 +73,7 @@ func (r *Rules) one(ctx context.Context, query string, args ...any) (*RulesVersi
 }
 
 // List describes all versions, oldest first, without their texts.
-func (r *Rules) List(ctx context.Context) ([]RulesVersion, error) {
+func (r *Rules) List(ctx context.Context) ([]model.RulesVersion, error) {
 	all, err := r.query(ctx, selectRules+` ORDER BY r.version`)
 	for i := range all {
 		all[i].Text = ""
@@ -93,7 +81,7 @@ func (r *Rules) List(ctx context.Context) ([]RulesVersion, error) {
 	return all, err
 }
 
-func (r *Rules) query(ctx context.Context, query string, args ...any) ([]RulesVersion, error) {
+func (r *Rules) query(ctx context.Context, query string, args ...any) ([]model.RulesVersion, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := r.db.Ask(ctx); err != nil {
@@ -103,7 +91,7 @@ func (r *Rules) query(ctx context.Context, query string, args ...any) ([]RulesVe
 	if err != nil {
 		return nil, r.errf("rules", err)
 	}
-	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (v RulesVersion, err error) {
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (v model.RulesVersion, err error) {
 		var version int64
 		err = row.Scan(&version, &v.Name, &v.Hash, &v.Author, &v.Time, &v.Latest, &v.Text)
 		v.Version, v.Time = model.Version(version), v.Time.UTC()

@@ -50,11 +50,11 @@ func TestRulesAreKeptByVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []RulesVersion{{Version: 1, Name: "spring"}, {Version: 2, Name: "summer"}, {Version: 3, Name: "e3b0c4429", Latest: true}}
+	want := []model.RulesVersion{{Version: 1, Name: "spring"}, {Version: 2, Name: "summer"}, {Version: 3, Name: "e3b0c4429", Latest: true}}
 	for i := range want {
 		want[i].Author = "ann@here"
 	}
-	if diff := cmp.Diff(want, list, cmpopts.IgnoreFields(RulesVersion{}, "Hash", "Time")); diff != "" {
+	if diff := cmp.Diff(want, list, cmpopts.IgnoreFields(model.RulesVersion{}, "Hash", "Time")); diff != "" {
 		t.Errorf("list (-want +got):\n%s", diff)
 	}
 }

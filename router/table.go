@@ -60,15 +60,17 @@ func (t *Table) PublishAll(former, tried []Made) {
 	t.write(func(next *edition) {
 		changed := make(map[string]pending, len(former))
 		for _, m := range former {
-			p := changed[m.Decision.Service]
+			service := next.set.Canonical(m.Decision.Service)
+			p := changed[service]
 			p.former = m.kept()
-			changed[m.Decision.Service] = p
+			changed[service] = p
 		}
 		for _, m := range tried {
 			if next.trial != nil {
-				p := changed[m.Decision.Service]
+				service := next.set.Canonical(m.Decision.Service)
+				p := changed[service]
 				p.tried = m.kept()
-				changed[m.Decision.Service] = p
+				changed[service] = p
 			}
 		}
 		for service, p := range changed {
@@ -119,6 +121,7 @@ func (e *edition) rule(set *rules.Set, cfg Config) {
 	make := func(borrowers bool) {
 		for service, routes := range old {
 			if routes.Decision != nil && e.borrows(service) == borrowers {
+				service = set.Canonical(routes.Decision.Service)
 				e.services[service] = m.routes(service, routes.made(), routes)
 			}
 		}
@@ -150,6 +153,9 @@ func (e *edition) tried(cfg Config) *maker {
 
 func (e *edition) load(service string) *Routes {
 	if routes, ok := e.services[service]; ok {
+		return routes
+	}
+	if routes, ok := e.services[e.set.Canonical(service)]; ok {
 		return routes
 	}
 	return e.nobody

@@ -16,7 +16,7 @@ import (
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/prom"
-	"github.com/fairway-mesh/fairway/router/rules"
+	"github.com/fairway-mesh/fairway/router/rules/load"
 )
 
 func newInspectCommand() *cobra.Command {
@@ -90,7 +90,7 @@ func compareRules(out io.Writer, path string, s *seen) error {
 	if path == "" {
 		return nil
 	}
-	file, err := rules.Load(path)
+	file, _, err := load.Load(path)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -30,6 +31,9 @@ func newModelCommand() *cobra.Command {
 func positional(use, short string, do func(context.Context, io.Writer, []string) error) *cobra.Command {
 	most := len(strings.Fields(use)) - 1
 	least := most - strings.Count(use, "[")
+	if strings.HasSuffix(use, "…") {
+		most = math.MaxInt
+	}
 	return &cobra.Command{
 		Use: use, Short: short,
 		Args: func(cmd *cobra.Command, args []string) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/fairway-mesh/fairway/datasets"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/router/rules"
+	"github.com/fairway-mesh/fairway/router/rules/load"
 )
 
 type predictOptions struct{ recording, model, schema, rules, format, out, cache string }
@@ -108,7 +109,7 @@ func compileRules(path string) (*rules.Set, error) {
 	if path == "" {
 		return rules.Compile(&rules.File{})
 	}
-	file, err := rules.Load(path)
+	file, _, err := load.Load(path)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,8 +86,13 @@ func TestNoDatabase(t *testing.T) {
 	}
 }
 
+// TestVersionsOfRules walks one succession through a directory and a database.
 func TestVersionsOfRules(t *testing.T) {
-	database := pgtest.Start(t).URL("postgres")
+	t.Run("directory", func(t *testing.T) { walkRules(t, filepath.Join(t.TempDir(), "registry")) })
+	t.Run("database", func(t *testing.T) { walkRules(t, pgtest.Start(t).URL("postgres")) })
+}
+
+func walkRules(t *testing.T, database string) {
 	write := func(text string) string {
 		path := filepath.Join(t.TempDir(), "rules.yaml")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -94,13 +100,13 @@ func TestVersionsOfRules(t *testing.T) {
 		}
 		return path
 	}
-	if _, _, err := call(t, "rules", "rollback", database); exitStatus(err) != 1 || !strings.Contains(err.Error(), "no rules have been published") {
+	if _, _, err := call(t, "rules", "rollback", database); err == nil || !strings.Contains(err.Error(), "no rules have been published") && !strings.Contains(err.Error(), "has no versions of rules") {
 		t.Errorf("a roll-back of nothing says %v", err)
 	}
 	if _, _, err := call(t, "rules", "publish", database, write("services: [{name: shop, routes: 7}]")); exitStatus(err) != 1 || !strings.Contains(err.Error(), "rules.yaml:1") {
 		t.Errorf("publishing broken rules says %v; want the line", err)
 	}
-	if out := mustCall(t, "rules", "list", database); strings.Count(out, "\n") != 1 {
+	if out, _, _ := call(t, "rules", "list", database); strings.Count(out, "\n") > 1 {
 		t.Errorf("broken rules were published:\n%s", out)
 	}
 	for i, name := range []string{"spring", "summer", "autumn"} {
@@ -110,13 +116,33 @@ func TestVersionsOfRules(t *testing.T) {
 		}
 	}
 	mustCall(t, "rules", "promote", database, "1")
-	mustCall(t, "model", "publish", database, shipped) // of another subject: its events do not count
+	if isDatabase(database) {
+		mustCall(t, "model", "publish", database, shipped) // of another subject: its events do not count
+	}
 	mustCall(t, "rules", "rollback", database)
 	if got := latestOf(t, mustCall(t, "rules", "list", database)); got != "3" {
 		t.Errorf("rolled back to version %s; want 3, which was served before", got)
 	}
 	if out := mustCall(t, "rules", "events", database); strings.Count(out, "published") != 3 || strings.Count(out, "rolled_back") != 1 || strings.Contains(out, "model") {
 		t.Errorf("events of the rules:\n%s", out)
+	}
+	// A directory of manifests is a version too, which is read back as it was.
+	mustCall(t, "rules", "publish", database, "testdata/rules/now")
+	if out := mustCall(t, "rules", "publish", database, "testdata/rules/next"); !strings.Contains(out, "as version 5") {
+		t.Errorf("published %q", out)
+	}
+	golden(t, "rules-diff.txt", mustCall(t, "rules", "diff", database, "4")+"---\n"+mustCall(t, "rules", "diff", database, "4", "4"))
+	var now struct{ Version, Hash string }
+	if err := json.Unmarshal([]byte(mustCall(t, "rules", "check", "--json", "testdata/rules/now")), &now); err != nil {
+		t.Fatal(err)
+	}
+	if out := mustCall(t, "rules", "list", database); !strings.Contains(out, now.Version) || !strings.Contains(out, now.Hash) || latestOf(t, out) != "5" {
+		t.Errorf("the list has\n%s", out)
+	}
+	for _, args := range [][]string{{"diff", database}, {"diff", database, "x"}, {"diff", "testdata/rules/now"}} {
+		if _, _, err := call(t, append([]string{"rules"}, args...)...); exitStatus(err) != 2 {
+			t.Errorf("fairway rules %q says %v; want a wrong call", args, err)
+		}
 	}
 	for _, args := range [][]string{{"list", "rules.yaml"}, {"list"}, {"rollback", database, "1"}} {
 		if _, _, err := call(t, append([]string{"rules"}, args...)...); exitStatus(err) != 2 {

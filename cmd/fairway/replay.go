@@ -19,6 +19,7 @@ import (
 	"github.com/fairway-mesh/fairway/replay/sim"
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/rules"
+	"github.com/fairway-mesh/fairway/router/rules/load"
 )
 
 type replayOptions struct {
@@ -187,7 +188,7 @@ func judge(ctx context.Context, stderr io.Writer, recording *datasets.Recording,
 	file := &rules.File{}
 	var err error
 	if o.rules != "" {
-		if file, err = rules.Load(o.rules); err != nil {
+		if file, _, err = load.Load(o.rules); err != nil {
 			return nil, err
 		}
 	}

@@ -1,122 +1,135 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router/rules"
+	"github.com/fairway-mesh/fairway/router/rules/load"
+	"github.com/fairway-mesh/fairway/router/rules/manifest"
 )
 
 func newRulesCommand() *cobra.Command {
-	return group("rules", "check rules, explain what they do with a request, and share them by a database",
+	return group("rules", "check rules, explain what they do with a request, and share them by a database or directory",
 		newRulesCheckCommand(), newRulesExplainCommand(),
-		positional("list DATABASE", "the versions in a database, oldest first", listRules),
-		positional("publish DATABASE FILE", "check a rules file, add it as the newest version, and serve it", publishRules),
-		positional("promote DATABASE VERSION", "serve another version", promoteRules),
-		positional("rollback DATABASE", "serve the version that was served before the present one", rollbackRules),
-		positional("events DATABASE", "what happened to the versions, oldest first", listRulesEvents),
+		positional("list REGISTRY", "the versions in a database or directory, oldest first", listRules),
+		positional("publish REGISTRY PATH…", "check rules, add them as the newest version, and serve it", publishRules),
+		positional("diff REGISTRY|PATH A|PATH [B]", "what changes from version A to B, by default the latest, or between the rules at two paths", diffRules),
+		positional("promote REGISTRY VERSION", "serve another version", promoteRules),
+		positional("rollback REGISTRY", "serve the version that was served before the present one", rollbackRules),
+		positional("events REGISTRY", "what happened to the versions, oldest first", listRulesEvents),
 	)
 }
 
 func newRulesCheckCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "check FILE…",
-		Short: "say what is wrong with rules files",
-		Args:  arguments("at least one rules file"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var errs []error
-			for _, path := range args {
-				errs = append(errs, checkRules(cmd.OutOrStdout(), cmd.ErrOrStderr(), path))
-			}
-			return errors.Join(errs...)
-		},
-	}
-}
-
-func checkRules(stdout, stderr io.Writer, path string) error {
-	file, err := rules.Load(path)
-	if err != nil {
-		return err
-	}
-	if _, err := rules.Compile(file); err != nil {
-		return err
-	}
-	routes := 0
-	for _, service := range file.Services {
-		routes += len(service.Routes)
-	}
-	fmt.Fprintf(stdout, "%s: version %s, %d services, %d routes: in order\n", path, file.Version, len(file.Services), routes)
-	if len(file.Classes) > 0 {
-		fmt.Fprintf(stderr, "%s: classes are matched and reported; weights are not yet kept per class\n", path)
-	}
-	return nil
-}
-
-func newRulesExplainCommand() *cobra.Command {
-	var path string
-	var headers []string
-	request := mesh.Request{Headers: map[string]string{}}
+	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "explain",
-		Short: "say which rule takes a request, and why the ones before it do not",
-		Args:  noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := needed(cmd, "rules", "service"); err != nil {
-				return err
+		Use:   "check PATH…",
+		Short: "say what is wrong with rules in files and directories, which are taken together",
+		Long: "Files are fairway's own, or manifests of Istio and of the Gateway API. Errors and warnings have file:line; " +
+			"the exit status is 1 where there is an error. Warnings and notes go to stderr.",
+		Args: arguments("at least one file or directory of rules"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c := checkRules(args)
+			if asJSON {
+				encoder := json.NewEncoder(cmd.OutOrStdout())
+				encoder.SetIndent("", "  ")
+				return errors.Join(encoder.Encode(c), c.err)
 			}
-			for _, header := range headers {
-				name, value, ok := strings.Cut(header, "=")
-				if !ok {
-					return usagef("--header is %q; want name=value", header)
-				}
-				request.Headers[strings.ToLower(name)] = value
-			}
-			request.Path, request.Query, _ = strings.Cut(request.Path, "?")
-			return explainRules(cmd.OutOrStdout(), path, &request)
+			return c.write(cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&path, "rules", "", "rules file")
-	flags.StringVar(&request.Service, "service", "", "service that is called")
-	flags.StringVar(&request.Method, "method", "GET", "HTTP method")
-	flags.StringVar(&request.Path, "path", "/", "path, with its query")
-	flags.StringVar(&request.Host, "host", "", "host that is called")
-	flags.StringArrayVar(&headers, "header", nil, "name=value; may be given again")
-	flags.StringVar(&request.Source.Zone, "zone", "", "zone of the caller")
-	flags.StringToStringVar(&request.Source.Labels, "source", nil, "label=value of the caller; may be given again")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on stdout, with findings and errors")
 	return cmd
 }
 
-// explainRules takes every criterion as met: what the metrics say is known
-// only to a running daemon.
-func explainRules(out io.Writer, path string, request *mesh.Request) error {
-	file, err := rules.Load(path)
+// checked is what was found of rules.
+type checked struct {
+	Name     string         `json:"name"`
+	OK       bool           `json:"ok"`
+	Version  string         `json:"version,omitempty"`
+	Hash     string         `json:"hash,omitempty"`
+	Services int            `json:"services"`
+	Routes   int            `json:"routes"`
+	Findings []foundInRules `json:"findings"`
+	Errors   []string       `json:"errors"`
+
+	classes bool
+	err     error
+}
+
+type foundInRules struct {
+	File  string `json:"file"`
+	Line  int    `json:"line"`
+	Level string `json:"level"`
+	Text  string `json:"text"`
+}
+
+func checkRules(paths []string) *checked {
+	c := &checked{Findings: []foundInRules{}, Errors: []string{}}
+	name, text, err := load.Read(paths...)
 	if err != nil {
-		return err
+		c.fail(fmt.Errorf("rules: %w", err))
+		return c
 	}
-	set, err := rules.Compile(file)
+	c.Name = name
+	set, findings, err := load.Compile(name, text)
+	for _, f := range findings {
+		c.Findings = append(c.Findings, foundInRules(f))
+	}
 	if err != nil {
-		return err
+		c.fail(err)
+		return c
 	}
-	if !slices.ContainsFunc(file.Services, func(s rules.Service) bool { return s.Name == request.Service }) {
-		fmt.Fprintf(out, "%s names no service %q: what follows is the default\n", path, request.Service)
+	file := set.File()
+	c.OK, c.Version, c.Hash, c.Services, c.classes = true, file.Version, file.Hash, len(file.Services), len(file.Classes) > 0
+	for _, service := range file.Services {
+		c.Routes += len(service.Routes)
 	}
-	matcher := set.Service(request.Service)
-	for _, step := range matcher.Explain(request, nil) {
-		verdict := "no "
-		if step.Matched {
-			verdict = "yes"
+	return c
+}
+
+func (c *checked) fail(err error) {
+	c.err = err
+	c.Errors = strings.Split(err.Error(), "\n")
+}
+
+func (c *checked) write(stdout, stderr io.Writer) error {
+	for _, f := range c.Findings {
+		if f.Level != manifest.Error { // the error tells of those
+			fmt.Fprintln(stderr, manifest.Finding(f))
 		}
-		fmt.Fprintf(out, "%s  %s: %s\n", verdict, step.Route, step.Why)
 	}
-	if matcher.Match(request, nil) < 0 {
-		fmt.Fprintf(out, "no rule of %s matches: destination %s, priority 0, timeout %s\n", request.Service, rules.Default, rules.DefaultTimeout)
+	if c.err != nil {
+		return c.err
+	}
+	version := c.Version
+	if version != c.Hash {
+		version += " (" + c.Hash + ")"
+	}
+	fmt.Fprintf(stdout, "%s: version %s, %d services, %d routes: in order\n", c.Name, version, c.Services, c.Routes)
+	if c.classes {
+		fmt.Fprintf(stderr, "%s: classes are matched and reported; weights are not yet kept per class\n", c.Name)
 	}
 	return nil
+}
+
+// readRules reads rules of all kinds for a command, whose stderr is told of warnings.
+func readRules(stderr io.Writer, paths ...string) (*rules.Set, error) {
+	name, text, err := load.Read(paths...)
+	if err != nil {
+		return nil, fmt.Errorf("rules: %w", err)
+	}
+	set, findings, err := load.Compile(name, text)
+	for _, f := range findings {
+		if f.Level == manifest.Warning {
+			fmt.Fprintln(stderr, f)
+		}
+	}
+	return set, err
 }

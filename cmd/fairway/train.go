@@ -18,7 +18,7 @@ import (
 	"github.com/fairway-mesh/fairway/datasets"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
-	"github.com/fairway-mesh/fairway/router/rules"
+	"github.com/fairway-mesh/fairway/router/rules/load"
 	"github.com/fairway-mesh/fairway/train"
 )
 
@@ -124,7 +124,7 @@ func (o *trainOptions) heed() error {
 	if o.rules == "" {
 		return nil
 	}
-	file, err := rules.Load(o.rules)
+	file, _, err := load.Load(o.rules)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fairway-mesh/fairway/api"
@@ -182,7 +183,7 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 	d.secure.run(ctx, g)
 	serveGRPC(ctx, g, d, listeners[0], spans.options()...)
 	if l := listeners[1]; l != nil {
-		mux, l := d.secure.admin(d.adminMux(), l)
+		mux, l := d.secure.admin(d.adminMux(), netutil.LimitListener(l, maxConnections))
 		serveHTTP(ctx, g, d.calls.Log.HTTP(mux), l)
 	}
 	for i, what := range []string{"api", "admin", "haproxy-agent"} {

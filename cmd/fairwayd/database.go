@@ -177,30 +177,6 @@ func (d *daemon) closeDatabases() {
 	}
 }
 
-// databaseRules is the loop.Origin of the latest rules of a database.
-type databaseRules struct {
-	rules *postgres.Rules
-	loop.Ledger
-}
-
-func (r *databaseRules) Subject() string { return model.SubjectRules }
-
-// Look implements loop.Origin. A database without rules is not wrong.
-func (r *databaseRules) Look(ctx context.Context) (loop.Change, error) {
-	v, err := r.rules.Latest(ctx)
-	if errors.Is(err, postgres.ErrNoRules) {
-		return loop.Change{}, nil
-	} else if err != nil {
-		return loop.Change{}, err
-	}
-	name := fmt.Sprint(v.Version)
-	c := loop.Change{Version: loop.Version{Subject: model.SubjectRules, Name: name, ID: v.Hash[:min(12, len(v.Hash))] + "@" + name}, Text: []byte(v.Text)}
-	if c.Rules, err = loop.CompileRules("version "+name, c.Text); err == nil {
-		c.Back = r.Back(ctx, c.Version)
-	}
-	return c, err
-}
-
 // openDatabaseRules finds the rules to begin with in a database. Where it does not
 // answer, and nothing is known from a run before, the daemon begins without rules.
 func (d *daemon) openDatabaseRules(ctx context.Context) (first loop.Change, err error) {
@@ -209,7 +185,7 @@ func (d *daemon) openDatabaseRules(ctx context.Context) (first loop.Change, err 
 		return first, err
 	}
 	d.watch(model.SubjectRules, db.Rules())
-	d.rulesFrom = &databaseRules{db.Rules(), loop.Ledger{Register: db.Rules(), By: db.By}}
+	d.rulesFrom = loop.RegistryRules(db.Rules(), db.By)
 	now, err := loop.First(ctx, d.rulesFrom)
 	if first, err = d.begin(model.SubjectRules, now, err); err == nil || d.checkConfig {
 		return first, err

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	apihttp "github.com/fairway-mesh/fairway/api/http"
@@ -45,7 +46,7 @@ func (d *daemon) serveJSON(ctx context.Context, g *errgroup.Group, stdout io.Wri
 		ErrorLog: stdlog.New(io.Discard, "", 0), // of handshakes, which anybody can fail at
 	}
 	g.Go(func() error {
-		if err := server.Serve(d.secure.json(l)); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(d.secure.json(netutil.LimitListener(l, maxConnections))); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 		return nil

@@ -134,6 +134,10 @@ func serveGRPC(ctx context.Context, g *errgroup.Group, d *daemon, l net.Listener
 	})
 }
 
+// maxConnections bounds the open ones of an HTTP listener: each costs a goroutine and a
+// file, whoever opens it. What comes beyond waits in the kernel's queue.
+const maxConnections = 4096
+
 func serveHTTP(ctx context.Context, g *errgroup.Group, mux http.Handler, l net.Listener) {
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,

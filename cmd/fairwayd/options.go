@@ -51,7 +51,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintln(stderr, "Usage: fairwayd [--model MODEL|REGISTRY] [--prometheus URL|FILE | --recording PATH] [--rules FILE] [flags]")
+		fmt.Fprintln(stderr, "Usage: fairwayd [--model MODEL|REGISTRY] [--prometheus URL|FILE | --recording PATH] [--rules PATH] [flags]")
 		fs.SetOutput(stderr)
 		fs.PrintDefaults()
 		return nil, err
@@ -77,7 +77,7 @@ func (o *options) flags(config *string) *flag.FlagSet {
 	fs.StringVar(&o.model, "model", "", "model `file`, or a registry (a directory or a postgres:// URL), of which the latest is served; without one the rules answer")
 	fs.StringVar(&o.prometheus, "prometheus", "", "`URL` of a Prometheus server to poll, or a source file that tells it")
 	fs.StringVar(&o.recording, "recording", "", "recording to play instead, at `path`")
-	fs.StringVar(&o.rules, "rules", "", "rules `file`, or a postgres:// URL of a database of which the latest are served; without one every service has one route with all endpoints")
+	fs.StringVar(&o.rules, "rules", "", "rules: a `file` or directory of fairway's own, Istio's or the Gateway API's, or a directory or postgres:// URL of versions of them, of which the latest are served; without one every service has one route with all endpoints")
 	fs.StringVar(&o.schema, "schema", "", "schema `file` or name; default: the model's, else whichever fits")
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:7443", "`address` of the gRPC API: host:port, or unix:PATH for a socket of this machine's user and group")
 	fs.StringVar(&o.admin, "admin", "127.0.0.1:7444", "`address` of /metrics, /healthz, /readyz, /version, /config, /loglevel and /debug/pprof over HTTP; \"\" is none")

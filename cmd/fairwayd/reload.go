@@ -157,27 +157,6 @@ func (d *daemon) openModel(ctx context.Context) (first loop.Change, err error) {
 	return readable, nil
 }
 
-// openRules finds the rules to begin with.
-func (d *daemon) openRules(ctx context.Context) (first loop.Change, err error) {
-	first.Subject = model.SubjectRules
-	if d.options.rules == "" {
-		return first, nil
-	}
-	if inDatabase(d.options.rules) {
-		return d.openDatabaseRules(ctx)
-	}
-	// What an operator starts the daemon with counts, however little there is of it.
-	d.rulesFrom = loop.RulesFile(d.options.rules)
-	now, err := loop.First(ctx, d.rulesFrom)
-	if errors.Is(err, loop.ErrUnsettled) {
-		return first, nil
-	}
-	if err != nil && errors.Is(err, os.ErrNotExist) {
-		return first, err
-	}
-	return d.begin(first.Subject, now, err)
-}
-
 // begin is the change to begin with, of what is there now: what served last, where
 // that is not to be had, was refused, or is to be tried first.
 func (d *daemon) begin(subject string, now loop.Change, wrong error) (loop.Change, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/fairway-mesh/fairway/predict"
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/rules"
+	"github.com/fairway-mesh/fairway/router/rules/manifest"
 )
 
 // Version is one of the model or of the rules.
@@ -25,6 +26,8 @@ type Change struct {
 	Model *model.Model
 	Rules *rules.Set
 	Text  []byte // of the rules
+	// Findings are what a person should know of the rules, though they serve.
+	Findings []manifest.Finding
 	// Back says that it is a former version that serves again because a later one
 	// does not do: it is not tried first.
 	Back bool

@@ -12,15 +12,16 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/model"
-	"github.com/fairway-mesh/fairway/router/rules"
+	"github.com/fairway-mesh/fairway/router/rules/load"
 )
 
-// maxFile bounds a file of a model or of rules, in bytes.
+// maxFile bounds a file of a model, in bytes.
 const maxFile = 128 << 20
 
 // file is an Origin: a file that somebody may change at any time.
 type file struct {
 	subject, path string
+	content       func() ([]byte, error)
 	read          func(c *Change, text []byte) error
 
 	before [sha256.Size]byte // the content when it was last looked at
@@ -31,7 +32,7 @@ type file struct {
 // ModelFile is the Origin of a model in a file. It is taken when two looks in a row
 // find the same in it: some programs write in place.
 func ModelFile(path string) Origin {
-	return &file{subject: model.SubjectModel, path: path, read: func(c *Change, text []byte) (err error) {
+	return &file{subject: model.SubjectModel, path: path, content: func() ([]byte, error) { return content(path) }, read: func(c *Change, text []byte) (err error) {
 		if c.Model, err = model.Read(bytes.NewReader(text)); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
@@ -40,20 +41,22 @@ func ModelFile(path string) Origin {
 	}}
 }
 
-// RulesFile is the Origin of rules in a file, as ModelFile is of a model. One without
-// a word in it is being written.
+// RulesFile is the Origin of rules in a file, or in those of a directory, as ModelFile
+// is of a model: it is taken when two looks in a row find the same in all of them. Rules
+// without a word in them are being written.
 func RulesFile(path string) Origin {
-	return &file{subject: model.SubjectRules, path: path, read: func(c *Change, text []byte) error {
-		parsed, err := rules.Parse(path, text)
-		if err != nil {
+	return &file{
+		subject: model.SubjectRules, path: path,
+		content: func() ([]byte, error) { _, text, err := load.Read(path); return text, err },
+		read: func(c *Change, text []byte) error {
+			c.Text = text
+			err := c.compile(path)
+			if err == nil {
+				c.Name = c.Rules.Version()
+			}
 			return err
-		}
-		if c.Rules, err = rules.Compile(parsed); err != nil {
-			return err
-		}
-		c.Name, c.Text = parsed.Version, text
-		return nil
-	}}
+		},
+	}
 }
 
 func (f *file) Subject() string { return f.subject }
@@ -77,15 +80,15 @@ func (f *file) Look(context.Context) (Change, error) {
 	return f.known, f.wrong
 }
 
-func (f *file) content() ([]byte, error) {
-	opened, err := os.Open(f.path)
+func content(path string) ([]byte, error) {
+	opened, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer opened.Close()
 	text, err := io.ReadAll(io.LimitReader(opened, maxFile+1))
 	if err == nil && len(text) > maxFile {
-		err = fmt.Errorf("%s has more than %d bytes", f.path, maxFile)
+		err = fmt.Errorf("%s has more than %d bytes", path, maxFile)
 	}
 	return text, err
 }

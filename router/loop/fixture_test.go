@@ -139,11 +139,11 @@ func (w *world) answers() router.Answer {
 func ruled(t testing.TB, version string, a, b int) Change {
 	t.Helper()
 	text := fmt.Sprintf("version: %q\nservices:\n  - name: shop\n    limits: {step: 1}\n    endpoints: [{name: a, weight: %d}, {name: b, weight: %d}]\n", version, a, b)
-	set, err := CompileRules("rules.yaml", []byte(text))
-	if err != nil {
+	c := Change{Version: Version{model.SubjectRules, version, version}, Text: []byte(text)}
+	if err := c.compile("rules.yaml"); err != nil {
 		t.Fatal(err)
 	}
-	return Change{Version: Version{model.SubjectRules, version, version}, Rules: set, Text: []byte(text)}
+	return c
 }
 
 // persistence is a model that has learned nothing: every endpoint goes on as it was.

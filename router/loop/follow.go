@@ -74,6 +74,7 @@ func (f *follower) look(ctx context.Context) {
 		return
 	}
 	f.said = ""
+	f.loop.found(&c)
 	if c.ID == "" || f.refused(ctx, c) {
 		return
 	}

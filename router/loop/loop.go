@@ -79,6 +79,7 @@ type Loop struct {
 	failing  bool              // the source gave an error last
 	refusals map[string]string // by service: why a window was refused last
 	said     map[string]string // by service: source and reason as logged last
+	noted    string            // ID of the rules whose findings were logged last
 }
 
 // Pace is what is known of the windows to come.
@@ -110,6 +111,7 @@ func New(cfg Config, first, ruled Change, reg prometheus.Registerer) (*Loop, err
 	l.table = router.NewTable(set, l.cfg.Router)
 	l.metrics = newMetrics(reg)
 	l.metrics.serves(m)
+	l.found(&ruled)
 	return l, nil
 }
 

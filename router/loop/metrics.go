@@ -7,6 +7,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/rules/manifest"
 )
 
 // Metrics are those of a loop. They may be used from anywhere at any time.
@@ -16,7 +17,7 @@ type Metrics struct {
 	rebuild                      prometheus.Histogram
 	served                       *prometheus.GaugeVec
 	share                        prometheus.Gauge
-	rollbacks, reloads           *prometheus.CounterVec
+	rollbacks, reloads, findings *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *Metrics {
@@ -52,13 +53,20 @@ func newMetrics(reg prometheus.Registerer) *Metrics {
 		Name: "fairway_reloads_total",
 		Help: "What became of changes of model or rules.",
 	}, []string{"subject", "result"})
+	s.findings = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fairway_rules_findings_total",
+		Help: "What was found in rules that are read: warnings, such as a route that is never reached, and notes of what is left to the proxies.",
+	}, []string{"level"})
+	for _, level := range []string{manifest.Warning, manifest.Note} {
+		s.findings.WithLabelValues(level)
+	}
 	for _, subject := range []string{model.SubjectModel, model.SubjectRules} {
 		s.rollbacks.WithLabelValues(subject)
 		for _, result := range []string{model.Adopted, model.Refused, model.RolledBack} {
 			s.reloads.WithLabelValues(subject, result)
 		}
 	}
-	reg.MustRegister(s.share, s.rollbacks, s.reloads)
+	reg.MustRegister(s.share, s.rollbacks, s.reloads, s.findings)
 	reg.MustRegister(s.windows, s.pollErrors, s.refused, s.rebuild, s.served)
 	return s
 }

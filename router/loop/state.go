@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/model"
-	"github.com/fairway-mesh/fairway/router/rules"
 )
 
 // State is what a daemon remembers beyond its life, in a directory: what served last
@@ -48,6 +47,15 @@ const mostRefused = 256
 func OpenState(dir string) (*State, error) {
 	s := &State{dir: dir}
 	return s, s.read(refusedFile, &s.refused)
+}
+
+// Path is the place of something else that belongs to what the daemon serves; "" where
+// nothing lasts.
+func (s *State) Path(name string) string {
+	if s.dir == "" {
+		return ""
+	}
+	return filepath.Join(s.dir, name)
 }
 
 // Refuse remembers a version.
@@ -127,21 +135,12 @@ func (s *State) Served(subject string) (c Change, err error) {
 	if subject == model.SubjectModel {
 		c.Model, err = model.Read(bytes.NewReader(kept.Model))
 	} else {
-		c.Rules, err = CompileRules(kept.Name, kept.Rules)
+		err = c.compile(kept.Name)
 	}
 	if err != nil {
 		return Change{}, fmt.Errorf("%s: %w", filepath.Join(s.dir, subject+".json"), err)
 	}
 	return c, nil
-}
-
-// CompileRules makes rules of their text; name is for errors.
-func CompileRules(name string, text []byte) (*rules.Set, error) {
-	file, err := rules.Parse(name, text)
-	if err != nil {
-		return nil, err
-	}
-	return rules.Compile(file)
 }
 
 func (s *State) read(name string, into any) error {

@@ -10,8 +10,11 @@ import "math"
 // distributed hash tables", SPAA 2005). Who has the same names and weights, in
 // whatever order, sticks to the same.
 func Stick(weights []float64, hashes []uint64, key string) int {
+	return stick(weights, hashes, Hash(key))
+}
+
+func stick(weights []float64, hashes []uint64, seed uint64) int {
 	best, highest := -1, 0.0
-	seed := Hash(key)
 	for i, w := range weights {
 		if w <= 0 {
 			continue

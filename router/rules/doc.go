@@ -2,6 +2,7 @@
 //
 // A rule binds whether or not a model answers. The file is YAML; every field
 // but the names is optional, an unknown field is an error with its line.
+// docs/rules.md has all fields with their defaults; in short:
 //
 //	version: 1.2.3                  # default: a hash of the text
 //	classes:                        # kinds of requests; the first that matches
@@ -19,6 +20,9 @@
 //	      rise: 2                   # rounds in a row until an endpoint is healthy again
 //	      fall: 3                   # and until it is unhealthy
 //	    locality: {zone: a, remote: 5ms, zones: {c: 20ms}}   # what a request costs more outside of the proxies' zone
+//	    balance: {algorithm: maglev, hash: [{cookie: session}]}  # by who sends, within the weights
+//	    circuit: {requests: 200}    # what a proxy may have open at once
+//	    outlier: {consecutive: 5}   # when an endpoint is ejected for its failures
 //	    endpoints:                  # where nothing discovers them, or to add what the metrics lack
 //	      - {name: reviews-1, address: "127.0.0.1:9001", subset: v1, zone: a, weight: 2}
 //	      - {name: reviews-2, address: "127.0.0.1:9002", subset: v2, zone: b}
@@ -26,10 +30,10 @@
 //	      - name: jason
 //	        match:
 //	          headers: {end-user: jason}          # a plain value is {exact: …}
-//	          path: {prefix: /reviews}            # or exact, or regex (RE2, the whole value)
+//	          path: {prefix: /reviews}            # or exact, path_prefix, or regex (RE2, the whole value)
 //	          query: {debug: {present: true}}     # present: false asks for its absence
 //	          method: GET
-//	          host: reviews.example.com
+//	          host: {not: {exact: test.example.com, ignore_case: true}}
 //	          source: {labels: {app: web}, zone: a}
 //	        criteria: {p99: <200ms, error_ratio: <0.05, request_rate: ">1000"}
 //	        to: v2                                # short for [{subset: v2, weight: 100}]
@@ -39,18 +43,21 @@
 //	      - name: canary
 //	        to:
 //	          - {subset: v1, weight: 90}          # percent; they sum to 100
-//	          - {subset: v2, weight: 10}
+//	          - {subset: v2, weight: 5}
+//	          - {service: reviews-next, weight: 5}
 //
 // Weights of a route are either all numbers, which hold whatever the policy
 // wants, or all `auto`, which leaves the split to the policy. Without `to:` a
 // route goes to all endpoints with the split left to the policy. Conditions of
-// a match must all hold. Prefixes compare strings, so /api is a prefix of
+// a match must all hold, and a route that an earlier one leaves no request for is
+// an error (see Unreachable). Prefixes compare strings, so /api is a prefix of
 // /apis too. Header names are compared in lower case, all values as they are.
 //
 // Criteria are mean, p50, p90, p99 (durations), error_ratio, utilization
 // (means over the endpoints of the route's subsets, weighted by requests),
 // request_rate and in_flight (sums). A criterion whose metric is unknown is
-// not met. They are evaluated once per window, not per request.
+// not met. They are evaluated once per window, not per request. Routes are looked
+// up in an index that Compile makes, so that many cost little more than few.
 //
 // A locality adds to what the policies that weigh by cost (fairway, learned,
 // queueing) take a request to cost: the proxies' own zone nothing, a zone of

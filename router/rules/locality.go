@@ -13,13 +13,15 @@ import (
 // time per request: money, or a hop that the metrics do not see, expressed as
 // the latency that one would bear to save it. The zero value costs nothing.
 //
-// A service has one table of weights for all proxies, so there is one zone that
-// they are taken to be in. Where they are in several, only what differs between
-// the endpoints' zones on average matters, and Zones can say that.
+// The cost is one for all proxies, so there is one zone that they are taken to be
+// in. Where they are in several, only what differs between the endpoints' zones on
+// average matters, and Zones can say that; or Spill tells the zones apart.
 type Locality struct {
 	Zone   string                   // of the proxies
 	Remote time.Duration            // to a zone that Zones does not name
 	Zones  map[string]time.Duration // to these; the proxies' own costs nothing unless it is here
+	// Spill gives callers of each zone weights of their own; nil: it does not.
+	Spill *Spill
 }
 
 // Cost is that of a request to an endpoint in a zone, in seconds. A zone that is
@@ -44,6 +46,7 @@ func (r *reader) locality(n *yaml.Node) (l Locality) {
 	r.fields(n, "locality", map[string]func(*yaml.Node){
 		"zone":   func(n *yaml.Node) { l.Zone = r.text(n, "zone") },
 		"remote": func(n *yaml.Node) { l.Remote = r.cost(n, "remote") },
+		"spill":  func(n *yaml.Node) { l.Spill = r.spill(n) },
 		"zones": func(n *yaml.Node) {
 			l.Zones = map[string]time.Duration{}
 			r.pairs(n, "zones", "a cost for each zone, such as {b: 2ms, c: 20ms}", func(key, value *yaml.Node) {
@@ -53,6 +56,7 @@ func (r *reader) locality(n *yaml.Node) (l Locality) {
 	})
 	switch {
 	case len(r.errs) > failed:
+	case l.Spill != nil && l.Zone == "" && l.Remote == 0 && len(l.Zones) == 0:
 	case l.Zone == "":
 		r.fail(n, "locality has no zone; write that of the proxies, such as zone: a")
 	case l.Remote == 0 && len(l.Zones) == 0:
@@ -93,6 +97,11 @@ func (r *reader) zones(s *Service, n *yaml.Node) {
 	for _, zone := range slices.Sorted(maps.Keys(s.Locality.Zones)) {
 		if !known[zone] && zone != s.Locality.Zone {
 			r.fail(n, "locality has a cost for zone %q, which no endpoint of service %q is in; use one of %s", zone, s.Name, list)
+		}
+	}
+	for _, zone := range s.Locality.Spill.to() {
+		if !known[zone] {
+			r.fail(n, "spill sends requests to zone %q, which no endpoint of service %q is in; use one of %s", zone, s.Name, list)
 		}
 	}
 }

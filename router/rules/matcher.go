@@ -13,6 +13,7 @@ import (
 type Set struct {
 	file     *File
 	services map[string]*Matcher
+	classes  finder
 }
 
 // Matcher finds the route of a request to one service. It is safe for
@@ -21,6 +22,7 @@ type Matcher struct {
 	// Service is what the file says. Where no file names the service it has one
 	// route, to all endpoints, with the split left to the policy.
 	Service *Service
+	finder
 	lenders []string
 }
 
@@ -45,9 +47,22 @@ func Compile(f *File) (*Set, error) {
 		if len(service.Routes) == 0 {
 			service.Routes = []Route{implicit()}
 		}
-		s.services[service.Name] = &Matcher{Service: &service, lenders: lenders(&service)}
+		s.services[service.Name] = newMatcher(&service)
 	}
+	var classes []Match
+	for i := range f.Classes {
+		classes = append(classes, f.Classes[i].Match)
+	}
+	s.classes = newFinder(classes)
 	return s, nil
+}
+
+func newMatcher(s *Service) *Matcher {
+	var matches []Match
+	for i := range s.Routes {
+		matches = append(matches, s.Routes[i].Match)
+	}
+	return &Matcher{Service: s, finder: newFinder(matches), lenders: lenders(s)}
 }
 
 func lenders(s *Service) (list []string) {
@@ -96,18 +111,40 @@ func implicit() Route {
 }
 
 // unruled is the matcher of all services that no file names.
-var unruled = &Matcher{Service: &Service{
-	Routes: []Route{implicit()}, Limits: DefaultLimits(),
-}}
+var unruled = newMatcher(&Service{Routes: []Route{implicit()}, Limits: DefaultLimits()})
 
 // Service returns the matcher of a service, never nil.
 func (s *Set) Service(name string) *Matcher {
 	if s != nil {
-		if m, ok := s.services[name]; ok {
+		if m, ok := s.services[s.Canonical(name)]; ok {
 			return m
 		}
 	}
 	return unruled
+}
+
+// Canonical is what the rules call a service that is named in full, such as
+// reviews.default.svc.cluster.local; the name itself where they do not name it, or by
+// that very name. It does not allocate.
+func (s *Set) Canonical(name string) string {
+	if s == nil || s.file.Home == "" {
+		return name
+	}
+	if _, exact := s.services[name]; exact {
+		return name
+	}
+	short, rest, full := strings.Cut(name, ".")
+	namespace, rest, _ := strings.Cut(rest, ".")
+	if !full || rest != "" && rest != "svc" && !strings.HasPrefix(rest, "svc.") {
+		return name
+	}
+	if namespace != s.file.Home {
+		short = name[:len(short)+1+len(namespace)]
+	}
+	if _, known := s.services[short]; known {
+		return short
+	}
+	return name
 }
 
 // Lenders names the other services that the rules of a service lead to, sorted.
@@ -147,10 +184,8 @@ func (s *Set) Class(r *mesh.Request) string {
 	if s == nil {
 		return ""
 	}
-	for i := range s.file.Classes {
-		if s.file.Classes[i].Match.Matches(r) {
-			return s.file.Classes[i].Name
-		}
+	if i := s.classes.find(r, nil); i >= 0 {
+		return s.file.Classes[i].Name
 	}
 	return ""
 }
@@ -160,12 +195,7 @@ func (s *Set) Class(r *mesh.Request) string {
 // all criteria as met. It does not allocate, except to unescape a query
 // parameter that a rule asks for.
 func (m *Matcher) Match(r *mesh.Request, met []bool) int {
-	for i := range m.Service.Routes {
-		if (met == nil || met[i]) && m.Service.Routes[i].Match.Matches(r) {
-			return i
-		}
-	}
-	return -1
+	return m.find(r, met)
 }
 
 // Matches reports whether all conditions hold.

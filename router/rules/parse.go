@@ -56,6 +56,7 @@ func Parse(name string, text []byte) (*File, error) {
 			})
 		},
 	})
+	r.destinations(f.Services)
 	if err := r.err(); err != nil {
 		return nil, err
 	}

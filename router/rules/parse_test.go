@@ -33,7 +33,8 @@ func TestRefusals(t *testing.T) {
 		{"empty to", service("    routes:", "      - name: a", "        to: []"), "r.yaml:5: to names no subset"},
 		{"negative weight", service("    routes:", "      - name: a", "        to: [{subset: v1, weight: -1}]"), `r.yaml:5: weight (in percent, or auto) is "-1"; write a number from 0 to 100`},
 		{"unknown subset", service("    endpoints: [{name: a, subset: v1}]", "    routes:", "      - {name: a, to: v3}"), `r.yaml:5: route "a" goes to subset "v3", which no endpoint of service "s" is in; use one of v1`},
-		{"never reached", service("    routes:", "      - {name: a}", "      - {name: b, match: {path: /}}"), `r.yaml:5: route "b" is never reached: route "a" in line 4 takes every request`},
+		{"never reached", service("    routes:", "      - {name: a}", "      - {name: b, match: {path: /}}"), `r.yaml:5: route "b" is never reached: route "a" at r.yaml:4 takes every request; put that one last`},
+		{"nothing left", service("    routes:", "      - {name: a, match: {path: {prefix: /}}}", "      - {name: b, match: {path: /x, method: GET}}"), `r.yaml:5: route "b" is never reached: route "a" at r.yaml:4 takes all requests with path prefix "/"; put that one after it, or remove one`},
 		{"regex", service("    routes:", "      - name: a", "        match: {path: {regex: \"(\"}}"), `r.yaml:5: regex of path is "(": error parsing regexp`},
 		{"two ways", service("    routes:", "      - name: a", "        match: {path: {regex: a, exact: b}}"), "r.yaml:5: path is compared in 2 ways"},
 		{"no way", service("    routes:", "      - name: a", "        match: {headers: {a: {}}}"), `r.yaml:5: header "a" is compared in 0 ways`},
@@ -71,6 +72,43 @@ func TestRefusals(t *testing.T) {
 		{"minimum", service("    health: {checks: [{tcp: {}}], minimum_healthy: 50}"), `r.yaml:3: minimum_healthy is "50"; write a number from 0 to 1`},
 		{"fall", service("    health: {checks: [{tcp: {}}], fall: 0}"), `r.yaml:3: fall is "0"; write a whole number from 1 to 100`},
 		{"address", service("    endpoints: [{name: a, address: here}]"), `r.yaml:3: address is "here"; write host:port`},
+		{"not twice", service("    routes:", "      - name: a", "        match: {path: {not: {not: /a}}}"), `r.yaml:5: unknown field "not" in not of path; use one of exact, ignore_case, path_prefix`},
+		{"not and exact", service("    routes:", "      - name: a", "        match: {path: {not: /a, exact: /b}}"), "r.yaml:5: path is compared in 2 ways"},
+		{"not of nothing", service("    routes:", "      - name: a", "        match: {path: {not: {}}}"), "r.yaml:5: not of path is compared in 0 ways"},
+		{"case alone", service("    routes:", "      - name: a", "        match: {path: {ignore_case: true}}"), "r.yaml:5: path is compared in 0 ways"},
+		{"case of a regex", service("    routes:", "      - name: a", "        match: {path: {regex: /a, ignore_case: true}}"), "r.yaml:5: path is a regex, which ignore_case is not for; begin the expression with (?i)"},
+		{"case of presence", service("    routes:", "      - name: a", "        match: {headers: {a: {present: true, ignore_case: true}}}"), `r.yaml:5: ignore_case of header "a" has nothing to compare`},
+		{"no path", service("    routes:", "      - name: a", "        match: {path: {path_prefix: a/b}}"), `r.yaml:5: path_prefix of path is "a/b"; write one that begins with /, or use prefix`},
+		{"retry_on", service("    routes:", "      - {name: a, retries: 2, retry_on: '5xx, reset'}"), `r.yaml:4: retry_on is "5xx, reset"; write Envoy's conditions separated by commas, such as 5xx,connect-failure`},
+		{"retry_on alone", service("    routes:", "      - {name: a, retry_on: 5xx}"), "r.yaml:4: retry_on says when to retry, and retries is 0; write retries: 2"},
+		{"long try", service("    routes:", "      - {name: a, timeout: 1s, per_try_timeout: 2s}"), "r.yaml:4: per_try_timeout is 2s and timeout 1s; write one that is no longer"},
+		{"own service", service("    routes:", "      - {name: a, to: [{service: s, subset: v1}]}"), `r.yaml:4: route "a" names its own service "s" as another; leave service out`},
+		{"auto to another", service("    routes:", "      - name: a", "        to: [{subset: v1, weight: auto}, {service: t, weight: auto}]"), "r.yaml:5: weight: auto is for the subsets of the route's own service"},
+		{"all and one of another", service("    routes:", "      - name: a", "        to: [{service: t, weight: 50}, {service: t, subset: v1, weight: 50}]"), "r.yaml:5: a target without a subset means all endpoints; it must be the only one of its service"},
+		{"another twice", service("    routes:", "      - name: a", "        to: [{service: t, weight: 50}, {service: t, weight: 50}]"), `r.yaml:5: service "t" stands twice in a route; add the two weights up`},
+		{"unknown subset of another", service("    routes:", "      - {name: a, to: [{service: t, subset: v2}]}", "  - {name: t, endpoints: [{name: x, subset: v1}]}"), `r.yaml:4: route "a" goes to subset "v2", which no endpoint of service "t" is in; use one of v1`},
+		{"no service", service("    routes:", "      - {name: a, to: [{service: '', subset: v1}]}"), "r.yaml:4: service is empty; write a name"},
+		{"algorithm", service("    balance: {algorithm: fastest}"), `r.yaml:3: algorithm "fastest" is not known; use one of weighted, round_robin, least_request, random, ring_hash, maglev, adaptive`},
+		{"nothing to hash", service("    balance: {algorithm: maglev}"), "r.yaml:3: maglev has no hash; write what sessions are told apart by, such as hash: [{header: x-user}]"},
+		{"hash for nothing", service("    balance: {algorithm: random, hash: [{header: x}]}"), "r.yaml:3: hash is of no use to this algorithm; write algorithm: ring_hash or maglev"},
+		{"table for nothing", service("    balance: {table: 100}"), "r.yaml:3: table is of no use to this algorithm"},
+		{"empty balance", service("    balance: {}"), "r.yaml:3: balance says nothing; write an algorithm"},
+		{"table", service("    balance: {algorithm: maglev, hash: [{header: x}], table: 6000000}"), `r.yaml:3: table is "6000000"; write a whole number from 1 to 5000011`},
+		{"hash key of two kinds", service("    balance: {algorithm: maglev, hash: [{header: x, query: y}]}"), "r.yaml:3: a key of hash is of 2 kinds; write each as an entry of its own"},
+		{"hash key of no kind", service("    balance: {algorithm: maglev, hash: [{}]}"), "r.yaml:3: a key of hash is of 0 kinds"},
+		{"hash of an empty name", service("    balance: {algorithm: maglev, hash: [{header: ''}]}"), "r.yaml:3: header of hash is empty; write a name"},
+		{"nameless cookie", service("    balance: {algorithm: maglev, hash: [{cookie: {ttl: 1h}}]}"), "r.yaml:3: a cookie has no name; give it a field name"},
+		{"no source", service("    balance: {algorithm: maglev, hash: [{source: false}]}"), "r.yaml:3: source is false; write true, or leave the key out"},
+		{"many keys", service("    balance: {algorithm: maglev, hash: [" + strings.Repeat("{header: x},", 11) + "]}"), "r.yaml:3: hash has 11 keys; write at most 10"},
+		{"subset size", service("    balance: {subset_size: 0}"), `r.yaml:3: subset_size is "0"; write a whole number from 1 to 10000`},
+		{"empty circuit", service("    circuit: {}"), "r.yaml:3: circuit bounds nothing; write a bound, such as requests: 100"},
+		{"no requests", service("    circuit: {requests: 0}"), `r.yaml:3: requests is "0"; write a whole number from 1 to 1000000000`},
+		{"empty outlier", service("    outlier:", "      {}"), "r.yaml:4: outlier changes nothing; write what it changes, such as consecutive: 5"},
+		{"hasty outlier", service("    outlier: {interval: 1ms}"), "r.yaml:3: interval is 1ms; write 100ms to 24h0m0s"},
+		{"healthy percent", service("    outlier: {min_healthy: 50}"), `r.yaml:3: min_healthy is "50"; write a number from 0 to 1`},
+		{"nameless subset", service("    subsets: [{labels: {version: v1}}]"), "r.yaml:3: a subset has no name"},
+		{"subset stands twice", service("    subsets:", "      - {name: v1}", "      - {name: v1}"), `r.yaml:5: subset "v1" stands twice, first in line 4`},
+		{"labels as a list", service("    subsets: [{name: v1, labels: [a]}]"), "r.yaml:3: labels is a list; write names and values, such as {version: v2}"},
 		{"endpoints no list", service("    endpoints: {a: b}"), "r.yaml:3: endpoints is a mapping; write a list"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -109,7 +147,7 @@ func TestMissingFile(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, name := range []string{"content", "split", "tiers", "paths", "locality", "health"} {
+	for _, name := range []string{"content", "split", "tiers", "paths", "locality", "health", "traffic"} {
 		text, err := os.ReadFile("testdata/" + name + ".yaml")
 		if err != nil {
 			f.Fatal(err)

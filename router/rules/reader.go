@@ -21,8 +21,16 @@ type reader struct {
 }
 
 func (r *reader) fail(n *yaml.Node, format string, args ...any) {
-	r.errs = append(r.errs, fmt.Errorf("%s:%d: %s", r.name, n.Line, fmt.Sprintf(format, args...)))
+	r.failAt(r.place(n), format, args...)
 }
+
+// failAt is fail of what stands at a place, file:line.
+func (r *reader) failAt(place, format string, args ...any) {
+	r.errs = append(r.errs, fmt.Errorf("%s: %s", place, fmt.Sprintf(format, args...)))
+}
+
+// place is where n stands, file:line.
+func (r *reader) place(n *yaml.Node) string { return fmt.Sprintf("%s:%d", r.name, n.Line) }
 
 func (r *reader) err() error { return errors.Join(r.errs...) }
 
@@ -94,6 +102,16 @@ func (r *reader) text(n *yaml.Node, what string) string {
 		return ""
 	}
 	return n.Value
+}
+
+// word returns a scalar that is not empty.
+func (r *reader) word(n *yaml.Node, what string) string {
+	failed := len(r.errs)
+	text := r.text(n, what)
+	if text == "" && len(r.errs) == failed {
+		r.fail(n, "%s is empty; write a name", what)
+	}
+	return text
 }
 
 // number reads a number in [low, high].

@@ -47,7 +47,7 @@ func parameter(query, name string) (string, bool) {
 // unescape allocates only where something is escaped; what is escaped wrongly
 // is taken as it stands.
 func unescape(s string) string {
-	if !strings.ContainsAny(s, "%+") {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
 		return s
 	}
 	plain, err := url.QueryUnescape(s)

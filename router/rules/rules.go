@@ -20,6 +20,10 @@ type File struct {
 	Hash     string // of the text
 	Classes  []Class
 	Services []Service
+	// Home is the namespace whose services have short names here, where the metrics
+	// and callers may use full ones: reviews is reviews.HOME.svc.cluster.local, and
+	// reviews.other is reviews.other.svc.cluster.local. Empty: no name is another's.
+	Home string
 }
 
 // Class names a kind of request, whose features and weights are kept apart.

@@ -79,7 +79,7 @@ func TestWhatIsRead(t *testing.T) {
 	orders := s.Service("orders").Service
 	want := Route{
 		Name: "premium", Match: Match{{Of: Header, Name: "x-user-type", Pattern: Pattern{Value: "premium"}}},
-		To: []Target{{Subset: "high-performance", Weight: 100}}, Timeout: time.Second, Priority: 10, Retries: 2,
+		To: []Target{{Subset: "high-performance", Weight: 100}}, Timeout: time.Second, Priority: 10, Retries: 2, Where: "testdata/tiers.yaml:7",
 	}
 	if diff := cmp.Diff(want, orders.Routes[0], cmp.AllowUnexported(Pattern{})); diff != "" {
 		t.Error(diff)
@@ -227,5 +227,39 @@ func BenchmarkMatch(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		m.Match(&r, nil)
+	}
+}
+
+// BenchmarkTenRoutes is the size of most services.
+func BenchmarkTenRoutes(b *testing.B) {
+	var s Service
+	for i := range 9 {
+		c, err := NewPattern(Prefix, "/api/things"+string(rune('a'+i)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		user := Pattern{Value: "user-" + string(rune('a'+i))}
+		s.Routes = append(s.Routes, Route{Name: "r", Match: Match{{Of: Path, Pattern: c}, {Of: Header, Name: "end-user", Pattern: user}}})
+	}
+	s.Routes = append(s.Routes, Route{Name: "rest"})
+	set, err := Compile(&File{Services: []Service{s}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	m := set.Service("")
+	h := headers("end-user", "user-c", "accept", "*/*", "user-agent", "curl/8")
+	for _, test := range []struct {
+		name, path string
+		want       int
+	}{{"third", "/api/thingsc/1", 2}, {"last", "/other", 9}} {
+		b.Run(test.name, func(b *testing.B) {
+			r := mesh.Request{Path: test.path, Method: "GET", Host: "shop.example.com", Headers: h}
+			b.ReportAllocs()
+			for b.Loop() {
+				if m.Match(&r, nil) != test.want {
+					b.Fatal("another route")
+				}
+			}
+		})
 	}
 }

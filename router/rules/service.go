@@ -1,11 +1,7 @@
 package rules
 
 import (
-	"maps"
-	"math"
 	"net"
-	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -21,9 +17,8 @@ func (r *reader) class(n *yaml.Node) (c Class) {
 }
 
 func (r *reader) service(n *yaml.Node) Service {
-	s := Service{Limits: DefaultLimits()}
-	endpoints, routes := unique{r, "endpoint", map[string]int{}}, unique{r, "route", map[string]int{}}
-	var routeNodes []*yaml.Node
+	s := Service{Limits: DefaultLimits(), Where: r.place(n)}
+	endpoints, routes, subsets := unique{r, "endpoint", map[string]int{}}, unique{r, "route", map[string]int{}}, unique{r, "subset", map[string]int{}}
 	var locality *yaml.Node
 	r.fields(n, "a service", map[string]func(*yaml.Node){
 		"name":      func(n *yaml.Node) { s.Name = r.text(n, "name") },
@@ -31,6 +26,16 @@ func (r *reader) service(n *yaml.Node) Service {
 		"limits":    func(n *yaml.Node) { r.limits(n, &s.Limits) },
 		"health":    func(n *yaml.Node) { s.Health = r.health(n) },
 		"locality":  func(n *yaml.Node) { s.Locality, locality = r.locality(n), n },
+		"balance":   func(n *yaml.Node) { s.Balance = r.balance(n) },
+		"circuit":   func(n *yaml.Node) { s.Circuit = r.circuit(n) },
+		"outlier":   func(n *yaml.Node) { s.Outlier = r.outlier(n) },
+		"subsets": func(n *yaml.Node) {
+			r.list(n, "subsets", func(n *yaml.Node) {
+				subset := r.subset(n)
+				subsets.add(n, subset.Name)
+				s.Subsets = append(s.Subsets, subset)
+			})
+		},
 		"endpoints": func(n *yaml.Node) {
 			r.list(n, "endpoints", func(n *yaml.Node) {
 				e := r.endpoint(n)
@@ -43,46 +48,18 @@ func (r *reader) service(n *yaml.Node) Service {
 				route := r.route(n)
 				routes.add(n, route.Name)
 				s.Routes = append(s.Routes, route)
-				routeNodes = append(routeNodes, n)
 			})
 		},
 	})
-	r.subsets(&s, routeNodes)
-	r.reachable(&s, routeNodes)
+	r.reachable(&s)
 	r.zones(&s, locality)
 	return s
 }
 
-// subsets refuses routes to subsets that no endpoint is in. Where the rules
-// place no endpoint in a subset, the metrics do, and nothing can be said.
-func (r *reader) subsets(s *Service, nodes []*yaml.Node) {
-	known := map[string]bool{}
-	for _, e := range s.Endpoints {
-		if e.Subset != "" {
-			known[e.Subset] = true
-		}
-	}
-	if len(known) == 0 {
-		return
-	}
-	for i, route := range s.Routes {
-		for _, target := range route.To {
-			if target.Subset != "" && !known[target.Subset] {
-				r.fail(nodes[i], "route %q goes to subset %q, which no endpoint of service %q is in; use one of %s",
-					route.Name, target.Subset, s.Name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
-			}
-		}
-	}
-}
-
-// reachable refuses routes behind one that takes every request.
-func (r *reader) reachable(s *Service, nodes []*yaml.Node) {
-	for i := range s.Routes {
-		if first := s.Routes[i]; len(first.Match) == 0 && len(first.Criteria) == 0 && i+1 < len(s.Routes) {
-			r.fail(nodes[i+1], "route %q is never reached: route %q in line %d takes every request; put that one last",
-				s.Routes[i+1].Name, first.Name, nodes[i].Line)
-			return
-		}
+// reachable refuses routes behind one that takes all that they would.
+func (r *reader) reachable(s *Service) {
+	for _, u := range Unreachable(s.Routes) {
+		r.failAt(s.Routes[u.Route].Where, "%s", u.Text)
 	}
 }
 
@@ -121,63 +98,4 @@ func (r *reader) limits(n *yaml.Node, l *Limits) {
 		"floor":        func(n *yaml.Node) { l.Floor = r.number(n, "floor", 0, 1) },
 		"max_ejection": func(n *yaml.Node) { l.MaxEjection = r.number(n, "max_ejection", 0, 1) },
 	})
-}
-
-// sumSlack is how far percentages may be from 100: three of 33.33 pass.
-const sumSlack = 0.02
-
-// targets reads `to:`: a subset's name, or a list of subsets with weights.
-func (r *reader) targets(n *yaml.Node) []Target {
-	if n.Kind == yaml.ScalarNode && n.Tag != "!!null" {
-		return []Target{{Subset: n.Value, Weight: 100}}
-	}
-	var to []Target
-	sum, autos, bare := 0.0, 0, 0
-	subsets := map[string]bool{}
-	r.list(n, "to", func(n *yaml.Node) {
-		t, weighted := r.target(n)
-		if subsets[t.Subset] {
-			r.fail(n, "subset %q stands twice in a route; add the two weights up", t.Subset)
-		}
-		subsets[t.Subset] = true
-		if !weighted {
-			bare++
-		}
-		if t.Auto {
-			autos++
-		}
-		sum += t.Weight
-		to = append(to, t)
-	})
-	switch {
-	case len(to) == 0:
-		r.fail(n, "to names no subset; write [{subset: v1, weight: 100}], or leave it out for all endpoints")
-	case len(to) == 1 && bare == 1:
-		to[0].Weight = 100
-	case bare > 0:
-		r.fail(n, "%d of %d subsets have no weight; write weight: 90, or weight: auto for each", bare, len(to))
-	case len(to) > 1 && subsets[""]:
-		r.fail(n, "a target without a subset means all endpoints; it must be the only one, or be given a subset")
-	case autos > 0 && autos < len(to):
-		r.fail(n, "numbers and auto are mixed; write all weights as numbers that sum to 100, or all as auto")
-	case autos == 0 && math.Abs(sum-100) > sumSlack:
-		r.fail(n, "weights sum to %v; make them sum to 100", sum)
-	}
-	return to
-}
-
-func (r *reader) target(n *yaml.Node) (t Target, weighted bool) {
-	if n.Kind == yaml.ScalarNode && n.Tag != "!!null" {
-		return Target{Subset: n.Value}, false
-	}
-	r.fields(n, "a target of a route", map[string]func(*yaml.Node){
-		"subset": func(n *yaml.Node) { t.Subset = r.text(n, "subset") },
-		"weight": func(n *yaml.Node) {
-			weighted = true
-			if t.Auto = n.Kind == yaml.ScalarNode && n.Value == "auto"; !t.Auto {
-				t.Weight = r.number(n, "weight (in percent, or auto)", 0, 100)
-			}
-		},
-	})
-	return t, weighted
 }
