@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+
+	"github.com/fairway-mesh/fairway/replay/finding"
 )
 
 // BeforeAfter is the page of one proxy that met the same requests and the same fault
@@ -79,11 +81,10 @@ func (r *BeforeAfter) table() table {
 		{"p99 ms", func(p *Phase) string { return fmt.Sprintf("%.0f", 1e3*p.P99) }},
 		{"share %", func(p *Phase) string { return fmt.Sprintf("%.1f", 1e2*p.Share) }},
 	} {
-		var texts []string
+		t.Heads = append(t.Heads, column.head)
 		for i := range phases {
-			texts = append(texts, column.text(&phases[i]))
+			t.Rows[i].Cells = append(t.Rows[i].Cells, cell{Cell: finding.Cell{Value: column.text(&phases[i])}})
 		}
-		t.texts(column.head, texts)
 	}
 	return t
 }

@@ -66,7 +66,7 @@ func checked(t *testing.T, agent string) (front, socket string) {
 
 // listening starts a HAProxy with a service web of three servers, of which each gets
 // more, with its name; those without an address are started. It returns its front and its command socket.
-func listening(t *testing.T, settings, more, sections string, addresses ...string) (front, socket string) {
+func listening(t testing.TB, settings, more, sections string, addresses ...string) (front, socket string) {
 	t.Helper()
 	front = free(t)
 	servers := ""
@@ -82,7 +82,7 @@ func listening(t *testing.T, settings, more, sections string, addresses ...strin
 
 // run starts HAProxy with the sections in a directory of its own, in which its command
 // socket is s, and waits until that answers. stop kills it.
-func run(t *testing.T, dir, sections string) (socket string, stop func()) {
+func run(t testing.TB, dir, sections string) (socket string, stop func()) {
 	t.Helper()
 	program, err := exec.LookPath("haproxy")
 	if err != nil {
@@ -130,14 +130,14 @@ defaults
 }
 
 // endpointOf starts one that answers with its name.
-func endpointOf(t *testing.T, name string) (address string) {
+func endpointOf(t testing.TB, name string) (address string) {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, name) }))
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String()
 }
 
-func free(t *testing.T) string {
+func free(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -149,9 +149,9 @@ func free(t *testing.T) string {
 
 // stat asks HAProxy for one column of its servers' statistics; "" while it
 // does not answer.
-func stat(t *testing.T, socket, column string) string { return statOf(t, socket, "web", column) }
+func stat(t testing.TB, socket, column string) string { return statOf(t, socket, "web", column) }
 
-func statOf(t *testing.T, socket, backend, column string) string {
+func statOf(t testing.TB, socket, backend, column string) string {
 	t.Helper()
 	conn, err := net.Dial("unix", socket)
 	if err != nil {
@@ -178,10 +178,10 @@ func statOf(t *testing.T, socket, backend, column string) string {
 	return strings.Join(values, " ")
 }
 
-func weights(t *testing.T, socket string) string { return stat(t, socket, "weight") }
+func weights(t testing.TB, socket string) string { return stat(t, socket, "weight") }
 
 // await waits until HAProxy has the weights.
-func await(t *testing.T, socket, want string) {
+func await(t testing.TB, socket, want string) {
 	t.Helper()
 	poll(t, func() bool { return weights(t, socket) == want }, func() string {
 		return fmt.Sprintf("weights are %q; want %q", weights(t, socket), want)
@@ -196,7 +196,7 @@ func connections(t *testing.T, socket string) {
 	})
 }
 
-func poll(t *testing.T, done func() bool, what func() string) {
+func poll(t testing.TB, done func() bool, what func() string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()

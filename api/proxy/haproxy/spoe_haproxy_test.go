@@ -40,7 +40,7 @@ spoe-message fairway-done
 `
 
 // asking starts a HAProxy that asks the SPOE at the address for each request.
-func asking(t *testing.T, address, patience string, addresses ...string) (front, socket string) {
+func asking(t testing.TB, address, patience string, addresses ...string) (front, socket string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "spoe.cfg")
 	if err := os.WriteFile(path, fmt.Appendf(nil, engine, patience), 0o600); err != nil {
@@ -64,7 +64,7 @@ backend fairway
 }
 
 // agentOf serves the table at the address (":0" for a free one) until stop.
-func agentOf(t *testing.T, table *router.Table, address string) (s *SPOE, reg *prometheus.Registry, at string, stop func()) {
+func agentOf(t testing.TB, table *router.Table, address string) (s *SPOE, reg *prometheus.Registry, at string, stop func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -89,7 +89,7 @@ func agentOf(t *testing.T, table *router.Table, address string) (s *SPOE, reg *p
 }
 
 // agentUp waits until HAProxy sees the agent so.
-func agentUp(t *testing.T, socket, want string) {
+func agentUp(t testing.TB, socket, want string) {
 	t.Helper()
 	status := func() string { return statOf(t, socket, "fairway", "status") }
 	poll(t, func() bool { return status() == want }, func() string {
