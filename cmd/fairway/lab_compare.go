@@ -25,6 +25,7 @@ type compareOptions struct {
 	out              string
 	daemon, model    string
 	maxDelay, warmUp time.Duration
+	again            int // how often a disturbed turn is taken again
 }
 
 func newLabCompareCommand() *cobra.Command {
@@ -66,6 +67,7 @@ its deadline took that. See docs/lab-compare.md.`,
 	flags.StringVar(&o.model, "model", "", "model of the schema fleet (default: the one that ships)")
 	flags.DurationVar(&o.warmUp, "warm-up", 5*time.Second, "how long requests come before the first block")
 	flags.DurationVar(&o.maxDelay, "max-delay", 20*time.Millisecond, "lateness of the machine, at the 99th percentile, from which a turn counts as disturbed")
+	flags.IntVar(&o.again, "again", 2, "how often a disturbed turn is taken again; the last time counts")
 	return cmd
 }
 
@@ -86,6 +88,8 @@ func (o *compareOptions) check() error {
 		return usagef("--settle is %v and --warm-up %v; want 0 or more", o.settle, o.warmUp)
 	case !(o.load > 0 && o.load < 1):
 		return usagef("--load is %v; want more than 0, less than 1", o.load)
+	case o.again < 0:
+		return usagef("--again is %d; want 0 or more", o.again)
 	case o.maxDelay <= 0:
 		return usagef("--max-delay is %v; want more than 0", o.maxDelay)
 	}
