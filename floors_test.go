@@ -18,7 +18,7 @@ const module = "github.com/fairway-mesh/fairway/"
 // room's floor unless it is named here.
 var floors = map[string]int{
 	"mesh": 0, "predict/kernel": 0,
-	"prom": 1, "anomaly": 1, "router/health": 1, "router/picker": 1, "router/trial": 1, "router/journal": 1, "api/identity": 1,
+	"api/fairwayv1": 1, "prom": 1, "anomaly": 1, "router/health": 1, "router/picker": 1, "router/trial": 1, "router/journal": 1, "api/identity": 1,
 	"features": 2, "router/rules": 2, "datasets/sheet": 2, "anomaly/benchmark": 2,
 	"model": 3, "datasets": 3,
 	"predict": 4,
@@ -26,13 +26,13 @@ var floors = map[string]int{
 	"router/rules/istio": 3, "router/rules/gatewayapi": 3, "router/rules/load": 4,
 	"api": 6, "replay": 6, "postgres": 6, "datasets/lab": 6,
 	"api/proxy/haproxy": 6, "api/proxy/nginx": 6, "api/proxy/traefik": 6, "api/proxy/xds": 6, "api/proxy/extproc": 6,
-	"cmd": 7, "predict/kernel/onnxruntime": 7, // a program too
+	"cmd": 7, "predict/kernel/onnxruntime": 7, "api/proxy/caddy": 7, // programs too
 }
 
 // inside are pairs that may import each other's lower part although they
 // stand on one floor: a room and what nests in it.
 var inside = [][2]string{
-	{"anomaly/nab", "anomaly"}, {"api/client", "api"}, {"api/http", "api"}, {"api", "api/fairwayv1"}, {"datasets/accesslog", "datasets"}, {"model/onnx", "model"},
+	{"anomaly/nab", "anomaly"}, {"api/client", "api"}, {"api/http", "api"}, {"api/proxy/caddy/cmd", "api/proxy/caddy"}, {"datasets/accesslog", "datasets"}, {"model/onnx", "model"},
 	{"replay", "replay/ope"}, {"replay", "replay/finding"}, {"replay", "replay/fitted"}, {"replay/contest", "replay/sim"},
 	{"replay/meshes", "replay/sim"}, {"replay/tune", "replay/sim"}, {"replay/tune", "replay/meshes"}, {"replay/fit", "replay/sim"},
 	{"predict/kernel", "predict/kernel"},

@@ -14,7 +14,7 @@ import (
 
 // page holds the decisions of one edition of a service, by route and endpoint, each
 // made when it is first given: while no trial is on, two requests that take the
-// same route to the same endpoint are told the same. They are shared: nobody writes
+// same route from the same zone to the same endpoint are told the same. They are shared: nobody writes
 // to one.
 type page []atomic.Pointer[fairwayv1.Decision]
 
@@ -26,7 +26,7 @@ func pageOf(r *router.Routes) page {
 	if _, _, on := r.Trial(); on || len(r.Endpoints) == 0 {
 		return nil
 	}
-	r.Memo.CompareAndSwap(nil, make(page, len(r.Answers())*len(r.Endpoints)))
+	r.Memo.CompareAndSwap(nil, make(page, r.Places()*len(r.Endpoints)))
 	return r.Memo.Load().(page)
 }
 

@@ -21,6 +21,23 @@ func (s *Server) Weights(_ context.Context, in *fairwayv1.WatchRequest) (*fairwa
 	return s.serviceWeights(s.table.Load(in.Services[0]), in.Services[0]), nil
 }
 
+// AllWeights is what a Watch would send first: of the services that are named, or
+// of all that the table knows where none is, by name.
+func (s *Server) AllWeights(_ context.Context, in *fairwayv1.WatchRequest) ([]*fairwayv1.ServiceWeights, error) {
+	if err := s.cfg.checkServices(in.Services); err != nil {
+		return nil, err
+	}
+	look, names := s.table.Look(), in.Services
+	if len(names) == 0 {
+		names = look.Services()
+	}
+	out := make([]*fairwayv1.ServiceWeights, len(names))
+	for i, name := range names {
+		out[i] = s.serviceWeights(look.Load(name), name)
+	}
+	return out, nil
+}
+
 // serviceWeights puts the whole table of a service into words of the API. What
 // is said of the service as a whole is what a request gets that says nothing
 // about itself.
@@ -70,6 +87,9 @@ func routeWeights(r *router.Routes) []*fairwayv1.RouteWeights {
 
 			Balancing: balancing(a.Balance),
 			Circuit:   circuit(a.Circuit),
+		}
+		for _, from := range r.Zones(i) {
+			route.Zones = append(route.Zones, &fairwayv1.ZoneWeights{Zone: from.Zone, Weights: weights(a.Endpoints, from.Weights)})
 		}
 		if a.PerTry > 0 {
 			route.PerTryTimeout = durationpb.New(a.PerTry)

@@ -35,6 +35,9 @@ import (
 // the forecast, and gives it back when the forecast has passed. Ejections and drains
 // together are no more than may be ejected, and in a panic nothing is drained.
 //
+// What a service's rules say of outliers takes the place of these times and thresholds
+// for that service: see judgement.
+//
 // The interval of the time to a failure follows the failures that come, as
 // predict.Adaptive does, where the forecast has levels to move; see maturing.
 func Eject(p Policy, forecast Forecaster, cfg Config) Policy {
@@ -60,6 +63,7 @@ type eject struct {
 	cfg      Config
 	services map[string]*ejections
 	punctual punctuality
+	by       judgement // of the service that is being decided upon
 }
 
 func (p *eject) Decide(dst *Decision, f *features.Frame) error {
@@ -72,7 +76,9 @@ func (p *eject) Decide(dst *Decision, f *features.Frame) error {
 		state = &ejections{ByName: map[string]*ejection{}}
 		p.services[f.Service] = state
 	}
-	limits := p.cfg.Rules.Service(f.Service).Service.Limits
+	service := p.cfg.Rules.Service(f.Service).Service
+	limits := service.Limits
+	p.by = judge(p.cfg, service.Outlier)
 	fresh, step := state.turn(f)
 	if fresh {
 		p.observe(state, f)

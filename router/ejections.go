@@ -12,6 +12,7 @@ import (
 // ejections is the memory of one service.
 type ejections struct {
 	Since  time.Time // of the first window
+	Judged time.Time // when failures were last judged
 	Time   time.Time // of the newest one, when it was decided upon
 	End    time.Time // of the newest one
 	Panic  bool      // in which nothing was ejected because too many failed
@@ -63,7 +64,7 @@ func (state *ejections) count(dst *Decision, now time.Time) (n, failing int) {
 }
 
 func (p *eject) panicking(n, failing int) bool {
-	return float64(n-failing) < p.cfg.PanicThreshold*float64(n)
+	return float64(n-failing) < p.by.minHealthy*float64(n)
 }
 
 // maxEjected is how many of n endpoints may be ejected at once.
@@ -110,7 +111,7 @@ func (p *eject) advance(state *ejections, dst *Decision, now time.Time, limits r
 
 // again counts an ejection, or an outage, that begins.
 func (p *eject) again(s *ejection) {
-	s.Count = min(max(s.Count, 0)+1, int(p.cfg.MaxEjection/p.cfg.BaseEjection)+1)
+	s.Count = min(max(s.Count, 0)+1, int(p.by.most/p.by.base)+1)
 }
 
 // lasts is the time of an ejection that begins, or that follows an outage. It goes
@@ -122,7 +123,7 @@ func (p *eject) lasts(s *ejection) time.Duration {
 	if s.Down || s.ill() >= failsChecks {
 		count--
 	}
-	return min(time.Duration(count)*p.cfg.BaseEjection, p.cfg.MaxEjection)
+	return min(time.Duration(count)*p.by.base, p.by.most)
 }
 
 // calm forgets one earlier ejection for each base time that an endpoint was
@@ -131,7 +132,7 @@ func (p *eject) calm(s *ejection, now time.Time) {
 	switch {
 	case s.ill() > 0 || !s.Until.IsZero():
 		s.Calm = now
-	case s.Count > 0 && now.Sub(s.Calm) >= p.cfg.BaseEjection:
+	case s.Count > 0 && now.Sub(s.Calm) >= p.by.base:
 		s.Count--
 		s.Calm = now
 	}

@@ -40,30 +40,32 @@ func RoundRobin() Policy {
 	return formula{"round_robin", func(*features.Frame, int) float64 { return 1 }}
 }
 
-// Adaptive is the origin's choice of an algorithm by the metrics of the
-// service: above 1000 requests/s with a mean below 100 ms, equal weights;
-// below 100 requests/s with a variance of the requests in flight between the
-// endpoints above 0.5, least connections; else PerformanceAware.
-func Adaptive() Policy { return adaptive{} }
+// Adaptive is the origin's choice of an algorithm by the metrics of the service (see
+// chosen): equal weights for round robin, 1/(1 + in flight) for least connections, and
+// else PerformanceAware. It takes the plain variance of the requests in flight, as
+// the origin has it.
+func Adaptive() Policy { return &adaptive{services: map[string]rules.Algorithm{}} }
 
-type adaptive struct{}
+// adaptive remembers what it chose for each service.
+type adaptive struct{ services map[string]rules.Algorithm }
 
-func (adaptive) Name() string { return "adaptive" }
+func (*adaptive) Name() string { return "adaptive" }
 
-func (adaptive) Decide(dst *Decision, f *features.Frame) error {
-	rate := serviceRate(f)
-	chosen := formula{"performance_aware", performance}
-	switch {
-	case rate > 1000 && serviceLatency(f) < 0.1:
-		chosen = RoundRobin().(formula)
-	case rate < 100 && variance(f, mesh.InFlight) > 0.5:
-		chosen = formula{"least_connections", func(f *features.Frame, i int) float64 {
+func (p *adaptive) Decide(dst *Decision, f *features.Frame) error {
+	now := chosen(p.services[f.Service], serviceRate(f), serviceLatency(f), variance(f, mesh.InFlight))
+	p.services[f.Service] = now
+	by := formula{"performance_aware", performance}
+	switch now {
+	case rules.RoundRobin:
+		by = RoundRobin().(formula)
+	case rules.LeastRequest:
+		by = formula{"least_connections", func(f *features.Frame, i int) float64 {
 			return 1 / (1 + f.At(i, mesh.InFlight))
 		}}
 	}
-	err := chosen.Decide(dst, f)
+	err := by.Decide(dst, f)
 	dst.Policy = "adaptive"
-	dst.Notes = append(dst.Notes, "algorithm: "+chosen.name)
+	dst.Notes = append(dst.Notes, "algorithm: "+by.name)
 	return err
 }
 

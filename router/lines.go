@@ -171,14 +171,23 @@ func (r *Routes) remember(last *Routes) {
 		return
 	}
 	for i := range r.choices {
-		c := &r.choices[i]
-		for k := range last.choices {
-			if l := &last.choices[k]; l.terms.Route == c.terms.Route && (k == len(last.choices)-1) == (i == len(r.choices)-1) {
-				c.before = fading * l.requests()
-				break
-			}
+		if l := r.former(i, last); l != nil {
+			r.choices[i].before = fading * l.requests()
 		}
 	}
+}
+
+// former is what the i-th choice was in the routes before; nil: it was not there.
+func (r *Routes) former(i int, last *Routes) *choice {
+	if last == nil {
+		return nil
+	}
+	for k := range last.choices {
+		if l := &last.choices[k]; l.terms.Route == r.choices[i].terms.Route && (k == len(last.choices)-1) == (i == len(r.choices)-1) {
+			return l
+		}
+	}
+	return nil
 }
 
 // requests is an estimate of how many took the route of late.
@@ -207,10 +216,18 @@ func (r *Routes) try(tried *Routes, t *trial) {
 		Line
 	}{{r, Former}, {tried, Tried}} {
 		for i := range line.choices {
-			line.choices[i].terms.Line = line.Line
+			line.choices[i].on(line.Line)
 		}
 	}
 	r.pair = p
+}
+
+// on marks the answers of a line.
+func (c *choice) on(line Line) {
+	c.terms.Line = line
+	for i := range c.zones {
+		c.zones[i].terms.Line = line
+	}
 }
 
 // places finds each endpoint of a in b, by name; both are sorted. -1 is not there.
@@ -245,11 +262,12 @@ func aligned(a, b *Routes) bool {
 // stay with one line.
 func (r *Routes) decideBoth(req *mesh.Request, u uint64) Answer {
 	p := r.pair
-	lot := picker.Scramble(u ^ p.salt)
-	if req.SessionKey != "" {
-		lot = picker.Scramble(picker.Hash(req.SessionKey) ^ p.salt)
-	}
 	former, tried := r.choice(req, u), p.tried.choice(req, u)
+	key, triedKey := former.key(req), tried.key(req)
+	lot := picker.Scramble(u ^ p.salt)
+	if key != "" {
+		lot = picker.Scramble(picker.Hash(key) ^ p.salt)
+	}
 	share := p.share
 	switch { // where one line has no endpoint, the other has all requests
 	case len(former.draw) == 0 && len(tried.draw) > 0:
@@ -258,15 +276,15 @@ func (r *Routes) decideBoth(req *mesh.Request, u uint64) Answer {
 		share, lot = 0, math.MaxUint64
 	}
 	if lot < p.bound {
-		a := p.tried.pick(tried, req, u)
+		a := p.tried.pick(tried, triedKey, u)
 		if a.Endpoint >= 0 {
-			a.Propensity = share*a.Propensity + (1-share)*weightAt(former.terms.Weights, p.back[a.Endpoint])
+			a.Propensity = share*a.Propensity + (1-share)*weightAt(former.weights(key), p.back[a.Endpoint])
 		}
 		return a
 	}
-	a := r.pick(former, req, u)
+	a := r.pick(former, key, u)
 	if a.Endpoint >= 0 {
-		a.Propensity = (1-share)*a.Propensity + share*weightAt(tried.terms.Weights, p.toTried[a.Endpoint])
+		a.Propensity = (1-share)*a.Propensity + share*weightAt(tried.weights(triedKey), p.toTried[a.Endpoint])
 	}
 	return a
 }
@@ -283,7 +301,8 @@ func (p *pair) answers(r *Routes) []Answer {
 	var list []Answer
 	for i := range r.choices {
 		if p.aligned {
-			list = append(list, p.mixture(&r.choices[i], &p.tried.choices[i]))
+			one, other := &r.choices[i], &p.tried.choices[i]
+			list = append(list, p.mixture(one, one.terms.Weights, other, other.terms.Weights))
 		} else if p.share < 0.5 {
 			list = append(list, r.choices[i].answer())
 		}
@@ -294,10 +313,11 @@ func (p *pair) answers(r *Routes) []Answer {
 	return list
 }
 
-// mixture is the former's answer with what requests meet of both.
-func (p *pair) mixture(former, tried *choice) Answer {
+// mixture is the former's answer with what requests meet of both, by the weights of
+// each.
+func (p *pair) mixture(former *choice, one mesh.Weights, tried *choice, other mesh.Weights) Answer {
 	t := former.terms
-	t.Endpoints, t.Weights = p.all, p.spread(former.terms.Weights, tried.terms.Weights, p.share)
+	t.Endpoints, t.Weights = p.all, p.spread(one, other, p.share)
 	if former.terms.Reason == NoEndpoints { // where one line has no endpoint, the other has all requests
 		t.Reason = tried.terms.Reason
 	}
@@ -337,7 +357,7 @@ func (r *Routes) shares() mesh.Weights {
 		c := &r.choices[i]
 		n := c.requests()
 		total += n
-		for k, w := range c.terms.Weights {
+		for k, w := range r.ofCallers(c) {
 			sum[k] += n * w
 		}
 	}

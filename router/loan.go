@@ -163,3 +163,18 @@ func (r *Routes) traffic(to []rules.Target) (*rules.Balance, *rules.Circuit) {
 	}
 	return r.matcher.Service.Traffic(to)
 }
+
+// lender is the loan that the i-th choice leads to; that of the service itself where it
+// leads to several.
+func (r *Routes) lender(i int) *loan {
+	if i >= len(r.matcher.Service.Routes) {
+		return r.loans[""]
+	}
+	to := r.matcher.Service.Routes[i].To
+	for _, t := range to {
+		if t.Service != to[0].Service {
+			return r.loans[""]
+		}
+	}
+	return r.loans[to[0].Service]
+}

@@ -19,11 +19,14 @@ type Answer struct {
 	*Terms
 	Subset   string // that the rule named, else the endpoint's; "default" if no rule matched
 	Endpoint int    // position in Endpoints, −1 when there is none
-	// Propensity is the exact probability of this endpoint under this route.
-	// For a request with a session key it is that over all keys: the pick of
-	// one key is fixed while the weights are, so requests of one session are
-	// one draw, not many. While a trial is on it is that over both lines.
+	// Propensity is the exact probability of this endpoint under this route, for
+	// callers of this zone. For a request with a session key it is that over all
+	// keys: the pick of one key is fixed while the weights are, so requests of one
+	// session are one draw, not many. While a trial is on it is that over both lines.
 	Propensity float64
+	// Place, below Routes.Places, is of all answers of a line that differ in no more
+	// than the endpoint.
+	Place int
 }
 
 // Terms are what every request is told that takes one route. They are shared: do not
@@ -45,9 +48,8 @@ type Terms struct {
 	RulesVersion string
 	TableVersion uint64
 	Line         Line            // that decided
-	Place        int             // of the route among Answers of its line
 	Endpoints    []mesh.Endpoint // of the line
-	Weights      mesh.Weights    // of the line's route, over Endpoints
+	Weights      mesh.Weights    // of the line's route and the caller's zone, over Endpoints
 	MetricsTime  time.Time       // of the newest metrics that were decided upon; zero when none were
 	Decided      time.Time       // zero when nothing was
 	TTL          time.Duration
@@ -72,7 +74,9 @@ type Routes struct {
 	met     []bool           // per rule, whether its criteria are
 	choices []choice         // one per rule, then the one of no match
 	hashes  []uint64         // of the endpoints' names, for session keys
-	pair    *pair            // the line on trial beside this one; nil: there is none
+	places  int
+	callers *callers // by zone; nil: no zone has weights of its own
+	pair    *pair    // the line on trial beside this one; nil: there is none
 }
 
 // choice is the readied answer of one route.
@@ -80,9 +84,17 @@ type choice struct {
 	terms   Terms
 	subset  string   // where no endpoint is drawn
 	subsets []string // per endpoint
-	draw    picker.Draw
-	before  float64 // requests that took the route in the editions before, the latest count most
-	taken   uint32  // and in this one, each for oneIn; atomic
+
+	// What every request reads stands together.
+	draw   picker.Draw
+	taken  uint32 // requests in this edition, each for oneIn; atomic
+	place  int32
+	hashed bool             // requests may have a key without a session key
+	sticks *picker.Affinity // of keys; nil: picker.Stick
+	zones  []zoned          // for callers of zones with weights of their own
+
+	before  float64         // requests that took the route in the editions before, the latest count most
+	adapted rules.Algorithm // what adaptive stands for
 }
 
 // oneIn is how many requests one that is counted stands for: it is chosen by the low
@@ -95,24 +107,40 @@ func (r *Routes) Decide(req *mesh.Request, u uint64) Answer {
 	if r.pair != nil {
 		return r.decideBoth(req, u)
 	}
-	return r.pick(r.choice(req, u), req, u)
+	c := r.choice(req, u)
+	if req.SessionKey == "" && !c.hashed {
+		return c.drawn(u)
+	}
+	return r.pick(c, c.key(req), u)
 }
 
-func (r *Routes) pick(c *choice, req *mesh.Request, u uint64) Answer {
+// drawn is the answer to a request without a key.
+func (c *choice) drawn(u uint64) Answer {
 	a := c.answer()
-	if req.SessionKey == "" {
-		a.Endpoint = c.draw.Pick(u)
-	} else {
-		a.Endpoint = picker.Stick(a.Weights, r.hashes, req.SessionKey)
+	if a.Endpoint = c.draw.Pick(u); a.Endpoint >= 0 {
+		a.Subset, a.Propensity = c.subsets[a.Endpoint], a.Weights[a.Endpoint]
 	}
-	if a.Endpoint >= 0 {
+	return a
+}
+
+func (r *Routes) pick(c *choice, key string, u uint64) Answer {
+	switch {
+	case key == "":
+		return c.drawn(u)
+	case c.sticks != nil:
+		return c.stuck(key)
+	}
+	a := c.answer()
+	if a.Endpoint = picker.Stick(a.Weights, r.hashes, key); a.Endpoint >= 0 {
 		a.Subset, a.Propensity = c.subsets[a.Endpoint], a.Weights[a.Endpoint]
 	}
 	return a
 }
 
 // answer is one without an endpoint.
-func (c *choice) answer() Answer { return Answer{Terms: &c.terms, Subset: c.subset, Endpoint: -1} }
+func (c *choice) answer() Answer {
+	return Answer{Terms: &c.terms, Subset: c.subset, Endpoint: -1, Place: int(c.place)}
+}
 
 func (r *Routes) choice(req *mesh.Request, u uint64) *choice {
 	i := r.matcher.Match(req, r.met)
@@ -122,6 +150,12 @@ func (r *Routes) choice(req *mesh.Request, u uint64) *choice {
 	c := &r.choices[i]
 	if u%oneIn == 0 {
 		atomic.AddUint32(&c.taken, 1)
+		if r.callers != nil {
+			r.callers.count(req.Source.Zone)
+		}
+	}
+	if c.zones != nil {
+		return c.from(req.Source.Zone)
 	}
 	return c
 }
@@ -131,10 +165,14 @@ func (r *Routes) choice(req *mesh.Request, u uint64) *choice {
 func (r *Routes) Weigh(req *mesh.Request) Answer {
 	c := r.choice(req, 1) // which is not counted
 	if r.pair == nil {
-		return c.answer()
+		return c.weighed(c.key(req))
 	}
-	return r.pair.mixture(c, r.pair.tried.choice(req, 1))
+	tried := r.pair.tried.choice(req, 1)
+	return r.pair.mixture(c, c.weights(c.key(req)), tried, tried.weights(tried.key(req)))
 }
+
+// Places is how many different answers the routes give, but for the endpoint.
+func (r *Routes) Places() int { return r.places }
 
 // Answers lists the answer of each route, in the order in which they are
 // tried, then that of no match, without an endpoint picked. While a trial is on
@@ -201,10 +239,10 @@ func (m *maker) routes(service string, made *Made, last *Routes) *Routes {
 		r.choices = append(r.choices, r.ruled(rule))
 	}
 	r.choices = append(r.choices, r.unmatched())
-	for i := range r.choices {
-		r.choices[i].terms.Place = i
-	}
+	r.adapt(last)
 	r.remember(last)
+	r.spill(last)
+	r.stick(last)
 	return r
 }
 

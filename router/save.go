@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+
+	"github.com/fairway-mesh/fairway/router/rules"
 )
 
 // Save returns what the policies that p is made of remember: warm-up,
@@ -50,6 +52,10 @@ func tidy(memory any) {
 		drop(m, func(*updated) bool { return true })
 	case *map[string]*move:
 		drop(m, func(*move) bool { return true })
+	case *map[string]rules.Algorithm:
+		if *m == nil {
+			*m = map[string]rules.Algorithm{}
+		}
 	case interface{ tidy() }:
 		m.tidy()
 	}
@@ -82,6 +88,8 @@ func memories(p Policy) []any {
 	case *wrr:
 		return []any{&p.services, &p.updated}
 	case *pid:
+		return []any{&p.services}
+	case *adaptive:
 		return []any{&p.services}
 	case *interpretation:
 		return []any{&p.services}

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,6 +89,8 @@ func FuzzRestoreByName(f *testing.F) {
 		f.Add(uint8(i), []byte(`[null, {"checkout": null}]`))
 		f.Add(uint8(i), []byte(`[{"checkout": {"ByName": {"e000": null, "e001": {"Points": [{}], "Weight": -1, "A": 1, "C": 1e-300}}}}, {"checkout": {"Part": 1e300}}]`))
 	}
+	f.Add(uint8(slices.Index(Names(), "adaptive")), []byte(`[null]`))
+	f.Add(uint8(slices.Index(Names(), "adaptive")), []byte(`[{"checkout": "moon"}]`))
 	f.Fuzz(func(t *testing.T, i uint8, saved []byte) {
 		p, _ := Named(Names()[int(i)%len(Names())], nil, nil, DefaultConfig())
 		if Restore(p, saved) != nil {

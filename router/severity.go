@@ -12,7 +12,7 @@ import (
 
 // observe takes in what the window says of each endpoint.
 func (p *eject) observe(state *ejections, f *features.Frame) {
-	alive := anyShows(f)
+	alive, due := anyShows(f), p.by.due(state, f.Time)
 	for i, e := range f.Endpoints {
 		s := state.ByName[e.Name]
 		appeared := s == nil
@@ -26,7 +26,9 @@ func (p *eject) observe(state *ejections, f *features.Frame) {
 		if s.Unseen++; there {
 			s.Seen, s.Unseen = f.Time, 0
 		}
-		s.Severity = p.severity(s, f, i)
+		if severity := p.severity(s, f, i); due || severity > failsRequests || s.Severity > failsRequests {
+			s.Severity = severity
+		}
 		if alive && s.Unseen >= vanished {
 			s.Severity = max(s.Severity, isUnseen)
 		}
@@ -104,7 +106,7 @@ func (p *eject) severity(s *ejection, f *features.Frame, i int) float64 {
 		return saysDown
 	case f.Start.Before(s.WasDown):
 		return 0
-	case errorRatio >= p.cfg.ErrorThreshold && i < len(f.Requests) && f.Requests[i] >= minRequests:
+	case i < len(f.Requests) && p.by.fails(errorRatio, f.Requests[i]):
 		return failsRequests
 	}
 	return 0

@@ -19,7 +19,9 @@ import (
 // The picker is told the weights that a Pick of the Client would use, and where
 // it reads a board, the loads that came with them; on expired ones the board is
 // empty, and it draws by the weights. It does not match requests: a Balancer is
-// that of one route.
+// that of one route, and of callers of the Config's zone. An endpoint that is at the
+// bound of the rules' circuit is not passed over, for the picker has counted it; the
+// Choice is Full.
 type Balancer struct {
 	client         *Client
 	service, route string
@@ -34,6 +36,8 @@ type Balancer struct {
 	places    map[string]int // of the endpoints, by name; none is given to another
 	endpoints []*fairwayv1.Endpoint
 	open      []*atomic.Int64
+	total     *atomic.Int64
+	bounds    bounds
 	is        *Route
 	weights   mesh.Weights
 	board     picker.Board
@@ -73,7 +77,9 @@ func (b *Balancer) Pick(r *mesh.Request) Choice {
 	if i < 0 {
 		return Choice{From: Nothing, Route: b.is}
 	}
-	return Choice{Endpoint: b.endpoints[i], Route: b.is, Propensity: math.NaN(), From: b.from, open: b.open[i]}
+	c := Choice{Endpoint: b.endpoints[i], Route: b.is, Propensity: math.NaN(), From: b.from, open: b.open[i], total: b.total}
+	c.Full = b.bounds.requests > 0 && c.total.Load() >= b.bounds.requests || b.bounds.endpoint > 0 && c.open.Load() >= b.bounds.endpoint
+	return c
 }
 
 // Done tells what became of a request that was sent to an endpoint.
@@ -129,7 +135,7 @@ func (b *Balancer) refresh() {
 	from := Nothing
 	if t != nil {
 		if r = t.route(b.route); r != nil {
-			_, from = r.share(t.expired.Load())
+			_, from = r.share(b.client.cfg.Zone, t.expired.Load())
 		}
 	}
 	if t == b.table && from == b.from {
@@ -138,7 +144,7 @@ func (b *Balancer) refresh() {
 	b.table, b.from, b.is = t, from, nil
 	clear(b.weights)
 	if from != Nothing {
-		b.is = &r.Route
+		b.is, b.total, b.bounds = &r.Route, r.total, r.bounds
 		b.place(r, from)
 	}
 	b.picker.Update(b.weights)
@@ -148,7 +154,7 @@ func (b *Balancer) refresh() {
 }
 
 func (b *Balancer) place(r *route, from From) {
-	s, _ := r.share(from == Equal)
+	s, _ := r.share(b.client.cfg.Zone, from == Equal)
 	for k, e := range r.endpoints {
 		i, known := b.places[e.Name]
 		if !known {

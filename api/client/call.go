@@ -26,7 +26,7 @@ type Call struct {
 func (c *Client) Begin(choice Choice, r *mesh.Request) Call {
 	call := Call{client: c, choice: choice, req: r, start: c.cfg.Clock()}
 	if choice.open != nil {
-		call.inFlight = choice.open.Add(1) - 1
+		call.inFlight = choice.begin()
 	}
 	return call
 }
@@ -38,7 +38,7 @@ func (call Call) Done(status int) {
 	if call.choice.open == nil {
 		return
 	}
-	call.choice.open.Add(-1)
+	call.choice.end()
 	of := call.choice.Route.Of
 	r := &fairwayv1.OutcomeReport{
 		Service: of.GetService(), Endpoint: call.choice.Endpoint.GetName(), Route: call.choice.Route.Name,

@@ -26,10 +26,15 @@ func (f From) String() string {
 type Choice struct {
 	Endpoint   *fairwayv1.Endpoint // nil when From is Nothing; shared: do not write
 	Route      *Route              // nil when nothing is known of the service; shared: do not write
-	Propensity float64             // the probability with which it was picked
+	Propensity float64             // the probability with which it was picked; NaN: not known
 	From       From
+	// Full says that this client has as much in flight as the rules' circuit allows: to
+	// the service, or to each endpoint that it could have picked. The endpoint is one
+	// all the same; whether the request waits, fails or goes there is the caller's to say.
+	Full bool
 
-	open *atomic.Int64 // requests in flight at the endpoint, see Begin
+	open  *atomic.Int64 // requests in flight at the endpoint, see Begin
+	total *atomic.Int64 // and at all of the service
 }
 
 // Route is the route of a request, as the daemon sent it last.

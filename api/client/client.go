@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/fairway-mesh/fairway/router/picker"
 )
 
 // Client talks to daemons. It is safe for concurrent use.
@@ -16,6 +18,7 @@ type Client struct {
 	services services
 	static   map[string]*table
 	rolls    atomic.Uint64
+	proxy    uint64 // hash of its name
 	reports  reports
 	watching context.Context // ends with the client
 	close    context.CancelFunc
@@ -29,7 +32,10 @@ func Dial(cfg Config) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, static: map[string]*table{}}
+	c := &Client{cfg: cfg, static: map[string]*table{}, proxy: picker.Hash(cfg.Name)}
+	if cfg.Name == "" {
+		c.proxy = picker.Scramble(cfg.Seed)
+	}
 	for _, name := range cfg.Targets {
 		t, err := newTarget(name, cfg)
 		if err != nil {

@@ -19,6 +19,11 @@ type Config struct {
 	Credentials credentials.TransportCredentials // insecure.NewCredentials() without TLS
 	Clock       func() time.Time                 // usually time.Now
 	Seed        uint64                           // of the random numbers that pick
+	// Name tells this proxy from the others where the rules give each so many endpoints of
+	// a large fleet; keep it over restarts. Empty takes one from the Seed.
+	Name string
+	// Zone is where requests come from that do not say it themselves.
+	Zone string
 	// Deadline is the most that a Decide waits for daemons.
 	Deadline time.Duration
 	// Retry is how long a daemon that failed is left alone, more or less by

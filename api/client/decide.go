@@ -24,7 +24,7 @@ type Answer struct {
 // Decide asks a daemon about one request, for at most Config.Deadline or as
 // long as ctx allows. When none answers, or one is overloaded, it decides from
 // what Watch brought, as Pick does: the decision then has the reason "stale"
-// where the weights have expired, and no time to live. A daemon that failed is
+// where the weights have expired, or "full" (see Choice.Full), and no time to live. A daemon that failed is
 // left alone for a while, and others are asked meanwhile.
 func (c *Client) Decide(ctx context.Context, in *fairwayv1.DecideRequest) Answer {
 	d, err := c.askAny(ctx, in)
@@ -122,6 +122,12 @@ func (c Choice) decision(in *fairwayv1.DecideRequest) *fairwayv1.Decision {
 	d.Endpoint, d.Reason = c.Endpoint, "stale"
 	if c.From == Weights {
 		d.Source, d.Reason = c.Route.Of.GetSource(), c.Route.Of.GetReason()
+	}
+	if c.Full {
+		d.Reason = "full"
+	}
+	if d.Propensity != d.Propensity { // NaN: passed on from one that is full
+		d.Propensity = 0
 	}
 	if c.Route.Name != "default" {
 		d.Destination.Subset = c.Endpoint.Subset

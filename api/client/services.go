@@ -23,6 +23,7 @@ type service struct {
 	table  atomic.Pointer[table]
 	mu     sync.Mutex
 	places map[string]*atomic.Int64 // requests in flight, by endpoint; those of the newest table
+	total  atomic.Int64             // and at all endpoints
 }
 
 func (s *services) load(name string) *table {
@@ -79,8 +80,13 @@ func (s *service) take(t *table) {
 			}
 			r.open[j] = places[e.Name]
 		}
+		r.total = &s.total
 		r.fresh.place(r)
 		r.equal.place(r)
+		for k := range r.zones {
+			r.zones[k].fresh.place(r)
+			r.zones[k].equal.place(r)
+		}
 	}
 	s.places = places
 	s.table.Store(t)

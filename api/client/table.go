@@ -30,10 +30,21 @@ type route struct {
 	fresh share
 	Route
 	equal  share
+	zones  []zoned  // for callers of zones with weights of their own
 	hashes []uint64 // of the endpoints' names, for session keys
+
+	balance rules.Balance // Hash and how keys are placed
+	bounds  bounds        // of what this client has in flight
+	total   *atomic.Int64 // what it has, at all endpoints of the service
 
 	endpoints []*fairwayv1.Endpoint
 	open      []*atomic.Int64 // per endpoint, see service.places
+}
+
+// zoned are the shares of callers of one zone.
+type zoned struct {
+	zone         string
+	fresh, equal share
 }
 
 // share is what each endpoint of a route gets; it sums to 1, or is empty.
@@ -41,6 +52,7 @@ type share struct {
 	draw    picker.Alias
 	spots   []spot // per endpoint
 	weights []float64
+	sticks  *picker.Affinity // of keys; nil: picker.Stick
 }
 
 // spot is what a Choice is made of.
@@ -55,8 +67,9 @@ type spot struct {
 // list of endpoints gets none. A route that has lost all its endpoints keeps
 // those of the former table: an empty set is a fault of what finds the
 // endpoints more often than it is the truth, and an endpoint that may be there
-// is better than none. former and static may be nil.
-func newTable(w *fairwayv1.ServiceWeights, former, static *table) *table {
+// is better than none. proxy is the hash of the client's name; former and static
+// may be nil.
+func newTable(w *fairwayv1.ServiceWeights, proxy uint64, former, static *table) *table {
 	t := &table{of: w, routes: make([]route, 0, len(w.GetRoutes())), loads: map[string]*fairwayv1.EndpointLoad{}}
 	byName := make(map[string]*fairwayv1.Endpoint, len(w.GetEndpoints()))
 	for _, e := range w.GetEndpoints() {
@@ -65,7 +78,7 @@ func newTable(w *fairwayv1.ServiceWeights, former, static *table) *table {
 		}
 	}
 	for _, rw := range w.GetRoutes() {
-		r := newRoute(w, rw, byName)
+		r := newRoute(w, rw, byName, proxy, former)
 		if match, err := conditions(rw); err != nil {
 			r.taken = false
 			t.unread = append(t.unread, err)
@@ -85,13 +98,14 @@ func newTable(w *fairwayv1.ServiceWeights, former, static *table) *table {
 	return t
 }
 
-func newRoute(w *fairwayv1.ServiceWeights, rw *fairwayv1.RouteWeights, byName map[string]*fairwayv1.Endpoint) route {
+func newRoute(w *fairwayv1.ServiceWeights, rw *fairwayv1.RouteWeights, byName map[string]*fairwayv1.Endpoint, proxy uint64, former *table) route {
 	r := route{
 		Route: Route{
 			Name: rw.GetName(), Priority: int(rw.GetPriority()), Retries: int(rw.GetRetries()),
 			Timeout: rw.GetTimeout().AsDuration(), Of: w,
 		},
 		taken: rw.GetMet() || rw.GetMatchesAll(), all: rw.GetMatchesAll(), from: Weights,
+		balance: balance(rw.GetBalancing()), bounds: boundsOf(rw.GetCircuit()),
 	}
 	places := make(map[string]int, len(rw.GetWeights()))
 	var weights []float64
@@ -105,10 +119,27 @@ func newRoute(w *fairwayv1.ServiceWeights, rw *fairwayv1.RouteWeights, byName ma
 			i = len(r.endpoints)
 			places[e.Name] = i
 			r.endpoints, weights = append(r.endpoints, e), append(weights, 0)
+			r.hashes = append(r.hashes, picker.Hash(e.Name))
 		}
 		weights[i] += sane(ew.GetWeight())
 	}
-	r.weigh(weights)
+	r.open = make([]*atomic.Int64, len(r.endpoints))
+	table := former.sticks(r.Name)
+	r.fresh, r.equal = r.shares(weights, proxy, table)
+	for _, zw := range rw.GetZones() {
+		weights, sum := make([]float64, len(r.endpoints)), 0.0
+		for _, ew := range zw.GetWeights() {
+			if i, known := places[ew.GetEndpoint()]; known {
+				weights[i] += sane(ew.GetWeight())
+				sum += weights[i]
+			}
+		}
+		if sum > 0 {
+			z := zoned{zone: zw.GetZone()}
+			z.fresh, z.equal = r.shares(weights, proxy, r.fresh.sticks)
+			r.zones = append(r.zones, z)
+		}
+	}
 	return r
 }
 
@@ -120,8 +151,9 @@ func sane(w float64) float64 {
 	return min(w, 1e300)
 }
 
-// weigh readies both shares of the route's endpoints.
-func (r *route) weigh(weights []float64) {
+// shares readies both shares of the route's endpoints, of those that this proxy is
+// given where the rules bound how many. former may be nil.
+func (r *route) shares(weights []float64, proxy uint64, former *picker.Affinity) (fresh, equal share) {
 	sum := 0.0
 	for _, w := range weights {
 		sum += w
@@ -134,30 +166,37 @@ func (r *route) weigh(weights []float64) {
 			weights[i] /= sum
 		}
 	}
-	r.fresh = newShare(weights)
-	r.equal = newShare(equal(r.endpoints, weights))
-	r.open = make([]*atomic.Int64, len(r.endpoints))
-	r.hashes = make([]uint64, len(r.endpoints))
+	groups := make([]string, len(weights))
 	for i, e := range r.endpoints {
-		r.hashes[i] = picker.Hash(e.Name)
+		groups[i] = e.Subset
 	}
+	if size := r.balance.SubsetSize; size > 0 {
+		r.own(weights, groups, proxy, size)
+	}
+	fresh = r.newShare(weights, groups, former)
+	return fresh, r.newShare(alike(groups, weights), groups, fresh.sticks)
 }
 
-func newShare(weights []float64) share {
-	return share{weights: weights, draw: picker.NewAlias(weights)}
+func (r *route) newShare(weights []float64, groups []string, former *picker.Affinity) share {
+	s := share{weights: weights, draw: picker.NewAlias(weights)}
+	if a := r.balance.Algorithm; a == rules.RingHash || a == rules.Maglev {
+		hashing := picker.Hashing{Maglev: a == rules.Maglev, Size: r.balance.Table}
+		s.sticks = picker.NewAffinity(hashing, r.hashes, groups, weights, former)
+	}
+	return s
 }
 
-// equal keeps what each subset gets, which a rule may have bound, and shares
+// alike keeps what each subset gets, which a rule may have bound, and shares
 // it alike among the subset's endpoints.
-func equal(endpoints []*fairwayv1.Endpoint, weights []float64) []float64 {
+func alike(groups []string, weights []float64) []float64 {
 	sum, count := map[string]float64{}, map[string]float64{}
-	for i, e := range endpoints {
-		sum[e.Subset] += weights[i]
-		count[e.Subset]++
+	for i, group := range groups {
+		sum[group] += weights[i]
+		count[group]++
 	}
 	out := make([]float64, len(weights))
-	for i, e := range endpoints {
-		out[i] = sum[e.Subset] / count[e.Subset]
+	for i, group := range groups {
+		out[i] = sum[group] / count[group]
 	}
 	return out
 }
@@ -174,6 +213,7 @@ func (r *route) keep(former, static *table) {
 			continue
 		}
 		r.endpoints, r.open, r.hashes, r.fresh, r.equal = old.endpoints, make([]*atomic.Int64, len(old.endpoints)), old.hashes, old.equal, old.equal
+		r.zones = nil
 		r.from = Equal
 		if old.from == Static {
 			r.from = Static
@@ -181,6 +221,17 @@ func (r *route) keep(former, static *table) {
 		return
 	}
 	r.from = Nothing
+}
+
+// sticks are the tables for keys that the route of that name had; nil: none.
+func (t *table) sticks(name string) *picker.Affinity {
+	if t == nil {
+		return nil
+	}
+	if r := t.route(name); r != nil {
+		return r.fresh.sticks
+	}
+	return nil
 }
 
 // route finds a route by its name; of an empty or unknown name, the one that
@@ -208,7 +259,7 @@ func staticTable(name string, endpoints []mesh.Endpoint) *table {
 		rw.Weights = append(rw.Weights, &fairwayv1.EndpointWeight{Endpoint: e.Name, Weight: 1 / float64(len(endpoints))})
 	}
 	w.Routes = []*fairwayv1.RouteWeights{rw}
-	t := newTable(w, nil, nil)
+	t := newTable(w, 0, nil, nil)
 	for i := range t.routes {
 		if t.routes[i].from == Weights {
 			t.routes[i].from = Static

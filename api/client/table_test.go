@@ -32,6 +32,12 @@ func weighted(name string, weights map[string]float64, match ...*fairwayv1.Condi
 func odd() []*fairwayv1.ServiceWeights {
 	twice := weighted("default", map[string]float64{"a": 0.5})
 	twice.Weights = append(twice.Weights, twice.Weights[0], nil)
+	zonal := weighted("default", map[string]float64{"a": 0.5, "b": 0.5, "c": 0})
+	zonal.Zones = []*fairwayv1.ZoneWeights{nil, {Zone: "x", Weights: []*fairwayv1.EndpointWeight{{Endpoint: "a", Weight: math.NaN()}, nil}}, {Zone: "", Weights: []*fairwayv1.EndpointWeight{{Endpoint: "c", Weight: 3}, {Endpoint: "nobody", Weight: 1}}}}
+	zonal.Balancing = &fairwayv1.Balancing{Algorithm: "ring_hash", TableSize: math.MaxUint32, SubsetSize: 1, Hash: []*fairwayv1.HashKey{nil, {Of: "moon"}, {Of: "header", Name: "x"}}}
+	zonal.Circuit = &fairwayv1.Circuit{Connections: 1, Requests: math.MaxUint32}
+	maglev := weighted("default", map[string]float64{"a": 5e-324, "b": 1e300})
+	maglev.Balancing = &fairwayv1.Balancing{Algorithm: "maglev", TableSize: 1, SubsetSize: math.MaxUint32}
 	return []*fairwayv1.ServiceWeights{
 		{Service: "shop"},
 		{Service: "shop", Endpoints: append(named("a", "", "a"), nil), Routes: []*fairwayv1.RouteWeights{twice, nil}, Ttl: durationpb.New(math.MinInt64)},
@@ -42,6 +48,8 @@ func odd() []*fairwayv1.ServiceWeights {
 			weighted("new", map[string]float64{"a": 1}, &fairwayv1.Condition{Of: "moon", Op: "exact"}),
 			weighted("default", map[string]float64{"a": 5e-324}),
 		}, Loads: []*fairwayv1.EndpointLoad{nil, {Endpoint: "a", InFlight: math.NaN(), Capacity: math.Inf(-1), ServiceTime: &durationpb.Duration{Seconds: math.MaxInt64, Nanos: -1}}}},
+		{Service: "shop", Endpoints: named("a", "b", "c"), Routes: []*fairwayv1.RouteWeights{zonal}},
+		{Service: "shop", Endpoints: named("a", "b", "c"), Routes: []*fairwayv1.RouteWeights{maglev}},
 	}
 }
 
@@ -53,7 +61,7 @@ func checkTable(t *testing.T, tb *table) {
 		for _, expired := range []bool{false, true} {
 			tb.expired.Store(expired)
 			for _, u := range []uint64{0, math.MaxUint64, 1 << 63} {
-				ch := tb.pick(req, u)
+				ch := tb.pick(req, "", u)
 				if (ch.Endpoint == nil) != (ch.From == Nothing) || ch.From != Nothing && !(ch.Propensity > 0 && ch.Propensity <= 1+1e-9) {
 					t.Fatalf("picked %+v", ch)
 				}
@@ -82,17 +90,17 @@ func checkTable(t *testing.T, tb *table) {
 }
 
 func TestOddMessages(t *testing.T) {
-	whole := newTable(&fairwayv1.ServiceWeights{Service: "shop", Endpoints: named("a", "b"), Routes: []*fairwayv1.RouteWeights{weighted("default", map[string]float64{"a": 0.5, "b": 0.5})}}, nil, nil)
+	whole := newTable(&fairwayv1.ServiceWeights{Service: "shop", Endpoints: named("a", "b"), Routes: []*fairwayv1.RouteWeights{weighted("default", map[string]float64{"a": 0.5, "b": 0.5})}}, 0, nil, nil)
 	for i, w := range odd() {
-		tb := newTable(w, whole, nil)
+		tb := newTable(w, 0, whole, nil)
 		checkTable(t, tb)
-		if ch := tb.pick(nil, 0); i > 0 && ch.Endpoint == nil {
+		if ch := tb.pick(nil, "", 0); i > 0 && ch.Endpoint == nil {
 			t.Errorf("message %d leaves callers without an answer", i)
 		}
 	}
-	tb := newTable(odd()[4], nil, nil)
+	tb := newTable(odd()[4], 0, nil, nil)
 	new(service).take(tb)
-	if len(tb.unread) != 2 || tb.pick(nil, 0).Route.Name != "default" {
+	if len(tb.unread) != 2 || tb.pick(nil, "", 0).Route.Name != "default" {
 		t.Errorf("rules that are not understood: %v", tb.unread)
 	}
 }
@@ -103,21 +111,21 @@ func TestEmptied(t *testing.T) {
 	v2 := &fairwayv1.Condition{Of: "header", Name: "End-User", Op: "exact", Value: "jason"}
 	full := newTable(&fairwayv1.ServiceWeights{Service: "shop", Endpoints: named("a", "b"), Routes: []*fairwayv1.RouteWeights{
 		weighted("jason", map[string]float64{"b": 1}, v2), weighted("default", map[string]float64{"a": 1}),
-	}}, nil, nil)
+	}}, 0, nil, nil)
 	empty := &fairwayv1.ServiceWeights{Service: "shop", Routes: []*fairwayv1.RouteWeights{weighted("jason", nil, v2), weighted("default", nil)}}
 	jason := &mesh.Request{Headers: map[string]string{"end-user": "jason"}}
-	for name, tb := range map[string]*table{"once": newTable(empty, full, nil), "twice": newTable(empty, newTable(empty, full, nil), nil)} {
+	for name, tb := range map[string]*table{"once": newTable(empty, 0, full, nil), "twice": newTable(empty, 0, newTable(empty, 0, full, nil), nil)} {
 		new(service).take(tb)
-		if ch := tb.pick(jason, 0); ch.Endpoint.GetName() != "b" || ch.From != Equal {
+		if ch := tb.pick(jason, "", 0); ch.Endpoint.GetName() != "b" || ch.From != Equal {
 			t.Errorf("%s: jason goes to %+v", name, ch)
 		}
-		if ch := tb.pick(nil, 0); ch.Endpoint.GetName() != "a" || ch.From != Equal {
+		if ch := tb.pick(nil, "", 0); ch.Endpoint.GetName() != "a" || ch.From != Equal {
 			t.Errorf("%s: others go to %+v", name, ch)
 		}
 	}
-	tb := newTable(empty, nil, staticTable("shop", []mesh.Endpoint{{Name: "s"}}))
+	tb := newTable(empty, 0, nil, staticTable("shop", []mesh.Endpoint{{Name: "s"}}))
 	new(service).take(tb)
-	if ch := tb.pick(nil, 0); ch.Endpoint.GetName() != "s" || ch.From != Static {
+	if ch := tb.pick(nil, "", 0); ch.Endpoint.GetName() != "s" || ch.From != Static {
 		t.Errorf("never any endpoint: %+v", ch)
 	}
 }
@@ -135,9 +143,9 @@ func FuzzServiceWeights(f *testing.F) {
 		if proto.Unmarshal(text, &w) != nil {
 			return
 		}
-		tb := newTable(&w, nil, nil)
+		tb := newTable(&w, 0, nil, nil)
 		checkTable(t, tb)
-		checkTable(t, newTable(&w, tb, staticTable("shop", []mesh.Endpoint{{Name: "s"}})))
+		checkTable(t, newTable(&w, 0, tb, staticTable("shop", []mesh.Endpoint{{Name: "s"}})))
 	})
 }
 
@@ -170,7 +178,7 @@ func BenchmarkPick(b *testing.B) {
 		name := "service-" + string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676))
 		services = append(services, name)
 		s := c.services.at(name)
-		s.take(newTable(&fairwayv1.ServiceWeights{Service: name, Endpoints: named(names...), Routes: []*fairwayv1.RouteWeights{weighted("default", weights)}}, nil, nil))
+		s.take(newTable(&fairwayv1.ServiceWeights{Service: name, Endpoints: named(names...), Routes: []*fairwayv1.RouteWeights{weighted("default", weights)}}, 0, nil, nil))
 	}
 	for range 2000 { // until they are found without a lock
 		c.Pick(services[0], nil)

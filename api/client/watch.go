@@ -173,7 +173,7 @@ func (w *watch) read(ctx context.Context, heard func(time.Duration)) error {
 func (w *watch) store(m *fairwayv1.ServiceWeights) {
 	s := w.client.services.at(m.Service)
 	former := s.table.Load()
-	t := newTable(m, former, w.client.static[m.Service])
+	t := newTable(m, w.client.proxy, former, w.client.static[m.Service])
 	t.renew(m.GetTtl().AsDuration())
 	s.take(t)
 	if former != nil {

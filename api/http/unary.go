@@ -29,32 +29,45 @@ type message[T any] interface {
 // unary serves a call: read fills its message from the request, write answers.
 func unary[I, O any, PI message[I], PO message[O]](h *Handler, name string, read func(*Handler, http.ResponseWriter, *http.Request, proto.Message) error,
 	call func(context.Context, PI) (PO, error), write func(http.ResponseWriter, *http.Request, proto.Message)) http.HandlerFunc {
-	info := &grpc.UnaryServerInfo{Server: h.server, FullMethod: fullMethod(name)}
-	if descOf(name) != nil { // permitted as a stream, and not counted as one
-		info.FullMethod = fullMethod(name + "Once")
-	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(h.context(r), h.cfg.Timeout)
-		defer cancel()
 		in := PI(new(I))
-		out, err := h.metrics.Unary(ctx, in, info, func(ctx context.Context, _ any) (any, error) {
-			if err := read(h, w, r, in); err != nil {
-				return nil, err
-			}
-			if h.guard != nil {
-				if err := h.guard.Allow(ctx, fullMethod(name), in); err != nil {
-					return nil, err
-				}
-			}
-			return call(ctx, in)
-		})
+		out, err := ask(h, r, name, in, func() error { return read(h, w, r, in) }, call)
 		if err != nil {
 			fail(w, err)
 			return
 		}
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(h.cfg.Timeout)) // where the connection has one
-		write(w, r, out.(PO))
+		h.hasten(w)
+		write(w, r, out)
 	}
+}
+
+// ask makes a call of the API: counted, and permitted once read has filled in.
+func ask[PI proto.Message, O any](h *Handler, r *http.Request, name string, in PI, read func() error, call func(context.Context, PI) (O, error)) (out O, err error) {
+	info := &grpc.UnaryServerInfo{Server: h.server, FullMethod: fullMethod(name)}
+	if descOf(name) != nil { // permitted as a stream, and not counted as one
+		info.FullMethod = fullMethod(name + "Once")
+	}
+	ctx, cancel := context.WithTimeout(h.context(r), h.cfg.Timeout)
+	defer cancel()
+	_, err = h.metrics.Unary(ctx, in, info, func(ctx context.Context, _ any) (any, error) {
+		if err := read(); err != nil {
+			return nil, err
+		}
+		if h.guard != nil {
+			if err := h.guard.Allow(ctx, fullMethod(name), in); err != nil {
+				return nil, err
+			}
+		}
+		var err error
+		out, err = call(ctx, in)
+		return out, err
+	})
+	return out, err
+}
+
+// hasten bounds how long a client may take to read the answer.
+func (h *Handler) hasten(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(h.cfg.Timeout)) // where the connection has one
 }
 
 // context knows who calls, as that of a gRPC call does.

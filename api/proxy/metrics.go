@@ -4,7 +4,11 @@
 // nothing to say: it fails open, and counts that.
 package proxy
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Metrics count what adapters tell their proxies. They are safe for concurrent use.
 type Metrics struct {
@@ -12,7 +16,8 @@ type Metrics struct {
 	failOpen *prometheus.CounterVec
 }
 
-// NewMetrics registers the metrics; reg nil keeps them to themselves.
+// NewMetrics registers the metrics; reg nil keeps them to themselves. A second call
+// with one reg counts with the first.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		answers: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -23,9 +28,21 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"adapter", "reason"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.answers, m.failOpen)
+		m.answers, m.failOpen = registered(reg, m.answers), registered(reg, m.failOpen)
 	}
 	return m
+}
+
+// registered is the counter itself, or the same one that was there before.
+func registered(reg prometheus.Registerer, c *prometheus.CounterVec) *prometheus.CounterVec {
+	err := reg.Register(c)
+	if before := (prometheus.AlreadyRegisteredError{}); errors.As(err, &before) {
+		return before.ExistingCollector.(*prometheus.CounterVec)
+	}
+	if err != nil {
+		panic(err) // another metric of that name: a fault of the program
+	}
+	return c
 }
 
 // Adapter counts for one adapter.

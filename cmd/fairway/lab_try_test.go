@@ -69,7 +69,9 @@ func TestLabTry(t *testing.T) {
 	}
 	dir := t.TempDir()
 	daemon, page := filepath.Join(dir, "fairwayd"), filepath.Join(dir, "try.html")
-	if said, err := exec.Command("go", "build", "-o", daemon, "../fairwayd").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-o", daemon, "../fairwayd")
+	build.Env = append(os.Environ(), "XDG_CACHE_HOME=") // not the empty one that TestMain makes
+	if said, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}
 	var out, said bytes.Buffer

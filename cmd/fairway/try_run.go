@@ -60,23 +60,24 @@ func (t *try) run(ctx context.Context) (err error) {
 	return t.tell(runs)
 }
 
-// both runs the proxy by itself, and then with fairway, which has seen the first run's
-// metrics: a daemon in service knows its mesh too.
-func (t *try) both(ctx context.Context, f *lab.Fleet) (runs []report.Run, err error) {
-	stop, err := t.startFairway(ctx, f)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, stop()) }()
+// both runs the proxy by itself, and then with a fairwayd that has not seen the fault of
+// the first run.
+func (t *try) both(ctx context.Context, f *lab.Fleet) ([]report.Run, error) {
+	var runs []report.Run
 	for _, fairway := range []bool{false, true} {
 		one := lab.Turn{
 			Name: "before", Recipe: t.recipe, Place: t.place, Proxies: 1, Seed: t.o.seed,
 			Settle: t.o.settle(), Length: t.o.duration, Faults: []lab.Fault{t.fault()},
 		}
-		if one.Place.Fairway = fairway; fairway {
-			one.Name = "after"
+		if fairway {
+			stop, err := t.startFairway(ctx, f)
+			if err != nil {
+				return nil, err
+			}
+			defer stop()
+			one.Name, one.Place = "after", t.place
 		}
-		one.Place.Balance = t.o.balance
+		one.Place.Fairway, one.Place.Balance = fairway, t.o.balance
 		taken, err := f.Take(ctx, one)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", one.Name, err)
@@ -99,7 +100,7 @@ func (t *try) fault() lab.Fault {
 }
 
 // startFairway starts fairwayd with the listeners that the recipe asks for.
-func (t *try) startFairway(ctx context.Context, f *lab.Fleet) (stop func() error, err error) {
+func (t *try) startFairway(ctx context.Context, f *lab.Fleet) (stop func(), err error) {
 	t.place = lab.Place{HTTP: f.Address(), Agent: f.Address(), SPOE: f.Address()}
 	if t.place.GRPC, err = freeAddress(); err != nil {
 		return nil, err
@@ -125,7 +126,11 @@ func (t *try) startFairway(ctx context.Context, f *lab.Fleet) (stop func() error
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	return func() error { return errors.Join(d.stop(), log.Close()) }, nil
+	return func() {
+		if err := errors.Join(d.stop(), log.Close()); err != nil {
+			fmt.Fprintln(t.stderr, err)
+		}
+	}, nil
 }
 
 // metrics are the flags of what fairwayd reads: the model of this mesh that ships, or

@@ -67,6 +67,7 @@ func (d *daemon) listenJSON() (net.Listener, http.Handler, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	d.mountProxies(handler)
 	listeners, err := listen(address{"http", d.http})
 	if err != nil {
 		return nil, nil, err

@@ -18,12 +18,12 @@ type Maglev struct {
 }
 
 const (
-	defaultMaglev = 65_537    // the paper's small table, and Envoy's default
-	maxMaglev     = 5_000_011 // Envoy's most
+	defaultMaglev = 65_537  // the paper's small table, and Envoy's default
+	maxMaglev     = 655_373 // the paper's large table
 )
 
 // NewMaglev makes the table of the names with these hashes (see Hash), of the least
-// prime that is not below size (0: 65537). Turns are in proportion to the weights, as
+// prime that is not below size (0: 65537; at most 655373). Turns are in proportion to the weights, as
 // in Envoy; weights that are not above 0 have none.
 func NewMaglev(hashes []uint64, weights []float64, size int) *Maglev {
 	m := &Maglev{shares: make([]float64, len(hashes))}

@@ -22,7 +22,7 @@ type Ring struct {
 const (
 	defaultRing = 4096    // points in all: the most that gRFC A42 has by default
 	leastPoints = 32      // for a weight of 1
-	maxRing     = 1 << 23 // Envoy's most
+	maxRing     = 1 << 18 // a message must not make one that takes longer than a window
 )
 
 // NewRing makes the ring of the names with these hashes (see Hash). A weight of 1 has
@@ -64,7 +64,7 @@ func perWeight(weights []float64, size int) float64 {
 		return 0
 	}
 	unit := max(math.Exp2(math.Ceil(math.Log2(float64(size)/sum))), leastPoints)
-	return min(unit, maxRing/sum)
+	return min(unit, math.Exp2(math.Floor(math.Log2(maxRing/sum))))
 }
 
 // sort puts the points in order; of equal ones, which 64 bits all but rule out, by

@@ -64,8 +64,14 @@
 // `zones` what stands there, any other zone `remote`. It is money, or a hop that
 // the metrics do not see, as time; latency that they see is counted already.
 // Traffic stays in the zone until its endpoints' next request costs as much
-// more there. A service has one table of weights, whatever zone a request comes
-// from: where proxies are in several zones, write what differs on average.
+// more there. The cost is one, whatever zone a request comes from: where proxies are
+// in several zones, write what differs on average.
+//
+// A spill, as in locality: {spill: {at: 0.8, order: {a: [b, c]}, split: {c: {c: 80,
+// b: 20}}}}, gives requests from each zone weights of their own: they stay in their
+// zone while its endpoints are used by less than `at` (0.8) of what they can do, and the
+// rest flows on to the next zones of `order`, then to any with room. `split` fixes the
+// parts in percent instead.
 //
 // A service whose routes do not match a request sends it to the route
 // `default`: equal weights over all its endpoints, priority 0, timeout 30 s. A

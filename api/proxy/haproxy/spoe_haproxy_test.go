@@ -207,10 +207,10 @@ func TestSPOEGoesUnderLoad(t *testing.T) {
 		served(t, 50)
 		stop()
 	}
-	agentOf(t, table, address)
-	agentUp(t, socket, "UP")
-	served(t, 100)
-	split(t, front, 0.5, 0.5, 0)
+	_, reg, _, _ := agentOf(t, table, address)
+	poll(t, func() bool { return counted(t, reg, "fairway_proxy_answers_total", "haproxy-spoe") > 100 }, func() string {
+		return "HAProxy does not ask again"
+	})
 }
 
 // load asks without end. served waits for so many more answers; one that is not a 200

@@ -1,0 +1,76 @@
+package router
+
+import (
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/picker"
+	"github.com/fairway-mesh/fairway/router/rules"
+)
+
+// key tells the session of a request; empty: it is of none.
+func (c *choice) key(req *mesh.Request) string {
+	if req.SessionKey != "" || !c.hashed {
+		return req.SessionKey
+	}
+	return c.terms.Balance.Key(req)
+}
+
+// weights are what requests with that key, or without one, meet.
+func (c *choice) weights(key string) mesh.Weights {
+	if key != "" && c.sticks != nil {
+		return c.sticks.Shares()
+	}
+	return c.terms.Weights
+}
+
+// weighed is the answer without an endpoint, with the weights of the key.
+func (c *choice) weighed(key string) Answer {
+	a := c.answer()
+	if key != "" && c.sticks != nil {
+		t := c.terms
+		t.Weights = c.sticks.Shares()
+		a.Terms = &t
+	}
+	return a
+}
+
+// stuck is the answer to a key where there is a table of keys.
+func (c *choice) stuck(key string) Answer {
+	a := c.answer()
+	a.Endpoint, a.Place = c.sticks.Pick(key), int(c.place)+1
+	if a.Endpoint >= 0 {
+		a.Subset, a.Propensity = c.subsets[a.Endpoint], c.sticks.Shares()[a.Endpoint]
+	}
+	return a
+}
+
+// stick readies the choices for keys, with the tables of the edition before where
+// the endpoints are the same, and numbers the answers.
+func (r *Routes) stick(last *Routes) {
+	subsets := make([]string, len(r.Endpoints))
+	for i := range r.Endpoints {
+		subsets[i] = r.Endpoints[i].Subset
+	}
+	ready := func(c *choice, table *picker.Affinity) {
+		c.place = int32(r.places)
+		r.places++
+		b := c.terms.Balance
+		c.hashed = len(b.Hash) > 0
+		if b.Algorithm != rules.RingHash && b.Algorithm != rules.Maglev {
+			return
+		}
+		r.places++
+		hashing := picker.Hashing{Maglev: b.Algorithm == rules.Maglev, Size: b.Table}
+		c.sticks = picker.NewAffinity(hashing, r.hashes, subsets, c.terms.Weights, table)
+	}
+	for i := range r.choices {
+		c := &r.choices[i]
+		var table *picker.Affinity
+		if former := r.former(i, last); former != nil {
+			table = former.sticks
+		}
+		ready(c, table)
+		for k := range c.zones {
+			ready(&c.zones[k].choice, c.sticks)
+		}
+	}
+}
