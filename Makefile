@@ -11,7 +11,7 @@ SHARED ?= ../shared
 REALTIME = $(shell chrt --rr 20 true 2>/dev/null && echo chrt --rr 20)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check test-deps format vet lint race bench bench-read bench-replay bench-network bench-routing eval-routing routing-model bench-forecast forecast-model bench-serve bench-rollback soak recording proto clean
+.PHONY: help demo build test check test-deps format vet lint race bench bench-read bench-replay bench-network bench-routing eval-routing routing-model bench-forecast forecast-model bench-serve bench-rollback soak test-real recording proto clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,17 @@ bench-rollback: build test-deps ## a bad model, and an innocent one in a slow-do
 
 soak: test-deps ## the daemon for ten minutes with everything in motion: fails when memory, goroutines or files grow
 	$(GO) test ./cmd/fairwayd -run '^TestSoak$$' -count=1 -v -timeout 20m -args -soak 10m
+
+test-real: test-deps $(OUT)/traefik ## what needs long builds: Traefik (some minutes, once) and the Caddy module, each against the daemon
+	FAIRWAY_TRAEFIK=$(CURDIR)/$(OUT)/traefik $(GO) test ./api/proxy/traefik -count=1 -run TestTraefik -v
+	cd api/proxy/caddy && $(GO) vet ./... && $(GO) test -count=1 ./...
+
+$(OUT)/traefik:
+	@mkdir -p $(OUT)
+	sh examples/traefik/build.sh
+
+$(OUT)/caddy: build
+	cd api/proxy/caddy && $(GO) build -o ../../../$(OUT)/caddy ./cmd/caddy
 
 recording: build test-deps ## make a new recording of the lab, with SEED: 48 minutes of real time
 	$(REALTIME) $(OUT)/fairway lab record --duration 48m --seed $(SEED) --out $(OUT)/recording
