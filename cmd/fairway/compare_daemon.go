@@ -9,31 +9,34 @@ import (
 	"github.com/fairway-mesh/fairway/datasets/lab"
 )
 
-// startFairway starts fairwayd on the fleet's metrics, with the listeners that the
-// recipes of the policies ask for, and returns what stops it.
-func (c *comparison) startFairway(ctx context.Context, f *lab.Fleet) (stop func() error, err error) {
+// prepareFairway writes what fairwayd reads, and gives it its addresses.
+func (c *comparison) prepareFairway(f *lab.Fleet) error {
 	c.place.GRPC, c.place.HTTP, c.place.Agent, c.place.SPOE = f.Address(), f.Address(), f.Address(), f.Address()
 	c.place.Service, c.place.Endpoints = f.Service().Name, f.Service().Endpoints
+	c.admin, c.rules = f.Address(), filepath.Join(c.out, "rules.yaml")
+	if err := os.WriteFile(c.rules, []byte(fleetRules(f.Service())), 0o644); err != nil {
+		return err
+	}
 	model, err := c.modelFile()
+	c.model = model
+	return err
+}
+
+// startFairway starts fairwayd for a turn, on the fleet's metrics and with the listeners
+// that the policy's recipe asks for, and returns what stops it.
+//
+// Each turn has a fairwayd of its own, without a memory. One that ran throughout would
+// have seen the same endpoint fail in the turns before, in the same block: what it
+// ejected then, for half a minute and more, it would still keep ejected when its own
+// turn comes, and the fault with it.
+func (c *comparison) startFairway(ctx context.Context, f *lab.Fleet, i int, name string) (stop func() error, err error) {
+	args := []string{"--model", c.model, "--prometheus", f.Prometheus(), "--rules", c.rules, "--admin", c.admin, "--state", filepath.Join(c.out, name+"-state")}
+	flags, err := c.recipes[i].Flags(c.placeOf(c.policies[i]))
 	if err != nil {
 		return nil, err
 	}
-	rules := filepath.Join(c.out, "rules.yaml")
-	if err := os.WriteFile(rules, []byte(fleetRules(f.Service())), 0o644); err != nil {
-		return nil, err
-	}
-	args := []string{"--model", model, "--prometheus", f.Prometheus(), "--rules", rules, "--admin", f.Address(), "--state", filepath.Join(c.out, "state")}
-	for i, p := range c.policies {
-		if !p.fairway {
-			continue
-		}
-		flags, err := c.recipes[i].Flags(c.placeOf(p))
-		if err != nil {
-			return nil, err
-		}
-		args = append(args, flags...)
-	}
-	log, err := os.Create(filepath.Join(c.out, "fairwayd.log"))
+	args = append(args, flags...)
+	log, err := os.Create(filepath.Join(c.out, name+".log"))
 	if err != nil {
 		return nil, err
 	}

@@ -55,6 +55,11 @@ func newTurn(taken *lab.Taken, length, deadline time.Duration, degrading string)
 	return t
 }
 
+// disturbed reports whether the machine had no time for the turn.
+func (t *compareTurn) disturbed(maxDelay time.Duration) bool {
+	return t.sent > maxDelay || t.late > maxDelay
+}
+
 func shareOf(counts map[string]float64, name string) float64 {
 	sum := 0.0
 	for _, n := range counts {

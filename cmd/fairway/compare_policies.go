@@ -32,7 +32,7 @@ var comparePolicies = []comparePolicy{
 	{"haproxy-random2", "HAProxy random(2)", "haproxy", "random(2)", false},
 	{"nginx-least-conn", "nginx least_conn", "nginx", "least_conn", false},
 	{"nginx-random-two", "nginx random two", "nginx", "random two least_conn", false},
-	{"fairway-agent", "fairway, agent check: weights for HAProxy random(2)", "haproxy-agent", "random(2)", true},
+	{"fairway-agent", "fairway, agent check: weights for HAProxy random(4)", "haproxy-agent", "random(4)", true},
 	{"fairway-spoe", "fairway, SPOE: per request", "haproxy-spoe", "leastconn", true},
 }
 

@@ -205,7 +205,7 @@ func TestComparePage(t *testing.T) {
 func TestCompareUsage(t *testing.T) {
 	for _, c := range [][]string{
 		{"--proxies", "0"}, {"--proxies", "21"}, {"--blocks", "0"}, {"--block", "1s"}, {"--settle", "-1s"}, {"--load", "1"}, {"--load", "0"},
-		{"--policies", "magic"}, {"--policies", "fairway-spoe,fairway-spoe"}, {"--max-delay", "0"},
+		{"--policies", "magic"}, {"--policies", "fairway-spoe,fairway-spoe"}, {"--max-delay", "0"}, {"--again", "-1"},
 	} {
 		_, _, err := call(t, append([]string{"lab", "compare"}, c...)...)
 		if exitStatus(err) != 2 {
@@ -266,7 +266,7 @@ func TestCompareRuns(t *testing.T) {
 		}
 	}
 	page := filepath.Join(t.TempDir(), "page.html")
-	out := mustCall(t, "lab", "compare", "--proxies", "2", "--blocks", "1", "--block", "3s", "--settle", "0s", "--warm-up", "1s", "--load", "0.2",
+	out := mustCall(t, "lab", "compare", "--proxies", "2", "--blocks", "1", "--block", "3s", "--settle", "0s", "--warm-up", "1s", "--load", "0.2", "--again", "0",
 		"--policies", "haproxy-leastconn,nginx-least-conn", "--json", "--report", page)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	var f fleetFigures

@@ -35,7 +35,7 @@ func newFleetResult(proxies int, policies []comparePolicy, turns [][]compareTurn
 	r.rows = rows
 	for i, p := range policies {
 		for block, t := range turns[i] {
-			if t.sent > maxDelay || t.late > maxDelay {
+			if t.disturbed(maxDelay) {
 				r.disturbed = append(r.disturbed, fmt.Sprintf("%s in block %d: 1 %% of the requests were sent later than %v, of waits of 10 ms ended later than %v", p.name, block+1, t.sent.Round(100*time.Microsecond), t.late.Round(100*time.Microsecond)))
 			}
 		}

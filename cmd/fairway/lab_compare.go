@@ -25,6 +25,7 @@ type compareOptions struct {
 	out              string
 	daemon, model    string
 	maxDelay, warmUp time.Duration
+	again            int // how often a disturbed turn is taken again
 }
 
 func newLabCompareCommand() *cobra.Command {
@@ -55,7 +56,7 @@ its deadline took that. See docs/lab-compare.md.`,
 	flags.IntSliceVar(&o.proxies, "proxies", []int{10, 1}, "how many proxies a fleet has, one fleet after the other")
 	flags.IntVar(&o.blocks, "blocks", 5, "in how many blocks every policy takes its turn")
 	flags.DurationVar(&o.block, "block", 30*time.Second, "how long a turn is measured")
-	flags.DurationVar(&o.settle, "settle", 5*time.Second, "how long a turn runs before that")
+	flags.DurationVar(&o.settle, "settle", 10*time.Second, "how long a turn runs before that")
 	flags.StringSliceVar(&o.policies, "policies", nil, "some of the policies (default all)")
 	flags.Uint64Var(&o.seed, "seed", 1, "seed of requests, faults and the order of turns")
 	flags.Float64Var(&o.load, "load", 0.65, "part of the endpoints' capacity that the requests take")
@@ -64,8 +65,9 @@ its deadline took that. See docs/lab-compare.md.`,
 	flags.StringVar(&o.out, "out", "", "directory for configurations and logs, which stay there (default a temporary one)")
 	flags.StringVar(&o.daemon, "daemon", "", "the fairwayd program (default: beside this one)")
 	flags.StringVar(&o.model, "model", "", "model of the schema fleet (default: the one that ships)")
-	flags.DurationVar(&o.warmUp, "warm-up", 20*time.Second, "how long requests come before the first block")
+	flags.DurationVar(&o.warmUp, "warm-up", 5*time.Second, "how long requests come before the first block")
 	flags.DurationVar(&o.maxDelay, "max-delay", 20*time.Millisecond, "lateness of the machine, at the 99th percentile, from which a turn counts as disturbed")
+	flags.IntVar(&o.again, "again", 2, "how often a disturbed turn is taken again; the last time counts")
 	return cmd
 }
 
@@ -86,6 +88,8 @@ func (o *compareOptions) check() error {
 		return usagef("--settle is %v and --warm-up %v; want 0 or more", o.settle, o.warmUp)
 	case !(o.load > 0 && o.load < 1):
 		return usagef("--load is %v; want more than 0, less than 1", o.load)
+	case o.again < 0:
+		return usagef("--again is %d; want 0 or more", o.again)
 	case o.maxDelay <= 0:
 		return usagef("--max-delay is %v; want more than 0", o.maxDelay)
 	}

@@ -17,6 +17,7 @@ func TestValidate(t *testing.T) {
 		"set EndpointCommand":                     func(c *Config, _ *Service, _ *Endpoint, _ *Class) { c.EndpointCommand = nil },
 		"send delay of at most 0s":                func(c *Config, _ *Service, _ *Endpoint, _ *Class) { c.MaxSendDelay = 0 },
 		"cannot be kept from -1ns on":             func(c *Config, _ *Service, _ *Endpoint, _ *Class) { c.MinKept = -1 },
+		"want 100ms or more":                      func(c *Config, _ *Service, _ *Endpoint, _ *Class) { c.Scrape = 99 * time.Millisecond },
 		"no services":                             func(c *Config, _ *Service, _ *Endpoint, _ *Class) { c.Services = nil },
 		"want at most 97":                         func(c *Config, s *Service, _ *Endpoint, _ *Class) { s.Endpoints = make([]Endpoint, 96) },
 		`service "check out": name "check out"`:   func(_ *Config, s *Service, _ *Endpoint, _ *Class) { s.Name = "check out" },
