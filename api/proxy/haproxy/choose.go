@@ -8,19 +8,16 @@ import (
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
-// redraws are the most draws for a second endpoint.
-const redraws = 4
-
-// choose draws an endpoint by the table's weights and, where proxies tell the ends of
-// their requests, a second one, of which the one with fewer requests in flight over
-// the whole fleet of proxies is taken (Mitzenmacher, "The power of two choices", TPDS
-// 2001), the first on a tie. Both are of one route and, where its rule shares requests
-// between targets, of one subset, so that those shares hold exactly; and none has a
-// weight of 0.
+// choose draws an endpoint by the table's weights. That stands while the endpoint is
+// idle; where it is not, and proxies tell the ends of their requests, it takes the one with the least in flight over the whole fleet of proxies
+// for its weight (Envoy's weighted least request, with all endpoints for choices): the
+// counts are exact and in one place, so nothing herds. Where a rule shares requests
+// between targets the draw stands, so that those shares hold exactly; an endpoint with a
+// weight of 0 gets nothing.
 //
-// The probability of what two draws chose depends on the counts, so the answer's
-// Propensity is then 0: unknown. While a trial is on, the first draw stands: two
-// lines are compared by weights alone, with propensities that are exact.
+// The probability of what the counts chose is not known, so the answer's Propensity is
+// then 0. While a trial is on, the draw stands: two lines are compared by weights alone,
+// with propensities that are exact.
 func (s *SPOE) choose(routes *router.Routes, service *fleet, req *mesh.Request, now time.Time) (router.Answer, *standing) {
 	a := routes.Decide(req, s.roll())
 	if a.Endpoint < 0 {
@@ -32,19 +29,25 @@ func (s *SPOE) choose(routes *router.Routes, service *fleet, req *mesh.Request, 
 	}
 	rule, _ := routes.Rule(a.Place)
 	split := rule != nil && len(rule.To) > 1
-	for range redraws {
-		b := routes.Decide(req, s.roll())
-		if b.Terms != a.Terms || b.Endpoint < 0 || b.Endpoint == a.Endpoint || split && b.Subset != a.Subset {
+	if split {
+		return a, mine
+	}
+	a.Propensity = 0
+	if mine.inFlight.Load() == 0 { // which also keeps an endpoint measured that is never the least
+		return a, mine
+	}
+	best, least, n := a.Endpoint, float64(mine.inFlight.Load()+1)/a.Weights[a.Endpoint], len(a.Endpoints)
+	for k := 1; k < n; k++ {
+		i := (a.Endpoint + k) % n // from the drawn one on, so that ties are nobody's
+		other := service.endpoints[a.Endpoints[i].Name]
+		if other == nil || !(a.Weights[i] > 0) {
 			continue
 		}
-		a.Propensity = 0
-		other := service.endpoints[b.Endpoints[b.Endpoint].Name]
-		if other != nil && other.inFlight.Load() < mine.inFlight.Load() {
-			b.Propensity = 0
-			return b, other
+		if load := float64(other.inFlight.Load()+1) / a.Weights[i]; load < least {
+			best, least, mine = i, load, other
 		}
-		break
 	}
+	a.Endpoint, a.Subset = best, a.Endpoints[best].Subset
 	return a, mine
 }
 
