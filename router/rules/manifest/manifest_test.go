@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -262,6 +263,19 @@ f.yaml:11: in the spec: invalid value for string field field: 3`
 	}
 }
 
+// TestDurations names the field of one that cannot be read.
+func TestDurations(t *testing.T) {
+	o := one(t, "apiVersion: v1\nkind: A\nmetadata: {name: a}\nspec:\n  retryDelay: 3\n")
+	var m errdetails.RetryInfo
+	if err := o.Spec(&m); err == nil || err.Error() != "f.yaml:5: spec.retryDelay is 3; want a duration with a unit, such as 3s" {
+		t.Error(err)
+	}
+	o = one(t, "apiVersion: v1\nkind: A\nmetadata: {name: a}\nspec:\n  retryDelay: 1m0.5s\n")
+	if err := o.Spec(&m); err != nil || m.RetryDelay.AsDuration() != 60500*time.Millisecond {
+		t.Error(m.RetryDelay, err)
+	}
+}
+
 type inner struct {
 	Kept string `json:"kept,omitempty"`
 }
@@ -306,14 +320,23 @@ func TestSpecOfStruct(t *testing.T) {
 
 func TestService(t *testing.T) {
 	objects, err := Read("f.yaml", []byte(`
-{apiVersion: a/v1, kind: A, metadata: {name: a, namespace: shop}}
+{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a, namespace: shop}}
 ---
-{apiVersion: a/v1, kind: A, metadata: {name: b, namespace: istio-system}}
+{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: b, namespace: istio-system}}
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: shop}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: jobs}}
+---
+{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: e, namespace: infra}}
 ---
 {apiVersion: security.istio.io/v1, kind: PeerAuthentication, metadata: {name: c, namespace: other}}
 `))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if more := append(slices.Clone(objects), Object{APIVersion: "gateway.networking.k8s.io/v1", Kind: "HTTPRoute", Namespace: "web"}); Home(more) != "default" || !slices.Equal(Homes(more), []string{"shop", "web"}) {
+		t.Errorf("routes of %v are at home in %q", Homes(more), Home(more))
 	}
 	home := Home(objects)
 	if home != "shop" || Home(nil) != "default" || Home(objects[1:]) != "default" {
