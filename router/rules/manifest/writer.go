@@ -45,7 +45,7 @@ func (w *writer) value(n *yaml.Node, s shape, path string) {
 	case yaml.SequenceNode:
 		w.list(n, s, path)
 	default:
-		w.json = append(w.json, scalar(n, s)...)
+		w.json = append(w.json, w.scalar(n, s, path)...)
 	}
 }
 
@@ -106,7 +106,14 @@ func (w *writer) mapping(n *yaml.Node, s shape, path string) {
 
 // scalar is a plain value in JSON. Numbers and truth values are those of YAML 1.2,
 // so that yes and on are text.
-func scalar(n *yaml.Node, s shape) []byte {
+func (w *writer) scalar(n *yaml.Node, s shape, path string) []byte {
+	if s.duration {
+		d, err := time.ParseDuration(n.Value)
+		if err != nil || n.ShortTag() != "!!str" {
+			w.fail(n, "%s is %.60s; want a duration with a unit, such as 3s", path, n.Value)
+		}
+		return quoted(seconds(d))
+	}
 	switch n.ShortTag() {
 	case "!!null":
 		return []byte("null")
@@ -116,11 +123,6 @@ func scalar(n *yaml.Node, s shape) []byte {
 			if text, err := json.Marshal(v); err == nil { // infinities have no JSON
 				return text
 			}
-		}
-	}
-	if s.duration {
-		if d, err := time.ParseDuration(n.Value); err == nil {
-			return quoted(seconds(d))
 		}
 	}
 	return quoted(n.Value)
