@@ -160,6 +160,9 @@ func once(m rules.Match, c rules.Condition) bool {
 // named is a condition on a header or a query parameter.
 func (o *object) named(of rules.Part, name, way, text string, at path) rules.Condition {
 	c := rules.Condition{Of: of, Name: name, Pattern: rules.Pattern{Op: rules.Exact, Value: text}}
+	if of == rules.Header && name == "host" { // who asks fairway sends it as the host alone
+		c.Of, c.Name = rules.Host, ""
+	}
 	switch way {
 	case "", string(v1.HeaderMatchExact):
 	case string(v1.HeaderMatchRegularExpression):

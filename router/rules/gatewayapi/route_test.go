@@ -190,3 +190,26 @@ func TestTooManyRoutes(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestHostHeader: a match on the header host is one on the host, and what is refused of a
+// rule for several hosts is said once.
+func TestHostHeader(t *testing.T) {
+	route := func(rule string) []manifest.Object {
+		objects, err := manifest.Read("f.yaml", []byte("apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: site}\nspec:\n  parentRefs: [{name: gw}]\n  hostnames: [a.example.com, b.example.com]\n  rules: ["+rule+"]\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return objects
+	}
+	services, _, err := Translate(route("{matches: [{headers: [{name: Host, value: c}]}], backendRefs: [{name: shop, port: 80}]}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := rules.Condition{Of: rules.Host, Pattern: rules.Pattern{Op: rules.Exact, Value: "c"}}
+	if got := services[0].Routes[0].Match; len(got) != 1 || got[0] != want {
+		t.Errorf("%+v; want %+v", got, want)
+	}
+	if _, _, err = Translate(route("{backendRefs: []}")); err == nil || strings.Count(err.Error(), "\n") != 0 {
+		t.Errorf("one rule without backends: %v", err)
+	}
+}

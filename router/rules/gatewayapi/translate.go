@@ -60,10 +60,22 @@ func Translate(objects []manifest.Object) ([]rules.Service, []manifest.Finding, 
 		}
 	}
 	services := t.finish()
-	if err := errors.Join(t.errs...); err != nil {
+	if err := errors.Join(said(t.errs)...); err != nil {
 		return nil, t.findings, err
 	}
 	return services, t.findings, nil
+}
+
+// said leaves out what has been said: a rule is looked at for each service that it is for.
+func said(errs []error) (all []error) {
+	texts := map[string]bool{}
+	for _, err := range errs {
+		if !texts[err.Error()] {
+			texts[err.Error()] = true
+			all = append(all, err)
+		}
+	}
+	return all
 }
 
 // translation is what is known so far.

@@ -51,6 +51,9 @@ func (t *translator) match(p place, m *v1alpha3.HTTPMatchRequest, gateways []str
 	all = append(all, t.without(p.in("withoutHeaders"), m.GetWithoutHeaders())...)
 	for _, name := range slices.Sorted(maps.Keys(m.GetQueryParams())) {
 		if pattern, ok := t.pattern(p.in("queryParams", name), m.QueryParams[name]); ok {
+			if pattern.Op != rules.Regex && strings.ContainsAny(pattern.Value, "%+ ") {
+				t.warn(p.in("queryParams", name), "fairway compares query parameters decoded (%%20 and + are a space), and Istio as they are sent: %q is not the same to both", pattern.Value)
+			}
 			all = append(all, rules.Condition{Of: rules.Query, Name: name, Pattern: pattern})
 		}
 	}
@@ -84,10 +87,19 @@ func (t *translator) headers(p place, headers map[string]*v1alpha3.StringMatch) 
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		at := p.in(name)
 		if pattern, ok := t.pattern(at, headers[name]); ok && t.header(at, name) {
-			all = append(all, rules.Condition{Of: rules.Header, Name: strings.ToLower(name), Pattern: pattern})
+			all = append(all, ofHeader(name, pattern))
 		}
 	}
 	return all
+}
+
+// ofHeader is a condition on a header. That called host is the authority to Envoy, and
+// nobody who asks fairway sends it among the headers.
+func ofHeader(name string, pattern rules.Pattern) rules.Condition {
+	if name = strings.ToLower(name); name == "host" {
+		return rules.Condition{Of: rules.Host, Pattern: pattern}
+	}
+	return rules.Condition{Of: rules.Header, Name: name, Pattern: pattern}
 }
 
 // without are headers that must not match. A header that is missing is an empty one
@@ -99,7 +111,8 @@ func (t *translator) without(p place, headers map[string]*v1alpha3.StringMatch) 
 		if !ok || !t.header(at, name) {
 			continue
 		}
-		c := rules.Condition{Of: rules.Header, Name: strings.ToLower(name), Pattern: pattern, Not: true}
+		c := ofHeader(name, pattern)
+		c.Not = true
 		all = append(all, c)
 		if (pattern.Op == rules.Regex || pattern.Op == rules.Exact) && pattern.Matches("", true) {
 			c.Pattern, c.Not = rules.Pattern{Op: rules.Present}, false

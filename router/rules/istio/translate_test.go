@@ -47,6 +47,9 @@ func TestMatch(t *testing.T) {
 		{"{headers: {end-user: {regex: 'j.*n'}}}", h("end-user", "jason"), true},
 		{"{headers: {end-user: {regex: 'j.*o'}}}", h("end-user", "jason"), false},
 		{"{headers: {end-user: {}}}", h("end-user", ""), true},
+		{"{headers: {Host: {exact: shop.example.com}}}", mesh.Request{Host: "shop.example.com"}, true},
+		{"{headers: {host: {prefix: shop.}}}", mesh.Request{Host: "cart.example.com"}, false},
+		{"{withoutHeaders: {host: {prefix: shop.}}}", mesh.Request{Host: "shop.example.com"}, false},
 		{"{headers: {end-user: {}}}", h(), false},
 		{"{headers: {a: {exact: b}, c: {exact: d}}}", h("a", "b"), false},
 		{"{headers: {a: {exact: b}, c: {exact: d}}}", h("a", "b", "c", "d"), true},
@@ -374,5 +377,18 @@ func TestErrorsAreInOrder(t *testing.T) {
 	all := lines(err)
 	if len(all) < 50 || !strings.HasPrefix(all[0], "testdata/refused.yaml:6:") || !strings.HasPrefix(all[len(all)-1], "testdata/refused-destinations.yaml:") {
 		t.Errorf("%d errors, the first %q, the last %q", len(all), all[0], all[len(all)-1])
+	}
+}
+
+// TestEncodedQueries: a value that Istio compares otherwise than fairway is warned of.
+func TestEncodedQueries(t *testing.T) {
+	for value, warned := range map[string]bool{"{exact: a%20b}": true, "{prefix: a+}": true, "{exact: a b}": true, "{exact: ab}": false, "{regex: a+}": false} {
+		_, findings, err := text(t, of("  http: [{match: [{queryParams: {q: "+value+"}}], route: [{destination: {host: reviews}}]}]"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(fmt.Sprint(findings), "compares query parameters decoded"); got != warned {
+			t.Errorf("%s: warned %v; want %v", value, got, warned)
+		}
 	}
 }

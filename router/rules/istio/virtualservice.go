@@ -81,7 +81,7 @@ func (t *translator) bind(p place, name, bound string, routes []rules.Route) {
 	case s.by == nil:
 		s.by, s.gateway = p.o, bound
 	case s.by == p.o:
-		t.refuse(p, "host %s stands twice", name)
+		t.note(p, "host %s stands twice, by this name or another", name)
 		return
 	case s.gateway != bound:
 		t.refuse(p, "host %s is routed by %s at %s too, for another gateway; fairway is not told which gateway a request came by", name, s.by, s.by.At("hosts"))

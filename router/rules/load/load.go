@@ -130,11 +130,17 @@ var translators = []struct {
 func (r *reading) translate() {
 	if len(r.objects) > 0 {
 		r.whole.Home = manifest.Home(r.objects)
+		if names := manifest.Homes(r.objects); len(names) > 1 {
+			r.find(manifest.Note, "", "objects route in several namespaces (%s): services are called NAME.NAMESPACE, but for those of %s", strings.Join(names, ", "), r.whole.Home)
+		}
 	}
-	known := map[string]bool{}
+	known, groups := map[string]bool{}, map[string]string{} // by kind
 	for _, t := range translators {
 		for _, kind := range t.kinds() {
 			known[kind] = true
+			if group, name, ok := strings.Cut(kind, "/"); ok {
+				groups[name] = group
+			}
 		}
 		services, findings, err := t.translate(r.objects)
 		r.findings, r.errs = append(r.findings, findings...), append(r.errs, err)
@@ -154,7 +160,10 @@ func (r *reading) translate() {
 		}
 		others[key] = &manifest.Finding{File: o.File, Line: o.Line, Level: manifest.Note,
 			Text: fmt.Sprintf("%s (%s) is no kind of rules that fairway reads: passed over", o.Kind, o.APIVersion)}
-		if meshGroup(o.Group()) {
+		if group := groups[o.Kind]; group != "" {
+			others[key].Level = manifest.Warning
+			others[key].Text = fmt.Sprintf("%s of apiVersion %q is no kind of rules that fairway reads: passed over; that of %s is", o.Kind, o.APIVersion, group)
+		} else if meshGroup(o.Group()) {
 			others[key].Level = manifest.Warning
 		}
 	}

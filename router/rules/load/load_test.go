@@ -136,6 +136,17 @@ func TestOtherKinds(t *testing.T) {
 	}
 }
 
+// TestKindsOfAnotherGroup: what is called like a kind that is read, but for the group, is
+// warned of, since it was most likely meant.
+func TestKindsOfAnotherGroup(t *testing.T) {
+	for _, version := range []string{"networking.istio.oi/v1", "networking.istio.io", "gateway.solo.io/v1"} {
+		_, findings, err := loaded(t, map[string]string{"a.yaml": "apiVersion: " + version + "\nkind: VirtualService\nmetadata: {name: a}\n"})
+		if err != nil || len(findings) != 1 || findings[0].Level != manifest.Warning || !strings.Contains(findings[0].Text, "that of networking.istio.io is") {
+			t.Errorf("%s: %+v, %v", version, findings, err)
+		}
+	}
+}
+
 // TestHashIsOfTheContents: not of where they lie.
 func TestHashIsOfTheContents(t *testing.T) {
 	files := map[string]string{"a.yaml": endpoints1, "b/c.yaml": httpRoute("r", "", "x", "y")}

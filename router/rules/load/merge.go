@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/fairway-mesh/fairway/router/rules"
+	"github.com/fairway-mesh/fairway/router/rules/manifest"
 )
 
 // merge makes one service of all that is said of one, in the order in which services
@@ -82,7 +84,11 @@ func (r *reading) join(s *rules.Service, p *fragment, said map[string]*fragment)
 // check looks at what only the whole can tell.
 func (r *reading) check() {
 	for i := range r.whole.Services {
-		r.subsets(&r.whole.Services[i])
+		s := &r.whole.Services[i]
+		r.subsets(s)
+		if strings.HasPrefix(s.Name, "*") {
+			r.find(manifest.Note, s.Where, "the rules of %s hold for who asks for a service of that name, not for every host that it stands for", s.Name)
+		}
 	}
 	names := map[string]bool{}
 	for _, c := range r.whole.Classes {
