@@ -81,6 +81,13 @@ func (h *Handler) open(head http.Header, reason string) {
 func (h *Handler) Weights(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	service, route := strings.ToValidUTF8(q.Get("service"), "\uFFFD"), strings.ToValidUTF8(q.Get("route"), "\uFFFD")
+	for name := range q {
+		if name != "service" && name != "route" {
+			refuse(w, status.Errorf(codes.InvalidArgument, "%q is not known; want service or route", name))
+			h.lua.FailedOpen("malformed")
+			return
+		}
+	}
 	if service == "" {
 		refuse(w, status.Error(codes.InvalidArgument, "no service is named; want /proxy/nginx/weights?service=NAME"))
 		h.lua.FailedOpen("malformed")

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,6 +82,9 @@ func TestWeightsOfNothing(t *testing.T) {
 	}
 	if w := ask(h, "/proxy/nginx/weights"); w.Code != 400 {
 		t.Errorf("no service: %d", w.Code)
+	}
+	if w := ask(h, "/proxy/nginx/weights?service=web&rout=jason"); w.Code != 400 || !strings.Contains(w.Body.String(), `"rout" is not known`) {
+		t.Errorf("a parameter that is none: %d %s", w.Code, w.Body)
 	}
 	for code, want := range map[codes.Code]int{codes.PermissionDenied: 403, codes.Unauthenticated: 403, codes.ResourceExhausted: 429, codes.InvalidArgument: 400, codes.Internal: 503} {
 		f.err = status.Error(code, "no")
