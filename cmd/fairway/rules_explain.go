@@ -52,11 +52,24 @@ func newRulesExplainCommand() *cobra.Command {
 	return cmd
 }
 
+// maxNames is how many services are named to who asked for one that is not there.
+const maxNames = 20
+
+func more(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d more", n)
+}
+
 // explainRules takes every criterion as met: what the metrics say is known
 // only to a running daemon.
 func explainRules(out io.Writer, path string, set *rules.Set, request *mesh.Request) error {
 	if !slices.Contains(set.Services(), set.Canonical(request.Service)) {
 		fmt.Fprintf(out, "%s names no service %q: what follows is the default\n", path, request.Service)
+		if names := set.Services(); len(names) > 0 {
+			fmt.Fprintf(out, "it names %s%s\n", strings.Join(names[:min(len(names), maxNames)], ", "), more(len(names)-maxNames))
+		}
 	}
 	matcher := set.Service(request.Service)
 	for i, step := range matcher.Explain(request, nil) {

@@ -93,7 +93,7 @@ func TestRulesOfManifests(t *testing.T) {
 
 func TestExplainSaysThatNoRuleNamesTheService(t *testing.T) {
 	rules := filepath.Join("..", "..", "datasets", "recordings", "rules.yaml")
-	if out := mustCall(t, "rules", "explain", "--rules", rules, "--service", "chekcout"); !strings.Contains(out, `names no service "chekcout"`) {
+	if out := mustCall(t, "rules", "explain", "--rules", rules, "--service", "chekcout"); !strings.Contains(out, `names no service "chekcout"`) || !strings.Contains(out, "it names checkout\n") {
 		t.Errorf("explain says %q of a service that is not there", out)
 	}
 	if out := mustCall(t, "rules", "explain", "--rules", rules, "--service", "checkout"); strings.Contains(out, "names no") {
