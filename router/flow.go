@@ -14,6 +14,10 @@ type flow struct{ to [][]float64 }
 // has weights before the first of its callers is seen.
 const leastDemand = 1e-3
 
+// dust is what sums that should cancel out leave of a part: no zone is to be told to
+// send anybody somewhere for that.
+const dust = 1e-9
+
 // newFlow keeps requests in their zones up to what these have room for, and lets what
 // is over flow on: to the next zone in the order of the rules, in as many rounds as
 // the longest order has; then to whichever zones have room, in proportion to it; then,
@@ -62,6 +66,12 @@ func newFlow(spill *rules.Spill, zones []string, demand, weights, limit []float6
 	}
 	f.anywhere(over, room, weights)
 	for z := range zones {
+		normalize(f.to[z])
+		for y, part := range f.to[z] {
+			if part < dust {
+				f.to[z][y] = 0
+			}
+		}
 		normalize(f.to[z])
 	}
 	return f

@@ -56,6 +56,11 @@ func TestFlow(t *testing.T) {
 			}
 		})
 	}
+	// What is left of sums that cancel out is nobody's part.
+	split := &rules.Spill{Split: map[string]map[string]float64{"b": {"b": 70, "c": 30}}}
+	if f := newFlow(split, zoneNames, third, third, []float64{math.Nextafter(third[0], 1), third[1], third[2], 0}); f.to[2][0] != 0 || f.to[2][3] != 0 {
+		t.Errorf("%v of zone c goes to a", f.to[2])
+	}
 }
 
 // TestFlowPromises: whatever the demand, all requests of a zone go somewhere; no zone is
