@@ -90,7 +90,11 @@ func (l *Loop) change(c Change) (done bool, err error) {
 	l.supersede(c)
 	delete(l.waiting, c.Subject)
 	if c.Back || p.alone || l.cfg.Trial == nil || l.newest.IsZero() {
+		former := l.version(c.Subject).Name
 		l.take(p.line, c)
+		if !c.Back { // of which take speaks
+			l.cfg.Log.Info("adopted", "subject", c.Subject, "version", c.Name, "former", former, "reason", "untried")
+		}
 		return true, nil
 	}
 	l.try(p.line, c)
