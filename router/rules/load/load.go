@@ -131,7 +131,10 @@ func (r *reading) translate() {
 	if len(r.objects) > 0 {
 		r.whole.Home = manifest.Home(r.objects)
 		if names := manifest.Homes(r.objects); len(names) > 1 {
-			r.find(manifest.Note, "", "objects route in several namespaces (%s): services are called NAME.NAMESPACE, but for those of %s", strings.Join(names, ", "), r.whole.Home)
+			abroad := slices.IndexFunc(r.objects, func(o manifest.Object) bool {
+				return o.Home() != r.whole.Home && slices.Contains(names, o.Home())
+			})
+			r.find(manifest.Note, r.objects[abroad].At(), "objects route in several namespaces (%s): services are called NAME.NAMESPACE, but for those of %s", strings.Join(names, ", "), r.whole.Home)
 		}
 	}
 	known, groups := map[string]bool{}, map[string]string{} // by kind

@@ -136,6 +136,15 @@ func TestOtherKinds(t *testing.T) {
 	}
 }
 
+// TestNamespaces: what services are called then is noted where the first of them stands.
+func TestNamespaces(t *testing.T) {
+	const route = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a, namespace: %s}\nspec: {host: a, trafficPolicy: {tls: {mode: MUTUAL}}}\n"
+	f, findings, err := loaded(t, map[string]string{"a.yaml": fmt.Sprintf(route, "default"), "b.yaml": fmt.Sprintf(route, "prod"), "c.yaml": fmt.Sprintf(route, "stage")})
+	if err != nil || f.Home != "default" || len(findings) != 1 || findings[0].Level != manifest.Note || findings[0].File != "b.yaml" || !strings.Contains(findings[0].Text, "(default, prod, stage)") {
+		t.Errorf("%+v, %v, %v", f, findings, err)
+	}
+}
+
 // TestKindsOfAnotherGroup: what is called like a kind that is read, but for the group, is
 // warned of, since it was most likely meant.
 func TestKindsOfAnotherGroup(t *testing.T) {
