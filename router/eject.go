@@ -83,6 +83,8 @@ func (p *eject) Decide(dst *Decision, f *features.Frame) error {
 	if fresh {
 		p.observe(state, f)
 		p.watch(state, f)
+	} else {
+		p.greet(state, f)
 	}
 	if p.check(state, dst) || fresh {
 		p.advance(state, dst, f.Time, limits)

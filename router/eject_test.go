@@ -167,3 +167,17 @@ func TestEjectionsEndWhileMetricsAge(t *testing.T) {
 		f.Time = f.Time.Add(10 * time.Second)
 	}
 }
+
+// TestEndpointBetweenWindows: rules may name an endpoint between two windows, or where
+// there are no metrics at all.
+func TestEndpointBetweenWindows(t *testing.T) {
+	p := Eject(RoundRobin(), nil, DefaultConfig())
+	decide(t, p, frame(0, six()...))
+	f := frame(0, young()...)
+	f.Time = f.Time.Add(time.Second)
+	d := decide(t, p, f)
+	near(t, "weight of the new one", d.Weights[6], 1.0/7, 1e-9)
+	if len(d.Health) != 7 {
+		t.Errorf("health of %d endpoints; want 7", len(d.Health))
+	}
+}

@@ -14,12 +14,7 @@ import (
 func (p *eject) observe(state *ejections, f *features.Frame) {
 	alive, due := anyShows(f), p.by.due(state, f.Time)
 	for i, e := range f.Endpoints {
-		s := state.ByName[e.Name]
-		appeared := s == nil
-		if appeared {
-			s = &ejection{Seen: f.Time, Calm: f.Time}
-			state.ByName[e.Name] = s
-		}
+		s, appeared := state.meet(e.Name, f.Time)
 		there := shows(f, i)
 		p.young(state, s, appeared, s.Gone && there, s.Down && !isDown(f, i), f.Time)
 		p.outage(s, isDown(f, i), f)
@@ -36,6 +31,26 @@ func (p *eject) observe(state *ejections, f *features.Frame) {
 	}
 	if len(state.ByName) > len(f.Endpoints) { // to look for each costs with the square
 		maps.DeleteFunc(state.ByName, func(name string, _ *ejection) bool { return f.Find(name) < 0 })
+	}
+}
+
+// meet is the memory of an endpoint, which begins now if there is none.
+func (state *ejections) meet(name string, now time.Time) (s *ejection, appeared bool) {
+	s, there := state.ByName[name]
+	if !there {
+		s = &ejection{Seen: now, Calm: now}
+		state.ByName[name] = s
+	}
+	return s, !there
+}
+
+// greet begins the memory of endpoints that come without a window: the rules name them
+// between two, or where there are no metrics at all.
+func (p *eject) greet(state *ejections, f *features.Frame) {
+	for _, e := range f.Endpoints {
+		if s, appeared := state.meet(e.Name, f.Time); appeared {
+			p.young(state, s, true, false, false, f.Time)
+		}
 	}
 }
 

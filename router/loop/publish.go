@@ -1,7 +1,9 @@
 package loop
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"runtime"
 
 	"github.com/fairway-mesh/fairway/router"
@@ -89,6 +91,10 @@ func giveWay() { runtime.Gosched() }
 func (l *Loop) say(service, source, reason string, more ...any) {
 	if now := source + " " + reason; l.said[service] != now {
 		l.said[service] = now
-		l.cfg.Log.Info("decided", append([]any{"service", service, "source", source, "reason", reason}, more...)...)
+		level := slog.LevelInfo
+		if source == "kept" { // it failed
+			level = slog.LevelError
+		}
+		l.cfg.Log.Log(context.Background(), level, "decided", append([]any{"service", service, "source", source, "reason", reason}, more...)...)
 	}
 }
