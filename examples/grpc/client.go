@@ -70,8 +70,8 @@ func (s *show) under(ctx context.Context, out io.Writer, by string, all fleet, c
 		}
 		open.Wait()
 		if i > 0 {
-			result.second(end.Add(time.Second), all)
-			p := result.phase(third)
+			result.second(end, all)
+			p := result.phase(third, all.look().share(result.served))
 			fmt.Fprintf(out, "%-12s  %-6s %8.1f %8.1f %7.2f%% %6.1f%%\n", by, third, 1e3*p.P50, 1e3*p.P99, 100*float64(p.Failed)/float64(max(1, p.Requests)), 100*p.Share)
 			result.add(&run, p)
 		}

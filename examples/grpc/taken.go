@@ -75,8 +75,8 @@ func (t *taken) ask(ctx context.Context, client grpc_health_v1.HealthClient, due
 }
 
 // phase sums all of it up, when all answers have come.
-func (t *taken) phase(name string) report.Phase {
-	p := report.Phase{Name: name, Requests: len(t.answers), Share: t.last.share(t.served)}
+func (t *taken) phase(name string, share float64) report.Phase {
+	p := report.Phase{Name: name, Requests: len(t.answers), Share: share}
 	for _, a := range t.answers {
 		if a.failed {
 			p.Failed++
