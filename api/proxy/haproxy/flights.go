@@ -26,6 +26,7 @@ type place struct {
 	mu      sync.Mutex // nobody waits for it unless requests come round
 	number  uint64     // 0: free
 	at      time.Time
+	wait    time.Duration // for its end
 	service *fleet
 	to      *standing
 }
@@ -34,6 +35,8 @@ type place struct {
 type fleet struct {
 	routes    *router.Routes
 	endpoints map[string]*standing
+	standing  []*standing             // as the routes' Endpoints stand; of both lines while a trial is on
+	peers     []atomic.Pointer[peers] // by the Place of answers
 }
 
 // standing is an endpoint.
@@ -57,24 +60,17 @@ func (f *flights) fleet(routes *router.Routes) *fleet {
 	}
 	f.renewal.Lock()
 	defer f.renewal.Unlock()
-	last, _ := f.fleets.Load(routes.Service)
-	endpoints, _, _ := routes.Shares() // of both lines
-	next := &fleet{routes: routes, endpoints: make(map[string]*standing, len(endpoints))}
-	for i := range endpoints {
-		name := endpoints[i].Name
-		if last != nil {
-			next.endpoints[name] = last.(*fleet).endpoints[name]
-		}
-		if next.endpoints[name] == nil {
-			next.endpoints[name] = &standing{name: name}
-		}
+	var last *fleet
+	if known, ok := f.fleets.Load(routes.Service); ok {
+		last = known.(*fleet)
 	}
+	next := newFleet(routes, last)
 	f.fleets.Store(routes.Service, next)
 	return next
 }
 
-// begin counts a request and returns its number.
-func (f *flights) begin(service *fleet, to *standing, now time.Time) int64 {
+// begin counts a request, whose end is waited for so long, and returns its number.
+func (f *flights) begin(service *fleet, to *standing, now time.Time, wait time.Duration) int64 {
 	number := f.begun.Add(1)
 	to.inFlight.Add(1)
 	p := &f.places[number%uint64(len(f.places))]
@@ -83,7 +79,7 @@ func (f *flights) begin(service *fleet, to *standing, now time.Time) int64 {
 		p.end()
 		f.lost.Add(1)
 	}
-	p.number, p.at, p.service, p.to = number, now, service, to
+	p.number, p.at, p.wait, p.service, p.to = number, now, wait, service, to
 	p.mu.Unlock()
 	return int64(number)
 }
@@ -117,13 +113,13 @@ func (f *flights) told(now time.Time) bool {
 // maturity is how long after the last end was told the counts are believed.
 const maturity = 10 * time.Second
 
-// sweep takes requests for ended that were decided before, and forgets services
-// that the table does not know any more.
-func (f *flights) sweep(before time.Time, table *router.Table) {
+// sweep takes requests for ended whose end was waited for long enough, and forgets
+// services that the table does not know any more.
+func (f *flights) sweep(now time.Time, table *router.Table) {
 	for i := range f.places {
 		p := &f.places[i]
 		p.mu.Lock()
-		if p.number != 0 && p.at.Before(before) {
+		if p.number != 0 && now.Sub(p.at) > p.wait {
 			p.end()
 			f.lost.Add(1)
 		}
