@@ -202,7 +202,7 @@ func TestFlights(t *testing.T) {
 	now := time.Unix(1000, 0)
 	var numbers []int64
 	for range 6 {
-		numbers = append(numbers, f.begin(service, to, now, time.Second))
+		numbers = append(numbers, f.begin(service, to, now))
 	}
 	if n := to.inFlight.Load(); n != 4 || f.lost.Load() != 2 {
 		t.Errorf("%d in flight and %d lost; want 4 and 2", n, f.lost.Load())
@@ -223,16 +223,16 @@ func TestFlights(t *testing.T) {
 	if n := to.inFlight.Load(); n != 0 {
 		t.Errorf("%d are left", n)
 	}
-	f.begin(service, to, now, time.Second)
+	f.begin(service, to, now)
 	publish(table, 0.5, 0.3, 0.2)
 	if again := f.fleet(table.Load("web")).endpoints["b1"]; again != to {
 		t.Error("another edition forgets what is in flight")
 	}
-	f.sweep(now.Add(time.Second), table)
+	f.sweep(now, table)
 	if to.inFlight.Load() != 1 {
 		t.Error("a sweep takes what is not old enough")
 	}
-	f.sweep(now.Add(time.Second+1), table)
+	f.sweep(now.Add(1), table)
 	if to.inFlight.Load() != 0 {
 		t.Error("a sweep leaves what is too old")
 	}

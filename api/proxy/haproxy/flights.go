@@ -26,7 +26,6 @@ type place struct {
 	mu      sync.Mutex // nobody waits for it unless requests come round
 	number  uint64     // 0: free
 	at      time.Time
-	wait    time.Duration // for its end
 	service *fleet
 	to      *standing
 }
@@ -69,8 +68,8 @@ func (f *flights) fleet(routes *router.Routes) *fleet {
 	return next
 }
 
-// begin counts a request, whose end is waited for so long, and returns its number.
-func (f *flights) begin(service *fleet, to *standing, now time.Time, wait time.Duration) int64 {
+// begin counts a request and returns its number.
+func (f *flights) begin(service *fleet, to *standing, now time.Time) int64 {
 	number := f.begun.Add(1)
 	to.inFlight.Add(1)
 	p := &f.places[number%uint64(len(f.places))]
@@ -79,7 +78,7 @@ func (f *flights) begin(service *fleet, to *standing, now time.Time, wait time.D
 		p.end()
 		f.lost.Add(1)
 	}
-	p.number, p.at, p.wait, p.service, p.to = number, now, wait, service, to
+	p.number, p.at, p.service, p.to = number, now, service, to
 	p.mu.Unlock()
 	return int64(number)
 }
@@ -113,13 +112,13 @@ func (f *flights) told(now time.Time) bool {
 // maturity is how long after the last end was told the counts are believed.
 const maturity = 10 * time.Second
 
-// sweep takes requests for ended whose end was waited for long enough, and forgets
-// services that the table does not know any more.
-func (f *flights) sweep(now time.Time, table *router.Table) {
+// sweep takes requests for ended that were decided before, and forgets services
+// that the table does not know any more.
+func (f *flights) sweep(before time.Time, table *router.Table) {
 	for i := range f.places {
 		p := &f.places[i]
 		p.mu.Lock()
-		if p.number != 0 && now.Sub(p.at) > p.wait {
+		if p.number != 0 && p.at.Before(before) {
 			p.end()
 			f.lost.Add(1)
 		}

@@ -71,7 +71,7 @@ func (c *session) decide(r *fields, n int) {
 		return
 	}
 	if c.out = appendAnswer(c.out, &a); tracked && to != nil {
-		c.out = setNumber(c.out, "request", c.flights.begin(service, to, now, c.patience(a.Timeout)))
+		c.out = setNumber(c.out, "request", c.flights.begin(service, to, now))
 	}
 	c.told.Answered()
 	if j := c.cfg.Journal; j.Sampled(c.roll()) {

@@ -30,10 +30,9 @@ type SPOEConfig struct {
 	MaxInFlight int
 	// Idle is after how long without a frame a connection ends.
 	Idle time.Duration
-	// Lost is after how long a request whose end nobody told is taken for ended,
-	// where its route has no shorter timeout: then it is that and grace. HAProxy does
-	// not tell of answers that it made itself, such as 503 and 504: an endpoint that
-	// fails so is chosen less for that long.
+	// Lost is after how long a request whose end nobody told is taken for ended.
+	// HAProxy does not tell of answers that it made itself, such as 503 and 504: an
+	// endpoint that fails so is chosen less for that long.
 	Lost time.Duration
 	// Journal, where it is set, is told of a sample of the picks and outcomes.
 	Journal *journal.Journal
@@ -122,18 +121,6 @@ func (s *SPOE) Serve(ctx context.Context, l net.Listener) error {
 	})
 }
 
-// grace is what a request may take beyond its route's timeout: HAProxy counts that from
-// when the endpoint has the request, after it has connected.
-const grace = time.Second
-
-// patience is how long the end of a request of such a timeout is waited for.
-func (s *SPOE) patience(timeout time.Duration) time.Duration {
-	if timeout <= 0 {
-		return s.cfg.Lost
-	}
-	return min(s.cfg.Lost, timeout+grace)
-}
-
 // sweep looks after requests whose end never came, until ctx ends.
 func (s *SPOE) sweep(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
@@ -143,7 +130,7 @@ func (s *SPOE) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			s.flights.sweep(s.cfg.Clock(), s.table)
+			s.flights.sweep(s.cfg.Clock().Add(-s.cfg.Lost), s.table)
 		}
 	}
 }
