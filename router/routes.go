@@ -75,6 +75,7 @@ type Routes struct {
 	choices []choice         // one per rule, then the one of no match
 	hashes  []uint64         // of the endpoints' names, for session keys
 	places  int
+	which   []int32  // per place, of which choice it is
 	callers *callers // by zone; nil: no zone has weights of its own
 	pair    *pair    // the line on trial beside this one; nil: there is none
 }

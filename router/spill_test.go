@@ -286,6 +286,54 @@ services:
 	}
 }
 
+// TestParts: places lead back to the route, though zones and tables of keys have places
+// of their own, and tell which endpoints share what a rule binds.
+func TestParts(t *testing.T) {
+	r := NewTable(ruleSet(t, `
+services:
+  - name: checkout
+    locality: {spill: {}}
+    balance: {algorithm: maglev, hash: [{cookie: sid}]}
+    endpoints:
+      - {name: a0, zone: a, subset: v1}
+      - {name: b0, zone: b, subset: v1}
+      - {name: b1, zone: b, subset: v2}
+      - {name: c0}
+    routes:
+      - {name: split, match: {path: /split}, to: [{subset: v2, weight: 10}, {subset: v1, weight: 90}]}
+      - {name: all, match: {path: /all}}
+      - {name: one, match: {path: /one}, to: v2}
+`), DefaultConfig()).Load("checkout")
+	for path, want := range map[string]struct {
+		which   int
+		part    []int
+		subsets []string
+	}{
+		"/split": {0, []int{1, 1, 0, -1}, []string{"v1", "v1", "v2", ""}},
+		"/all":   {1, []int{0, 0, 0, 0}, []string{"v1", "v1", "v2", ""}},
+		"/one":   {2, []int{-1, -1, 0, -1}, []string{"v2", "v2", "v2", "v2"}},
+		"/":      {3, []int{0, 0, 0, 0}, []string{"default", "default", "default", "default"}},
+	} {
+		for _, zone := range []string{"", "a", "b"} {
+			for _, headers := range []map[string]string{nil, {"cookie": "sid=1"}} {
+				req := from(zone)
+				req.Path, req.Headers = path, headers
+				a := r.Decide(req, 1<<62)
+				part, subsets := r.Parts(a.Place)
+				if got := r.Which(a.Place); got != want.which {
+					t.Errorf("%s from %q with %v: answer %d; want %d", path, zone, headers, got, want.which)
+				}
+				if diff := cmp.Diff(want.part, part); diff != "" {
+					t.Errorf("%s: parts %s", path, diff)
+				}
+				if diff := cmp.Diff(want.subsets, subsets); diff != "" {
+					t.Errorf("%s: subsets %s", path, diff)
+				}
+			}
+		}
+	}
+}
+
 // TestSpillOnTrial: both lines have their zones, and what is told is the mixture.
 func TestSpillOnTrial(t *testing.T) {
 	table := NewTable(ruleSet(t, spilling), DefaultConfig())
