@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fairway-mesh/fairway/api"
@@ -46,5 +47,17 @@ func TestHostsAreBounded(t *testing.T) {
 	s.inFlight.Range(func(_, _ any) bool { n++; return true })
 	if n != 1 {
 		t.Errorf("%d counts of one endpoint", n)
+	}
+}
+
+// TestRead: bytes that are no text leave nothing undecided, and a cookie is found in
+// whichever header it stands.
+func TestRead(t *testing.T) {
+	got := read([]*corev3.HeaderValue{
+		{Key: "x-any", RawValue: []byte("a\xff")}, {Key: "x-any", Value: "b"},
+		{Key: "cookie", RawValue: []byte("a=1")}, {Key: "cookie", RawValue: []byte("id=7")}, {Key: ":path", RawValue: []byte("/\xff?q")},
+	})
+	if got.Headers["x-any"] != "a\uFFFD,b" || got.Headers["cookie"] != "a=1; id=7" || got.Path != "/\uFFFD?q" {
+		t.Errorf("%q", got)
 	}
 }
