@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	typeurl "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/server/stream/v3"
 
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/rules"
@@ -77,5 +79,24 @@ func TestPagesAreBounded(t *testing.T) {
 	}
 	if n := len(b.pages); n != 1 {
 		t.Errorf("%d pages of one service", n)
+	}
+}
+
+// TestTypesAreBounded: what is kept for a client does not grow with what it makes up.
+func TestTypesAreBounded(t *testing.T) {
+	table := tableFor(t, `services: [{name: reviews, endpoints: [{name: e1, address: "10.0.0.1:80"}]}]`)
+	s, err := New(table, DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := s.session(t.Context(), "")
+	for i := range 10 * maxTypes {
+		known := stream.NewSotwSubscription([]string{"reviews"}, true)
+		if _, err = a.CreateWatch(&cache.Request{TypeUrl: fmt.Sprint("type", i)}, known, make(chan cache.Response, 1)); err != nil {
+			break
+		}
+	}
+	if err == nil || len(a.watches) > maxTypes {
+		t.Errorf("%d watches, %v", len(a.watches), err)
 	}
 }
