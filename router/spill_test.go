@@ -340,3 +340,16 @@ func TestSplitIsTold(t *testing.T) {
 		}
 	}
 }
+
+// TestMeasureOfTwoServices: an endpoint that two services have is measured by the window
+// of whose routes these are.
+func TestMeasureOfTwoServices(t *testing.T) {
+	own, other := frame(0, seen{name: "x", rate: 5, mean: 0.1, capacity: 10, up: 1}), frame(0, seen{name: "x", rate: 50, mean: 0.1, capacity: 20, up: 1})
+	for range 64 { // in whatever order the loans come
+		r := &Routes{Endpoints: []mesh.Endpoint{{Name: "x"}}, Frame: own, Decision: &Decision{}, callers: &callers{},
+			loans: map[string]*loan{"": {frame: own}, "a": {frame: other}, "b": {frame: other}}}
+		if r.measure(); r.callers.rates[0] != 5 {
+			t.Fatalf("rate %v, want 5", r.callers.rates)
+		}
+	}
+}
