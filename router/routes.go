@@ -40,10 +40,13 @@ type Terms struct {
 	Timeout  time.Duration
 	Balance  *rules.Balance // what the rules ask of who sends the requests, never nil
 	Circuit  *rules.Circuit
-	Source   Source
-	Reason   Reason
-	Policy   string
-	Model    string
+	// Split says that the rule shares the requests between several targets: whoever
+	// chooses an endpoint by more than the weights keeps to what is drawn.
+	Split  bool
+	Source Source
+	Reason Reason
+	Policy string
+	Model  string
 
 	RulesVersion string
 	TableVersion uint64

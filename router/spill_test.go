@@ -361,3 +361,43 @@ func TestDecideFromZonesDoesNotAllocate(t *testing.T) {
 		}
 	}
 }
+
+// TestSplitIsTold: who chooses among endpoints is told where a rule shares the requests,
+// in each zone and for each key too.
+func TestSplitIsTold(t *testing.T) {
+	set := compiled(t, rules.Service{Name: "checkout",
+		Balance:  rules.Balance{Algorithm: rules.RingHash, Hash: []rules.HashKey{{Of: rules.HashHeader, Name: "x-user"}}},
+		Locality: rules.Locality{Spill: &rules.Spill{}},
+		Endpoints: []rules.Endpoint{
+			{Endpoint: mesh.Endpoint{Name: "a1", Subset: "v1", Zone: "a"}, Weight: 1}, {Endpoint: mesh.Endpoint{Name: "b1", Subset: "v2", Zone: "b"}, Weight: 1},
+		},
+		Routes: []rules.Route{
+			{Name: "one", Match: rules.Match{{Of: rules.Path, Pattern: rules.Pattern{Value: "/one"}}}, To: []rules.Target{{Subset: "v1", Weight: 100}}},
+			{Name: "two", To: []rules.Target{{Subset: "v1", Weight: 90}, {Subset: "v2", Weight: 10}}},
+		},
+	})
+	r := NewTable(set, DefaultConfig()).Load("checkout")
+	for _, zone := range []string{"", "a", "b"} {
+		for _, user := range []string{"", "u"} {
+			for path, want := range map[string]bool{"/one": false, "/": true} {
+				got := r.Decide(&mesh.Request{Service: "checkout", Path: path, Headers: map[string]string{"x-user": user}, Source: mesh.Source{Zone: zone}}, 1<<62)
+				if got.Split != want || want != (got.Route == "two") {
+					t.Errorf("%s of %q from zone %q: route %s, split %v", path, user, zone, got.Route, got.Split)
+				}
+			}
+		}
+	}
+}
+
+// TestMeasureOfTwoServices: an endpoint that two services have is measured by the window
+// of whose routes these are.
+func TestMeasureOfTwoServices(t *testing.T) {
+	own, other := frame(0, seen{name: "x", rate: 5, mean: 0.1, capacity: 10, up: 1}), frame(0, seen{name: "x", rate: 50, mean: 0.1, capacity: 20, up: 1})
+	for range 64 { // in whatever order the loans come
+		r := &Routes{Endpoints: []mesh.Endpoint{{Name: "x"}}, Frame: own, Decision: &Decision{}, callers: &callers{},
+			loans: map[string]*loan{"": {frame: own}, "a": {frame: other}, "b": {frame: other}}}
+		if r.measure(); r.callers.rates[0] != 5 {
+			t.Fatalf("rate %v, want 5", r.callers.rates)
+		}
+	}
+}
