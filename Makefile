@@ -83,8 +83,8 @@ bench-rollback: build test-deps ## a bad model, and an innocent one in a slow-do
 soak: test-deps ## the daemon for ten minutes with everything in motion: fails when memory, goroutines or files grow
 	$(GO) test ./cmd/fairwayd -run '^TestSoak$$' -count=1 -v -timeout 20m -args -soak 10m
 
-test-real: test-deps $(OUT)/traefik ## what needs long builds: Traefik (some minutes, once) and the Caddy module, each against the daemon
-	FAIRWAY_TRAEFIK=$(CURDIR)/$(OUT)/traefik $(GO) test ./api/proxy/traefik -count=1 -run TestTraefik -v
+test-real: test-deps $(OUT)/traefik ## every proxy, real: those of make test, and those that need long builds, Traefik (some minutes, once) and Caddy
+	CI=true FAIRWAY_TRAEFIK=$(CURDIR)/$(OUT)/traefik $(GO) test ./api/proxy/... -count=1
 	cd api/proxy/caddy && $(GO) vet ./... && $(GO) test -count=1 ./...
 
 $(OUT)/traefik:

@@ -156,6 +156,15 @@ func (c *Curve) CostAndMean(load float64, o mesh.Objective) (cost, mean float64)
 	return answered + errors*max(deadline*o.ErrorCost-answered, 0), mean
 }
 
+// Late is the part of the answers that take longer than a deadline, in seconds,
+// where their mean is so long: of a log-normal distribution with the curve's
+// median and its 99th percentile.
+func (c *Curve) Late(mean, deadline float64) float64 {
+	const normal99 = 2.3263 // quantile of the standard normal distribution
+	spread := max(math.Log(c.Tail90*c.Tail99)/normal99, 1e-3)
+	return math.Erfc(math.Log(deadline/(mean*c.Mid))/(spread*math.Sqrt2)) / 2
+}
+
 // An endpoint that fails most of what it gets, being overloaded, refuses it at
 // once: the median is then that of refusals, refusedMost lower as a logarithm.
 // Around half of all it is refusedSteep that says how sure it is of which it is.

@@ -96,3 +96,27 @@ func TestCorrectionsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestLate: half of the answers take longer than the median, a hundredth longer than
+// the 99th percentile, and the more the longer they take on average.
+func TestLate(t *testing.T) {
+	c := Curve{Mid: 0.8, Tail90: 1.7, Tail99: 1.5}
+	if got := c.Late(0.2, 0.8*0.2); math.Abs(got-0.5) > 1e-9 {
+		t.Errorf("%v take longer than the median", got)
+	}
+	if got := c.Late(0.2, 0.8*0.2*1.7*1.5); math.Abs(got-0.01) > 1e-5 {
+		t.Errorf("%v take longer than the 99th percentile", got)
+	}
+	last := 0.0
+	for _, mean := range []float64{1e-3, 0.1, 0.3, 0.5, 1, 10} {
+		now := c.Late(mean, 0.5)
+		if !(now >= last && now <= 1) {
+			t.Errorf("of answers of %v s %v are late, of faster ones %v", mean, now, last)
+		}
+		last = now
+	}
+	c.Tail90, c.Tail99 = 1, 1 // all take the same
+	if early, late := c.Late(0.2, 0.5), c.Late(1, 0.5); early != 0 || late != 1 {
+		t.Errorf("without a tail %v and %v are late; want none and all", early, late)
+	}
+}

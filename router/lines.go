@@ -59,11 +59,13 @@ func (t *Table) Try(set *rules.Set, share float64) {
 				next.services[service] = next.former(t.cfg).routes(service, nil, nil)
 			}
 		}
-		for _, borrowers := range []bool{false, true} {
-			for service := range next.services {
-				if next.borrows(service) == borrowers {
-					next.renew(service, pending{}, t.cfg)
-				}
+		last := t.now.Load().services
+		for service := range next.services {
+			next.renew(service, last[service], pending{}, t.cfg)
+		}
+		for service := range next.services { // once all that is lent is there
+			if next.borrows(service) {
+				next.renew(service, last[service], pending{}, t.cfg)
 			}
 		}
 	})
@@ -108,9 +110,8 @@ func (t *Table) Trial() (share float64, on bool) {
 // pending are new decisions of a service; nil keeps what is there.
 type pending struct{ former, tried *Made }
 
-// renew makes the routes of one service.
-func (e *edition) renew(service string, p pending, cfg Config) {
-	last := e.services[service]
+// renew makes the routes of one service; last are those of the edition before.
+func (e *edition) renew(service string, last *Routes, p pending, cfg Config) {
 	former, tried := p.former, p.tried
 	if former == nil {
 		former = last.made()

@@ -3,6 +3,7 @@ package router
 import (
 	"testing"
 
+	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
@@ -86,4 +87,44 @@ func byEndpoint(a Answer) map[string]float64 {
 		list[e.Name] = a.Weights[i]
 	}
 	return list
+}
+
+// TestLoanOfBorrowers: who lends may itself lead elsewhere, to the borrower too, in
+// whatever order the services stand.
+func TestLoanOfBorrowers(t *testing.T) {
+	own := func(name, to string) rules.Service {
+		return rules.Service{Name: name, Endpoints: []rules.Endpoint{{Endpoint: mesh.Endpoint{Name: name + "1"}, Weight: 1}},
+			Routes: []rules.Route{{Name: "on", To: []rules.Target{{Service: to, Weight: 100}}}}}
+	}
+	set := compiled(t, own("a", "b"), own("b", "c"), own("c", "a"))
+	table := NewTable(set, DefaultConfig())
+	check := func(when string) {
+		t.Helper()
+		for from, to := range map[string]string{"a": "b1", "b": "c1", "c": "a1"} {
+			got := table.Load(from).Decide(&mesh.Request{Service: from}, 1<<62)
+			if got.Endpoint < 0 || got.Endpoints[got.Endpoint].Name != to {
+				t.Errorf("%s: from %s to %d of %v, want %s", when, from, got.Endpoint, got.Endpoints, to)
+			}
+		}
+	}
+	check("at first")
+	table.SetRules(set)
+	check("by rules anew")
+
+	// What all three decide in one window is served at once.
+	for round := range 20 {
+		var made []Made
+		for _, name := range []string{"a", "b", "c"} {
+			f := &features.Frame{Window: mesh.Window{Service: name, Endpoints: []mesh.Endpoint{{Name: name + "1"}, {Name: name + "2"}}}}
+			made = append(made, Made{&Decision{Service: name, Endpoints: f.Endpoints, Ejected: make([]bool, 2),
+				Weights: mesh.Weights{float64(round % 2), float64(1 - round%2)}}, f})
+		}
+		table.PublishAll(made, nil)
+		for from, to := range map[string]string{"a": "b", "b": "c", "c": "a"} {
+			got := table.Load(from).Decide(&mesh.Request{Service: from}, 1<<62)
+			if want := to + string(rune('2'-round%2)); got.Endpoint < 0 || got.Endpoints[got.Endpoint].Name != want {
+				t.Fatalf("round %d: from %s to %v by %v, want %s", round, from, got.Endpoints, got.Weights, want)
+			}
+		}
+	}
 }

@@ -40,10 +40,13 @@ type Terms struct {
 	Timeout  time.Duration
 	Balance  *rules.Balance // what the rules ask of who sends the requests, never nil
 	Circuit  *rules.Circuit
-	Source   Source
-	Reason   Reason
-	Policy   string
-	Model    string
+	// Split says that the rule shares the requests between several targets: whoever
+	// chooses an endpoint by more than the weights keeps to what is drawn.
+	Split  bool
+	Source Source
+	Reason Reason
+	Policy string
+	Model  string
 
 	RulesVersion string
 	TableVersion uint64
@@ -75,6 +78,7 @@ type Routes struct {
 	choices []choice         // one per rule, then the one of no match
 	hashes  []uint64         // of the endpoints' names, for session keys
 	places  int
+	which   []int32  // per place, of which choice it is
 	callers *callers // by zone; nil: no zone has weights of its own
 	pair    *pair    // the line on trial beside this one; nil: there is none
 }

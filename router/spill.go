@@ -1,6 +1,7 @@
 package router
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -152,23 +153,26 @@ func (r *Routes) byZone(group []int, weights mesh.Weights) (parts, load, room []
 }
 
 // measure reads what the window shows of each endpoint: requests/s, and those that it
-// can serve, less what forecasts take from it; NaN where that is not known.
+// can serve, less what forecasts take from it; NaN where that is not known. Of an
+// endpoint that several services have, the window of the service itself tells.
 func (r *Routes) measure() {
 	c := r.callers
 	c.rates, c.capacities = make([]float64, len(r.Endpoints)), make([]float64, len(r.Endpoints))
 	for e := range c.capacities {
 		c.capacities[e] = math.NaN()
 	}
-	for _, l := range r.loans {
-		f := l.frame
+	read := make([]bool, len(r.Endpoints))
+	for _, name := range slices.Sorted(maps.Keys(r.loans)) { // "" is the first
+		f := r.loans[name].frame
 		if f == nil || f.Schema == nil {
 			continue
 		}
 		for i := range f.Endpoints {
 			e := byName(r.Endpoints, f.Endpoints[i].Name)
-			if e < 0 {
+			if e < 0 || read[e] {
 				continue
 			}
+			read[e] = true
 			if x := f.At(i, mesh.RequestRate); x > 0 && !math.IsInf(x, 0) {
 				c.rates[e] = x
 			}

@@ -291,6 +291,54 @@ services:
 	}
 }
 
+// TestParts: places lead back to the route, though zones and tables of keys have places
+// of their own, and tell which endpoints share what a rule binds.
+func TestParts(t *testing.T) {
+	r := NewTable(ruleSet(t, `
+services:
+  - name: checkout
+    locality: {spill: {}}
+    balance: {algorithm: maglev, hash: [{cookie: sid}]}
+    endpoints:
+      - {name: a0, zone: a, subset: v1}
+      - {name: b0, zone: b, subset: v1}
+      - {name: b1, zone: b, subset: v2}
+      - {name: c0}
+    routes:
+      - {name: split, match: {path: /split}, to: [{subset: v2, weight: 10}, {subset: v1, weight: 90}]}
+      - {name: all, match: {path: /all}}
+      - {name: one, match: {path: /one}, to: v2}
+`), DefaultConfig()).Load("checkout")
+	for path, want := range map[string]struct {
+		which   int
+		part    []int
+		subsets []string
+	}{
+		"/split": {0, []int{1, 1, 0, -1}, []string{"v1", "v1", "v2", ""}},
+		"/all":   {1, []int{0, 0, 0, 0}, []string{"v1", "v1", "v2", ""}},
+		"/one":   {2, []int{-1, -1, 0, -1}, []string{"v2", "v2", "v2", "v2"}},
+		"/":      {3, []int{0, 0, 0, 0}, []string{"default", "default", "default", "default"}},
+	} {
+		for _, zone := range []string{"", "a", "b"} {
+			for _, headers := range []map[string]string{nil, {"cookie": "sid=1"}} {
+				req := from(zone)
+				req.Path, req.Headers = path, headers
+				a := r.Decide(req, 1<<62)
+				part, subsets := r.Parts(a.Place)
+				if got := r.Which(a.Place); got != want.which {
+					t.Errorf("%s from %q with %v: answer %d; want %d", path, zone, headers, got, want.which)
+				}
+				if diff := cmp.Diff(want.part, part); diff != "" {
+					t.Errorf("%s: parts %s", path, diff)
+				}
+				if diff := cmp.Diff(want.subsets, subsets); diff != "" {
+					t.Errorf("%s: subsets %s", path, diff)
+				}
+			}
+		}
+	}
+}
+
 // TestSpillOnTrial: both lines have their zones, and what is told is the mixture.
 func TestSpillOnTrial(t *testing.T) {
 	table := NewTable(ruleSet(t, spilling), DefaultConfig())
@@ -315,6 +363,46 @@ func TestDecideFromZonesDoesNotAllocate(t *testing.T) {
 		q, u := from(zone), uint64(0)
 		if n := testing.AllocsPerRun(1000, func() { u += 0x9e3779b97f4a7c15; r.Decide(q, u) }); n != 0 {
 			t.Errorf("zone %q: %v allocations", zone, n)
+		}
+	}
+}
+
+// TestSplitIsTold: who chooses among endpoints is told where a rule shares the requests,
+// in each zone and for each key too.
+func TestSplitIsTold(t *testing.T) {
+	set := compiled(t, rules.Service{Name: "checkout",
+		Balance:  rules.Balance{Algorithm: rules.RingHash, Hash: []rules.HashKey{{Of: rules.HashHeader, Name: "x-user"}}},
+		Locality: rules.Locality{Spill: &rules.Spill{}},
+		Endpoints: []rules.Endpoint{
+			{Endpoint: mesh.Endpoint{Name: "a1", Subset: "v1", Zone: "a"}, Weight: 1}, {Endpoint: mesh.Endpoint{Name: "b1", Subset: "v2", Zone: "b"}, Weight: 1},
+		},
+		Routes: []rules.Route{
+			{Name: "one", Match: rules.Match{{Of: rules.Path, Pattern: rules.Pattern{Value: "/one"}}}, To: []rules.Target{{Subset: "v1", Weight: 100}}},
+			{Name: "two", To: []rules.Target{{Subset: "v1", Weight: 90}, {Subset: "v2", Weight: 10}}},
+		},
+	})
+	r := NewTable(set, DefaultConfig()).Load("checkout")
+	for _, zone := range []string{"", "a", "b"} {
+		for _, user := range []string{"", "u"} {
+			for path, want := range map[string]bool{"/one": false, "/": true} {
+				got := r.Decide(&mesh.Request{Service: "checkout", Path: path, Headers: map[string]string{"x-user": user}, Source: mesh.Source{Zone: zone}}, 1<<62)
+				if got.Split != want || want != (got.Route == "two") {
+					t.Errorf("%s of %q from zone %q: route %s, split %v", path, user, zone, got.Route, got.Split)
+				}
+			}
+		}
+	}
+}
+
+// TestMeasureOfTwoServices: an endpoint that two services have is measured by the window
+// of whose routes these are.
+func TestMeasureOfTwoServices(t *testing.T) {
+	own, other := frame(0, seen{name: "x", rate: 5, mean: 0.1, capacity: 10, up: 1}), frame(0, seen{name: "x", rate: 50, mean: 0.1, capacity: 20, up: 1})
+	for range 64 { // in whatever order the loans come
+		r := &Routes{Endpoints: []mesh.Endpoint{{Name: "x"}}, Frame: own, Decision: &Decision{}, callers: &callers{},
+			loans: map[string]*loan{"": {frame: own}, "a": {frame: other}, "b": {frame: other}}}
+		if r.measure(); r.callers.rates[0] != 5 {
+			t.Fatalf("rate %v, want 5", r.callers.rates)
 		}
 	}
 }

@@ -13,7 +13,7 @@ func (r *Routes) ruled(rule *rules.Route) choice {
 	t, _ := r.terms(rule)
 	subset := ""
 	t.Route, t.Timeout, t.Priority, t.Retries = rule.Name, rule.Timeout, rule.Priority, rule.Retries
-	t.RetryOn, t.PerTry = rule.RetryOn, rule.PerTry
+	t.RetryOn, t.PerTry, t.Split = rule.RetryOn, rule.PerTry, len(rule.To) > 1
 	weights := make(mesh.Weights, len(r.Endpoints))
 	if rule.Auto() {
 		r.inside(weights, rule.Name, 1, rule.To...)

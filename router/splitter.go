@@ -35,6 +35,7 @@ func (l *splitter) weigh(dst *Decision, f *features.Frame, service *rules.Servic
 	}
 	l.carry(f)
 	l.price(f, service)
+	l.priceLate(f, objective)
 	rate, err := l.split(dst, f, objective, floorWeight(service.Limits, len(f.Endpoints)), shrink)
 	if err != nil {
 		return err
@@ -65,6 +66,29 @@ func (l *splitter) price(f *features.Frame, service *rules.Service) {
 		}
 		l.egress[i] = service.Locality.Cost(zone)
 	}
+}
+
+// priceLate adds what an endpoint's latest answers cost by being late where its curve
+// does not say so. A curve knows what has lasted; an endpoint that gets slower has a
+// queue by then whose requests nobody waits for, and so have those that join it.
+// What chance makes of a latency is far from the deadline, and hardly counts.
+func (l *splitter) priceLate(f *features.Frame, o mesh.Objective) {
+	if !(o.ErrorCost > 1) {
+		return
+	}
+	deadline := o.Deadline.Seconds()
+	for i := range l.curves {
+		c, latency := &l.curves[i], f.At(i, mesh.LatencyMean)
+		if c.Known && latency > 0 {
+			l.egress[i] += lateCost(max(c.Late(latency, deadline)-c.Late(c.Mean(c.Now), deadline), 0), o)
+		}
+	}
+}
+
+// lateCost is what a part of late answers costs beyond the deadline. An answer that
+// comes late is a failure to who waits for it, and costs as much as one.
+func lateCost(part float64, o mesh.Objective) float64 {
+	return part * o.Deadline.Seconds() * max(o.ErrorCost-1, 0)
 }
 
 // split solves the weights of the endpoints that have a curve. Those of which
@@ -144,10 +168,14 @@ func horizon(f *features.Frame, age time.Duration) float64 {
 // one endpoint.
 const drowned = 0.1
 
-// drowning is the cost of a request at a load, beyond the deadline too.
+// drowning is the cost of a request at a load, late and beyond the deadline too.
 func drowning(c *predict.Curve, load float64, o mesh.Objective) float64 {
 	cost, mean := c.CostAndMean(load, o)
-	return cost + drowned*max(mean-o.Deadline.Seconds(), 0)
+	deadline := o.Deadline.Seconds()
+	if o.ErrorCost > 1 {
+		cost += lateCost(c.Late(mean, deadline), o)
+	}
+	return cost + drowned*max(mean-deadline, 0)
 }
 
 // restless is the unrest from which on weights are the capacities.

@@ -53,6 +53,48 @@ func TestDrowning(t *testing.T) {
 	}
 }
 
+// TestLateAnswersCost: where a failure costs more than the deadline, so does an answer
+// that comes after it, by what the curve expects and by what was just seen.
+func TestLateAnswersCost(t *testing.T) {
+	c := predict.Curve{Known: true, Level: 1, Err0: -9, Mid: 1, Tail90: 1.7, Tail99: 1.7, Now: 10, Queue: features.Queue{Capacity: 100, Concurrency: 20, Horizon: 10, Stretch: 1}}
+	o := mesh.DefaultObjective()
+	o.Deadline = 300 * time.Millisecond // of services of 200
+	plain := drowning(&c, 50, o)
+	near(t, "the cost of an answer, late or not", plain, c.Cost(50, o), 0)
+	dear := o
+	dear.ErrorCost = 4
+	late := c.Late(c.Mean(50), 0.3)
+	if !(late > 0.05) {
+		t.Fatalf("%v are late", late)
+	}
+	near(t, "the cost of late answers", drowning(&c, 50, dear)-c.Cost(50, dear), 3*0.3*late, 1e-9)
+
+	f := frame(0, six()...)
+	l := splitter{curves: make([]predict.Curve, len(f.Endpoints)), egress: make([]float64, len(f.Endpoints))}
+	for i := range l.curves {
+		l.curves[i] = c
+	}
+	l.priceLate(f, o)
+	for i, x := range l.egress {
+		near(t, fmt.Sprintf("what endpoint %d costs beyond its curve where failures cost the deadline", i), x, 0, 0)
+	}
+	for i := range l.curves { // curves that what was seen agrees with
+		l.curves[i].Level = f.At(i, mesh.LatencyMean) / c.Mean(c.Now)
+	}
+	l.curves[1].Level /= 10 // one that was ten times faster so far
+	dear.Deadline = time.Duration(0.8 * f.At(1, mesh.LatencyMean) * float64(time.Second))
+	l.priceLate(f, dear)
+	for i, x := range l.egress {
+		if i == 1 {
+			if !(x > 1.5*dear.Deadline.Seconds()) {
+				t.Errorf("the endpoint whose answers have become late costs %v s more", x)
+			}
+			continue
+		}
+		near(t, fmt.Sprintf("what endpoint %d, as slow as ever, costs beyond its curve", i), x, 0, 1e-9)
+	}
+}
+
 // TestReady: the load goes towards the capacity as capacities do not last, and
 // never below what comes.
 func TestReady(t *testing.T) {

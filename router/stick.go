@@ -72,5 +72,8 @@ func (r *Routes) stick(last *Routes) {
 		for k := range c.zones {
 			ready(&c.zones[k].choice, c.sticks)
 		}
+		for len(r.which) < r.places {
+			r.which = append(r.which, int32(i))
+		}
 	}
 }

@@ -73,15 +73,14 @@ func (t *Table) PublishAll(former, tried []Made) {
 				changed[service] = p
 			}
 		}
+		last := t.now.Load().services
 		for service, p := range changed {
-			if !next.borrows(service) {
-				runtime.Gosched() // requests that have come go first
-				next.renew(service, p, t.cfg)
-			}
+			runtime.Gosched() // requests that have come go first
+			next.renew(service, last[service], p, t.cfg)
 		}
-		for service := range next.services {
+		for service := range next.services { // once all that is lent is there
 			if p, own := changed[service]; next.borrows(service) && (own || next.concerns(service, changed)) {
-				next.renew(service, p, t.cfg)
+				next.renew(service, last[service], p, t.cfg)
 			}
 		}
 	})
@@ -118,21 +117,23 @@ func (e *edition) rule(set *rules.Set, cfg Config) {
 	e.set, e.services, e.names = set, make(map[string]*Routes, len(old)), nil
 	m := e.former(cfg)
 	e.nobody = m.routes("", nil, nil)
-	make := func(borrowers bool) {
-		for service, routes := range old {
-			if routes.Decision != nil && e.borrows(service) == borrowers {
-				service = set.Canonical(routes.Decision.Service)
-				e.services[service] = m.routes(service, routes.made(), routes)
-			}
-		}
-		for _, service := range set.Services() {
-			if e.services[service] == nil && e.borrows(service) == borrowers {
-				e.services[service] = m.routes(service, nil, nil)
-			}
+	last := make(map[string]*Routes, len(old))
+	for _, service := range set.Services() {
+		last[service] = nil
+	}
+	for _, routes := range old {
+		if routes.Decision != nil {
+			last[set.Canonical(routes.Decision.Service)] = routes
 		}
 	}
-	make(false)
-	make(true)
+	for service, routes := range last {
+		e.services[service] = m.routes(service, routes.made(), routes)
+	}
+	for service, routes := range last { // once all that is lent is there
+		if e.borrows(service) {
+			e.services[service] = m.routes(service, routes.made(), routes)
+		}
+	}
 }
 
 // former makes the routes of the only line, or of the former.

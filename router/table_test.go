@@ -65,8 +65,8 @@ func TestDecideRequests(t *testing.T) {
 	}{
 		{request("/", "end-user", "jason"), Answer{Terms: &Terms{Route: "jason", Priority: 7, Retries: 2, Timeout: time.Second, Source: SourceRules}, Subset: "v2", Endpoint: 2, Propensity: 1}},
 		{request("/fast"), Answer{Terms: &Terms{Route: "fast", Timeout: 30 * time.Second, Source: SourceModel}, Subset: "v1", Endpoint: 0}},
-		{request("/auto"), Answer{Terms: &Terms{Route: "auto", Timeout: 30 * time.Second, Source: SourceModel}, Subset: "v1", Endpoint: 0}},
-		{request("/split"), Answer{Terms: &Terms{Route: "split", Timeout: 30 * time.Second, Source: SourceModel}, Subset: "v1", Endpoint: 0}},
+		{request("/auto"), Answer{Terms: &Terms{Route: "auto", Split: true, Timeout: 30 * time.Second, Source: SourceModel}, Subset: "v1", Endpoint: 0}},
+		{request("/split"), Answer{Terms: &Terms{Route: "split", Split: true, Timeout: 30 * time.Second, Source: SourceModel}, Subset: "v1", Endpoint: 0}},
 		{request("/other"), Answer{Terms: &Terms{Route: "default", Timeout: 30 * time.Second, Source: SourceDefault}, Subset: "default", Endpoint: 0, Propensity: 1.0 / 3}},
 	} {
 		t.Run(test.want.Route, func(t *testing.T) {

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/fairway-mesh/fairway/datasets/lab"
+	"github.com/fairway-mesh/fairway/model"
 )
 
 // prepareFairway writes what fairwayd reads, and gives it its addresses.
@@ -57,6 +62,20 @@ func (c *comparison) modelFile() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	m, err := model.Read(bytes.NewReader(text))
+	if err != nil {
+		return "", fmt.Errorf("%s, which ships: %w", fleetModelFile, err)
+	}
+	m.Timing.Step, m.Timing.Range, m.Timing.Delay = compareTiming.step, compareTiming.window, compareTiming.delay
+	m.Schema.Step, m.Schema.Range = compareTiming.step, compareTiming.window
 	path := filepath.Join(c.out, "fleet.model")
-	return path, os.WriteFile(path, text, 0o644)
+	return path, writeFile(path, func(w io.Writer) error { return model.Write(w, m) })
+}
+
+// compareTiming is how often endpoints are scraped and what fairwayd asks of that. The
+// model that ships learned of windows of 3 s, a second apart; it corrects the formula
+// of the queue by ratios, and says itself where windows are strange to it.
+var compareTiming = struct{ scrape, step, window, delay time.Duration }{
+	scrape: 500 * time.Millisecond, step: 500 * time.Millisecond, window: 2 * time.Second,
+	delay: 100 * time.Millisecond, // a scrape here takes some milliseconds
 }

@@ -22,7 +22,7 @@ func (c *comparison) page(results []*fleetResult) *report.Fleets {
 			{Name: "Load", Text: "An open loop: Poisson arrivals drawn before, each sent when it is due to a proxy drawn at random, whatever became of earlier ones."},
 			{Name: "Latency", Text: fmt.Sprintf("From when a request was due. One without an answer within %v, or with a 5xx, failed, and took %v.", deadline, deadline)},
 			{Name: "Intervals", Text: fmt.Sprintf("%.0f %%, by a bootstrap over whole blocks with the same draws for all policies, expanded for their small number (Hesterberg 2015).", 100*compareLevel)},
-			{Name: "fairwayd", Text: "A new one for each of its turns, without a memory of the others'. It polls a Prometheus that scrapes the endpoints every second."},
+			{Name: "fairwayd", Text: fmt.Sprintf("A new one for each of its turns, without a memory of the others'. It polls a Prometheus that scrapes the endpoints every %v, for windows of %v.", compareTiming.scrape, compareTiming.window)},
 			{Name: "Turnover", Text: "Total variation between the shares of one second and the next. Requests that are drawn one by one bring some by themselves."},
 		},
 	}

@@ -74,7 +74,7 @@ func (c *comparison) run(ctx context.Context) (err error) {
 	}
 	cfg := lab.DefaultConfig()
 	cfg.EndpointCommand = []string{program, "lab", "endpoint"}
-	cfg.Out, cfg.Seed, cfg.Scrape, cfg.Light = filepath.Join(c.out, "mesh"), c.o.seed, time.Second, true
+	cfg.Out, cfg.Seed, cfg.Scrape, cfg.Light = filepath.Join(c.out, "mesh"), c.o.seed, compareTiming.scrape, true
 	cfg.Services = []lab.Service{c.service}
 	fmt.Fprintf(c.stderr, "%d policies, %.0f requests/s; takes %v\n", len(c.policies), c.service.Rate, c.o.takes(len(c.policies)).Round(time.Second))
 	var results []*fleetResult

@@ -44,9 +44,10 @@ func turnOrder(seed uint64, proxies, block, policies int) []int {
 	return rand.New(rand.NewPCG(seed, uint64(proxies)<<32+uint64(block))).Perm(policies)
 }
 
-// fleetRules are fairwayd's: whose endpoints these are, and what is wanted of them.
+// fleetRules are fairwayd's: whose endpoints these are, and what is wanted of them. A
+// failure is worse than a slow answer here, so it costs more than the deadline.
 func fleetRules(s lab.Service) string {
-	text := fmt.Sprintf("services:\n  - name: %s\n    objective: {deadline: %v}\n    endpoints:\n", s.Name, s.Classes[0].Deadline)
+	text := fmt.Sprintf("services:\n  - name: %s\n    objective: {deadline: %v, error_cost: 4}\n    endpoints:\n", s.Name, s.Classes[0].Deadline)
 	for _, e := range s.Endpoints {
 		text += fmt.Sprintf("      - {name: %s, address: %q, subset: %s, zone: %s}\n", e.Name, e.Address, e.Subset, e.Zone)
 	}

@@ -12,19 +12,19 @@ import (
 	"github.com/fairway-mesh/fairway/datasets/lab"
 )
 
-// haproxyExamples are the recipes that can be run with Debian's packages alone.
-func haproxyExamples(t *testing.T) []string {
+// recipes are all examples that `fairway lab try` can run.
+func recipes(t *testing.T) []string {
 	t.Helper()
-	found, err := filepath.Glob("../../examples/haproxy-*/recipe.yaml")
+	found, err := filepath.Glob("../../examples/*/recipe.yaml")
 	if err != nil || len(found) < 3 {
-		t.Fatalf("recipes of HAProxy: %v, %v", found, err)
+		t.Fatalf("recipes: %v, %v", found, err)
 	}
 	return found
 }
 
 // TestRecipesOfExamples: every recipe can be read, and its templates executed.
 func TestRecipesOfExamples(t *testing.T) {
-	for _, path := range haproxyExamples(t) {
+	for _, path := range recipes(t) {
 		dir := filepath.Dir(path)
 		if _, err := lab.ReadRecipe(os.DirFS(dir)); err != nil {
 			t.Errorf("%s: %v", dir, err)

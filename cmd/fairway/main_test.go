@@ -79,7 +79,7 @@ func TestExitStatus(t *testing.T) {
 		{2, "--model", []string{"predict", "--recording", "x"}},
 		{2, "csv or jsonl", []string{"predict", "--recording", "x", "--model", "y", "--format", "xml"}},
 		{2, "network", []string{"train", "--recording", "x", "--out", "y", "--network", "deep"}},
-		{2, "rules file", []string{"rules", "check"}},
+		{2, "file or directory of rules", []string{"rules", "check"}},
 		{2, "--window", []string{"train", "--recording", "x", "--out", "y", "--window", "-15s"}},
 		{2, "--horizon", []string{"train", "--recording", "x", "--out", "y", "--horizon", "-1m"}},
 		{2, "wants", []string{"model", "show"}},

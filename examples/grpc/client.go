@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +14,8 @@ import (
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
 	"google.golang.org/grpc/xds" // which is all that a client needs
+
+	"github.com/fairway-mesh/fairway/replay/report"
 )
 
 // deadline is that of each request.
@@ -42,28 +43,21 @@ func dial(by string, all fleet, control string) (*grpc.ClientConn, error) {
 	return grpc.NewClient("static:///reviews", plain, grpc.WithResolvers(list), grpc.WithDefaultServiceConfig(fmt.Sprintf(`{"loadBalancingConfig": [{%q: {}}]}`, by)))
 }
 
-// taken is what became of the requests of one third.
-type taken struct {
-	mu     sync.Mutex
-	times  []time.Duration
-	failed int
-}
-
-// under runs the load by one way to balance, for the first third as long without
-// looking, and prints a line for each third after that.
+// under runs the load by one way to balance, for a third of the time without looking,
+// and then three thirds of which it prints a line each; the fault is in the middle one.
 func (s *show) under(ctx context.Context, out io.Writer, by string, all fleet, conn *grpc.ClientConn) error {
 	random := rand.New(rand.NewPCG(s.seed, 0))
 	client := grpc_health_v1.NewHealthClient(conn)
 	if _, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{}, grpc.WaitForReady(true)); err != nil {
 		return err
 	}
-	for i, third := range []string{"", "well", "fault", "well"} {
+	run := report.Run{Name: by}
+	for i, third := range []string{"", "before", "during", "after"} {
 		all[0].slow.Store(i == 2)
-		var result taken
-		before, sum := all[0].served.Load(), all.served()
+		result := taken{start: time.Now(), served: all.look()}
 		var open sync.WaitGroup
-		end := time.Now().Add(s.duration / 3)
-		for at := time.Now(); at.Before(end); at = at.Add(time.Duration(random.ExpFloat64() / s.rate * float64(time.Second))) {
+		end := result.start.Add(s.duration / 3)
+		for at := result.start; at.Before(end); at = at.Add(time.Duration(random.ExpFloat64() / s.rate * float64(time.Second))) {
 			select {
 			case <-ctx.Done():
 				open.Wait()
@@ -71,44 +65,18 @@ func (s *show) under(ctx context.Context, out io.Writer, by string, all fleet, c
 			case <-time.After(time.Until(at)):
 			}
 			due := at // a late start is not forgiven
+			result.second(due, all)
 			open.Go(func() { result.ask(ctx, client, due) })
 		}
 		open.Wait()
-		if i == 0 {
-			continue
+		if i > 0 {
+			result.second(end, all)
+			p := result.phase(third, all.look().share(result.served))
+			fmt.Fprintf(out, "%-12s  %-6s %8.1f %8.1f %7.2f%% %6.1f%%\n", by, third, 1e3*p.P50, 1e3*p.P99, 100*float64(p.Failed)/float64(max(1, p.Requests)), 100*p.Share)
+			result.add(&run, p)
 		}
-		share := float64(all[0].served.Load()-before) / float64(max(1, all.served()-sum))
-		slices.Sort(result.times)
-		n := len(result.times)
-		fmt.Fprintf(out, "%-12s  %-6s %8.1f %8.1f %7.2f%% %6.1f%%\n", by, third, result.at(0.5), result.at(0.99), 100*float64(result.failed)/float64(max(1, n)), 100*share)
 	}
 	all[0].slow.Store(false)
+	s.runs = append(s.runs, run)
 	return nil
-}
-
-func (f fleet) served() (n int64) {
-	for _, e := range f {
-		n += e.served.Load()
-	}
-	return n
-}
-
-func (t *taken) ask(ctx context.Context, client grpc_health_v1.HealthClient, due time.Time) {
-	ctx, cancel := context.WithDeadline(ctx, due.Add(deadline))
-	defer cancel()
-	_, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{})
-	took := time.Since(due)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.times = append(t.times, took); err != nil {
-		t.failed++
-	}
-}
-
-// at is a quantile in milliseconds; the times are sorted.
-func (t *taken) at(q float64) float64 {
-	if len(t.times) == 0 {
-		return 0
-	}
-	return float64(t.times[min(int(q*float64(len(t.times))), len(t.times)-1)].Microseconds()) / 1000
 }

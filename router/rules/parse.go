@@ -7,21 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
-
-// Load reads the rules file at path.
-func Load(path string) (*File, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("rules: %w", err)
-	}
-	return Parse(path, text)
-}
 
 // Parse reads a rules file; name is for errors, which are joined and carry
 // name:line each. An empty text is a file without rules.

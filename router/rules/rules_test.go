@@ -2,6 +2,7 @@ package rules
 
 import (
 	"math"
+	"os"
 	"testing"
 	"time"
 
@@ -12,7 +13,11 @@ import (
 
 func compiled(t testing.TB, path string) *Set {
 	t.Helper()
-	f, err := Load(path)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Parse(path, text)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,16 +25,18 @@ const (
 // attributes is the key under which the filter sends its attributes.
 const attributes = "envoy.filters.http.ext_proc"
 
-// value is a header's, in whichever field it is.
+// value is a header's, in whichever field it is. What is not UTF-8 is replaced, as by
+// the API over HTTP: else a stranger's byte would leave a request undecided.
 func value(h *corev3.HeaderValue) string {
+	text := h.GetValue()
 	if len(h.GetRawValue()) > 0 {
-		return string(h.GetRawValue())
+		text = string(h.GetRawValue())
 	}
-	return h.GetValue()
+	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
 // read makes the question of the headers. Of headers that stand twice, the values are
-// joined, as HTTP allows.
+// joined, as HTTP allows, and cookies as a browser does.
 func read(list []*corev3.HeaderValue) *fairwayv1.DecideRequest {
 	out := &fairwayv1.DecideRequest{Headers: make(map[string]string, len(list))}
 	for _, h := range list {
@@ -49,7 +51,11 @@ func read(list []*corev3.HeaderValue) *fairwayv1.DecideRequest {
 		case strings.HasPrefix(name, ":"):
 		default:
 			if before, twice := out.Headers[name]; twice {
-				text = before + "," + text
+				separator := ","
+				if name == "cookie" {
+					separator = "; "
+				}
+				text = before + separator + text
 			}
 			out.Headers[name] = text
 		}

@@ -129,7 +129,7 @@ func (s *Server) ask(ctx context.Context, ask *fairwayv1.DecideRequest, x *excha
 	if d.GetEndpoint().GetName() == "" {
 		return "no_endpoints"
 	}
-	at := place{ask.Service, d.Endpoint.Name}
+	at := place{s.table.Load(ask.Service).Service, d.Endpoint.Name} // by whichever name it was asked for
 	count, known := s.inFlight.Load(at)
 	if !known { // as many as the table has endpoints
 		count, _ = s.inFlight.LoadOrStore(at, &atomic.Int64{})

@@ -1,7 +1,9 @@
 package haproxy
 
 import (
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,58 +56,139 @@ func nearly(t *testing.T, what string, got map[string]float64, want ...float64) 
 	}
 }
 
-// TestChoose: of two the one with fewer requests in flight, within what weights and
-// rules say.
+// TestChoose: where the drawn endpoint is busy, the one with the least in flight for its
+// weight.
 func TestChoose(t *testing.T) {
 	table := newTable(t)
 	publish(table, 0.5, 0.3, 0.2)
 	s := agentAlone(t, table)
-	busy := map[string]int64{"b1": 9, "b2": 3}
-	nearly(t, "nobody tells ends", shares(t, s, mesh.Request{}, busy), 0.5, 0.3, 0.2)
-	told(s)
-	// b1 is never the lesser of two that differ; it is met alone only where all draws
-	// are b1, of which there are 1 + redraws: 0.5⁵ = 0.03.
-	got := shares(t, s, mesh.Request{}, busy)
-	if got["b1"] > 0.05 || got["b3"] < 0.3 {
-		t.Errorf("b1 is the busiest and b3 idle: %v", got)
+	for _, c := range []struct {
+		name       string
+		b1, b2, b3 int64
+		want       []float64
+	}{
+		{"idle ones are drawn", 0, 0, 0, []float64{0.5, 0.3, 0.2}},
+		{"an idle one is not left for a better one", 0, 0, 9, []float64{0.7, 0.3, 0}}, // 1/0.5 is least
+		{"by weight, 10/0.5, 4/0.3 and 1/0.2", 9, 3, 0, []float64{0, 0, 1}},
+		{"as many, 3/0.5 is least", 2, 2, 2, []float64{1, 0, 0}},
+		{"as much for their weights: each draw stands", 4, 2, 1, []float64{0.5, 0.3, 0.2}},
+	} {
+		busy := map[string]int64{"b1": c.b1, "b2": c.b2, "b3": c.b3}
+		s.flights.ended.Store(0)
+		nearly(t, c.name+", but nobody tells ends", shares(t, s, mesh.Request{}, busy), 0.5, 0.3, 0.2)
+		told(s)
+		nearly(t, c.name, shares(t, s, mesh.Request{}, busy), c.want...)
 	}
-	nearly(t, "a tie", shares(t, s, mesh.Request{}, map[string]int64{"b1": 2, "b2": 2, "b3": 2}), 0.5, 0.3, 0.2)
 	publish(table, 0.5, 0.5, 0)
 	if got := shares(t, s, mesh.Request{}, map[string]int64{"b1": 9, "b2": 9, "b3": 0}); got["b3"] != 0 {
 		t.Errorf("an ejected endpoint gets %v", got)
 	}
 }
 
-// TestChooseKeepsRules: the shares of subsets hold however busy they are, and a
-// session stays where it is.
+// TestChooseKeepsRules: the shares of subsets hold however busy they are, inside one the
+// idle endpoint is taken, an answer names the subset that its rule does, and a session
+// stays where it is.
 func TestChooseKeepsRules(t *testing.T) {
 	s := agentAlone(t, ruledTable(t))
 	told(s)
 	busy := map[string]int64{"b1": 100, "b2": 0, "b3": 50}
-	if got := shares(t, s, mesh.Request{}, busy); math.Abs(got["b3"]-0.1) > 0.02 || got["b1"] > 0.1 {
-		t.Errorf("got %v; want a tenth for b3, and little for b1", got)
-	}
-	if got := shares(t, s, mesh.Request{Path: "/all"}, map[string]int64{"b1": 100, "b2": 100, "b3": 0}); got["b3"] < 0.5 {
-		t.Errorf("where no rule shares requests between subsets, the idle one gets %v", got)
-	}
+	nearly(t, "of v1 the idle one", shares(t, s, mesh.Request{}, busy), 0, 0.9, 0.1)
+	nearly(t, "no rule splits", shares(t, s, mesh.Request{Path: "/all"}, map[string]int64{"b1": 100, "b2": 100, "b3": 0}), 0, 0, 1)
+	nearly(t, "jason", shares(t, s, mesh.Request{Headers: map[string]string{"x-user": "jason"}}, busy), 0, 0, 1)
 	if got := shares(t, s, mesh.Request{SessionKey: "k"}, busy); len(got) != 1 {
 		t.Errorf("one session is at %v", got)
+	}
+	for path, want := range map[string]string{"/": "v1", "/all": "v1"} {
+		a, _ := s.choose(s.table.Load("web"), s.flights.fleet(s.table.Load("web")), &mesh.Request{Service: "web", Path: path}, s.cfg.Clock())
+		for a.Endpoints[a.Endpoint].Name == "b3" {
+			a, _ = s.choose(s.table.Load("web"), s.flights.fleet(s.table.Load("web")), &mesh.Request{Service: "web", Path: path}, s.cfg.Clock())
+		}
+		if a.Subset != want {
+			t.Errorf("%s is led to subset %q; want %q", path, a.Subset, want)
+		}
+	}
+}
+
+// TestChooseSticks: rules that make requests stick by a cookie, by the weights, are
+// kept, and a request without the cookie is free.
+func TestChooseSticks(t *testing.T) {
+	s := agentAlone(t, parsed(t, `
+services:
+  - name: web
+    endpoints: [{name: b1}, {name: b2}, {name: b3}]
+    balance: {algorithm: maglev, hash: [{cookie: sid}]}
+`))
+	told(s)
+	busy := map[string]int64{"b1": 100, "b2": 0, "b3": 50}
+	if got := shares(t, s, mesh.Request{Headers: map[string]string{"cookie": "sid=7"}}, busy); len(got) != 1 {
+		t.Errorf("one cookie is at %v", got)
+	}
+	nearly(t, "without the cookie the draw stands", shares(t, s, mesh.Request{}, busy), 1./3, 1./3, 1./3)
+}
+
+// TestChooseOnTrial: while two lines are compared, draws stand.
+func TestChooseOnTrial(t *testing.T) {
+	table := newTable(t)
+	publish(table, 0.5, 0.3, 0.2)
+	s := agentAlone(t, table)
+	told(s)
+	former := table.Load("web")
+	table.Try(table.Rules(), 0.5)
+	tried := *former.Decision
+	tried.Weights = mesh.Weights{0.1, 0.3, 0.6}
+	table.PublishAll(nil, []router.Made{{Decision: &tried, Frame: former.Frame}})
+	busy := map[string]int64{"b1": 100, "b2": 0, "b3": 50}
+	nearly(t, "on trial", shares(t, s, mesh.Request{}, busy), 0.3, 0.3, 0.4)
+	table.Drop()
+	nearly(t, "after it", shares(t, s, mesh.Request{}, busy), 0, 1, 0)
+}
+
+// fleetOf is a table of n endpoints, e0 the first, of weights that grow from 1 to 4.
+func fleetOf(t testing.TB, n int) *router.Table {
+	t.Helper()
+	var text strings.Builder
+	text.WriteString("services:\n  - name: web\n    endpoints:\n")
+	for i := range n {
+		fmt.Fprintf(&text, "      - {name: e%d, weight: %g}\n", i, 1+3*float64(i)/float64(n))
+	}
+	return parsed(t, text.String())
+}
+
+// TestChooseOfMany: of a large fleet some are looked at. What they have in flight stays
+// in proportion to their weights, and nothing is far from its part.
+func TestChooseOfMany(t *testing.T) {
+	s := agentAlone(t, fleetOf(t, 1000))
+	told(s)
+	routes := s.table.Load("web")
+	service, req := s.flights.fleet(routes), &mesh.Request{Service: "web", Path: "/"}
+	w := routes.Weigh(req).Weights
+	const inFlight = 20_000 // none ends, as where all are as slow as each other
+	for range inFlight {
+		_, to := s.choose(routes, service, req, s.cfg.Clock())
+		to.inFlight.Add(1)
+	}
+	for i, e := range service.standing {
+		if n, part := float64(e.inFlight.Load()), w[i]*inFlight; math.Abs(n-part) > 0.25*part+2 { // draws alone: 5 sigma are 22 of 20
+			t.Errorf("%s has %v in flight; want %.1f", e.name, n, part)
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() { s.choose(routes, service, req, s.cfg.Clock()) }); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
 
 func TestPropensity(t *testing.T) {
-	table := newTable(t)
-	publish(table, 0.5, 0.3, 0.2)
-	s := agentAlone(t, table)
-	routes := table.Load("web")
+	s := agentAlone(t, ruledTable(t))
+	routes := s.table.Load("web")
 	service, req := s.flights.fleet(routes), &mesh.Request{Service: "web"}
 	if a, _ := s.choose(routes, service, req, s.cfg.Clock()); a.Propensity != routes.Weigh(req).Weights[a.Endpoint] {
 		t.Errorf("a plain draw has propensity %v", a.Propensity)
 	}
 	told(s)
-	for range 20 {
-		if a, _ := s.choose(routes, service, req, s.cfg.Clock()); a.Propensity != 0 && a.Propensity != 0.5 {
-			t.Errorf("of two it is %v; want 0, unknown, but where all draws were the first", a.Propensity)
+	for range 50 {
+		a, _ := s.choose(routes, service, req, s.cfg.Clock())
+		if want := map[string]float64{"b3": 0.1}[a.Endpoints[a.Endpoint].Name]; math.Abs(a.Propensity-want) > 1e-9 {
+			t.Errorf("%s has propensity %v; want %v: 0 where the counts may decide, exact where nothing is to be chosen", a.Endpoints[a.Endpoint].Name, a.Propensity, want)
 		}
 	}
 }
@@ -158,7 +241,27 @@ func TestFlights(t *testing.T) {
 	}
 }
 
+// BenchmarkChoose is a choice where all endpoints are busy, so that others are looked at.
 func BenchmarkChoose(b *testing.B) {
+	for _, n := range []int{3, 10, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s := agentAlone(b, fleetOf(b, n))
+			told(s)
+			routes := s.table.Load("web")
+			service, req := s.flights.fleet(routes), &mesh.Request{Service: "web", Path: "/"}
+			for _, e := range service.standing {
+				e.inFlight.Store(3)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				s.choose(routes, service, req, s.cfg.Clock())
+			}
+		})
+	}
+}
+
+// BenchmarkTake is all that a question costs the agent, from its frame to the answer.
+func BenchmarkTake(b *testing.B) {
 	table := newTable(b)
 	publish(table, 0.5, 0.3, 0.2)
 	s := agentAlone(b, table)

@@ -34,6 +34,8 @@ type place struct {
 type fleet struct {
 	routes    *router.Routes
 	endpoints map[string]*standing
+	standing  []*standing             // as the routes' Endpoints stand; of both lines while a trial is on
+	peers     []atomic.Pointer[peers] // by the Place of answers
 }
 
 // standing is an endpoint.
@@ -57,18 +59,11 @@ func (f *flights) fleet(routes *router.Routes) *fleet {
 	}
 	f.renewal.Lock()
 	defer f.renewal.Unlock()
-	last, _ := f.fleets.Load(routes.Service)
-	endpoints, _, _ := routes.Shares() // of both lines
-	next := &fleet{routes: routes, endpoints: make(map[string]*standing, len(endpoints))}
-	for i := range endpoints {
-		name := endpoints[i].Name
-		if last != nil {
-			next.endpoints[name] = last.(*fleet).endpoints[name]
-		}
-		if next.endpoints[name] == nil {
-			next.endpoints[name] = &standing{name: name}
-		}
+	var last *fleet
+	if known, ok := f.fleets.Load(routes.Service); ok {
+		last = known.(*fleet)
 	}
+	next := newFleet(routes, last)
 	f.fleets.Store(routes.Service, next)
 	return next
 }

@@ -23,7 +23,7 @@ import (
 // and b3 in v2.
 func ruledTable(t testing.TB) *router.Table {
 	t.Helper()
-	file, err := rules.Parse("test.yaml", []byte(`
+	return parsed(t, `
 services:
   - name: web
     endpoints: [{name: b1, subset: v1, address: "127.0.0.1:1"}, {name: b2, subset: v1}, {name: b3, subset: v2}]
@@ -31,7 +31,12 @@ services:
       - {name: jason, match: {headers: {x-user: jason}}, to: v2}
       - {name: all, match: {path: /all}}
       - {name: split, to: [{subset: v1, weight: 90}, {subset: v2, weight: 10}]}
-`))
+`)
+}
+
+func parsed(t testing.TB, text string) *router.Table {
+	t.Helper()
+	file, err := rules.Parse("test.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

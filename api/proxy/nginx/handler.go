@@ -42,6 +42,7 @@ func (h *Handler) Auth(w http.ResponseWriter, r *http.Request) {
 	head := w.Header()
 	head.Set("Cache-Control", "no-store")
 	defer w.WriteHeader(http.StatusNoContent)
+	r.Header.Del("X-Fairway-Want-Weights") // a stranger's, of no use here, and an error where it is no truth value
 	d, err := h.api.Decide(r)
 	if err != nil {
 		h.open(head, reasonOf(err))

@@ -137,6 +137,25 @@ func TestAuthAnswers(t *testing.T) {
 	}
 }
 
+// strict takes no request that asks for weights.
+type strict struct{ *fleet }
+
+func (s strict) Decide(r *http.Request) (*fairwayv1.Decision, error) {
+	if r.Header.Get("X-Fairway-Want-Weights") != "" {
+		return nil, status.Error(codes.InvalidArgument, "is neither true nor false")
+	}
+	return s.fleet.Decide(r)
+}
+
+// TestStrangersHeader: no header of a request leaves it to nginx where the rules have an
+// answer.
+func TestStrangersHeader(t *testing.T) {
+	w := ask(New(strict{plainFleet()}, nil), "/proxy/nginx/auth?service=web", "X-Fairway-Want-Weights", "no idea")
+	if w.Header().Get("X-Fairway-Address") == "" {
+		t.Errorf("%v", w.Header())
+	}
+}
+
 func TestAddress(t *testing.T) {
 	for text, want := range map[string]string{
 		"127.0.0.1:80": "127.0.0.1:80", "[::1]:80": "[::1]:80", "localhost:80": "127.0.0.1:80", "unix:/run/a.sock": "unix:/run/a.sock",

@@ -120,6 +120,7 @@ func read(r *http.Request) (want asked, services []string, err error) {
 func (h *Handler) translate(all []*fairwayv1.ServiceWeights, want asked) (out document, left []string) {
 	out.HTTP = configuration{Routers: map[string]router{}, Services: map[string]service{}}
 	for _, w := range all {
+		before := len(out.HTTP.Services)
 		if r := plainOf(w); r != nil {
 			h.add(&out, named(w.Service, ""), w, r, want)
 		}
@@ -129,6 +130,7 @@ func (h *Handler) translate(all []*fairwayv1.ServiceWeights, want asked) (out do
 		for _, r := range w.Routes {
 			h.add(&out, named(w.Service, r.Name), w, r, want)
 		}
+		known := len(out.HTTP.Services) > before
 		hosts := want.hosts
 		if len(hosts) == 0 && want.many {
 			hosts = []string{w.Service}
@@ -136,6 +138,10 @@ func (h *Handler) translate(all []*fairwayv1.ServiceWeights, want asked) (out do
 		routers, err := routersOf(w, hosts, func(route string) (string, bool) {
 			name := named(w.Service, route)
 			_, there := out.HTTP.Services[name]
+			if !there && known && route != w.Routes[len(w.Routes)-1].Name {
+				// Without servers, so that Traefik answers 503 and not the rules behind.
+				out.HTTP.Services[name], there = service{balancer{Servers: []server{}}}, true
+			}
 			return name, there
 		})
 		if err != nil { // some routers without others would send requests where no rule does

@@ -102,6 +102,19 @@ func TestDocument(t *testing.T) {
 	}
 }
 
+// TestRuleWithoutEndpoints takes its requests all the same, since those behind it would
+// get them; a service of which nothing is known has no router.
+func TestRuleWithoutEndpoints(t *testing.T) {
+	one := shop("shop")
+	one.Routes[0].Weights = weights(0, 0)
+	api := &tables{all: []*fairwayv1.ServiceWeights{one, {Service: "gone", Routes: []*fairwayv1.RouteWeights{{Name: "default", MatchesAll: true, Met: true}}}}}
+	w := get(New(api, nil), "")
+	if text := w.Body.String(); !strings.Contains(text, `"priority":3,"service":"shop_jason"`) ||
+		!strings.Contains(text, `"shop_jason":{"loadBalancer":{"servers":[]}}`) || strings.Contains(text, "gone") {
+		t.Errorf("%d %s", w.Code, text)
+	}
+}
+
 // TestKeepsLast: Traefik keeps the last document where there is none, and gets the
 // last servers of a service that has lost them.
 func TestKeepsLast(t *testing.T) {

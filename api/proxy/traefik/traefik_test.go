@@ -30,6 +30,7 @@ func TestTraefik(t *testing.T) {
 	}
 	web := &fairwayv1.ServiceWeights{Service: "web", Routes: []*fairwayv1.RouteWeights{
 		{Name: "jason", Met: true, Match: []*fairwayv1.Condition{{Of: "header", Name: "end-user", Op: "exact", Value: "jason"}, {Of: "path", Op: "path_prefix", Value: "/a"}}, Weights: weights(0, 0, 1)},
+		{Name: "nowhere", Met: true, Match: []*fairwayv1.Condition{{Of: "header", Name: "end-user", Op: "exact", Value: "nobody"}}, Weights: weights(0, 0, 0)},
 		{Name: "default", Met: true, MatchesAll: true, Weights: weights(0.6, 0.3, 0.1)},
 	}}
 	for _, name := range []string{"a", "b", "c"} {
@@ -54,10 +55,15 @@ func TestTraefik(t *testing.T) {
 		}
 	}
 
+	// A rule without endpoints binds: those behind it do not get its requests.
+	if code, name := send(t, front, "/", "nobody"); code != 503 {
+		t.Errorf("by a rule without endpoints: %d from %q; want 503", code, name)
+	}
+
 	stop()
 	split(t, front, 0.6, 0.3, 0.1)
 
-	api.change(func() { web.Routes[1].Weights = weights(0, 1) })
+	api.change(func() { web.Routes[2].Weights = weights(0, 1) })
 	daemon(t, at, New(api, nil))
 	await(t, "the weights to return", func() bool { return count(t, front, 20)["b"] == 20 })
 

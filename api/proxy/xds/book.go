@@ -75,8 +75,11 @@ func (b *book) clusters(look router.Look, service string, to kind) (names []stri
 
 // page is that of the state, or a newer one that is here.
 func (b *book) page(look router.Look, key pageKey) *page {
-	last := b.pages[key]
 	routes := look.Load(key.service)
+	if routes.Service != "" {
+		key.service = routes.Service // it may be asked for by many names
+	}
+	last := b.pages[key]
 	if routes.Service == "" || last != nil && (last.edition == routes || last.edition.Version > routes.Version) {
 		return last
 	}

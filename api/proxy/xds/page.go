@@ -87,7 +87,6 @@ func newPage(routes *router.Routes, to kind, last *page, now time.Time) (*page, 
 		return nil, err
 	}
 	p.plain = choice{answer: routes.Weigh(&mesh.Request{Service: routes.Service}), cluster: p.service}
-	p.plain.zones = routes.Zones(p.plain.answer.Place)
 	if err := p.offer(&p.plain, last); err != nil {
 		return nil, err
 	}
@@ -98,6 +97,7 @@ func newPage(routes *router.Routes, to kind, last *page, now time.Time) (*page, 
 			break // none goes on from here
 		}
 	}
+	p.plain.zones = p.plainZones()
 	for i := range p.choices {
 		if err := p.offer(&p.choices[i], last); err != nil {
 			return nil, err
@@ -109,6 +109,23 @@ func newPage(routes *router.Routes, to kind, last *page, now time.Time) (*page, 
 	}
 	p.announce(last, now)
 	return p, p.keep(last)
+}
+
+// plainZones are the weights of requests that say nothing of themselves but the zone that
+// they come from, of the zones that have some of their own.
+func (p *page) plainZones() (list []router.Zoned) {
+	var names []string
+	for i := range p.choices {
+		for _, z := range p.choices[i].zones {
+			names = append(names, z.Zone)
+		}
+	}
+	slices.Sort(names)
+	for _, zone := range slices.Compact(names) {
+		a := p.edition.Weigh(&mesh.Request{Service: p.service, Source: mesh.Source{Zone: zone}})
+		list = append(list, router.Zoned{Zone: zone, Weights: a.Weights})
+	}
+	return list
 }
 
 // listen makes the listener by which gRPC finds the routes.

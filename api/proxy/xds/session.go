@@ -24,6 +24,9 @@ var order = []string{typeurl.ClusterType, typeurl.EndpointType, typeurl.Listener
 // maxNames bounds what one client may ask for of each type.
 const maxNames = 1 << 16
 
+// maxTypes bounds the types that one client may ask for; an Envoy knows about ten.
+const maxTypes = 64
+
 // session is one stream of discovery. It is what go-control-plane's handlers of the
 // stream ask, and tells them of changes. What it keeps does not grow while the client
 // is slow to read: a version per resource.
@@ -86,6 +89,9 @@ func (s *session) meet(n *corev3.Node) {
 func (s *session) wait(w *watch) (cancel func(), err error) {
 	if n := len(w.known.SubscribedResources()); n > maxNames {
 		return nil, fmt.Errorf("%d names of %s; at most %d are taken", n, w.typeURL, maxNames)
+	}
+	if s.watches[w.typeURL] == nil && len(s.watches) == maxTypes {
+		return nil, fmt.Errorf("%d types that there is nothing of; no more are taken", maxTypes)
 	}
 	s.watches[w.typeURL] = w
 	s.tell(s.table.Look(), w)
