@@ -27,17 +27,29 @@ func balance(b *fairwayv1.Balancing) rules.Balance {
 const ungiven = "\x00"
 
 // own leaves their weight only to the endpoints that this proxy is given, as many of each
-// subset, which keeps what it gets; the others leave their group.
-func (r *route) own(weights []float64, groups []string, proxy uint64, size int) {
-	members := map[string][]int{}
+// subset, which keeps what it gets; the others leave their group. Where callers of a zone
+// have weights of their own, each zone of endpoints keeps what it gets too, and has its
+// part of the places, at least one: the few endpoints at home would else be drawn by few.
+func (r *route) own(weights []float64, groups []string, proxy uint64, size int, byZone bool) {
+	type place struct{ group, zone string }
+	members, sums := map[place][]int{}, map[string]float64{}
 	for i, group := range groups {
-		members[group] = append(members[group], i)
+		at := place{group: group}
+		if byZone {
+			at.zone = r.endpoints[i].Zone
+		}
+		members[at] = append(members[at], i)
+		sums[group] += weights[i]
 	}
-	for _, list := range members {
+	for at, list := range members {
 		hashes, part, whole := make([]uint64, len(list)), make([]float64, len(list)), 0.0
 		for k, i := range list {
 			hashes[k], part[k] = r.hashes[i], weights[i]
 			whole += weights[i]
+		}
+		size := size
+		if byZone && sums[at.group] > 0 {
+			size = max(1, int(math.Round(float64(size)*whole/sums[at.group])))
 		}
 		given := picker.Subset(hashes, part, proxy, size)
 		if len(list) <= size || whole == 0 {

@@ -203,3 +203,30 @@ func TestBalancerSaysFull(t *testing.T) {
 		defer c.Begin(choice, nil).Done(200)
 	}
 }
+
+// TestSubsetKeepsZones: what callers of a zone send home goes there from each client,
+// however few of the endpoints are there.
+func TestSubsetKeepsZones(t *testing.T) {
+	list := places(22, "a")
+	for i := range list {
+		list[i].Zone = "c"
+	}
+	list[0].Zone, list[1].Zone = "b", "b"
+	rule := rules.Service{
+		Endpoints: list, Balance: rules.Balance{SubsetSize: 4},
+		Locality: rules.Locality{Spill: &rules.Spill{Split: map[string]map[string]float64{"b": {"b": 90, "c": 10}}}},
+	}
+	for _, name := range []string{"proxy-1", "proxy-2", "proxy-3", "proxy-4"} {
+		c, _ := watching(t, rule, func(cfg *client.Config) { cfg.Name, cfg.Zone = name, "b" })
+		used, home := map[string]bool{}, 0
+		for range 4000 {
+			e := c.Pick("shop", nil).Endpoint
+			if used[e.GetName()] = true; e.GetZone() == "b" {
+				home++
+			}
+		}
+		if share := float64(home) / 4000; math.Abs(share-0.9) > 0.02 || len(used) > 5 {
+			t.Errorf("%s: %v of zone b stay there, at %d endpoints; want 0.9, at most 5", name, share, len(used))
+		}
+	}
+}

@@ -125,7 +125,7 @@ func newRoute(w *fairwayv1.ServiceWeights, rw *fairwayv1.RouteWeights, byName ma
 	}
 	r.open = make([]*atomic.Int64, len(r.endpoints))
 	table := former.sticks(r.Name)
-	r.fresh, r.equal = r.shares(weights, proxy, table)
+	r.fresh, r.equal = r.shares(weights, proxy, table, false)
 	for _, zw := range rw.GetZones() {
 		weights, sum := make([]float64, len(r.endpoints)), 0.0
 		for _, ew := range zw.GetWeights() {
@@ -136,7 +136,7 @@ func newRoute(w *fairwayv1.ServiceWeights, rw *fairwayv1.RouteWeights, byName ma
 		}
 		if sum > 0 {
 			z := zoned{zone: zw.GetZone()}
-			z.fresh, z.equal = r.shares(weights, proxy, r.fresh.sticks)
+			z.fresh, z.equal = r.shares(weights, proxy, r.fresh.sticks, true)
 			r.zones = append(r.zones, z)
 		}
 	}
@@ -152,8 +152,9 @@ func sane(w float64) float64 {
 }
 
 // shares readies both shares of the route's endpoints, of those that this proxy is
-// given where the rules bound how many. former may be nil.
-func (r *route) shares(weights []float64, proxy uint64, former *picker.Affinity) (fresh, equal share) {
+// given where the rules bound how many, byZone where the weights are those of the callers
+// of one zone. former may be nil.
+func (r *route) shares(weights []float64, proxy uint64, former *picker.Affinity, byZone bool) (fresh, equal share) {
 	sum := 0.0
 	for _, w := range weights {
 		sum += w
@@ -171,7 +172,7 @@ func (r *route) shares(weights []float64, proxy uint64, former *picker.Affinity)
 		groups[i] = e.Subset
 	}
 	if size := r.balance.SubsetSize; size > 0 {
-		r.own(weights, groups, proxy, size)
+		r.own(weights, groups, proxy, size, byZone)
 	}
 	fresh = r.newShare(weights, groups, former)
 	return fresh, r.newShare(alike(groups, weights), groups, fresh.sticks)
