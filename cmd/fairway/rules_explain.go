@@ -67,7 +67,7 @@ func more(n int) string {
 func explainRules(out io.Writer, path string, set *rules.Set, request *mesh.Request) error {
 	if !slices.Contains(set.Services(), set.Canonical(request.Service)) {
 		fmt.Fprintf(out, "%s names no service %q: what follows is the default\n", path, request.Service)
-		if names := set.Services(); len(names) > 0 {
+		if names := slices.Sorted(slices.Values(set.Services())); len(names) > 0 {
 			fmt.Fprintf(out, "it names %s%s\n", strings.Join(names[:min(len(names), maxNames)], ", "), more(len(names)-maxNames))
 		}
 	}
