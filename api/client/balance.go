@@ -33,7 +33,7 @@ func (r *route) own(weights []float64, groups []string, proxy uint64, size int) 
 	for i, group := range groups {
 		members[group] = append(members[group], i)
 	}
-	for _, list := range members {
+	for group, list := range members {
 		hashes, part, whole := make([]uint64, len(list)), make([]float64, len(list)), 0.0
 		for k, i := range list {
 			hashes[k], part[k] = r.hashes[i], weights[i]
@@ -52,7 +52,7 @@ func (r *route) own(weights []float64, groups []string, proxy uint64, size int) 
 		}
 		for _, k := range given {
 			i := list[k]
-			weights[i], groups[i] = part[k]/sum*whole, r.endpoints[i].Subset
+			weights[i], groups[i] = part[k]/sum*whole, group
 		}
 	}
 }
