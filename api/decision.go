@@ -129,14 +129,17 @@ func endpoints(list []mesh.Endpoint) []*fairwayv1.Endpoint {
 // weighed are the weights that requests like this one meet.
 func weighed(routes *router.Routes, req *mesh.Request) []*fairwayv1.EndpointWeight {
 	answer := routes.Weigh(req)
-	return weights(answer.Endpoints, answer.Weights)
+	return weights(answer.Endpoints, answer.Weights, answer.Targets)
 }
 
 // weights pairs the endpoints with their weights; none when w is empty.
-func weights(list []mesh.Endpoint, w mesh.Weights) []*fairwayv1.EndpointWeight {
+func weights(list []mesh.Endpoint, w mesh.Weights, targets []string) []*fairwayv1.EndpointWeight {
 	out := make([]*fairwayv1.EndpointWeight, len(w))
 	for i := range w {
 		out[i] = &fairwayv1.EndpointWeight{Endpoint: list[i].Name, Weight: w[i]}
+		if targets != nil {
+			out[i].Target = targets[i]
+		}
 	}
 	return out
 }

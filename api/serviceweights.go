@@ -82,14 +82,14 @@ func routeWeights(r *router.Routes) []*fairwayv1.RouteWeights {
 			Retries:  int32(a.Retries),
 			RetryOn:  a.RetryOn,
 			Timeout:  durationpb.New(a.Timeout),
-			Weights:  weights(a.Endpoints, a.Weights),
+			Weights:  weights(a.Endpoints, a.Weights, a.Targets),
 			Met:      met,
 
 			Balancing: balancing(a.Balance),
 			Circuit:   circuit(a.Circuit),
 		}
 		for _, from := range r.Zones(i) {
-			route.Zones = append(route.Zones, &fairwayv1.ZoneWeights{Zone: from.Zone, Weights: weights(a.Endpoints, from.Weights)})
+			route.Zones = append(route.Zones, &fairwayv1.ZoneWeights{Zone: from.Zone, Weights: weights(a.Endpoints, from.Weights, a.Targets)})
 		}
 		if a.PerTry > 0 {
 			route.PerTryTimeout = durationpb.New(a.PerTry)

@@ -314,11 +314,30 @@ func (p *pair) answers(r *Routes) []Answer {
 	return list
 }
 
+// targets are those of both lines, the former's where they differ.
+func (p *pair) targets(former, tried *choice) []string {
+	if former.terms.Targets == nil && tried.terms.Targets == nil {
+		return nil
+	}
+	out := make([]string, len(p.all))
+	for i := range out {
+		for _, line := range []struct {
+			targets []string
+			at      int
+		}{{tried.terms.Targets, p.inTried[i]}, {former.terms.Targets, p.inFormer[i]}} {
+			if line.targets != nil && line.at >= 0 && line.targets[line.at] != "" {
+				out[i] = line.targets[line.at]
+			}
+		}
+	}
+	return out
+}
+
 // mixture is the former's answer with what requests meet of both, by the weights of
 // each.
 func (p *pair) mixture(former *choice, one mesh.Weights, tried *choice, other mesh.Weights) Answer {
 	t := former.terms
-	t.Endpoints, t.Weights = p.all, p.spread(one, other, p.share)
+	t.Endpoints, t.Weights, t.Targets = p.all, p.spread(one, other, p.share), p.targets(former, tried)
 	if former.terms.Reason == NoEndpoints { // where one line has no endpoint, the other has all requests
 		t.Reason = tried.terms.Reason
 	}

@@ -1,6 +1,8 @@
 package router
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/fairway-mesh/fairway/features"
@@ -125,6 +127,34 @@ func TestLoanOfBorrowers(t *testing.T) {
 			if want := to + string(rune('2'-round%2)); got.Endpoint < 0 || got.Endpoints[got.Endpoint].Name != want {
 				t.Fatalf("round %d: from %s to %v by %v, want %s", round, from, got.Endpoints, got.Weights, want)
 			}
+		}
+	}
+}
+
+// TestLoanSticks: a rule's split between services is exact for requests that stick, too.
+func TestLoanSticks(t *testing.T) {
+	service := func(name string, endpoints ...string) rules.Service {
+		s := rules.Service{Name: name}
+		for _, e := range endpoints {
+			s.Endpoints = append(s.Endpoints, rules.Endpoint{Endpoint: mesh.Endpoint{Name: e}, Weight: 1})
+		}
+		return s
+	}
+	for _, algorithm := range []rules.Algorithm{rules.Maglev, rules.RingHash} {
+		front := rules.Service{Name: "front", Balance: rules.Balance{Algorithm: algorithm}, Routes: []rules.Route{
+			{Name: "all", To: []rules.Target{{Service: "v1", Weight: 90}, {Service: "v2", Weight: 10}}},
+		}}
+		table := NewTable(compiled(t, front, service("v1", "a", "b"), service("v2", "c", "d")), DefaultConfig())
+		r, canary := table.Load("front"), 0
+		const keys = 50_000
+		for i := range keys {
+			if a := r.Decide(&mesh.Request{Service: "front", SessionKey: fmt.Sprint(i)}, 0); a.Subset == "v2" {
+				canary++
+			}
+		}
+		near(t, string(algorithm), float64(canary)/keys, 0.1, 0.006) // four sigma
+		if got := r.Answers()[0].Targets; !slices.Equal(got, []string{"v1", "v1", "v2", "v2"}) {
+			t.Errorf("targets %q", got)
 		}
 	}
 }

@@ -53,9 +53,12 @@ type Terms struct {
 	Line         Line            // that decided
 	Endpoints    []mesh.Endpoint // of the line
 	Weights      mesh.Weights    // of the line's route and the caller's zone, over Endpoints
-	MetricsTime  time.Time       // of the newest metrics that were decided upon; zero when none were
-	Decided      time.Time       // zero when nothing was
-	TTL          time.Duration
+	// Targets names, per endpoint, the target in another service that it is in, empty
+	// where it is in none; nil where the route leads to no other service.
+	Targets     []string
+	MetricsTime time.Time // of the newest metrics that were decided upon; zero when none were
+	Decided     time.Time // zero when nothing was
+	TTL         time.Duration
 }
 
 // Routes is all that is served for one service. It is never changed; neither
@@ -342,11 +345,14 @@ func (r *Routes) ready(t Terms, subset string, weights mesh.Weights, to []rules.
 	c.subsets = make([]string, len(weights))
 	for i := range weights {
 		c.subsets[i] = or(subset, r.Endpoints[i].Subset)
-		if subset != "" || len(r.loans) == 1 {
+		if len(r.loans) == 1 {
 			continue
 		}
 		if t, in := r.target(i, to); in && t.Service != "" {
-			c.subsets[i] = t.Name()
+			if c.terms.Targets == nil {
+				c.terms.Targets = make([]string, len(weights))
+			}
+			c.terms.Targets[i], c.subsets[i] = t.Name(), t.Name()
 		}
 	}
 	return c

@@ -1,6 +1,8 @@
 package router
 
 import (
+	"slices"
+
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router/picker"
 	"github.com/fairway-mesh/fairway/router/rules"
@@ -46,9 +48,9 @@ func (c *choice) stuck(key string) Answer {
 // stick readies the choices for keys, with the tables of the edition before where
 // the endpoints are the same, and numbers the answers.
 func (r *Routes) stick(last *Routes) {
-	subsets := make([]string, len(r.Endpoints))
+	own := make([]string, len(r.Endpoints))
 	for i := range r.Endpoints {
-		subsets[i] = r.Endpoints[i].Subset
+		own[i] = r.Endpoints[i].Subset
 	}
 	ready := func(c *choice, table *picker.Affinity) {
 		c.place = int32(r.places)
@@ -59,6 +61,13 @@ func (r *Routes) stick(last *Routes) {
 			return
 		}
 		r.places++
+		subsets := own
+		if c.terms.Targets != nil {
+			subsets = slices.Clone(own)
+			for i, target := range c.terms.Targets {
+				subsets[i] = or(target, own[i])
+			}
+		}
 		hashing := picker.Hashing{Maglev: b.Algorithm == rules.Maglev, Size: b.Table}
 		c.sticks = picker.NewAffinity(hashing, r.hashes, subsets, c.terms.Weights, table)
 	}

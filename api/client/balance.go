@@ -64,7 +64,7 @@ func (r *route) own(weights []float64, groups []string, proxy uint64, size int, 
 		}
 		for _, k := range given {
 			i := list[k]
-			weights[i], groups[i] = part[k]/sum*whole, r.endpoints[i].Subset
+			weights[i], groups[i] = part[k]/sum*whole, at.group
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package client
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +34,7 @@ type route struct {
 	equal  share
 	zones  []zoned  // for callers of zones with weights of their own
 	hashes []uint64 // of the endpoints' names, for session keys
+	groups []string // per endpoint: what keeps its part when requests stick, a target or a subset
 
 	balance rules.Balance // Hash and how keys are placed
 	bounds  bounds        // of what this client has in flight
@@ -119,7 +122,7 @@ func newRoute(w *fairwayv1.ServiceWeights, rw *fairwayv1.RouteWeights, byName ma
 			i = len(r.endpoints)
 			places[e.Name] = i
 			r.endpoints, weights = append(r.endpoints, e), append(weights, 0)
-			r.hashes = append(r.hashes, picker.Hash(e.Name))
+			r.hashes, r.groups = append(r.hashes, picker.Hash(e.Name)), append(r.groups, cmp.Or(ew.GetTarget(), e.Subset))
 		}
 		weights[i] += sane(ew.GetWeight())
 	}
@@ -167,10 +170,7 @@ func (r *route) shares(weights []float64, proxy uint64, former *picker.Affinity,
 			weights[i] /= sum
 		}
 	}
-	groups := make([]string, len(weights))
-	for i, e := range r.endpoints {
-		groups[i] = e.Subset
-	}
+	groups := slices.Clone(r.groups)
 	if size := r.balance.SubsetSize; size > 0 {
 		r.own(weights, groups, proxy, size, byZone)
 	}

@@ -332,7 +332,11 @@ type EndpointWeight struct {
 	// Name of the endpoint.
 	Endpoint string `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
 	// Share of the requests, in [0, 1]; the weights of one list sum to 1.
-	Weight        float64 `protobuf:"fixed64,2,opt,name=weight,proto3" json:"weight,omitempty"`
+	Weight float64 `protobuf:"fixed64,2,opt,name=weight,proto3" json:"weight,omitempty"`
+	// Of a rule that leads to other services, what the endpoint is there: "service" or
+	// "service/subset"; empty where it is in a subset of its own service. Requests that
+	// stick keep what each of these gets.
+	Target        string `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -379,6 +383,13 @@ func (x *EndpointWeight) GetWeight() float64 {
 		return x.Weight
 	}
 	return 0
+}
+
+func (x *EndpointWeight) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
 }
 
 // Decision is where a request should go, and why.
@@ -2986,10 +2997,11 @@ const file_fairway_v1_router_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x12\n" +
 	"\x04zone\x18\x03 \x01(\tR\x04zone\x12\x16\n" +
-	"\x06subset\x18\x04 \x01(\tR\x06subset\"D\n" +
+	"\x06subset\x18\x04 \x01(\tR\x06subset\"\\\n" +
 	"\x0eEndpointWeight\x12\x1a\n" +
 	"\bendpoint\x18\x01 \x01(\tR\bendpoint\x12\x16\n" +
-	"\x06weight\x18\x02 \x01(\x01R\x06weight\"\xcb\a\n" +
+	"\x06weight\x18\x02 \x01(\x01R\x06weight\x12\x16\n" +
+	"\x06target\x18\x03 \x01(\tR\x06target\"\xcb\a\n" +
 	"\bDecision\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x14\n" +
 	"\x05route\x18\x02 \x01(\tR\x05route\x129\n" +

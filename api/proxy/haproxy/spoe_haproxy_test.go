@@ -33,10 +33,10 @@ spoe-agent fairway
     use-backend fairway
 spoe-message fairway-decide
     args service=str(web) method=method path=path query=query host=req.hdr(host) header.x-user=req.hdr(x-user) session=req.cook(sid) tracked=bool(true)
-    event on-backend-http-request
+    event on-backend-http-request if { nbsrv(fairway) gt 0 }
 spoe-message fairway-done
     args request=var(txn.fairway.request) status=status endpoint=srv_name
-    event on-http-response if { var(txn.fairway.request) -m found }
+    event on-http-response if { var(txn.fairway.request) -m found } { nbsrv(fairway) gt 0 }
 `
 
 // asking starts a HAProxy that asks the SPOE at the address for each request.
@@ -222,7 +222,7 @@ func load(t *testing.T, front string) (served func(*testing.T, int64)) {
 	var asking sync.WaitGroup
 	for range 4 {
 		asking.Go(func() {
-			client := &http.Client{Transport: &http.Transport{}}
+			client := &http.Client{Transport: &http.Transport{}, Timeout: 15 * time.Second} // HAProxy answers by itself after half a second
 			defer client.CloseIdleConnections()
 			for ctx.Err() == nil {
 				answer, err := client.Get("http://" + front + "/")
