@@ -108,7 +108,25 @@ func (d *daemon) serveHAProxy(ctx context.Context, g *errgroup.Group, check net.
 	fmt.Fprintln(stdout, "haproxy-spoe", listeners[0].Addr())
 	d.secure.say("haproxy-spoe", listeners[0].Addr())
 	g.Go(func() error { return spoe.Serve(ctx, d.secure.spoe(listeners[0])) })
+	if ends := d.ends(listeners[0].Addr()); ends != nil {
+		g.Go(func() error { return spoe.ServeEnds(ctx, ends) })
+	}
 	return nil
+}
+
+// ends is where HAProxy's log tells the ends of requests: datagrams at the address of
+// the agent, on the loopback alone, since nobody proves there who he is. Without it
+// endpoints are drawn by weight.
+func (d *daemon) ends(spoe net.Addr) net.PacketConn {
+	if at, ok := spoe.(*net.TCPAddr); !ok || !at.IP.IsLoopback() {
+		return nil
+	}
+	conn, err := net.ListenPacket("udp", spoe.String())
+	if err != nil {
+		d.log.Warn("the ends of requests cannot be heard: --haproxy-spoe chooses by weight alone", "error", err)
+		return nil
+	}
+	return conn
 }
 
 // spoe is how questions of HAProxy are protected, which hold what requests say: beyond

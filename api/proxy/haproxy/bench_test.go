@@ -12,7 +12,7 @@ import (
 // other, by itself and where it asks for each.
 func BenchmarkHAProxy(b *testing.B) {
 	b.Run("alone", func(b *testing.B) {
-		front, _ := listening(b, "    balance roundrobin\n", "", "")
+		front, _ := listening(b, "", "    balance roundrobin\n", "", "")
 		requests(b, front)
 	})
 	b.Run("spoe", func(b *testing.B) {

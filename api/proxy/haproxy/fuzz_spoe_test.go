@@ -15,7 +15,6 @@ func FuzzSession(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(hello)
 	f.Add(append(hello, question(1, decideMessage, web, argument{"header.x-user", "jason"}, argument{"tracked", true}, argument{"headers", "a: b\r\nc"})...))
-	f.Add(append(hello, question(1, doneMessage, argument{"request", int64(7)}, argument{"status", 200}, argument{"endpoint", "b1"})...))
 	f.Add(append(hello, end(begin(nil, haproxyDisconnect, 0, 0), 0)...))
 	f.Add(append(hello, 0xff, 0xff, 0xff, 0xff))
 	f.Add(append(hello, end(append(appendText(begin(nil, notify, 1, 1), decideMessage), 1, 1, 'a', 0x0f), 0)...))
@@ -43,7 +42,6 @@ func FuzzSession(f *testing.F) {
 func FuzzTake(f *testing.F) {
 	for _, b := range [][]byte{
 		question(1, decideMessage, argument{"service", "web"}, argument{"path", "/a?b"}, argument{"tracked", true}),
-		question(1, doneMessage, argument{"request", int64(1 << 60)}, argument{"status", 503}),
 		question(1, "else", argument{"x", nil}),
 		{0, 0, 0, 9, notify, 0, 0, 0, 1, 255, 255, 255, 255},
 	} {

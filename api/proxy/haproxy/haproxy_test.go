@@ -57,7 +57,7 @@ func checked(t *testing.T, agent string) (front, socket string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return listening(t, fmt.Sprintf(`
+	return listening(t, "", fmt.Sprintf(`
     balance random(1)
     http-reuse never
     default-server weight 100 check inter 1s agent-check agent-addr %s agent-port %s agent-inter 100ms
@@ -66,7 +66,7 @@ func checked(t *testing.T, agent string) (front, socket string) {
 
 // listening starts a HAProxy with a service web of three servers, of which each gets
 // more, with its name; those without an address are started. It returns its front and its command socket.
-func listening(t testing.TB, settings, more, sections string, addresses ...string) (front, socket string) {
+func listening(t testing.TB, logs, settings, more, sections string, addresses ...string) (front, socket string) {
 	t.Helper()
 	front = free(t)
 	servers := ""
@@ -76,7 +76,7 @@ func listening(t testing.TB, settings, more, sections string, addresses ...strin
 		}
 		servers += fmt.Sprintf("    server %s %s", name, addresses[i]) + strings.ReplaceAll(more, "%s", name) + "\n"
 	}
-	socket, _ = run(t, t.TempDir(), fmt.Sprintf("frontend in\n    bind %s\n    default_backend web\nbackend web\n%s%s%s", front, settings, servers, sections))
+	socket, _ = run(t, t.TempDir(), fmt.Sprintf("frontend in\n    bind %s\n    default_backend web\n%sbackend web\n%s%s%s", front, logs, settings, servers, sections))
 	return front, socket
 }
 

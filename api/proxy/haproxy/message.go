@@ -10,11 +10,8 @@ import (
 	"github.com/fairway-mesh/fairway/router/journal"
 )
 
-// The messages that are understood; others are acknowledged and mean nothing.
-const (
-	decideMessage = "fairway-decide"
-	doneMessage   = "fairway-done"
-)
+// decideMessage is the question. Other messages are acknowledged and mean nothing.
+const decideMessage = "fairway-decide"
 
 // take answers a frame, or says why there is no going on.
 func (c *session) take(f frame) int {
@@ -33,8 +30,6 @@ func (c *session) take(f frame) int {
 		switch name {
 		case decideMessage:
 			c.decide(&r, n)
-		case doneMessage:
-			c.done(&r, n)
 		default:
 			for range n {
 				r.text()
@@ -156,42 +151,6 @@ func readHeaders(to map[string]string, text string) {
 			value = before + "," + value
 		}
 		to[name] = value
-	}
-}
-
-// done reads a message of n arguments that tells the end of a request.
-func (c *session) done(r *fields, n int) {
-	var number, status int64
-	endpoint := ""
-	for range n {
-		name, v := r.text(), r.value()
-		switch name {
-		case "request":
-			number = v.number
-		case "status":
-			status = v.number
-		case "endpoint":
-			endpoint = v.text
-		}
-	}
-	if r.bad || number == 0 { // it was not decided here
-		return
-	}
-	now := c.cfg.Clock()
-	service, to, since, ok := c.flights.end(number, now)
-	if !ok {
-		c.metrics.ends.WithLabelValues("unknown").Inc()
-		return
-	}
-	if other := service.endpoints[endpoint]; other != nil { // HAProxy sent it elsewhere in the end
-		to = other
-	}
-	c.metrics.end(status)
-	if j := c.cfg.Journal; j.Sampled(c.roll()) {
-		j.Append(&journal.Entry{
-			Kind: journal.Outcome, Time: now, Service: service.routes.Service, Endpoint: to.name,
-			Latency: max(0, now.Sub(since)), Status: int(status), InFlight: int(to.inFlight.Load()), By: "haproxy",
-		})
 	}
 }
 

@@ -31,7 +31,7 @@ func TestParseSocket(t *testing.T) {
 func TestRuntimeRefused(t *testing.T) {
 	table := newTable(t)
 	publish(table, 0.5, 0.185, 0.315)
-	_, socket := listening(t, "    balance source\n", "", "")
+	_, socket := listening(t, "", "    balance source\n", "", "")
 	for _, backend := range []string{"web", "web@nowhere"} {
 		reg := prometheus.NewRegistry()
 		r, err := NewRuntime(table, proxy.NewMetrics(reg), reg, slog.New(slog.DiscardHandler), DefaultRuntimeConfig())

@@ -31,8 +31,6 @@ type SPOEConfig struct {
 	// Idle is after how long without a frame a connection ends.
 	Idle time.Duration
 	// Lost is after how long a request whose end nobody told is taken for ended.
-	// HAProxy does not tell of answers that it made itself, such as 503 and 504: an
-	// endpoint that fails so is chosen less for that long.
 	Lost time.Duration
 	// Journal, where it is set, is told of a sample of the picks and outcomes.
 	Journal *journal.Journal
@@ -72,7 +70,7 @@ func (c SPOEConfig) Validate() error {
 }
 
 // SPOE is an agent that HAProxy asks for every request where it should go, and that
-// it tells when the answer has come. It is safe for concurrent use.
+// its log tells when the request is over (ServeEnds). It is safe for concurrent use.
 type SPOE struct {
 	table   *router.Table
 	cfg     SPOEConfig

@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,13 +17,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fairway-mesh/fairway/api/proxy"
+	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
 )
 
 const engine = `
 [fairway]
 spoe-agent fairway
-    messages fairway-decide fairway-done
+    messages fairway-decide
     option var-prefix fairway
     option set-on-error error
     no option async
@@ -33,10 +35,7 @@ spoe-agent fairway
     use-backend fairway
 spoe-message fairway-decide
     args service=str(web) method=method path=path query=query host=req.hdr(host) header.x-user=req.hdr(x-user) session=req.cook(sid) tracked=bool(true)
-    event on-backend-http-request if { nbsrv(fairway) gt 0 }
-spoe-message fairway-done
-    args request=var(txn.fairway.request) status=status endpoint=srv_name
-    event on-http-response if { var(txn.fairway.request) -m found } { nbsrv(fairway) gt 0 }
+    event on-backend-http-request
 `
 
 // asking starts a HAProxy that asks the SPOE at the address for each request.
@@ -46,7 +45,10 @@ func asking(t testing.TB, address, patience string, addresses ...string) (front,
 	if err := os.WriteFile(path, fmt.Appendf(nil, engine, patience), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return listening(t, fmt.Sprintf(`
+	logs := fmt.Sprintf(`    log %s len 1024 format raw local0
+    log-format "%%HM %%HP fairway-done %%[var(txn.fairway.request)] %%ST %%s"
+`, address)
+	return listening(t, logs, fmt.Sprintf(`
     balance roundrobin
     filter spoe engine fairway config %s
     use-server %%[var(txn.fairway.endpoint)] if { var(txn.fairway.endpoint) -m found }
@@ -76,11 +78,16 @@ func agentOf(t testing.TB, table *router.Table, address string) (s *SPOE, reg *p
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
+	ends, err := net.ListenPacket("udp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 2)
 	go func() { done <- s.Serve(ctx, l) }()
+	go func() { done <- s.ServeEnds(ctx, ends) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-done; err != nil {
+		if err := errors.Join(<-done, <-done); err != nil {
 			t.Error(err)
 		}
 	})
@@ -108,12 +115,10 @@ func TestSPOE(t *testing.T) {
 	split(t, front, 0.6, 0.3, 0.1)
 	publish(table, 0.1, 0.9, 0)
 	split(t, front, 0.1, 0.9, 0)
-	if n := counted(t, reg, "fairway_haproxy_ends_total", "ok"); n != 2000 {
-		t.Errorf("%v ends were told; want 2000", n)
-	}
-	if n := inFlightOf(s); n != 0 {
-		t.Errorf("%d are in flight after the last", n)
-	}
+	ends := func() float64 { return counted(t, reg, "fairway_haproxy_ends_total", "ok") }
+	poll(t, func() bool { return ends() == 2000 && inFlightOf(s) == 0 }, func() string {
+		return fmt.Sprintf("%v ends were told, and %d are in flight; want 2000 and none", ends(), inFlightOf(s))
+	})
 
 	stop() // and then HAProxy's own round robin
 	agentUp(t, socket, "DOWN")
@@ -160,12 +165,11 @@ func TestSPOESays(t *testing.T) {
 	}
 }
 
-// TestSPOEEnds: HAProxy does not tell the ends of requests that it answers itself.
-// They count as in flight until they are taken for lost.
+// TestSPOEEnds: the end of a request that HAProxy answers itself is told, too.
 func TestSPOEEnds(t *testing.T) {
 	table := newTable(t)
 	publish(table, 1, 0, 0)
-	s, _, address, _ := agentOf(t, table, "127.0.0.1:0")
+	s, reg, address, _ := agentOf(t, table, "127.0.0.1:0")
 	hanging, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -179,9 +183,23 @@ func TestSPOEEnds(t *testing.T) {
 	}
 	answer.Body.Close()
 	http.DefaultClient.CloseIdleConnections()
-	if n := inFlightOf(s); n != 1 || answer.StatusCode != http.StatusGatewayTimeout {
-		t.Errorf("%s, and %d in flight; want a 504 whose end is not told", answer.Status, n)
+	if answer.StatusCode != http.StatusGatewayTimeout {
+		t.Errorf("%s; want a 504", answer.Status)
 	}
+	poll(t, func() bool { return counted(t, reg, "fairway_haproxy_ends_total", "failed") == 1 && inFlightOf(s) == 0 }, func() string {
+		return fmt.Sprintf("%d are in flight after the end", inFlightOf(s))
+	})
+}
+
+// TestSPOELost: a request whose end nobody tells counts as in flight until it is taken
+// for lost.
+func TestSPOELost(t *testing.T) {
+	table := newTable(t)
+	publish(table, 1, 0, 0)
+	s, _, _, _ := agentOf(t, table, "127.0.0.1:0")
+	service := s.flights.fleet(table.Load("web"))
+	_, to := s.choose(service.routes, service, &mesh.Request{Service: "web"}, time.Now())
+	s.flights.begin(service, to, time.Now())
 	s.flights.sweep(time.Now().Add(time.Hour), table)
 	if n, lost := inFlightOf(s), s.flights.lost.Load(); n != 0 || lost != 1 {
 		t.Errorf("%d in flight and %d lost after the sweep; want 0 and 1", n, lost)
