@@ -30,6 +30,7 @@ var comparePolicies = []comparePolicy{
 	{"haproxy-roundrobin", "HAProxy roundrobin", "haproxy", "roundrobin", false},
 	{"haproxy-leastconn", "HAProxy leastconn", "haproxy", "leastconn", false},
 	{"haproxy-random2", "HAProxy random(2)", "haproxy", "random(2)", false},
+	{"haproxy-random4", "HAProxy random(4), which is what has fairway's weights", "haproxy", "random(4)", false},
 	{"nginx-least-conn", "nginx least_conn", "nginx", "least_conn", false},
 	{"nginx-random-two", "nginx random two", "nginx", "random two least_conn", false},
 	{"fairway-agent", "fairway, agent check: weights for HAProxy random(4)", "haproxy-agent", "random(4)", true},

@@ -137,6 +137,10 @@ func TestVerdictAgainstAll(t *testing.T) {
 }
 
 func TestVerdictBesideLeastconn(t *testing.T) {
+	late := madeUp([]float64{500, 500, 500, 500, 500}, 5, 5, 5, 5, 5)
+	if v := fleetOf(t, 1, []string{"haproxy-leastconn", "fairway-spoe"}, late, late).verdicts[0]; v.wins || !strings.Contains(v.text, "no verdict") {
+		t.Errorf("both at the deadline: %+v", v)
+	}
 	leastconn := madeUp([]float64{100, 110, 120, 130, 140}, 0, 0, 0, 0, 0)
 	for _, c := range []struct {
 		more float64

@@ -101,6 +101,10 @@ func besideLeastconn(rows []compareRow, own int, b *ope.Bootstrap) fleetVerdict 
 		if rows[i].policy.name != withoutFairway {
 			continue
 		}
+		if rows[own].errors.Value > 0 && rows[own].p99Drawn.Value == rows[i].p99Drawn.Value { // latencies are not equal, unless they end there
+			v.text = "no verdict: both p99 are the deadline"
+			return v
+		}
 		ratio := ope.Sample{Value: rows[own].p99Drawn.Value / rows[i].p99Drawn.Value}
 		for k := range rows[i].p99Drawn.Drawn {
 			ratio.Drawn = append(ratio.Drawn, rows[own].p99Drawn.Drawn[k]/rows[i].p99Drawn.Drawn[k])

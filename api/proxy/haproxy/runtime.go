@@ -100,7 +100,7 @@ func NewRuntime(table *router.Table, metrics *proxy.Metrics, reg prometheus.Regi
 // Keep keeps the weights at one socket until ctx ends. Whatever fails is tried again:
 // HAProxy goes on with the weights that it has.
 func (r *Runtime) Keep(ctx context.Context, s Socket) {
-	k := keeper{Runtime: r, Socket: s, unknown: map[string]bool{}}
+	k := keeper{Runtime: r, Socket: s, unknown: map[string]bool{}, set: map[string]bool{}}
 	tick := time.NewTicker(r.cfg.Every)
 	defer tick.Stop()
 	for {
@@ -122,7 +122,13 @@ type keeper struct {
 	Socket
 	failing string          // what was said last of what is wrong; "": nothing
 	unknown map[string]bool // servers that the table does not know
+	set     map[string]bool // those whose weights have been ours
 }
+
+// largest is the weight of the endpoint that gets the most, and of a server that the
+// table does not know any more: HAProxy's own checks and balancing then hold, as with
+// the agent check.
+const largest = 100
 
 // saw tells of changes between working and not.
 func (k *keeper) saw(ctx context.Context, err error) {
@@ -189,16 +195,21 @@ func (k *keeper) differences(ctx context.Context, b Backend) (commands []string,
 	}
 	for _, s := range servers {
 		weight, why := percent(k.table, b.Service+"/"+s.name)
+		name := b.Name + "/" + s.name
 		if why != "" {
-			k.miss(b.Name+"/"+s.name, why)
+			k.miss(name, why)
+			if k.set[name] && s.weight != largest { // by us, when it was known: it may be 0
+				commands = append(commands, fmt.Sprintf("set server %s weight %d", name, largest))
+			}
 			continue
 		}
-		delete(k.unknown, b.Name+"/"+s.name)
+		delete(k.unknown, name)
+		k.set[name] = true
 		if s.agent {
-			commands = append(commands, fmt.Sprintf("disable agent %s/%s", b.Name, s.name))
+			commands = append(commands, "disable agent "+name)
 		}
 		if s.weight != weight {
-			commands = append(commands, fmt.Sprintf("set server %s/%s weight %d", b.Name, s.name, weight))
+			commands = append(commands, fmt.Sprintf("set server %s weight %d", name, weight))
 		}
 	}
 	return commands, nil

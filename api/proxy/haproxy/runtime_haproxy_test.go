@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/rules"
 )
 
 // keep keeps the table's weights at the socket until stop.
@@ -81,4 +82,29 @@ func TestRuntime(t *testing.T) {
 func TestRuntimeWithoutHAProxy(t *testing.T) {
 	stop := keep(t, newTable(t), filepath.Join(t.TempDir(), "nobody"), DefaultRuntimeConfig())
 	stop() // it ends although nobody ever answered
+}
+
+// TestRuntimeForgets: an endpoint that the table does not know any more is left to
+// HAProxy's own balancing, not at the weight that it had last.
+func TestRuntimeForgets(t *testing.T) {
+	table := router.NewTable(ruled(t, "{name: b1}, {name: b2}, {name: b3, weight: 0.5}"), router.DefaultConfig())
+	_, socket := listening(t, "", "    balance random(1)\n", "", "")
+	await(t, socket, "1 1 1")
+	keep(t, table, socket, DefaultRuntimeConfig())
+	await(t, socket, "100 100 50")
+	table.SetRules(ruled(t, "{name: b1}, {name: b2, weight: 0.1}"))
+	await(t, socket, "100 10 100")
+}
+
+func ruled(t *testing.T, endpoints string) *rules.Set {
+	t.Helper()
+	file, err := rules.Parse("test.yaml", []byte("services: [{name: web, endpoints: ["+endpoints+"]}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := rules.Compile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
 }

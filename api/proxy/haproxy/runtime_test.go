@@ -42,7 +42,7 @@ func TestRuntimeRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k := keeper{Runtime: r, Socket: s, unknown: map[string]bool{}}
+		k := keeper{Runtime: r, Socket: s, unknown: map[string]bool{}, set: map[string]bool{}}
 		for range 3 {
 			k.saw(t.Context(), k.settle(t.Context()))
 		}
