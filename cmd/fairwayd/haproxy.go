@@ -11,7 +11,9 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/peer"
 
+	"github.com/fairway-mesh/fairway/api/fairwayv1"
 	"github.com/fairway-mesh/fairway/api/proxy/haproxy"
 )
 
@@ -93,7 +95,7 @@ func (d *daemon) serveHAProxy(ctx context.Context, g *errgroup.Group, check net.
 		return nil
 	}
 	cfg := haproxy.DefaultSPOEConfig()
-	cfg.Seed, cfg.Journal = rand.Uint64(), d.journal
+	cfg.Seed, cfg.Journal, cfg.Grants = rand.Uint64(), d.journal, d.secure.asks
 	spoe, err := haproxy.NewSPOE(table, d.proxies, d.reg, cfg)
 	if err != nil {
 		return err
@@ -127,6 +129,18 @@ func (d *daemon) ends(spoe net.Addr) net.PacketConn {
 		return nil
 	}
 	return conn
+}
+
+// asks is which services whoever opened a connection may ask about: those that he may
+// ask Decide about where a certificate says who he is, else all.
+func (s *security) asks(conn net.Conn) func(service string) bool {
+	secured, ok := conn.(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	state := secured.ConnectionState()
+	ctx := peer.NewContext(context.Background(), &peer.Peer{Addr: conn.RemoteAddr(), AuthInfo: s.guard.Peer(&state, conn.RemoteAddr().String())})
+	return func(service string) bool { return s.guard.May(ctx, fairwayv1.Router_Decide_FullMethodName, service) }
 }
 
 // spoe is how questions of HAProxy are protected, which hold what requests say: beyond

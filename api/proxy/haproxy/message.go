@@ -52,6 +52,11 @@ func (c *session) decide(r *fields, n int) {
 	if r.bad {
 		return
 	}
+	if c.may != nil && !c.may(c.request.Service) {
+		c.told.FailedOpen("not_allowed")
+		c.out = setText(c.out, "reason", "not_allowed")
+		return
+	}
 	routes := c.table.Load(c.request.Service)
 	if len(routes.Endpoints) == 0 {
 		c.told.FailedOpen("unknown_service")

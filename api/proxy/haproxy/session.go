@@ -22,6 +22,7 @@ type session struct {
 	longest int    // frame that was agreed upon
 	out     []byte // not written yet
 	request mesh.Request
+	may     func(service string) bool // nil: everybody may ask about everything
 }
 
 // full is when answers are written although more questions wait.
@@ -39,6 +40,9 @@ func (c *session) run(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() { c.conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	more, code := c.greet(ctx)
+	if more && c.cfg.Grants != nil {
+		c.may = c.cfg.Grants(c.conn)
+	}
 	for more {
 		var f frame
 		if f, code = c.next(ctx, c.cfg.Idle); code != going {

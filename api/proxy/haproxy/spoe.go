@@ -34,6 +34,9 @@ type SPOEConfig struct {
 	Lost time.Duration
 	// Journal, where it is set, is told of a sample of the picks and outcomes.
 	Journal *journal.Journal
+	// Grants, where it is set, says who has connected and which services he may ask
+	// about. It is asked once for each connection, after what came first on it.
+	Grants func(net.Conn) func(service string) bool
 	// Clock tells the time, and Seed starts the random numbers that draw endpoints.
 	Clock func() time.Time
 	Seed  uint64

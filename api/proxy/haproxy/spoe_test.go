@@ -372,3 +372,42 @@ func TestVarint(t *testing.T) {
 		t.Errorf("2288 is %s", got)
 	}
 }
+
+// TestGrants: who may not ask about a service is told nothing of it.
+func TestGrants(t *testing.T) {
+	cfg := DefaultSPOEConfig()
+	cfg.Grants = func(conn net.Conn) func(string) bool {
+		return func(service string) bool { return service == "web" && conn != nil }
+	}
+	reg := prometheus.NewRegistry()
+	s, err := NewSPOE(newTable(t), proxy.NewMetrics(reg), reg, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, l) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	d := dialTo(t, l.Addr().String())
+	d.send(helloFrame(usual...))
+	d.read()
+	for service, want := range map[string]string{"web": "", "other": "not_allowed"} {
+		d.send(question(1, decideMessage, argument{"service", service}))
+		got := variables(t, d.read())
+		if (got["endpoint"] != "") != (want == "") || want != "" && got["reason"] != want {
+			t.Errorf("%s: %v", service, got)
+		}
+	}
+	if n := counted(t, reg, "fairway_proxy_fail_open_total", "haproxy-spoe"); n != 1 {
+		t.Errorf("%v refusals are counted; want 1", n)
+	}
+}
