@@ -71,13 +71,16 @@ func (r *Routes) stick(last *Routes) {
 		hashing := picker.Hashing{Maglev: b.Algorithm == rules.Maglev, Size: b.Table}
 		c.sticks = picker.NewAffinity(hashing, r.hashes, subsets, c.terms.Weights, table)
 	}
+	var shared *picker.Affinity // of the routes before, which mostly have the same endpoints
 	for i := range r.choices {
 		c := &r.choices[i]
-		var table *picker.Affinity
-		if former := r.former(i, last); former != nil {
+		table := shared
+		if former := r.former(i, last); former != nil && former.sticks != nil {
 			table = former.sticks
 		}
-		ready(c, table)
+		if ready(c, table); c.sticks != nil {
+			shared = c.sticks
+		}
 		for k := range c.zones {
 			ready(&c.zones[k].choice, c.sticks)
 		}
