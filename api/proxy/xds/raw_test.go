@@ -276,6 +276,25 @@ func TestIsPatient(t *testing.T) {
 	}
 }
 
+// TestAwaits: while metrics are awaited, a client that has been served before is not
+// told that what only they know is gone; one that has nothing gets what there is.
+func TestAwaits(t *testing.T) {
+	table := newTable(t, two)
+	at := serve(t, table, "", func(c *adapter.Config) { c.Patience, c.Awaits = 0, func() bool { return true } }).address
+	names := []string{"reviews|default", "late|default"}
+	fresh := sotw(t, at)
+	fresh.send(&discoveryv3.DiscoveryRequest{Node: asGRPC, TypeUrl: typeurl.ClusterType, ResourceNames: names})
+	if got := len(fresh.next().Resources); got != 1 {
+		t.Errorf("a new client gets %d clusters; want 1", got)
+	}
+	served := sotw(t, at)
+	served.send(&discoveryv3.DiscoveryRequest{Node: asGRPC, TypeUrl: typeurl.ClusterType, ResourceNames: names, VersionInfo: "7"})
+	table.SetRules(newTable(t, two+`  - {name: late, endpoints: [{name: l1, address: "127.0.0.1:9004"}]}`).Rules())
+	if got := len(served.next().Resources); got != 2 {
+		t.Errorf("a client that had both gets %d clusters; want 2", got)
+	}
+}
+
 func TestWhoMayAsk(t *testing.T) {
 	table := newTable(t, two)
 	s := sotw(t, serve(t, table, "", func(c *adapter.Config) {

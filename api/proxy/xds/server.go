@@ -27,6 +27,10 @@ type Config struct {
 	// Patience is how long after its start the server waits for services that it is
 	// asked for and does not know yet, before it says that there are none.
 	Patience time.Duration
+	// Awaits, where it is set, reports whether metrics are expected of which none have
+	// come: services that only they know may then be missing for longer. A client that
+	// has been served before is not told that they are gone.
+	Awaits func() bool
 	// Lead is how long before it is used a new cluster is announced to gRPC clients.
 	Lead time.Duration
 	// Report is how often clients report their loads.

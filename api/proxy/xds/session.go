@@ -163,7 +163,7 @@ func (s *session) answer(look router.Look, w *watch) *answer {
 		}
 	}
 	switch {
-	case w.full && missing && s.early():
+	case w.full && missing && (s.early() || !w.first && s.cfg.Awaits != nil && s.cfg.Awaits()):
 		return nil
 	case changed > 0, w.first && (w.full || w.known.IsWildcard()):
 		return out
