@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -96,6 +97,9 @@ type fragment struct {
 	rules.Service
 }
 
+// ours finds what a file of fairway has at its top: values.yaml and its like have not.
+var ours = regexp.MustCompile(`(?m)^["']?(version|classes|services)\b`)
+
 func (r *reading) file(f file) {
 	if manifest.Looks(f.text) {
 		objects, err := manifest.Read(f.name, f.text)
@@ -103,6 +107,9 @@ func (r *reading) file(f file) {
 		return
 	}
 	own, err := rules.Parse(f.name, f.text)
+	if err != nil && !ours.Match(f.text) {
+		err = fmt.Errorf("%w\n%s:1: this is neither fairway's rules (services) nor a Kubernetes object (apiVersion and kind); keep it elsewhere, or let its name begin with a dot", err, f.name)
+	}
 	if err != nil {
 		r.errs = append(r.errs, err)
 		return

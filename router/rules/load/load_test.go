@@ -2,6 +2,8 @@ package load
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -200,4 +202,21 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestStrangers: what is neither rules nor an object is said to be that.
+func TestStrangers(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "values.yaml"), []byte("replicas: 3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "neither fairway's rules") {
+		t.Errorf("got %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "values.yaml"), []byte("services: 3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Load(dir); err == nil || strings.Contains(err.Error(), "neither fairway's rules") {
+		t.Errorf("broken rules of ours: %v", err)
+	}
 }
