@@ -107,8 +107,8 @@ func (r *reading) file(f file) {
 		return
 	}
 	own, err := rules.Parse(f.name, f.text)
-	if err != nil && !ours.Match(f.text) {
-		err = fmt.Errorf("%w\n%s:1: this is neither fairway's rules (services) nor a Kubernetes object (apiVersion and kind); keep it elsewhere, or let its name begin with a dot", err, f.name)
+	if err != nil && strings.Contains(err.Error(), "unknown field") && !ours.Match(f.text) {
+		err = fmt.Errorf("%w (this is neither fairway's rules, nor an object of Kubernetes with apiVersion and kind: keep what is no rules elsewhere, or let its name begin with a dot)", err)
 	}
 	if err != nil {
 		r.errs = append(r.errs, err)
