@@ -89,9 +89,16 @@ func againstAll(rows []compareRow, own int, blocks int) fleetVerdict {
 	case against == 0:
 		v.text = "no verdict: there is no built-in policy beside it"
 	case v.text == "":
-		v.wins, v.text = true, fmt.Sprintf("p99 and errors better than all %d built-in policies, with intervals that do not overlap", against)
+		v.wins, v.text = true, fmt.Sprintf("p99 and errors better than %s, with intervals that do not overlap", builtIns(against))
 	}
 	return v
+}
+
+func builtIns(n int) string {
+	if n == 1 {
+		return "the built-in policy beside it"
+	}
+	return fmt.Sprintf("all %d built-in policies", n)
 }
 
 // besideLeastconn reports whether the p99 of a row is within 5 % of leastconn's.
