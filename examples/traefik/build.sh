@@ -119,4 +119,5 @@ GO
 } >go.mod
 cp "$traefik/go.sum" go.sum
 CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o "$out/traefik" github.com/traefik/traefik/v3/cmd/traefik
+chmod -R u+w "$work" && rm -rf "$work"
 echo "$out/traefik"
