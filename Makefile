@@ -83,13 +83,19 @@ bench-rollback: build test-deps ## a bad model, and an innocent one in a slow-do
 soak: test-deps ## the daemon for ten minutes with everything in motion: fails when memory, goroutines or files grow
 	$(GO) test ./cmd/fairwayd -run '^TestSoak$$' -count=1 -v -timeout 20m -args -soak 10m
 
-test-real: test-deps $(OUT)/traefik ## every proxy, real: those of make test, and those that need long builds, Traefik (some minutes, once) and Caddy
+test-real: $(OUT)/traefik $(OUT)/kube-apiserver ## everything real: each proxy, also those that need long builds, Traefik (some minutes, once) and Caddy, and a Kubernetes API server (as long)
+	@sh .ci/test-deps real
+	CI=true FAIRWAY_KUBE_APISERVER=$(CURDIR)/$(OUT)/kube-apiserver $(GO) test ./router/discovery/... ./cmd/fairwayd -run 'TestReal|TestKube' -count=1
 	CI=true FAIRWAY_TRAEFIK=$(CURDIR)/$(OUT)/traefik $(GO) test ./api/proxy/... -count=1
 	cd api/proxy/caddy && $(GO) vet ./... && $(GO) test -count=1 ./...
 
 $(OUT)/traefik:
 	@mkdir -p $(OUT)
 	sh examples/traefik/build.sh
+
+$(OUT)/kube-apiserver:
+	@mkdir -p $(OUT)
+	sh .ci/kube-apiserver $(OUT)/kube-apiserver
 
 $(OUT)/caddy: build
 	cd api/proxy/caddy && $(GO) build -o ../../../$(OUT)/caddy ./cmd/caddy
