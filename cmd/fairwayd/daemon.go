@@ -21,6 +21,8 @@ import (
 	"github.com/fairway-mesh/fairway/postgres"
 	"github.com/fairway-mesh/fairway/predict"
 	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/discovery/cache"
+	"github.com/fairway-mesh/fairway/router/discovery/cache/redis"
 	"github.com/fairway-mesh/fairway/router/journal"
 	"github.com/fairway-mesh/fairway/router/loop"
 )
@@ -41,6 +43,8 @@ type daemon struct {
 	databases    map[string]*postgres.Database // by URL
 	journal      *journal.Journal              // nil: none is kept
 	stored       *postgres.Log                 // of the journal; nil: it stays on disk
+	cache        *cache.Cache                  // nil: none
+	shared       *redis.Redis                  // of the cache; nil: none
 	source       *source                       // nil while nobody knows yet what is polled
 	loop         *loop.Loop
 	api          *api.Server
@@ -64,6 +68,9 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		}
 	}()
 	d.openState()
+	if err = d.openCache(); err != nil {
+		return nil, err
+	}
 	if err = d.openJournal(); err != nil {
 		return nil, err
 	}
@@ -86,6 +93,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if d.loop, err = loop.New(cfg, d.model, d.ruled, d.reg); err != nil {
 		return nil, fmt.Errorf("--model: %w", err)
 	}
+	d.restore(ctx)
 	if d.source != nil {
 		if err := d.expect(); err != nil {
 			return nil, fmt.Errorf("--model: %w", err)
@@ -135,6 +143,7 @@ func (d *daemon) closeSource() {
 func (d *daemon) close() {
 	d.closeSource()
 	d.closeDatabases()
+	d.closeCache()
 	d.closeJournal()
 	if err := d.secure.close(); err != nil {
 		d.log.Error("closing the connection to SPIRE", "error", err)
@@ -203,6 +212,7 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 	d.log.Info("serving", "checked", d.String())
 	g.Go(func() error { d.loop.Attend(ctx); return nil })
 	d.follow(ctx, g)
+	d.runCache(ctx, g)
 	d.storeLog(ctx, g)
 	g.Go(func() error {
 		d.feed(ctx)
