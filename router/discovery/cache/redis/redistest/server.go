@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -44,7 +43,6 @@ func Start(t testing.TB) *Server {
 // Start starts the server, again after Kill, and waits until it answers.
 func (s *Server) Start() error {
 	s.running = exec.Command("redis-server", "--port", "0", "--unixsocket", s.Socket(), "--dir", s.directory, "--save", "", "--appendonly", "yes", "--appendfsync", "always")
-	s.running.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.running.Start(); err != nil {
 		return err
 	}
