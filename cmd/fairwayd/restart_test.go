@@ -139,6 +139,7 @@ func built(t *testing.T) string {
 type world struct {
 	mesh                          *lab
 	prometheus, database, redis   *gate
+	collector                     *gate // of traces
 	prometheusURL, pgURL, redisAt string
 }
 
@@ -157,6 +158,7 @@ func newWorld(t *testing.T) *world {
 	w.prometheus = newGate(t, "tcp", free(t), strings.TrimPrefix(w.mesh.url, "http://"))
 	w.database = newGate(t, "unix", filepath.Join(dir, ".s.PGSQL.5432"), filepath.Join(host, ".s.PGSQL.5432"))
 	w.redis = newGate(t, "unix", filepath.Join(dir, "redis"), shared.Socket())
+	w.collector = newGate(t, "tcp", free(t), free(t)) // where nobody is
 	w.prometheusURL, w.pgURL, w.redisAt = "http://"+w.prometheus.address, strings.Replace(url, host, dir, 1), "unix://"+w.redis.address
 
 	db, err := postgres.Open(t.Context(), url)
@@ -177,12 +179,12 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) gates() []*gate { return []*gate{w.prometheus, w.database, w.redis} }
+func (w *world) gates() []*gate { return []*gate{w.prometheus, w.database, w.redis, w.collector} }
 
 // args are those of a daemon that asks all of it. The rules and the model of a database
 // are of its state; where they are in files a daemon without a state has them too.
 func (w *world) args(state, rules, modelAt string, more ...string) []string {
-	return append([]string{"--prometheus", w.prometheusURL, "--model", modelAt, "--rules", rules, "--database", w.pgURL, "--redis", w.redisAt, "--state", state, "--stale-after", "2s", "--no-trial"}, more...)
+	return append([]string{"--prometheus", w.prometheusURL, "--model", modelAt, "--rules", rules, "--database", w.pgURL, "--redis", w.redisAt, "--otlp", "http://" + w.collector.address, "--state", state, "--stale-after", "2s", "--no-trial"}, more...)
 }
 
 // answer asks until there is an answer, from before the daemon began.
