@@ -205,6 +205,24 @@ func TestMemoryIsBounded(t *testing.T) {
 	})
 }
 
+// TestMemoryKeepsTheNewest, whatever comes late.
+func TestMemoryKeepsTheNewest(t *testing.T) {
+	m := newMemory(1 << 20)
+	now := time.Now()
+	for _, step := range []struct {
+		after time.Duration
+		want  string
+	}{{2, "2ns"}, {1, "2ns"}, {3, "3ns"}} {
+		e, _ := m.put(Entry{Key: "k", Version: step.after.String(), Time: now.Add(step.after)})
+		if got, _ := m.get("k"); got.Version != step.want || e.Version != step.want {
+			t.Errorf("after %v there is %s, and put says %s", step.after, got.Version, e.Version)
+		}
+	}
+	if want := 1<<20 - size(Entry{Key: "k", Version: "3ns"}); m.left != want {
+		t.Errorf("%d bytes are left; want %d", m.left, want)
+	}
+}
+
 // TestFlawed drops entries that are not the one asked for, and says why.
 func TestFlawed(t *testing.T) {
 	now := time.Now()
