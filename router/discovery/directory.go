@@ -51,7 +51,7 @@ func New(cfg Config, sources ...Source) (*Directory, error) {
 		names[s.Name()] = true
 		d.all = append(d.all, newTold(s))
 	}
-	d.now.Store(&Snapshot{version: 1, byName: map[string]int{}})
+	d.now.Store(NewSnapshot(1, nil))
 	d.recall()
 	if changes := d.changes(d.taken()); len(changes) > 0 {
 		first := d.now.Load().with(changes)

@@ -15,6 +15,7 @@ func TestDirectory(t *testing.T) {
 		d.Handle(e.hear)
 		running(t, d)
 		to := <-src.to
+		time.Sleep(breath)
 		synctest.Wait()
 		if got := e.all(); len(got) != 1 || got[0].version != 1 || len(got[0].changes) != 0 {
 			t.Fatalf("before anything was found: %+v", got)
@@ -23,8 +24,9 @@ func TestDirectory(t *testing.T) {
 
 		began := time.Now()
 		to.Put(service("reviews", 1, 2))
+		time.Sleep(breath)
 		synctest.Wait()
-		if got := e.all(); len(got) != 2 || !got[1].at.Equal(began) || !reflect.DeepEqual(got[1].changes, []string{"+reviews"}) {
+		if got := e.all(); len(got) != 2 || !got[1].at.Equal(began.Add(breath)) || !reflect.DeepEqual(got[1].changes, []string{"+reviews"}) {
 			t.Fatalf("a lone change must not wait: %+v", got)
 		}
 		to.Put(service("ratings", 3))
@@ -34,7 +36,7 @@ func TestDirectory(t *testing.T) {
 		if got := e.all(); len(got) != 2 {
 			t.Fatalf("changes soon after another are gathered: %+v", got)
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50*time.Millisecond + breath)
 		synctest.Wait()
 		if got := e.all(); len(got) != 3 || !reflect.DeepEqual(got[2].changes, []string{"+details", "+ratings", "~reviews"}) || got[2].version != 3 {
 			t.Fatalf("what was gathered: %+v", got)

@@ -1,14 +1,12 @@
 package discovery
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // kept is all that one source said, in the cache.
@@ -74,7 +72,7 @@ func (d *Directory) load(t *told) ([]byte, string, error) {
 	case !answers:
 		return nil, "", errors.New("the source has not told everything yet")
 	}
-	slices.SortFunc(services, func(a, b *Service) int { return cmp.Compare(a.Name, b.Name) })
+	sortServices(services)
 	text, err := json.Marshal(kept{keptFormat, keptVersion, t.source.Name(), services})
 	if err != nil {
 		return nil, "", err

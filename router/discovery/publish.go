@@ -4,7 +4,11 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 )
+
+// breath is how long a change waits for those that were said in one breath with it.
+const breath = time.Millisecond
 
 // publishing makes snapshots until ctx ends: of what has come, and then of what comes
 // while it gathers.
@@ -15,6 +19,7 @@ func (d *Directory) publishing(ctx context.Context) {
 			return
 		case <-d.wake:
 		}
+		sleep(ctx, breath)
 		d.publish()
 		sleep(ctx, d.cfg.Gather)
 	}

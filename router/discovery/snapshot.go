@@ -13,6 +13,13 @@ type Snapshot struct {
 	byName   map[string]int // index of services by each canonical name; −1: it is two services'
 }
 
+// NewSnapshot is one of services that nobody watches, such as those of a list that was
+// asked for once. No two may have a Name in common; the slice is sorted.
+func NewSnapshot(version uint64, services []*Service) *Snapshot {
+	sortServices(services)
+	return &Snapshot{version: version, services: services, byName: index(services)}
+}
+
 // Version counts the snapshots of a directory, from 1.
 func (s *Snapshot) Version() uint64 { return s.version }
 
@@ -48,15 +55,12 @@ func (s *Snapshot) named(key string) *Service {
 // with is the snapshot after this one. As long as services come by no other names,
 // the index is that of this one.
 func (s *Snapshot) with(changes []Change) *Snapshot {
-	next := &Snapshot{version: s.version + 1, byName: s.byName}
 	for _, c := range changes {
 		if c.Old == nil || c.New == nil || c.Old.Name != c.New.Name || !slices.Equal(c.Old.Names, c.New.Names) {
-			next.services = replaced(s.services, changes)
-			next.byName = index(next.services)
-			return next
+			return NewSnapshot(s.version+1, replaced(s.services, changes))
 		}
 	}
-	next.services = slices.Clone(s.services)
+	next := &Snapshot{version: s.version + 1, services: slices.Clone(s.services), byName: s.byName}
 	for _, c := range changes {
 		next.services[s.byName[canonical(c.New.Name)]] = c.New
 	}
@@ -79,8 +83,12 @@ func replaced(services []*Service, changes []Change) []*Service {
 			next = append(next, service)
 		}
 	}
-	slices.SortFunc(next, func(a, b *Service) int { return cmp.Compare(a.Name, b.Name) })
+	sortServices(next)
 	return next
+}
+
+func sortServices(all []*Service) {
+	slices.SortFunc(all, func(a, b *Service) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // index finds services by name.
