@@ -106,3 +106,17 @@ func service(name string, numbers ...int) *Service {
 	}
 	return s
 }
+
+// eventually waits for a condition that says what is wrong yet.
+func eventually(t *testing.T, wrong func() string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		why := wrong()
+		if why == "" {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal(why)
+		}
+	}
+}
