@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fairway-mesh/fairway/router/discovery"
+	"github.com/fairway-mesh/fairway/router/discovery/file"
 	"github.com/fairway-mesh/fairway/router/discovery/kubernetes"
 )
 
@@ -120,6 +121,7 @@ var kinds = map[string]struct {
 	opens func(d *daemon, at []string) (discovery.Source, error)
 }{
 	"kubernetes": {"", openKubernetes},
+	"file":       {"GLOB", openFiles},
 }
 
 func openKubernetes(d *daemon, _ []string) (discovery.Source, error) {
@@ -131,6 +133,12 @@ func openKubernetes(d *daemon, _ []string) (discovery.Source, error) {
 	cfg.Client, cfg.Namespaces, cfg.Log, cfg.Clock, cfg.Random = client, d.watched(), d.log, time.Now, rand.Float64
 	cfg.Domain = kubernetes.Domain("/etc/resolv.conf")
 	return kubernetes.New(cfg)
+}
+
+func openFiles(d *daemon, at []string) (discovery.Source, error) {
+	cfg := file.DefaultConfig()
+	cfg.Files, cfg.Log, cfg.Clock = at, d.log, time.Now
+	return file.New(cfg)
 }
 
 // openDiscovery makes the directory of what is found, and begins with what the cache
