@@ -22,6 +22,8 @@ import (
 	"github.com/fairway-mesh/fairway/predict"
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/discovery"
+	"github.com/fairway-mesh/fairway/router/discovery/cache"
+	"github.com/fairway-mesh/fairway/router/discovery/cache/redis"
 	"github.com/fairway-mesh/fairway/router/journal"
 	"github.com/fairway-mesh/fairway/router/loop"
 )
@@ -42,6 +44,8 @@ type daemon struct {
 	databases    map[string]*postgres.Database // by URL
 	journal      *journal.Journal              // nil: none is kept
 	stored       *postgres.Log                 // of the journal; nil: it stays on disk
+	cache        *cache.Cache                  // nil: none
+	shared       *redis.Redis                  // of the cache; nil: none
 	source       *source                       // nil while nobody knows yet what is polled
 	loop         *loop.Loop
 	api          *api.Server
@@ -66,6 +70,9 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		}
 	}()
 	d.openState()
+	if err = d.openCache(); err != nil {
+		return nil, err
+	}
 	if err = d.openJournal(); err != nil {
 		return nil, err
 	}
@@ -88,6 +95,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if d.loop, err = loop.New(cfg, d.model, d.ruled, d.reg); err != nil {
 		return nil, fmt.Errorf("--model: %w", err)
 	}
+	d.restore(ctx)
 	if err := d.openDiscovery(); err != nil {
 		return nil, err
 	}
@@ -140,6 +148,7 @@ func (d *daemon) closeSource() {
 func (d *daemon) close() {
 	d.closeSource()
 	d.closeDatabases()
+	d.closeCache()
 	d.closeJournal()
 	if err := d.secure.close(); err != nil {
 		d.log.Error("closing the connection to SPIRE", "error", err)
@@ -208,6 +217,7 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 	d.log.Info("serving", "checked", d.String())
 	g.Go(func() error { d.loop.Attend(ctx); return nil })
 	d.follow(ctx, g)
+	d.runCache(ctx, g)
 	d.storeLog(ctx, g)
 	d.discovering(ctx, g)
 	g.Go(func() error {

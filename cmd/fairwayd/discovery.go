@@ -162,6 +162,9 @@ func (d *daemon) openDiscovery() error {
 	}
 	cfg := discovery.DefaultConfig()
 	cfg.Log, cfg.Clock, cfg.Registerer = d.log, time.Now, d.reg
+	if d.cache != nil {
+		cfg.Cache = d.cache
+	}
 	var err error
 	if d.directory, err = discovery.New(cfg, sources...); err != nil {
 		return fmt.Errorf("--discover: %w", err)

@@ -30,6 +30,7 @@ type options struct {
 	databaseOptions
 	haproxyOptions
 	discoveryOptions
+	cacheOptions
 	guessed  bool      // nobody named a source of metrics
 	settings []setting // all flags, as they are in force
 }
@@ -94,6 +95,7 @@ func (o *options) flags(config *string) *flag.FlagSet {
 	o.journalOptions.flags(fs)
 	o.reloadOptions.flags(fs)
 	o.databaseOptions.flags(fs)
+	o.cacheOptions.flags(fs)
 	fs.BoolVar(&o.checkConfig, "check-config", false, "read everything that is named here, say what it is, and stop")
 	o.tlsOptions.flags(fs)
 	o.httpOptions.flags(fs)
@@ -182,5 +184,5 @@ func (o *options) check() error {
 	case o.staleAfter < 0:
 		return usage(fmt.Sprintf("--stale-after is %v; want 0 or more", o.staleAfter))
 	}
-	return errors.Join(o.checkAddresses(), o.telemetryOptions.check(), o.tlsOptions.check(), o.reloadOptions.check(), o.databaseOptions.check(), o.journalOptions.check(), o.haproxyOptions.check(), o.discoveryOptions.check())
+	return errors.Join(o.checkAddresses(), o.telemetryOptions.check(), o.tlsOptions.check(), o.reloadOptions.check(), o.databaseOptions.check(), o.journalOptions.check(), o.haproxyOptions.check(), o.cacheOptions.check(), o.discoveryOptions.check())
 }

@@ -99,7 +99,7 @@ func TestConfigFile(t *testing.T) {
 	want.databaseOptions = databaseOptions{keep: 720 * time.Hour}
 	want.journalOptions = journalOptions{journalSize: 1024, journalPart: 0.01}
 	want.discoveryOptions = discoveryOptions{discover: auto}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{}, telemetryOptions{}, tlsOptions{}, reloadOptions{}, databaseOptions{}, journalOptions{}, httpOptions{}, haproxyOptions{}, discoveryOptions{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{}, telemetryOptions{}, tlsOptions{}, reloadOptions{}, databaseOptions{}, journalOptions{}, httpOptions{}, haproxyOptions{}, cacheOptions{}, discoveryOptions{})); diff != "" {
 		t.Error(diff)
 	}
 }
