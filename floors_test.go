@@ -40,7 +40,7 @@ var inside = [][2]string{
 	{"predict/kernel", "predict/kernel"},
 	{"router/discovery/cache", "router/discovery/cache"},
 	{"router/loop", "router"},
-	{"postgres", "postgres/pgtest"},
+	{"postgres", "postgres/pgtest"}, {"router/discovery/kubernetes", "router/discovery/kubernetes/kubetest"},
 	{"train", "train/backprop"},
 	{"replay/fitted", "replay/fit"}, {"replay/fitted", "replay/contest"}, {"replay/fitted", "replay/sim"}, {"replay/report", "replay"},
 }

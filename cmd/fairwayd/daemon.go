@@ -21,6 +21,7 @@ import (
 	"github.com/fairway-mesh/fairway/postgres"
 	"github.com/fairway-mesh/fairway/predict"
 	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/discovery"
 	"github.com/fairway-mesh/fairway/router/discovery/cache"
 	"github.com/fairway-mesh/fairway/router/discovery/cache/redis"
 	"github.com/fairway-mesh/fairway/router/journal"
@@ -51,6 +52,7 @@ type daemon struct {
 	calls        *api.Metrics
 	proxies      *proxy.Metrics
 	protocols    protocols
+	directory    *discovery.Directory // nil: nothing is discovered
 	secure       *security
 	reg          *prometheus.Registry
 	log          *slog.Logger
@@ -94,6 +96,9 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		return nil, fmt.Errorf("--model: %w", err)
 	}
 	d.restore(ctx)
+	if err := d.openDiscovery(); err != nil {
+		return nil, err
+	}
 	if d.source != nil {
 		if err := d.expect(); err != nil {
 			return nil, fmt.Errorf("--model: %w", err)
@@ -163,14 +168,14 @@ func (d *daemon) String() string {
 	}
 	switch {
 	case d.source == nil:
-		text += fmt.Sprintf("; metrics of %s, as soon as it answers", masked(d.prometheus))
+		text += fmt.Sprintf("; metrics of %s, as soon as it answers", d.asked())
 	case d.source.schema != nil:
 		text += fmt.Sprintf("; schema %s, a window every %v", d.source.schema.Name, d.source.timing.Step)
 	}
 	if set := d.ruled.Rules; set != nil {
 		text += fmt.Sprintf("; rules %s of %d services", set.Version(), len(set.Services()))
 	}
-	return text
+	return text + d.looking()
 }
 
 // serve listens, runs the loop, and stops all of it when ctx ends or anything
@@ -214,6 +219,7 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 	d.follow(ctx, g)
 	d.runCache(ctx, g)
 	d.storeLog(ctx, g)
+	d.discovering(ctx, g)
 	g.Go(func() error {
 		d.feed(ctx)
 		if d.once {
