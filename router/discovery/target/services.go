@@ -106,7 +106,7 @@ type gathered struct {
 }
 
 func (g *gathered) finish() *discovery.Service {
-	g.service.Names = tidy(g.service.Names, g.service.Name)
+	g.service.Names = Tidy(g.service.Names, g.service.Name)
 	slices.SortStableFunc(g.targets, func(a, b *Target) int {
 		return cmp.Or(-cmp.Compare(count(a.Serves), count(b.Serves)), strings.Compare(a.get(portLabels...), b.get(portLabels...)),
 			strings.Compare(a.Address, b.Address), strings.Compare(a.Scraped, b.Scraped))
@@ -126,7 +126,7 @@ func (g *gathered) finish() *discovery.Service {
 	}
 	g.service.Endpoints = make([]discovery.Endpoint, 0, len(endpoints))
 	for _, e := range endpoints {
-		e.Names = tidy(e.Names, e.Name)
+		e.Names = Tidy(e.Names, e.Name)
 		g.service.Endpoints = append(g.service.Endpoints, *e)
 	}
 	slices.SortFunc(g.service.Endpoints, func(a, b discovery.Endpoint) int { return strings.Compare(a.Name, b.Name) })
@@ -178,8 +178,8 @@ func merge(e *discovery.Endpoint, other discovery.Endpoint) {
 	}
 }
 
-// tidy is names sorted, each once, and without the one that they are others of.
-func tidy(names []string, but string) []string {
+// Tidy is names sorted, each once, and without the one that they are others of.
+func Tidy(names []string, but string) []string {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	names = slices.DeleteFunc(names, func(n string) bool { return n == but })
