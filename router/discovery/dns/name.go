@@ -73,7 +73,7 @@ func (n Name) service() *discovery.Service {
 	labels := strings.SplitN(base, ".", 4)
 	s.Names = []string{base, strings.TrimSuffix(n.Name, "."), labels[0]}
 	if len(labels) == 4 && labels[2] == "svc" { // one of Kubernetes
-		_, short := target.Kubernetes(labels[0], labels[1], labels[3])
+		_, short := discovery.ClusterNames(labels[0], labels[1], labels[3], discovery.Port{}, true)
 		s.Names, s.Namespace = append(s.Names, short...), labels[1]
 	}
 	if first, _, ok := strings.Cut(n.Name, "."); ok && strings.HasPrefix(first, "_") {

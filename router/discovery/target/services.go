@@ -37,10 +37,11 @@ func Services(targets []Target, r Reading) []*discovery.Service {
 		if s.Name == "" {
 			continue
 		}
-		g := byName[s.Name]
+		key := strings.ToLower(strings.TrimRight(s.Name, ".")) // as a directory tells names apart
+		g := byName[key]
 		if g == nil {
 			g = &gathered{service: s, reading: r}
-			byName[s.Name] = g
+			byName[key] = g
 		}
 		g.service.Names = append(g.service.Names, s.Names...)
 		if g.service.Port == (discovery.Port{}) || t.Serves && s.Port.Name < g.service.Port.Name {
@@ -65,7 +66,7 @@ func identity(t *Target, r Reading) *discovery.Service {
 		name = t.get(appLabels...)
 	}
 	if own := t.get("service"); name != "" && namespace != "" && (own == "" || own == name) {
-		s.Name, s.Names = Kubernetes(name, namespace, r.Domain)
+		s.Name, s.Names = discovery.ClusterNames(name, namespace, r.Domain, discovery.Port{}, true)
 		s.Namespace = namespace
 	} else {
 		s.Name = t.get(serviceLabels...)
@@ -80,12 +81,6 @@ func identity(t *Target, r Reading) *discovery.Service {
 		s.Port = port(t)
 	}
 	return s
-}
-
-// Kubernetes is the name of a service of Kubernetes and the short ones.
-func Kubernetes(name, namespace, domain string) (full string, short []string) {
-	s := name + "." + namespace
-	return s + ".svc." + domain, []string{s + ".svc", s, name}
 }
 
 // port is that of the labels; a service's own where they say it.
