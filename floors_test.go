@@ -39,6 +39,7 @@ var inside = [][2]string{
 	{"replay/meshes", "replay/sim"}, {"replay/tune", "replay/sim"}, {"replay/tune", "replay/meshes"}, {"replay/fit", "replay/sim"},
 	{"predict/kernel", "predict/kernel"},
 	{"router/loop", "router"},
+	{"router/discovery/again", "router/discovery"}, {"router/discovery/target", "router/discovery"}, {"router/discovery/sinktest", "router/discovery"},
 	{"postgres", "postgres/pgtest"},
 	{"train", "train/backprop"},
 	{"replay/fitted", "replay/fit"}, {"replay/fitted", "replay/contest"}, {"replay/fitted", "replay/sim"}, {"replay/report", "replay"},
