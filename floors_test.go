@@ -38,6 +38,7 @@ var inside = [][2]string{
 	{"replay", "replay/ope"}, {"replay", "replay/finding"}, {"replay", "replay/fitted"}, {"replay/contest", "replay/sim"},
 	{"replay/meshes", "replay/sim"}, {"replay/tune", "replay/sim"}, {"replay/tune", "replay/meshes"}, {"replay/fit", "replay/sim"},
 	{"predict/kernel", "predict/kernel"},
+	{"router/discovery/cache", "router/discovery/cache"},
 	{"router/loop", "router"},
 	{"router/discovery/again", "router/discovery"}, {"router/discovery/target", "router/discovery"}, {"router/discovery/sinktest", "router/discovery"},
 	{"postgres", "postgres/pgtest"},
