@@ -40,10 +40,11 @@ func (p *eject) attend(state *ejections, dst *Decision, now time.Time) {
 	}
 }
 
-// turnout notes whether an endpoint takes requests.
+// turnout notes whether an endpoint takes requests. Who is ready a moment after the
+// service was first seen is no younger than its peers.
 func (p *eject) turnout(state *ejections, s *ejection, serves bool, now time.Time) {
 	if s != nil {
-		p.young(state, s, false, false, s.Out && serves, now)
+		p.young(state, s, false, false, s.Out && serves && now.Sub(state.Since) > p.cfg.SlowStart, now)
 		s.Out = !serves
 	}
 }

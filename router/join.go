@@ -81,13 +81,16 @@ func (p *spot) says(ruled *rules.Endpoint, first bool) {
 
 // mean is the weight of an endpoint that has none of its own.
 func (j *joining) mean() float64 {
-	n := 0
+	sum, n := 0.0, 0
 	for i := range j.list {
-		if j.members.Serves(j.list[i].Name) {
-			n++
+		if !j.list[i].out {
+			sum, n = sum+j.list[i].weight, n+1
 		}
 	}
-	return 1 / float64(max(n, 1))
+	if !(sum > 0) {
+		return 1
+	}
+	return sum / float64(n)
 }
 
 // discovered adds those that nobody else has named.
