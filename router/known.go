@@ -17,8 +17,9 @@ import (
 // nobody who discovers.
 type Known struct {
 	snapshot *discovery.Snapshot
-	services map[string]*found // by their Name
-	lost     map[string]*found // services that are gone, by all of their names
+	services map[string]*found   // by their Name
+	lost     map[string]*found   // services that are gone, by all of their names
+	naming   *discovery.Snapshot // the first by whose names these services go
 }
 
 // found is one service. It is never changed.
@@ -47,7 +48,7 @@ func (k *Known) Then(s *discovery.Snapshot) (next *Known, changed []string, rena
 	next = &Known{snapshot: s, services: make(map[string]*found, len(s.Services()))}
 	before := map[string]*found{}
 	if k != nil {
-		before, next.lost = k.services, k.lost
+		before, next.lost, next.naming = k.services, k.lost, k.naming
 	}
 	for _, service := range s.Services() {
 		old := before[service.Name]
@@ -69,6 +70,7 @@ func (k *Known) Then(s *discovery.Snapshot) (next *Known, changed []string, rena
 		}
 	}
 	if renamed {
+		next.naming = s
 		next.lose()
 	}
 	slices.Sort(changed)
@@ -292,6 +294,7 @@ func (k *Known) Forget(service string) *Known {
 	c := *k
 	c.services = maps.Clone(k.services)
 	delete(c.services, f.Name)
+	c.naming = nil
 	c.lose()
 	return &c
 }

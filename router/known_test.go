@@ -36,7 +36,9 @@ func kube(name, namespace string, endpoints ...discovery.Endpoint) *discovery.Se
 		Namespace: namespace, Source: "kubernetes", Endpoints: slices.Clone(endpoints)}
 }
 
-func snapshot(services ...*discovery.Service) *discovery.Snapshot { return discovery.NewSnapshot(1, services) }
+func snapshot(services ...*discovery.Service) *discovery.Snapshot {
+	return discovery.NewSnapshot(1, services)
+}
 
 // joined writes the endpoints of a service with their weights for a plain request.
 func joined(r *Routes) string {

@@ -41,10 +41,24 @@ func (t *Table) PublishKnown(k *Known, former, tried []Made) {
 // know takes over what is known, and the names that services have by it. Those of
 // which something else was known are outdated.
 func (e *edition) know(k *Known) (outdated []string) {
+	before := e.known
 	e.known = k
-	k.Teach(e.set)
+	if before == nil || before.naming != k.naming || len(k.Lost()) > 0 {
+		e.name()
+	}
+	for service := range e.services {
+		if e.outdated(service) {
+			outdated = append(outdated, service)
+		}
+	}
+	return outdated
+}
+
+// name serves services by the names that they have now.
+func (e *edition) name() {
+	e.known.Teach(e.set)
 	if e.trial != nil {
-		k.Teach(e.trial.set)
+		e.known.Teach(e.trial.set)
 	}
 	for service, routes := range e.services {
 		if as := e.asDecided(service, routes); as != service {
@@ -55,12 +69,6 @@ func (e *edition) know(k *Known) (outdated []string) {
 		}
 	}
 	e.serve()
-	for service := range e.services {
-		if e.outdated(service) {
-			outdated = append(outdated, service)
-		}
-	}
-	return outdated
 }
 
 // Teach tells rules the names that discovery knows their services by.

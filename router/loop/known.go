@@ -103,13 +103,13 @@ func (n *line) know(k *router.Known, changed []string, renamed bool, now time.Ti
 	if renamed {
 		k.Teach(n.rules)
 	}
-	for _, service := range n.services() {
+	for service, f := range n.last {
 		before := n.members[service]
 		m := n.Members(service)
 		if m == before {
 			continue
 		}
-		switch f := n.last[service]; {
+		switch {
 		case !f.End.IsZero():
 			n.rename(service, m.Names(f.Endpoints))
 		case m == nil && !n.rules.Names(service) || k.Deleted(service) && !n.rules.Names(service):
@@ -120,7 +120,11 @@ func (n *line) know(k *router.Known, changed []string, renamed bool, now time.Ti
 		}
 		services = append(services, service)
 	}
-	return append(services, n.found(changed, now)...)
+	if renamed {
+		services = append(services, n.found(changed, now)...)
+	}
+	slices.Sort(services)
+	return services
 }
 
 // found makes frames without metrics of the services of these Names that have none.
