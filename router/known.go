@@ -198,6 +198,20 @@ func (k *Known) Means(service string, set *rules.Set) string {
 	return ""
 }
 
+// Names are all names of the service that one of them means; nil where it means none.
+func (k *Known) Names(service string) []string {
+	if f := k.find(service); f != nil {
+		return f.names()
+	}
+	return nil
+}
+
+// Same reports whether two names mean one service that is discovered, or was.
+func (k *Known) Same(a, b string) bool {
+	f := k.find(a)
+	return f != nil && f == k.find(b)
+}
+
 // Deleted reports whether a name means a service that discovery had and has no more.
 func (k *Known) Deleted(service string) bool {
 	f := k.find(service)

@@ -283,7 +283,7 @@ func (p *candidate) remember(n *line, m *model.Model, set *rules.Set) error {
 
 // catchUp gives a candidate the windows that came while it was being prepared.
 func (l *Loop) catchUp(p *candidate) {
-	p.line.know(l.known, l.known.Live(), true, l.now())
+	p.line.know(l.known, l.known.Live(), true, l.now(), l.restores)
 	if p.alone {
 		l.kept.forget()
 		return
@@ -299,7 +299,7 @@ func (l *Loop) catchUp(p *candidate) {
 		}
 	}
 	if l.pace.Schema == nil {
-		p.line.open(l.cfg.Clock())
+		p.line.open(l.cfg.Clock(), l.restores)
 	}
 }
 

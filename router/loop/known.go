@@ -24,9 +24,9 @@ func (l *Loop) Know(s *discovery.Snapshot) {
 		return
 	}
 	l.known = known
-	services := l.former.know(known, changed, renamed, l.now())
+	services := l.former.know(known, changed, renamed, l.now(), l.restores)
 	if l.tried != nil {
-		services = append(services, l.tried.know(known, changed, renamed, l.now())...)
+		services = append(services, l.tried.know(known, changed, renamed, l.now(), l.restores)...)
 		slices.Sort(services)
 		services = slices.Compact(services)
 	}
@@ -97,8 +97,8 @@ func (n *line) Members(service string) *router.Members {
 
 // know takes in what is discovered, and returns the services to decide anew: those of
 // which something else was known, and those that have come. Changed are the Names of
-// discovery.
-func (n *line) know(k *router.Known, changed []string, renamed bool, now time.Time) (services []string) {
+// discovery; of those that are left out no frame is made.
+func (n *line) know(k *router.Known, changed []string, renamed bool, now time.Time, leave func(service string) bool) (services []string) {
 	n.known = k
 	if renamed {
 		k.Teach(n.rules)
@@ -121,20 +121,21 @@ func (n *line) know(k *router.Known, changed []string, renamed bool, now time.Ti
 		services = append(services, service)
 	}
 	if renamed {
-		services = append(services, n.found(changed, now)...)
+		services = append(services, n.found(changed, now, leave)...)
 	}
 	slices.Sort(services)
 	return services
 }
 
-// found makes frames without metrics of the services of these Names that have none.
-func (n *line) found(names []string, now time.Time) (services []string) {
+// found makes frames without metrics of the services of these Names that have none, and
+// are not left out.
+func (n *line) found(names []string, now time.Time, leave func(service string) bool) (services []string) {
 	seen := map[string]bool{}
 	for service := range n.last {
 		seen[n.known.Means(service, n.rules)] = true
 	}
 	for _, name := range names {
-		if !seen[name] && !n.known.Deleted(name) {
+		if !seen[name] && !n.known.Deleted(name) && (leave == nil || !leave(name)) {
 			service := n.known.Called(name, n.rules)
 			n.bare(service, now)
 			services = append(services, service)

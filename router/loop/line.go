@@ -65,12 +65,15 @@ func newLine(cfg *Config, m *model.Model, set *rules.Set, p Pace, known *router.
 }
 
 // open makes a frame without metrics of each service of the rules, and of each that is
-// discovered and has none.
-func (n *line) open(now time.Time) {
+// discovered and has none, but of those that are left out; nil leaves none.
+func (n *line) open(now time.Time, leave func(service string) bool) {
 	for _, name := range n.rules.Services() {
+		if leave != nil && leave(name) {
+			continue
+		}
 		n.bare(name, now)
 	}
-	n.found(n.known.Live(), now)
+	n.found(n.known.Live(), now, leave)
 }
 
 // push takes in a window, whose endpoints it calls by their names in the rules, else by

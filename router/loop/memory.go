@@ -86,7 +86,7 @@ func (l *Loop) Recall(s *State) error {
 			return err
 		}
 	}
-	n.found(l.known.Live(), l.now())
+	n.found(l.known.Live(), l.now(), l.restores)
 	l.former = n
 	return nil
 }

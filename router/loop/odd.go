@@ -44,6 +44,6 @@ func (l *Loop) backwards(now time.Time) {
 		l.cfg.Log.Error("the line is kept", "error", err)
 		return
 	}
-	former.found(l.known.Live(), l.now())
+	former.found(l.known.Live(), l.now(), l.restores)
 	l.former = former
 }

@@ -28,6 +28,7 @@ func (l *Loop) publish(services []string, to func(former, tried []router.Made)) 
 	if l.tried != nil {
 		tried = l.ask(l.tried, services)
 	}
+	l.mark(former)
 	to(former, tried)
 	for _, service := range l.former.dropped {
 		l.checks.leave(service, l.cfg.Clock())
