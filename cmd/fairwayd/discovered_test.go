@@ -117,17 +117,20 @@ func TestDiscovered(t *testing.T) {
 	})
 }
 
-// TestClusterAway: an API server that does not answer costs a warning that says so, and
-// nothing else.
-func TestClusterAway(t *testing.T) {
-	config := write(t, "kubeconfig", `
+// nowhere is a kubeconfig of an API server that does not answer.
+const nowhere = `
 apiVersion: v1
 kind: Config
 clusters: [{name: c, cluster: {server: "http://127.0.0.1:1"}}]
 contexts: [{name: c, context: {cluster: c, user: u}}]
 users: [{name: u, user: {token: hunter22}}]
 current-context: c
-`)
+`
+
+// TestClusterAway: an API server that does not answer costs a warning that says so, and
+// nothing else.
+func TestClusterAway(t *testing.T) {
+	config := write(t, "kubeconfig", nowhere)
 	p := start(t, "--kubeconfig", config, "--rules", write(t, "r.yaml", tinyRules), "--namespaces", "a,b")
 	p.decide(t)
 	soonest(t, func() error {
