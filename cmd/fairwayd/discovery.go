@@ -219,14 +219,8 @@ func (d *daemon) openDiscovery() error {
 	if d.directory, err = discovery.New(cfg, sources...); err != nil {
 		return fmt.Errorf("--discover: %w", err)
 	}
-	know := func(*discovery.Snapshot) {}
-	if l, ok := any(d.loop).(interface{ Know(*discovery.Snapshot) }); ok { // TODO: d.loop.Know, as soon as it is there
-		know = l.Know
-	}
-	d.directory.Handle(func(now *discovery.Snapshot, _ []discovery.Change) { know(now) })
-	if first := d.directory.Snapshot(); len(first.Services()) > 0 {
-		know(first)
-	}
+	d.directory.Handle(func(now *discovery.Snapshot, _ []discovery.Change) { d.loop.Know(now) })
+	d.loop.Know(d.directory.Snapshot()) // of the cache
 	return nil
 }
 
