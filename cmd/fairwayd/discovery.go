@@ -122,6 +122,9 @@ var kinds = map[string]struct {
 }{
 	"kubernetes": {"", openKubernetes},
 	"file":       {"GLOB", openFiles},
+	"dns":        {"NAME:PORT", openDNS},
+	"prometheus": {"", openTargets},
+	"consul":     {"URL", openConsul},
 }
 
 func openKubernetes(d *daemon, _ []string) (discovery.Source, error) {
