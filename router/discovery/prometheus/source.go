@@ -114,7 +114,7 @@ func read(t prom.Target) (target.Target, bool) {
 		return target.Target{}, false
 	}
 	out := target.Target{Labels: t.Labels, Found: t.Found, Scraped: scraped(t.URL)}
-	if found := t.Found["__address__"]; target.LabelledServing(t.Found) {
+	if found := target.Address(t.Found["__address__"]); target.LabelledServing(t.Found) {
 		out.Address, out.Serves = found, true
 		out.Down = t.Health == "down" && found == out.Scraped
 	}
@@ -127,8 +127,12 @@ func scraped(address string) string {
 	if err != nil || u.Hostname() == "" {
 		return ""
 	}
-	if port := u.Port(); port != "" {
-		return net.JoinHostPort(u.Hostname(), port)
+	port := u.Port()
+	if port == "" {
+		port = "80"
+		if u.Scheme == "https" {
+			port = "443"
+		}
 	}
-	return net.JoinHostPort(u.Hostname(), map[string]string{"https": "443"}[u.Scheme]+map[string]string{"http": "80"}[u.Scheme])
+	return target.Address(net.JoinHostPort(u.Hostname(), port))
 }
