@@ -132,7 +132,7 @@ func (m *Members) whyEndpoint(name string) string {
 		host = at
 	}
 	if _, err := netip.ParseAddr(host); err == nil {
-		return "no endpoint of the service has this address: it went before discovery began, or the metrics see another address than the cluster's"
+		return "no endpoint of the service has this address: it went before discovery began, or metrics see other addresses than discovery does"
 	}
 	if near := manifest.Nearest(name, slices.Collect(maps.Keys(m.byName))); near != "" {
 		return fmt.Sprintf("no endpoint of the service is called so; is it %s?", near)
