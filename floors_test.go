@@ -38,8 +38,10 @@ var inside = [][2]string{
 	{"replay", "replay/ope"}, {"replay", "replay/finding"}, {"replay", "replay/fitted"}, {"replay/contest", "replay/sim"},
 	{"replay/meshes", "replay/sim"}, {"replay/tune", "replay/sim"}, {"replay/tune", "replay/meshes"}, {"replay/fit", "replay/sim"},
 	{"predict/kernel", "predict/kernel"},
+	{"router/discovery/cache", "router/discovery/cache"},
 	{"router/loop", "router"},
-	{"postgres", "postgres/pgtest"},
+	{"postgres", "postgres/pgtest"}, {"router/discovery/kubernetes", "router/discovery/kubernetes/kubetest"},
+	{"router/discovery/again", "router/discovery"}, {"router/discovery/target", "router/discovery"}, {"router/discovery/sinktest", "router/discovery"},
 	{"train", "train/backprop"},
 	{"replay/fitted", "replay/fit"}, {"replay/fitted", "replay/contest"}, {"replay/fitted", "replay/sim"}, {"replay/report", "replay"},
 }

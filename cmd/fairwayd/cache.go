@@ -136,6 +136,14 @@ func (d *daemon) closeCache() {
 	}
 }
 
+// servesFirst remembers what a database had to begin with, for when it does not answer.
+func (d *daemon) servesFirst(c loop.Change) loop.Change {
+	if err := d.memory.Serve(c); err != nil && !d.checkConfig {
+		d.log.Error("not remembered on disk", "error", err)
+	}
+	return c
+}
+
 // lastServed is what served last of a subject that a database holds. It serves at once,
 // and the database is asked when it does: whoever follows looks first of all.
 func (d *daemon) lastServed(subject string) (first loop.Change, there bool) {

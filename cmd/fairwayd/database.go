@@ -193,7 +193,7 @@ func (d *daemon) openDatabaseRules(ctx context.Context) (first loop.Change, err 
 	defer cancel()
 	now, err := loop.First(ctx, d.rulesFrom)
 	if first, err = d.begin(model.SubjectRules, now, err); err == nil || d.checkConfig {
-		return first, err
+		return d.servesFirst(first), err
 	}
 	d.log.Error("the rules cannot be read; until they can, every service has one route with all endpoints", "error", masked(err.Error()))
 	return loop.Change{Version: loop.Version{Subject: model.SubjectRules}}, nil

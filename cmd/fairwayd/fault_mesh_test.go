@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -166,6 +167,7 @@ func eventually(t testing.TB, what string, is func() bool) {
 // to be the daemon: see TestMain.
 type child struct {
 	api, admin string
+	program    string // else this one, told to be the daemon
 	args       []string
 	cmd        *exec.Cmd
 	log        *log
@@ -193,7 +195,7 @@ func startChild(t testing.TB, api, admin string, args ...string) *child {
 // run starts the daemon, again if it was killed.
 func (c *child) run(t testing.TB) {
 	t.Helper()
-	c.cmd = exec.Command(os.Args[0], c.args...)
+	c.cmd = exec.Command(cmp.Or(c.program, os.Args[0]), c.args...)
 	c.cmd.Env = append(os.Environ(), beDaemon+"=1")
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stdout := &lines{got: make(chan string, 16)}

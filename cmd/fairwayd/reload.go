@@ -159,6 +159,9 @@ func (d *daemon) openModel(ctx context.Context) (first loop.Change, err error) {
 		return first, err
 	}
 	first, err = d.begin(first.Subject, now, err)
+	if err == nil && inDatabase(d.options.model) {
+		return d.servesFirst(first), nil
+	}
 	if err == nil || registry == nil || d.checkConfig {
 		return first, err
 	}

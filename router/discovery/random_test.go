@@ -108,7 +108,7 @@ func TestInterleaved(t *testing.T) {
 			scripts = append(scripts, newScript(name))
 			sources = append(sources, scripts[len(scripts)-1])
 		}
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+		if !t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			d := made(t, cfg, sources...)
 			f := &follower{services: map[string]*Service{}}
 			d.Handle(f.hear)
@@ -148,7 +148,9 @@ func TestInterleaved(t *testing.T) {
 			if why := f.trouble(); why != "" {
 				t.Error(why)
 			}
-		})
+		}) {
+			break // one is enough to look at
+		}
 	}
 }
 

@@ -58,8 +58,8 @@ func (c *Cache) poke() {
 	}
 }
 
-// Run loads and writes until ctx ends, then writes what still waits, within the
-// WriteTimeout. No goroutine outlives it, but of a layer that does not end with its
+// Run loads and writes until ctx ends, then writes what still waits, if that takes no
+// longer than a second. No goroutine outlives it, but of a layer that does not end with its
 // context.
 func (c *Cache) Run(ctx context.Context) {
 	var all sync.WaitGroup

@@ -71,6 +71,9 @@ func (g *guarded) take() (Entry, bool) {
 	return Entry{}, false
 }
 
+// farewell is how long the end may take for what is not written yet.
+const farewell = time.Second
+
 // write writes what is pending to a layer until ctx ends, and then once what still is.
 func (c *Cache) write(ctx context.Context, l *guarded) {
 	for ctx.Err() == nil {
@@ -88,7 +91,7 @@ func (c *Cache) write(ctx context.Context, l *guarded) {
 		c.pend(l, e)
 		sleep(ctx, max(l.writes.open(), c.cfg.Retry))
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.WriteTimeout)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(farewell, c.cfg.WriteTimeout))
 	defer cancel()
 	for e, some := l.take(); some && c.put(last, l, e); {
 		e, some = l.take()

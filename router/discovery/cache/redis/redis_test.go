@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,56 +13,10 @@ import (
 
 	"github.com/fairway-mesh/fairway/router/discovery/cache"
 	"github.com/fairway-mesh/fairway/router/discovery/cache/redis"
+	"github.com/fairway-mesh/fairway/router/discovery/cache/redis/redistest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// server is a real Redis on a socket of its own, which can be killed and started anew.
-type server struct {
-	dir     string
-	running *exec.Cmd
-}
-
-func startRedis(t *testing.T) *server {
-	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("redis-server is not installed, and CI should have it")
-		}
-		t.Skip("redis-server is not installed")
-	}
-	dir, err := os.MkdirTemp("", "redis") // a socket's path must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{dir: dir}
-	t.Cleanup(func() { s.kill(); os.RemoveAll(dir) })
-	s.start(t)
-	return s
-}
-
-func (s *server) socket() string { return filepath.Join(s.dir, "s") }
-
-func (s *server) url() string { return "unix://" + s.socket() }
-
-func (s *server) start(t *testing.T) {
-	t.Helper()
-	s.running = exec.Command("redis-server", "--port", "0", "--unixsocket", s.socket(), "--dir", s.dir, "--save", "", "--appendonly", "yes", "--appendfsync", "always")
-	if err := s.running.Start(); err != nil {
-		t.Fatal(err)
-	}
-	client := goredis.NewClient(&goredis.Options{Network: "unix", Addr: s.socket()})
-	defer client.Close()
-	eventually(t, "redis-server answers", func() bool { return client.Ping(t.Context()).Err() == nil })
-}
-
-func (s *server) kill() {
-	if s.running != nil {
-		_ = s.running.Process.Kill()
-		_ = s.running.Wait()
-		s.running = nil
-	}
-}
 
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
@@ -76,9 +27,9 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-func layer(t *testing.T, s *server, scope string) *redis.Redis {
+func layer(t *testing.T, s *redistest.Server, scope string) *redis.Redis {
 	t.Helper()
-	r, err := redis.New(s.url(), scope)
+	r, err := redis.New(s.URL(), scope)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +54,7 @@ func config() cache.Config {
 
 // TestTwoCaches has what one daemon keeps found by another, and by none of another scope.
 func TestTwoCaches(t *testing.T) {
-	s := startRedis(t)
+	s := redistest.Start(t)
 	one, err := cache.New(config(), layer(t, s, "test"))
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +76,7 @@ func TestTwoCaches(t *testing.T) {
 	if e, ok := other.Get(t.Context(), "services/kubernetes"); ok {
 		t.Errorf("another scope has %+v", e)
 	}
-	client := goredis.NewClient(&goredis.Options{Network: "unix", Addr: s.socket()})
+	client := goredis.NewClient(&goredis.Options{Network: "unix", Addr: s.Socket()})
 	defer client.Close()
 	if left, err := client.TTL(t.Context(), "fairway:test:services/kubernetes").Result(); err != nil || left < redis.Expiry/2 {
 		t.Errorf("it expires in %v, %v", left, err)
@@ -135,7 +86,7 @@ func TestTwoCaches(t *testing.T) {
 // TestTheNewestWins does not let an older entry take the place of a newer one, but of
 // one of a time that is yet to come, nor of what is not ours.
 func TestTheNewestWins(t *testing.T) {
-	s := startRedis(t)
+	s := redistest.Start(t)
 	r := layer(t, s, "test")
 	now := time.Now()
 	for _, step := range []struct {
@@ -151,7 +102,7 @@ func TestTheNewestWins(t *testing.T) {
 			t.Errorf("%v: got %q, %v", step.at.Sub(now), got, err)
 		}
 	}
-	client := goredis.NewClient(&goredis.Options{Network: "unix", Addr: s.socket()})
+	client := goredis.NewClient(&goredis.Options{Network: "unix", Addr: s.Socket()})
 	defer client.Close()
 	if err := client.Set(t.Context(), "fairway:test:foreign", "a string", 0).Err(); err != nil {
 		t.Fatal(err)
@@ -169,7 +120,7 @@ func TestTheNewestWins(t *testing.T) {
 
 // TestTwoWriters has two caches write one key at once; in the end Redis has the newest.
 func TestTwoWriters(t *testing.T) {
-	s := startRedis(t)
+	s := redistest.Start(t)
 	done := make(chan struct{})
 	now := time.Now()
 	for w := range 2 {
@@ -202,7 +153,7 @@ func TestTwoWriters(t *testing.T) {
 
 // TestKilled goes on without Redis, and gives it what is new when it is back.
 func TestKilled(t *testing.T) {
-	s := startRedis(t)
+	s := redistest.Start(t)
 	c, err := cache.New(config(), layer(t, s, "test"))
 	if err != nil {
 		t.Fatal(err)
@@ -228,11 +179,13 @@ func TestKilled(t *testing.T) {
 		return ok && string(e.Value) == want
 	}
 	eventually(t, "Redis has the first", func() bool { return has("before") })
-	s.kill()
+	s.Kill()
 	values <- "meanwhile"
 	c.Touch("k")
 	eventually(t, "memory has the next", func() bool { e, ok := c.Get(t.Context(), "k"); return ok && string(e.Value) == "meanwhile" })
-	s.start(t)
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
 	eventually(t, "Redis has it once it is back", func() bool { return has("meanwhile") })
 }
 

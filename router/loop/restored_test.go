@@ -1,0 +1,190 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fairway-mesh/fairway/router"
+)
+
+var errDown = errors.New("connection refused")
+
+// tick lets time pass in which no metrics come.
+func (w *world) tick(d time.Duration) {
+	w.mu.Lock()
+	w.clock = w.clock.Add(d)
+	w.mu.Unlock()
+	w.Take(nil, errDown)
+	w.ageRestored()
+}
+
+// lived is what a loop has saved that has served for a minute.
+func lived(t *testing.T) (*world, []byte) {
+	t.Helper()
+	w := newWorld(t, persistence(1), ruled(t, "1", 1, 1), nil)
+	if text, err := w.Saved(); text != nil || err != nil {
+		t.Errorf("before anything is known it has saved %q, %v", text, err)
+	}
+	w.pass(12)
+	if a := w.answers(); a.Source != router.SourceModel || a.Weights[0] < 0.55 {
+		t.Fatalf("the model says %+v", a)
+	}
+	text, err := w.Saved()
+	if err != nil || len(text) == 0 {
+		t.Fatalf("saved %q, %v", text, err)
+	}
+	w.Take(nil, errDown)
+	if text, err := w.Saved(); text != nil || !errors.Is(err, errDown) {
+		t.Errorf("while no metrics come it has saved %q, %v", text, err)
+	}
+	return w, text
+}
+
+// TestRestoreServesThePast until there are metrics, marked stale, with its age.
+func TestRestoreServesThePast(t *testing.T) {
+	w, text := lived(t)
+	was := w.answers()
+	next := newWorld(t, persistence(1), ruled(t, "1", 1, 1), nil)
+	next.clock = w.clock.Add(time.Minute)
+	if next.Ready() {
+		t.Error("it is ready before it knows anything")
+	}
+	if err := next.Restore(text); err != nil {
+		t.Fatal(err)
+	}
+	same := func(when string) {
+		t.Helper()
+		a := next.answers()
+		if a.Reason != router.Stale || a.Source != router.SourceModel || a.Weights[0] != was.Weights[0] || !a.MetricsTime.Equal(was.MetricsTime) {
+			t.Errorf("%s: %+v; was %+v", when, a, was)
+		}
+	}
+	same("at first")
+	if !next.Ready() {
+		t.Error("it is not ready")
+	}
+	next.tick(5 * time.Second)
+	same("when no metrics come")
+	next.tick(5 * time.Minute)
+	same("minutes later")
+	if d := next.Table().Load("shop").Decision; d.Age < 6*time.Minute || d.Age > 7*time.Minute || !strings.Contains(strings.Join(d.Notes, " "), "before this daemon began") {
+		t.Errorf("it says %+v", d)
+	}
+	if text, err := next.Saved(); text != nil || err != nil {
+		t.Errorf("of a past alone it has saved %q, %v", text, err)
+	}
+	next.pass(1)
+	if a := next.answers(); a.Reason == router.Stale || a.Source != router.SourceRules {
+		t.Errorf("with the first metrics: %+v", a)
+	}
+	next.tick(time.Second)
+	if a := next.answers(); a.Source != router.SourceRules {
+		t.Errorf("the past is back: %+v", a)
+	}
+	next.pass(12)
+	if err := next.Restore(text); err != nil || next.answers().Reason != "" {
+		t.Errorf("what is known now gave way to the past: %v, %+v", err, next.answers())
+	}
+}
+
+// TestRestoreGoesBy: weights that are too old give way to the rules, or to equal ones,
+// over the same endpoints, still marked; and so at once where they are too old when
+// they are restored.
+func TestRestoreGoesBy(t *testing.T) {
+	w, text := lived(t)
+	for name, set := range map[string]Change{"rules": ruled(t, "2", 3, 1), "none": {}} {
+		for _, after := range []time.Duration{time.Minute, time.Hour} {
+			next := newWorld(t, persistence(1), set, nil)
+			next.clock = w.clock.Add(after)
+			if err := next.Restore(text); err != nil {
+				t.Fatal(err)
+			}
+			want := 0.5
+			if set.Rules != nil {
+				want = 0.75
+			}
+			next.tick(memoryLasts)
+			for range 3 {
+				next.tick(10 * time.Second)
+				a := next.answers()
+				if a.Reason != router.Stale || a.Source == router.SourceModel || len(a.Endpoints) != 2 || a.Weights[0] != want {
+					t.Errorf("%s, after %v: %+v", name, after, a)
+				}
+			}
+			if !next.Ready() {
+				t.Error("it is not ready")
+			}
+			next.pass(1)
+			if a := next.answers(); a.Reason == router.Stale {
+				t.Errorf("%s, with metrics: %+v", name, a)
+			}
+		}
+	}
+}
+
+// TestRestoreUnderOtherRules keeps to the rules that are in force, be it that they come
+// after it.
+func TestRestoreUnderOtherRules(t *testing.T) {
+	w, text := lived(t)
+	next := newWorld(t, persistence(1), Change{}, nil)
+	next.clock = w.clock
+	next.Take(nil, errDown) // which was known first
+	if err := next.Restore(text); err != nil {
+		t.Fatal(err)
+	}
+	ejecting := ruled(t, "3", 1, 1)
+	ejecting.Text = []byte("version: \"3\"\nservices:\n  - name: shop\n    endpoints: [{name: a, subset: x}, {name: b, subset: y}]\n    routes: [{name: all, to: y}]\n")
+	if err := ejecting.compile("rules.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	if err := next.Change(ejecting); err != nil {
+		t.Fatal(err)
+	}
+	next.tick(5 * time.Second)
+	if a := next.answers(); a.RulesVersion != "3" || a.Weights[1] != 1 || a.Reason != router.Stale {
+		t.Errorf("got %+v", a)
+	}
+}
+
+// TestRestoreRefuses leaves the table as it is where the text is foreign.
+func TestRestoreRefuses(t *testing.T) {
+	w := newWorld(t, nil, ruled(t, "1", 1, 3), nil)
+	for _, text := range []string{"", "null", "{}", `{"format":"fairway-table 2"}`} {
+		if err := w.Restore([]byte(text)); err == nil {
+			t.Errorf("%q was restored", text)
+		}
+	}
+	if w.Ready() {
+		t.Error("it is ready")
+	}
+	w.Take(nil, errDown)
+	if a := w.answers(); a.Reason == router.Stale || a.Weights[1] != 0.75 {
+		t.Errorf("got %+v", a)
+	}
+}
+
+// TestRestoredAgesByItself, whether or not anybody says that no metrics come.
+func TestRestoredAgesByItself(t *testing.T) {
+	w, text := lived(t)
+	synctest.Test(t, func(t *testing.T) {
+		next := newWorld(t, persistence(1), Change{}, nil)
+		began := time.Now()
+		next.cfg.Clock = func() time.Time { return w.clock.Add(time.Since(began)) }
+		if err := next.Restore(text); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); next.Attend(ctx) }()
+		time.Sleep(memoryLasts + time.Minute)
+		if a := next.answers(); a.Source == router.SourceModel || a.Reason != router.Stale || a.Weights[0] != 0.5 {
+			t.Errorf("got %+v", a)
+		}
+		stop()
+		<-done
+	})
+}
