@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/discovery"
@@ -446,4 +448,48 @@ func BenchmarkTakeKnown(b *testing.B) {
 			}
 		})
 	}
+}
+
+// TestUnjoined holds what is counted, and told once, of names that do not meet.
+func TestUnjoined(t *testing.T) {
+	w := newWorld(t, nil, Change{}, nil)
+	count := func(side, what string) float64 {
+		return testutil.ToFloat64(w.metrics.unjoined.WithLabelValues(side, what))
+	}
+	check := func(what string, want ...float64) {
+		t.Helper()
+		if got := []float64{count("metrics", "service"), count("metrics", "endpoint"), count("discovery", "service"), count("discovery", "endpoint")}; !slices.Equal(got, want) {
+			t.Errorf("%s: %v; want %v", what, got, want)
+		}
+	}
+	reviews := kube("reviews", pod("r-1", 1, discovery.Ready), pod("r-2", 2, discovery.Ready), pod("r-3", 3, discovery.NotReady))
+	aside := kube("reviews", pod("r-1", 1, discovery.Ready))
+	aside.Name, aside.Names = reviews.Name+":9090", nil
+	shown := func() {
+		w.plainly("reviews", "10.0.0.1", "r-9")
+		w.plainly("reviewz.default", "x")
+	}
+	shown()
+	check("before anything is discovered", 0, 0, 0, 0)
+	w.know(reviews, aside, kube("quiet", pod("q", 7, discovery.Ready)))
+	shown()
+	check("with both", 1, 1, 1, 1)
+	if strings.Contains(w.said(), "do not call everything alike") {
+		t.Error("it is told at once")
+	}
+	for range 40 {
+		shown()
+	}
+	said := w.said()
+	if n := strings.Count(said, "do not call everything alike"); n != 1 {
+		t.Errorf("told %d times; want once", n)
+	}
+	for _, want := range []string{"unjoined=3", "endpoint reviews/r-9, in metrics only", "endpoint reviews/r-2, in discovery only", "service reviewz.default, in metrics only", "likely="} {
+		if !strings.Contains(said, want) {
+			t.Errorf("no %q in\n%s", want, said)
+		}
+	}
+	w.know(kube("reviews", pod("r-1", 1, discovery.Ready), pod("r-9", 9, discovery.Ready)), kube("quiet", pod("q", 7, discovery.Ready)))
+	shown()
+	check("after one is joined", 1, 0, 1, 0)
 }

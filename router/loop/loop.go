@@ -65,7 +65,8 @@ type Loop struct {
 	former   *line      // the one in force
 	pace     Pace
 	kept     kept
-	known    *router.Known      // nil: nobody discovers
+	known    *router.Known // nil: nobody discovers
+	unjoined unjoined
 	newest   time.Time          // of the windows
 	versions map[string]Version // by subject: what is in force
 	tried    *line              // nil while no trial is on
@@ -235,6 +236,7 @@ func (l *Loop) Take(windows []mesh.Window, err error) {
 	if len(taken) > 0 {
 		l.kept.add(taken, l.modelled(services))
 		l.settle(taken)
+		l.join(taken[0].Time)
 	}
 	l.review()
 	l.metrics.rebuild.Observe(l.cfg.Clock().Sub(start).Seconds())
