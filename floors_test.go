@@ -40,8 +40,8 @@ var inside = [][2]string{
 	{"predict/kernel", "predict/kernel"},
 	{"router/discovery/cache", "router/discovery/cache"},
 	{"router/loop", "router"},
+	{"postgres", "postgres/pgtest"}, {"router/discovery/kubernetes", "router/discovery/kubernetes/kubetest"},
 	{"router/discovery/again", "router/discovery"}, {"router/discovery/target", "router/discovery"}, {"router/discovery/sinktest", "router/discovery"},
-	{"postgres", "postgres/pgtest"},
 	{"train", "train/backprop"},
 	{"replay/fitted", "replay/fit"}, {"replay/fitted", "replay/contest"}, {"replay/fitted", "replay/sim"}, {"replay/report", "replay"},
 }

@@ -65,7 +65,7 @@ func (d *Directory) taken() gathered {
 		g.said[key] = said
 	}
 	for _, t := range d.all {
-		if t.changed {
+		if t.changed && !t.synced.IsZero() {
 			g.changed = append(g.changed, t)
 			t.changed = false
 		}

@@ -12,6 +12,7 @@ type told struct {
 	synced   time.Time // zero: never in this life
 	restarts int
 	changed  bool // since the cache heard of it
+	kept     bool // the cache has heard of it; the publishing goroutine's
 }
 
 func newTold(s Source) *told {
@@ -69,6 +70,10 @@ func (k *sink) Synced() {
 	back := t.trouble != nil
 	for key := range t.old {
 		k.drop(key)
+	}
+	if t.synced.IsZero() { // now there is something for the cache
+		t.changed = true
+		signal(d.wake)
 	}
 	t.up, t.trouble, t.synced = true, nil, d.cfg.Clock()
 	d.mu.Unlock()
