@@ -41,6 +41,7 @@ var inside = [][2]string{
 	{"router/discovery/cache", "router/discovery/cache"},
 	{"router/loop", "router"},
 	{"postgres", "postgres/pgtest"}, {"router/discovery/kubernetes", "router/discovery/kubernetes/kubetest"},
+	{"router/discovery/again", "router/discovery"}, {"router/discovery/target", "router/discovery"}, {"router/discovery/sinktest", "router/discovery"},
 	{"train", "train/backprop"},
 	{"replay/fitted", "replay/fit"}, {"replay/fitted", "replay/contest"}, {"replay/fitted", "replay/sim"}, {"replay/report", "replay"},
 }

@@ -85,6 +85,21 @@ func (x *Extractor) Push(w mesh.Window) (*Frame, error) {
 	return &s.frame, nil
 }
 
+// Rename calls an endpoint of a service otherwise from now on: it is found out that the
+// two are one. What is known by the new name already stands.
+func (x *Extractor) Rename(service, from, to string) {
+	s := x.services[service]
+	if s == nil || from == to {
+		return
+	}
+	if m := s.memories[from]; m != nil {
+		delete(s.memories, from)
+		if s.memories[to] == nil {
+			s.memories[to] = m
+		}
+	}
+}
+
 // follow takes over the schema. Trackers of other series start anew.
 func (s *service) follow(schema *mesh.Schema, cfg anomaly.Config) {
 	if schema == s.schema {

@@ -2,6 +2,7 @@ package features
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
@@ -93,4 +94,36 @@ func (f *Frame) Clone() *Frame {
 		c.Anomalies[i].VsPeers = slices.Clone(c.Anomalies[i].VsPeers)
 	}
 	return &c
+}
+
+// Rename gives the endpoints other names. Of two that are one then, the first that had
+// the name already is kept, else the first.
+func (f *Frame) Rename(names []string) {
+	keep := make([]int, 0, len(names))
+	at := make(map[string]int, len(names))
+	for i, name := range names {
+		k, twice := at[name]
+		if !twice {
+			at[name] = len(keep)
+			keep = append(keep, i)
+		} else if f.Endpoints[i].Name == name && f.Endpoints[keep[k]].Name != name {
+			keep[k] = i
+		}
+	}
+	slices.SortFunc(keep, func(a, b int) int { return strings.Compare(names[a], names[b]) })
+	old := *f
+	f.Endpoints, f.Values, f.Requests, f.X, f.Anomalies = nil, nil, nil, nil, nil
+	for _, i := range keep {
+		e := old.Endpoints[i]
+		e.Name = names[i]
+		f.Endpoints = append(f.Endpoints, e)
+		f.Values = append(f.Values, old.Window.Row(i)...)
+		f.X = append(f.X, old.Row(i)...)
+		if old.Requests != nil {
+			f.Requests = append(f.Requests, old.Requests[i])
+		}
+		if old.Anomalies != nil {
+			f.Anomalies = append(f.Anomalies, old.Anomalies[i])
+		}
+	}
 }

@@ -24,6 +24,7 @@ import (
 // ones before (-search.latencyOffset): serve from it with that set lower.
 type Server struct {
 	api    v1.API
+	wire   *wire // beneath api
 	http   *http.Client
 	url    string // without credentials, for errors
 	limits Limits
@@ -46,12 +47,13 @@ func Connect(c *Connection, l Limits) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: http: %w", shown(u), err)
 	}
-	httpClient.Transport = unpacking{httpClient.Transport}
+	httpClient.Transport = unpacking{httpClient.Transport, longestAnswer}
 	client, err := api.NewClient(api.Config{Address: c.Address, Client: httpClient})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", shown(u), err)
 	}
-	return &Server{api: v1.NewAPI(newWire(client, l)), http: httpClient, url: shown(u), limits: l}, nil
+	w := newWire(client, l)
+	return &Server{api: v1.NewAPI(w), wire: w, http: httpClient, url: shown(u), limits: l}, nil
 }
 
 // String is the URL without credentials.

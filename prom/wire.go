@@ -175,10 +175,19 @@ func (w *wire) jittered(d time.Duration) time.Duration {
 }
 
 // unpacking asks for compressed answers, which prometheus/common's client does
-// not, and unpacks them.
-type unpacking struct{ http.RoundTripper }
+// not, and unpacks them; no more of one than so many bytes.
+type unpacking struct {
+	http.RoundTripper
+	most int64
+}
+
+// shorter is the key of a context whose answer is bounded by its value, an int64.
+type shorter struct{}
 
 func (z unpacking) RoundTrip(req *http.Request) (*http.Response, error) {
+	if most, ok := req.Context().Value(shorter{}).(int64); ok {
+		z.most = most
+	}
 	req = req.Clone(req.Context())
 	req.Header.Set("Accept-Encoding", "gzip")
 	response, err := z.RoundTripper.RoundTrip(req)
@@ -186,7 +195,7 @@ func (z unpacking) RoundTrip(req *http.Request) (*http.Response, error) {
 		return response, err
 	}
 	if response.Header.Get("Content-Encoding") != "gzip" {
-		response.Body = bounded{response.Body, response.Body, new(int64)}
+		response.Body = &bounded{response.Body, response.Body, z.most, 0}
 		return response, nil
 	}
 	unpacked, err := gzip.NewReader(response.Body)
@@ -197,7 +206,7 @@ func (z unpacking) RoundTrip(req *http.Request) (*http.Response, error) {
 	response.Header.Del("Content-Encoding")
 	response.Header.Del("Content-Length")
 	response.ContentLength = -1
-	response.Body = bounded{unpacked, response.Body, new(int64)}
+	response.Body = &bounded{unpacked, response.Body, z.most, 0}
 	return response, nil
 }
 
@@ -211,19 +220,19 @@ func (z unpacking) CloseIdleConnections() {
 // six million samples.
 const longestAnswer = 256 << 20
 
-var errLong = fmt.Errorf("the answer is longer than %d MiB", longestAnswer>>20)
+var errLong = errors.New("the answer is too long")
 
 // bounded is the body of an answer, of which no more is read than fits.
 type bounded struct {
 	io.Reader
 	io.Closer
-	read *int64
+	most, read int64
 }
 
-func (b bounded) Read(p []byte) (int, error) {
+func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
-	if *b.read += int64(n); *b.read > longestAnswer {
-		return 0, errLong
+	if b.read += int64(n); b.read > b.most {
+		return 0, fmt.Errorf("%w: more than %d MiB", errLong, b.most>>20)
 	}
 	return n, err
 }

@@ -37,6 +37,9 @@ type Config struct {
 	// that forecasts can be judged by what comes of them; Seed is that of the lots.
 	HoldOut float64
 	Seed    uint64
+	// Found is what discovery says, by the names that services and endpoints have in
+	// the frames; nil: nobody discovers. It is a line's own.
+	Found Found
 	// Checks is what active checks found; nil: there are none.
 	Checks Checks
 	// ErrorThreshold is the error ratio from which an endpoint is ejected. At half,
@@ -65,6 +68,12 @@ type Config struct {
 // service is decided upon. A health.Runner is one.
 type Checks interface {
 	Checked(service, endpoint string) health.Checked
+}
+
+// Found tells whom discovery knows of a service; nil: it does not know it. It is asked
+// whenever a service is decided upon.
+type Found interface {
+	Members(service string) *Members
 }
 
 // DefaultConfig has the times of gRFC A50 for ejections and the origin's 10 s

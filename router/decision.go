@@ -76,6 +76,9 @@ type Decision struct {
 	// Health is what checks, traffic and forecast say of each endpoint together;
 	// Unknown where nobody asked.
 	Health []health.Status
+	// Newcomers are endpoints that were discovered, that no window has shown yet, and
+	// that are in a slow start.
+	Newcomers []Newcomer
 	// Board is what pickers that read a board are told; empty where the policy
 	// has nothing to tell.
 	Board picker.Board
@@ -96,6 +99,7 @@ func (d *Decision) reset(f *features.Frame) {
 		Ejected:     sized(d.Ejected, n),
 		Held:        sized(d.Held, n),
 		Board:       d.Board,
+		Newcomers:   d.Newcomers[:0],
 		Notes:       d.Notes[:0],
 	}
 	clear(d.Weights)
@@ -144,8 +148,26 @@ func (d *Decision) Clone() Decision {
 	c.Ejected = slices.Clone(d.Ejected)
 	c.Held = slices.Clone(d.Held)
 	c.Board = d.Board.Clone()
+	c.Newcomers = slices.Clone(d.Newcomers)
 	c.Notes = slices.Clone(d.Notes)
 	return c
+}
+
+// Newcomer is an endpoint that gets Part, 0 to 1, of its peers' mean weight.
+type Newcomer struct {
+	Endpoint string
+	Part     float64
+}
+
+// begins is the part of its peers' mean that an endpoint gets of which no window has
+// shown anything.
+func (d *Decision) begins(endpoint string) float64 {
+	for i := range d.Newcomers {
+		if d.Newcomers[i].Endpoint == endpoint {
+			return d.Newcomers[i].Part
+		}
+	}
+	return 1
 }
 
 // Policy sets the weights of a service's endpoints, once per window.

@@ -60,9 +60,9 @@ func (p *eject) drain(state *ejections, dst *Decision, f *features.Frame, step t
 	for i, e := range dst.Endpoints {
 		s := state.ByName[e.Name]
 		switch {
-		case s.Gone, s.ill() > 0, s.holds(f.Time):
+		case s.Gone, s.Out, s.ill() > 0, s.holds(f.Time):
 			s.Drain = drainage{}
-			if (s.Down || s.holds(f.Time)) && !s.Gone {
+			if (s.Down || s.holds(f.Time)) && !s.Gone && !s.Out {
 				places--
 			}
 		case excess[i] >= p.begins() || s.Drain.active():
@@ -108,13 +108,13 @@ func (p *eject) excess(state *ejections, dst *Decision) []float64 {
 	}
 	well := make([]float64, 0, len(excess))
 	for i := range excess {
-		if s := state.of(dst, i); !s.Gone && s.ill() == 0 {
+		if s := state.of(dst, i); !s.Gone && !s.Out && s.ill() == 0 {
 			well = append(well, dst.Failures[i].Low)
 		}
 	}
 	slices.Sort(well)
 	for i := range excess {
-		if s := state.of(dst, i); !s.Gone && s.ill() == 0 && len(well) > 1 {
+		if s := state.of(dst, i); !s.Gone && !s.Out && s.ill() == 0 && len(well) > 1 {
 			low := dst.Failures[i].Low
 			excess[i] = low - medianWithout(well, low)
 		}

@@ -13,7 +13,8 @@ import (
 
 // Eject takes all traffic from endpoints that are down (up = 0), that vanished
 // from the metrics while others are there, that fail most requests, or that active
-// checks (Config.Checks) call unhealthy, and drains those that the forecast (nil:
+// checks (Config.Checks) call unhealthy, from those that discovery (Config.Found) says
+// take none, and drains those that the forecast (nil:
 // none) expects to fail: see drain.go and DrainTime.
 //
 // The mechanics are those of gRFC A50: an ejection lasts the base time × how
@@ -29,7 +30,7 @@ import (
 // served for longer (see young). State advances once per window; while none comes,
 // an endpoint that was well again in the last one returns in time. An endpoint of
 // which nothing was seen for longer than MaxEjection has left: it gets nothing and
-// does not count.
+// does not count. Nor does one that takes no requests by what discovery says.
 //
 // A drain takes weight away over a few windows, in proportion to the lower bound of
 // the forecast, and gives it back when the forecast has passed. Ejections and drains
@@ -64,6 +65,8 @@ type eject struct {
 	services map[string]*ejections
 	punctual punctuality
 	by       judgement // of the service that is being decided upon
+	members  *Members  // of that service
+	met      []bool    // scratch: which members the frame has
 }
 
 func (p *eject) Decide(dst *Decision, f *features.Frame) error {
@@ -79,6 +82,10 @@ func (p *eject) Decide(dst *Decision, f *features.Frame) error {
 	service := p.cfg.Rules.Service(f.Service).Service
 	limits := service.Limits
 	p.by = judge(p.cfg, service.Outlier)
+	p.members = nil
+	if p.cfg.Found != nil {
+		p.members = p.cfg.Found.Members(f.Service)
+	}
 	fresh, step := state.turn(f)
 	if fresh {
 		p.observe(state, f)
@@ -86,6 +93,7 @@ func (p *eject) Decide(dst *Decision, f *features.Frame) error {
 	} else {
 		p.greet(state, f)
 	}
+	p.attend(state, dst, f.Time)
 	if p.check(state, dst) || fresh {
 		p.advance(state, dst, f.Time, limits)
 	}
@@ -143,7 +151,7 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 		s := state.ByName[e.Name]
 		switch {
 		case s == nil:
-		case s.Gone:
+		case s.Gone, s.Out:
 			dst.Ejected[i], dst.Weights[i] = true, 0
 		case panicking && s.ill() > 0: // what nobody sees any more looks idle to a model
 			dst.Weights[i] = min(dst.Weights[i], 1/float64(n))

@@ -32,6 +32,7 @@ type ejection struct {
 	Down     bool      // in the newest window
 	WasDown  time.Time // end of the last window in which it was
 	Gone     bool
+	Out      bool // discovery says that it takes no requests
 	Failing  bool // by active checks
 	Drain    drainage
 	Passive  health.Passive // what its traffic says
@@ -53,7 +54,7 @@ func (state *ejections) of(dst *Decision, i int) *ejection {
 // stay untouched.
 func (state *ejections) count(dst *Decision, now time.Time) (n, failing int) {
 	for _, e := range dst.Endpoints {
-		if s := state.ByName[e.Name]; s != nil && !s.Gone {
+		if s := state.ByName[e.Name]; s != nil && !s.Gone && !s.Out {
 			n++
 			if s.ill() > 0 || s.holds(now) {
 				failing++
@@ -82,7 +83,7 @@ func (p *eject) advance(state *ejections, dst *Decision, now time.Time, limits r
 	state.Panic = panicking
 	for _, e := range dst.Endpoints {
 		s := state.ByName[e.Name]
-		if s.Gone || s.Down {
+		if s.Gone || s.Down || s.Out {
 			continue
 		}
 		if now.Before(s.Until) || s.ill() > 0 && !panicking {

@@ -54,6 +54,7 @@ func (t *Table) Try(set *rules.Set, share float64) {
 			begun.salt = next.trial.salt
 		}
 		next.trial = &begun
+		next.known.Teach(set)
 		for _, service := range set.Services() {
 			if _, known := next.services[service]; !known {
 				next.services[service] = next.former(t.cfg).routes(service, nil, nil)

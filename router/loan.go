@@ -13,8 +13,12 @@ import (
 // spot is an endpoint of a service with what the policy gives to it.
 type spot struct {
 	mesh.Endpoint
-	weight  float64
-	ejected bool
+	weight   float64
+	ejected  bool
+	presence Presence
+	out      bool              // discovery says that others take its requests
+	labels   map[string]string // nil: they are not known
+	said     bool              // the rules say which subset it is in
 }
 
 // loan is what one service brings into a table of routes: the service itself, or
@@ -30,6 +34,7 @@ type loan struct {
 	subset  []string        // of the endpoint, as the service has it
 	weights mesh.Weights    // sums to 1 over the members, where there are any
 	ejected []bool
+	spots   []spot // what else is known of each
 }
 
 // assemble makes the endpoints of r, its own and those of the lenders, by name, and
@@ -71,8 +76,10 @@ func (r *Routes) lend() (list []spot) {
 	own := r.loans[""]
 	for i, e := range r.Endpoints {
 		if own.member[i] {
-			e.Subset = own.subset[i]
-			list = append(list, spot{e, own.weights[i], own.ejected[i]})
+			p := own.spots[i]
+			p.Endpoint, p.weight, p.ejected = e, own.weights[i], own.ejected[i]
+			p.Subset = own.subset[i]
+			list = append(list, p)
 		}
 	}
 	return list
@@ -81,19 +88,21 @@ func (r *Routes) lend() (list []spot) {
 func (l *loan) place(list []spot, r *Routes) {
 	n := len(r.Endpoints)
 	l.member, l.ejected = make([]bool, n), make([]bool, n)
-	l.subset, l.weights = make([]string, n), make(mesh.Weights, n)
+	l.subset, l.weights, l.spots = make([]string, n), make(mesh.Weights, n), make([]spot, n)
 	for i, p := range list {
 		if len(list) < n {
 			i, _ = r.find(p.Name)
 		}
 		l.member[i], l.ejected[i], l.subset[i], l.weights[i] = true, p.ejected, p.Subset, p.weight
+		l.spots[i] = p
 	}
 	if len(list) > 0 {
 		l.weights.Normalize()
 	}
 }
 
-// open lists the members that are not ejected; all of them where none is open.
+// open lists the members that are not ejected; all of them that take requests, as far
+// as discovery says, where none is open.
 func (l *loan) open() (list []int) {
 	for i, member := range l.member {
 		if member && !l.ejected[i] {
@@ -103,12 +112,25 @@ func (l *loan) open() (list []int) {
 	if len(list) > 0 {
 		return list
 	}
+	least := l.least(func(i int) bool { return l.member[i] })
 	for i, member := range l.member {
-		if member {
+		if member && l.spots[i].presence <= least {
 			list = append(list, i)
 		}
 	}
 	return list
+}
+
+// least is the presence up to which endpoints serve, among some: that of the readiest
+// of those that are discovered.
+func (l *loan) least(among func(i int) bool) Presence {
+	least := NotReady
+	for i := range l.spots {
+		if p := l.spots[i].presence; p != Unlisted && p < least && among(i) {
+			least = p
+		}
+	}
+	return least
 }
 
 // within reports whether endpoint i is one that the target means: of the service, and
@@ -119,10 +141,16 @@ func (r *Routes) within(i int, t rules.Target) bool {
 		return false
 	}
 	own := l.subset[i]
-	if t.Subset == "" || own == t.Subset {
+	if t.Subset == "" {
 		return true
 	}
 	ruled := l.service.Subset(t.Subset)
+	if p := &l.spots[i]; ruled != nil && len(ruled.Labels) > 0 && p.labels != nil && !p.said {
+		return ruled.Selects(p.labels)
+	}
+	if own == t.Subset {
+		return true
+	}
 	return ruled != nil && own != "" && own == ruled.Value()
 }
 

@@ -93,7 +93,7 @@ func (p *eject) mature(state *ejections, dst *Decision, f *features.Frame) {
 		if failed := m.see(f, blind, gone, breach, s.Severity >= failsRequests, idle(f, i)); len(failed) > 0 {
 			due, last = append(due, failed...), i
 		}
-		if drained := s.Drain.active() && !s.Drain.HeldOut; drained || s.Gone || s.holds(f.Time) {
+		if drained := s.Drain.active() && !s.Drain.HeldOut; drained || s.Gone || s.Out || s.holds(f.Time) {
 			m.Told = nil
 		} else if len(dst.Failures) == len(dst.Endpoints) && !blind && !gone {
 			m.tell(&dst.Failures[i], f, p.within(f))

@@ -1,9 +1,8 @@
 package router
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -65,8 +64,8 @@ type Terms struct {
 // may be what its fields point to.
 type Routes struct {
 	Service string
-	// Endpoints are those of the metrics and of the rules, by name; what the
-	// metrics do not say of one is taken from the rules.
+	// Endpoints are those of the metrics, of the rules and of discovery, by name; what
+	// one does not say of an endpoint is taken from another.
 	Endpoints []mesh.Endpoint
 	Version   uint64          // of the table when these were made
 	Decision  *Decision       // what the policy said, of the Frame's endpoints; nil when none was asked
@@ -76,6 +75,7 @@ type Routes struct {
 	Memo atomic.Value
 
 	matcher *rules.Matcher
+	members *Members         // nil: it is not discovered
 	loans   map[string]*loan // "" is that of the service itself
 	met     []bool           // per rule, whether its criteria are
 	choices []choice         // one per rule, then the one of no match
@@ -216,6 +216,7 @@ type maker struct {
 	set     *rules.Set
 	version uint64 // of the table
 	cfg     Config
+	known   *Known
 	near    func(service string) *Routes // of the same line, whose endpoints may be borrowed; nil: none
 }
 
@@ -225,9 +226,11 @@ type maker struct {
 func (m *maker) routes(service string, made *Made, last *Routes) *Routes {
 	d, f := made.decision(), made.frame()
 	r := &Routes{Service: service, Version: m.version, Decision: d, Frame: f, matcher: m.set.Service(service)}
+	r.members = m.known.Members(service, m.set, last.listed())
+	r.Notes = r.members.notes()
 	base := Terms{RulesVersion: m.set.Version(), TableVersion: m.version, TTL: m.cfg.TTL, Reason: WarmUp}
 	if d == nil {
-		d = unasked(service, m.set)
+		d = unasked(service, m.set, r.members)
 	} else {
 		base.Reason, base.Decided = d.Reason, d.Time
 		if f != nil && !f.End.IsZero() {
@@ -253,49 +256,21 @@ func (m *maker) routes(service string, made *Made, last *Routes) *Routes {
 	return r
 }
 
-// unasked is the decision where no policy was asked: what the rules alone say.
-func unasked(service string, set *rules.Set) *Decision {
-	f := &features.Frame{Window: mesh.Window{Service: service}}
-	for _, e := range set.Service(service).Service.Endpoints {
-		f.Endpoints = append(f.Endpoints, e.Endpoint)
+// listed are the members of routes that may be nil.
+func (r *Routes) listed() *Members {
+	if r == nil {
+		return nil
 	}
+	return r.members
+}
+
+// unasked is the decision where no policy was asked: what the rules alone say.
+func unasked(service string, set *rules.Set, members *Members) *Decision {
+	f := &features.Frame{Window: mesh.Window{Service: service}}
+	f.Endpoints = members.Endpoints(set.Service(service).Service.Endpoints)
 	var d Decision
 	_ = Static(set).Decide(&d, f) // declines for want of endpoints only: then every choice says so
 	return &d
-}
-
-// join lists the endpoints, those of the decision and those that only the rules know,
-// by name, with their weights. An endpoint that the metrics do not show yet gets the
-// mean of the others (gRFC A58).
-func (r *Routes) join(d *Decision) (places []spot) {
-	known := make(map[string]*rules.Endpoint, len(r.matcher.Service.Endpoints)) // of the rules, until the metrics have named it
-	for i := range r.matcher.Service.Endpoints {
-		known[r.matcher.Service.Endpoints[i].Name] = &r.matcher.Service.Endpoints[i]
-	}
-	for i, e := range d.Endpoints {
-		if ruled := known[e.Name]; ruled != nil {
-			delete(known, e.Name)
-			e.Address = or(e.Address, ruled.Address)
-			e.Subset = or(e.Subset, ruled.Subset)
-			e.Zone = or(e.Zone, ruled.Zone)
-		}
-		places = append(places, spot{e, d.Weights[i], d.Ejected[i]})
-	}
-	for _, e := range r.matcher.Service.Endpoints {
-		if known[e.Name] != nil {
-			places = append(places, spot{Endpoint: e.Endpoint, weight: 1 / float64(max(len(d.Endpoints), 1))})
-			r.Notes = append(r.Notes, fmt.Sprintf("endpoint %q is in the rules but not in the metrics: it gets its peers' mean weight", e.Name))
-		}
-	}
-	slices.SortStableFunc(places, func(a, b spot) int { return strings.Compare(a.Name, b.Name) })
-	return places
-}
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // meets reports whether the criteria of a rule are met by the window.
@@ -344,7 +319,7 @@ func (r *Routes) ready(t Terms, subset string, weights mesh.Weights, to []rules.
 	}
 	c.subsets = make([]string, len(weights))
 	for i := range weights {
-		c.subsets[i] = or(subset, r.Endpoints[i].Subset)
+		c.subsets[i] = cmp.Or(subset, r.Endpoints[i].Subset)
 		if len(r.loans) == 1 {
 			continue
 		}

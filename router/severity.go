@@ -30,7 +30,9 @@ func (p *eject) observe(state *ejections, f *features.Frame) {
 		s.Gone = alive && f.Time.Sub(s.Seen) > p.cfg.MaxEjection
 	}
 	if len(state.ByName) > len(f.Endpoints) { // to look for each costs with the square
-		maps.DeleteFunc(state.ByName, func(name string, _ *ejection) bool { return f.Find(name) < 0 })
+		maps.DeleteFunc(state.ByName, func(name string, _ *ejection) bool {
+			return p.members.Presence(name) == Unlisted && f.Find(name) < 0
+		})
 	}
 }
 

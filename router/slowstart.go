@@ -24,7 +24,7 @@ func (p *eject) young(state *ejections, s *ejection, appeared, back, restarted b
 func (p *eject) warming(state *ejections, dst *Decision, now time.Time, most float64) float64 {
 	away := 0.0
 	for i, e := range dst.Endpoints {
-		if s := state.ByName[e.Name]; s != nil && s.ill() == 0 && !s.holds(now) && !s.Gone && !s.New {
+		if s := state.ByName[e.Name]; s != nil && s.ill() == 0 && !s.holds(now) && !s.Gone && !s.Out && !s.New {
 			away += dst.Weights[i] * (1 - p.slowStart(s, now))
 		}
 	}

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -62,7 +63,7 @@ func (l *splitter) price(f *features.Frame, service *rules.Service) {
 	for i, e := range f.Endpoints {
 		zone := e.Zone
 		if ruled := find(service.Endpoints, e.Name); ruled != nil {
-			zone = or(zone, ruled.Zone)
+			zone = cmp.Or(zone, ruled.Zone)
 		}
 		l.egress[i] = service.Locality.Cost(zone)
 	}

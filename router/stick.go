@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/fairway-mesh/fairway/mesh"
@@ -65,7 +66,7 @@ func (r *Routes) stick(last *Routes) {
 		if c.terms.Targets != nil {
 			subsets = slices.Clone(own)
 			for i, target := range c.terms.Targets {
-				subsets[i] = or(target, own[i])
+				subsets[i] = cmp.Or(target, own[i])
 			}
 		}
 		hashing := picker.Hashing{Maglev: b.Algorithm == rules.Maglev, Size: b.Table}

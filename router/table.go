@@ -16,8 +16,8 @@ import (
 // may be called from anywhere at any time; they take no lock. Publish and
 // SetRules take turns.
 //
-// It holds the services of the rules and those that were published, no others,
-// however many are asked for.
+// It holds the services of the rules, those that are discovered and those that were
+// published, no others, however many are asked for.
 type Table struct {
 	cfg     Config
 	writing sync.Mutex
@@ -29,10 +29,14 @@ type edition struct {
 	version  uint64
 	set      *rules.Set
 	trial    *trial // nil: none is on
+	known    *Known // nil: nobody discovers
 	services map[string]*Routes
-	names    []string      // of the services, sorted
-	nobody   *Routes       // of services that are not known
-	next     chan struct{} // closed when a newer edition is there
+	served   map[string]string // by Name of a discovered service: what it is served as
+	names    []string          // of the services, sorted
+	nobody   *Routes           // of services that are not known
+	next     chan struct{}     // closed when a newer edition is there
+	renamed  bool              // services are called otherwise than in the one before
+	idle     bool              // it says what the one before does: it is not published
 }
 
 // NewTable returns a table, at cfg.FirstVersion, that serves what the rules
@@ -57,33 +61,45 @@ func (t *Table) Publish(d *Decision, f *features.Frame) { t.PublishAll([]Made{{d
 // and, while a trial is on, of the one that is tried, as one edition: whoever
 // watches is woken once. It copies what it keeps.
 func (t *Table) PublishAll(former, tried []Made) {
-	t.write(func(next *edition) {
-		changed := make(map[string]pending, len(former))
-		for _, m := range former {
-			service := next.set.Canonical(m.Decision.Service)
+	t.write(func(next *edition) { next.publish(former, tried, nil, t.now.Load().services, t.cfg) })
+}
+
+// publish makes the routes of the services anew that decisions were made of, of more,
+// and of those that borrow from them. last are those of the edition before.
+func (e *edition) publish(former, tried []Made, more []string, last map[string]*Routes, cfg Config) {
+	changed := make(map[string]pending, len(former))
+	for _, m := range former {
+		service := e.set.Canonical(m.Decision.Service)
+		p := changed[service]
+		p.former = m.kept()
+		changed[service] = p
+	}
+	for _, m := range tried {
+		if e.trial != nil {
+			service := e.set.Canonical(m.Decision.Service)
 			p := changed[service]
-			p.former = m.kept()
+			p.tried = m.kept()
 			changed[service] = p
 		}
-		for _, m := range tried {
-			if next.trial != nil {
-				service := next.set.Canonical(m.Decision.Service)
-				p := changed[service]
-				p.tried = m.kept()
-				changed[service] = p
-			}
+	}
+	for _, service := range more {
+		if _, own := changed[service]; !own {
+			changed[service] = pending{}
 		}
-		last := t.now.Load().services
-		for service, p := range changed {
-			runtime.Gosched() // requests that have come go first
-			next.renew(service, last[service], p, t.cfg)
+	}
+	before := len(e.services)
+	for service, p := range changed {
+		runtime.Gosched() // requests that have come go first
+		e.renew(service, last[service], p, cfg)
+	}
+	if len(e.services) > before {
+		e.serve()
+	}
+	for service := range e.services { // once all that is lent is there
+		if p, own := changed[service]; e.borrows(service) && (own || e.concerns(service, changed)) {
+			e.renew(service, last[service], p, cfg)
 		}
-		for service := range next.services { // once all that is lent is there
-			if p, own := changed[service]; next.borrows(service) && (own || next.concerns(service, changed)) {
-				next.renew(service, last[service], p, t.cfg)
-			}
-		}
-	})
+	}
 }
 
 // borrows reports whether rules of the service, of either line, lead to other services.
@@ -113,19 +129,21 @@ func (t *Table) SetRules(set *rules.Set) {
 
 // rule makes the routes of all services anew.
 func (e *edition) rule(set *rules.Set, cfg Config) {
+	e.known.Teach(set)
 	old := e.services
 	e.set, e.services, e.names = set, make(map[string]*Routes, len(old)), nil
 	m := e.former(cfg)
 	e.nobody = m.routes("", nil, nil)
-	last := make(map[string]*Routes, len(old))
 	for _, service := range set.Services() {
-		last[service] = nil
+		e.services[service] = nil
 	}
-	for _, routes := range old {
-		if routes.Decision != nil {
-			last[set.Canonical(routes.Decision.Service)] = routes
+	for service, routes := range old {
+		if routes.Decision != nil || e.known.find(service) != nil {
+			e.services[e.asDecided(service, routes)] = routes
 		}
 	}
+	e.serve()
+	last := maps.Clone(e.services)
 	for service, routes := range last {
 		e.services[service] = m.routes(service, routes.made(), routes)
 	}
@@ -138,12 +156,12 @@ func (e *edition) rule(set *rules.Set, cfg Config) {
 
 // former makes the routes of the only line, or of the former.
 func (e *edition) former(cfg Config) *maker {
-	return &maker{e.set, e.version, cfg, e.load}
+	return &maker{e.set, e.version, cfg, e.known, e.load}
 }
 
 // tried makes those of the line on trial.
 func (e *edition) tried(cfg Config) *maker {
-	return &maker{e.trial.set, e.version, cfg, func(service string) *Routes {
+	return &maker{e.trial.set, e.version, cfg, e.known, func(service string) *Routes {
 		r := e.load(service)
 		if r.pair != nil {
 			return r.pair.tried
@@ -153,11 +171,16 @@ func (e *edition) tried(cfg Config) *maker {
 }
 
 func (e *edition) load(service string) *Routes {
-	if routes, ok := e.services[service]; ok {
+	if routes := e.services[service]; routes != nil { // nil: its turn has not come yet
 		return routes
 	}
-	if routes, ok := e.services[e.set.Canonical(service)]; ok {
+	if routes := e.services[e.set.Canonical(service)]; routes != nil {
 		return routes
+	}
+	if f := e.known.find(service); f != nil {
+		if routes := e.services[e.served[f.Name]]; routes != nil {
+			return routes
+		}
 	}
 	return e.nobody
 }
@@ -171,9 +194,13 @@ func (t *Table) write(change func(next *edition)) {
 	if last != nil {
 		next.version, next.set, next.trial, next.nobody = last.version+1, last.set, last.trial, last.nobody
 		next.services, next.names = maps.Clone(last.services), last.names
+		next.known, next.served = last.known, last.served
 	}
 	change(next)
-	if len(next.names) != len(next.services) {
+	if next.idle {
+		return
+	}
+	if len(next.names) != len(next.services) || next.renamed {
 		next.names = slices.Sorted(maps.Keys(next.services))
 	}
 	t.now.Store(next)

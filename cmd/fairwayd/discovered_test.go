@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -81,6 +82,12 @@ func TestDiscovered(t *testing.T) {
 	p := start(t, args...)
 	p.shares(t, "shop", "10.0.0.1:80", "10.0.0.2:80")
 	p.shares(t, "SHOP.", "10.0.0.1:80", "10.0.0.2:80")
+	soonest(t, func() error {
+		if _, page := p.get(t, "/metrics"); !strings.Contains(page, `fairway_cache_writes_total{layer="disk"} 1`) {
+			return errors.New("nothing is kept yet")
+		}
+		return nil
+	})
 	targets("- targets: [10.0.0.2:80, 10.0.0.3:80]\n")
 	p.shares(t, "shop", "10.0.0.2:80", "10.0.0.3:80")
 
@@ -106,28 +113,36 @@ func TestDiscovered(t *testing.T) {
 	}
 
 	p = start(t, args...)
-	p.shares(t, "shop", "10.0.0.2:80", "10.0.0.3:80")
+	soonest(t, func() error { // as it was kept, which may be some seconds before
+		if got := p.weights(t, "shop"); got["10.0.0.2:80"] == 0 || len(got) != 2 {
+			return fmt.Errorf("after a restart requests go to %v", got)
+		}
+		return nil
+	})
 	targets("- targets: [10.0.0.4:80]\n")
 	p.shares(t, "shop", "10.0.0.4:80")
 	soonest(t, func() error {
 		if _, page := p.get(t, "/metrics"); !strings.Contains(page, `fairway_discovery_source_up{source="file"} 1`) {
-			return fmt.Errorf("the file is not believed")
+			return errors.New("the file is not believed")
 		}
 		return nil
 	})
 }
 
-// TestClusterAway: an API server that does not answer costs a warning that says so, and
-// nothing else.
-func TestClusterAway(t *testing.T) {
-	config := write(t, "kubeconfig", `
+// nowhere is a kubeconfig of an API server that does not answer.
+const nowhere = `
 apiVersion: v1
 kind: Config
 clusters: [{name: c, cluster: {server: "http://127.0.0.1:1"}}]
 contexts: [{name: c, context: {cluster: c, user: u}}]
 users: [{name: u, user: {token: hunter22}}]
 current-context: c
-`)
+`
+
+// TestClusterAway: an API server that does not answer costs a warning that says so, and
+// nothing else.
+func TestClusterAway(t *testing.T) {
+	config := write(t, "kubeconfig", nowhere)
 	p := start(t, "--kubeconfig", config, "--rules", write(t, "r.yaml", tinyRules), "--namespaces", "a,b")
 	p.decide(t)
 	soonest(t, func() error {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fairway-mesh/fairway/router/discovery"
-	"github.com/fairway-mesh/fairway/router/discovery/file"
 	"github.com/fairway-mesh/fairway/router/discovery/kubernetes"
 )
 
@@ -97,11 +95,11 @@ func (o *discoveryOptions) watched() []string {
 	if o.namespaces == "" {
 		return nil
 	}
-	names := strings.Split(o.namespaces, ",")
-	for i := range names {
-		names[i] = strings.TrimSpace(names[i])
+	all := strings.Split(o.namespaces, ",")
+	for i := range all {
+		all[i] = strings.TrimSpace(all[i])
 	}
-	return names
+	return all
 }
 
 // found are the places that are looked into: none by itself while a recording is
@@ -122,23 +120,9 @@ var kinds = map[string]struct {
 }{
 	"kubernetes": {"", openKubernetes},
 	"file":       {"GLOB", openFiles},
-}
-
-func openKubernetes(d *daemon, _ []string) (discovery.Source, error) {
-	client, err := kubernetes.Connect(d.kubeconfig)
-	if err != nil {
-		return nil, err
-	}
-	cfg := kubernetes.DefaultConfig()
-	cfg.Client, cfg.Namespaces, cfg.Log, cfg.Clock, cfg.Random = client, d.watched(), d.log, time.Now, rand.Float64
-	cfg.Domain = kubernetes.Domain("/etc/resolv.conf")
-	return kubernetes.New(cfg)
-}
-
-func openFiles(d *daemon, at []string) (discovery.Source, error) {
-	cfg := file.DefaultConfig()
-	cfg.Files, cfg.Log, cfg.Clock = at, d.log, time.Now
-	return file.New(cfg)
+	"dns":        {"NAME:PORT or dns:SRVNAME", openDNS},
+	"prometheus": {"", openTargets},
+	"consul":     {"URL", openConsul},
 }
 
 // openDiscovery makes the directory of what is found, and begins with what the cache
@@ -169,14 +153,8 @@ func (d *daemon) openDiscovery() error {
 	if d.directory, err = discovery.New(cfg, sources...); err != nil {
 		return fmt.Errorf("--discover: %w", err)
 	}
-	know := func(*discovery.Snapshot) {}
-	if l, ok := any(d.loop).(interface{ Know(*discovery.Snapshot) }); ok { // TODO: d.loop.Know, as soon as it is there
-		know = l.Know
-	}
-	d.directory.Handle(func(now *discovery.Snapshot, _ []discovery.Change) { know(now) })
-	if first := d.directory.Snapshot(); len(first.Services()) > 0 {
-		know(first)
-	}
+	d.directory.Handle(func(now *discovery.Snapshot, _ []discovery.Change) { d.loop.Know(now) })
+	d.loop.Know(d.directory.Snapshot()) // of the cache
 	return nil
 }
 

@@ -27,6 +27,14 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %v", test.discover, got, err, test.want)
 		}
 	}
+	everything := "kubernetes,dns:a.example:80,file:x.yaml,dns:_http._tcp.b.example,prometheus,consul:http://127.0.0.1:8500"
+	var said strings.Builder
+	if err := run(t.Context(), []string{"--check-config", "--discover", everything, "--kubeconfig", write(t, "kubeconfig", nowhere), "--prometheus", "http://127.0.0.1:1", "--schema", write(t, "tiny.yaml", tiny)}, &said, io.Discard); err != nil {
+		t.Error(err)
+	}
+	if want := "; services found in kubernetes, namespaces: all; services found in dns a.example:80 _http._tcp.b.example; services found in file x.yaml; services found in prometheus; services found in consul http://127.0.0.1:8500\n"; !strings.HasSuffix(said.String(), want) {
+		t.Errorf("got %q; want %q", said.String(), want)
+	}
 	for args, want := range map[string]string{
 		"--discover nomad":                           "nomad",
 		"--discover kubernetes,none":                 "none alone",
@@ -38,6 +46,7 @@ func TestPlaces(t *testing.T) {
 		"--discover file:x --namespaces a":           "names none",
 		"--discover none --kubeconfig x":             "names none",
 		"--discover kubernetes --namespaces a,,b":    "--namespaces",
+		"--discover prometheus":                      "give --prometheus",
 		"--discover file:[":                          "no name or pattern", // by the source itself
 		"--discover kubernetes --kubeconfig nowhere": "nowhere",
 	} {

@@ -37,7 +37,7 @@ type Config struct {
 type Keeper interface {
 	// Get is the entry of a key.
 	Get(ctx context.Context, key string) (cache.Entry, bool)
-	// Keep says who knows a key. A load that knows nothing yet returns cache.ErrNothing.
+	// Keep says who knows a key.
 	Keep(key string, load func(ctx context.Context) (value []byte, version string, err error))
 	// Touch says that what a key means has changed. It does not wait.
 	Touch(key string)

@@ -32,11 +32,12 @@ func TestDirectory(t *testing.T) {
 		to.Put(service("ratings", 3))
 		to.Put(service("details", 4))
 		to.Put(service("reviews", 1))
+		time.Sleep(49 * time.Millisecond)
 		synctest.Wait()
 		if got := e.all(); len(got) != 2 {
 			t.Fatalf("changes soon after another are gathered: %+v", got)
 		}
-		time.Sleep(50*time.Millisecond + breath)
+		time.Sleep(time.Millisecond + breath)
 		synctest.Wait()
 		if got := e.all(); len(got) != 3 || !reflect.DeepEqual(got[2].changes, []string{"+details", "+ratings", "~reviews"}) || got[2].version != 3 {
 			t.Fatalf("what was gathered: %+v", got)
@@ -151,5 +152,56 @@ func TestTwoSourcesOfOneName(t *testing.T) {
 	}
 	if _, err := New(Config{}); err == nil {
 		t.Error("an empty Config is taken")
+	}
+}
+
+// TestBackOffBeginsAnew: a source that lived long is started again soon.
+func TestBackOffBeginsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := newScript("file")
+		d := made(t, DefaultConfig(), src)
+		running(t, d)
+		waits := func(life time.Duration) time.Duration {
+			<-src.to
+			time.Sleep(life)
+			src.end <- func() error { return errors.New("no more") }
+			ended := time.Now()
+			src.to <- <-src.to // and put back for the next
+			return time.Since(ended)
+		}
+		for i, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+			if got := waits(0); got != want*time.Second {
+				t.Errorf("restart %d after %v; want %v s", i, got, want)
+			}
+		}
+		if got := waits(time.Minute); got != time.Second {
+			t.Errorf("after a long life: %v; want 1 s", got)
+		}
+	})
+}
+
+// TestAlike: whatever a reader acts on is a change; when and as what version it was
+// said is none.
+func TestAlike(t *testing.T) {
+	whole := func() *Service {
+		s := service("a", 1)
+		s.Names, s.Endpoints[0].Names, s.Endpoints[0].Labels = []string{"b"}, []string{"c"}, map[string]string{"v": "1"}
+		return s
+	}
+	for i, change := range []func(*Service){
+		func(s *Service) { s.Name = "A" }, func(s *Service) { s.Names[0] = "x" }, func(s *Service) { s.Namespace = "x" }, func(s *Service) { s.Port.Number = 1 },
+		func(s *Service) { s.Source = "x" }, func(s *Service) { s.Stale = true }, func(s *Service) { s.Endpoints = nil },
+		func(s *Service) { s.Endpoints[0].Address = "x" }, func(s *Service) { s.Endpoints[0].State = NotReady },
+		func(s *Service) { s.Endpoints[0].Names[0] = "x" }, func(s *Service) { s.Endpoints[0].Labels["v"] = "2" },
+	} {
+		s := whole()
+		if change(s); alike(whole(), s) {
+			t.Errorf("change %d is none", i)
+		}
+	}
+	s := whole()
+	s.Time, s.Version = time.Unix(1, 0), "9"
+	if !alike(whole(), s) {
+		t.Error("the time is a change")
 	}
 }

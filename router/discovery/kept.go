@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-
-	"github.com/fairway-mesh/fairway/router/discovery/cache"
 )
 
 // kept is all that one source said, in the cache.
@@ -20,7 +18,7 @@ type kept struct {
 
 const keptFormat, keptVersion = "fairway-services", 1
 
-// recall begins with what the cache holds of each source, and tells it who knows more.
+// recall begins with what the cache holds of each source.
 func (d *Directory) recall() {
 	if d.cfg.Cache == nil {
 		return
@@ -28,7 +26,6 @@ func (d *Directory) recall() {
 	ctx, stop := context.WithTimeout(context.Background(), d.cfg.Recall)
 	defer stop()
 	for _, t := range d.all {
-		d.cfg.Cache.Keep(t.key(), func(context.Context) ([]byte, string, error) { return d.load(t) })
 		entry, ok := d.cfg.Cache.Get(ctx, t.key())
 		if !ok {
 			continue
@@ -48,12 +45,17 @@ func (d *Directory) recall() {
 
 func (t *told) key() string { return "services/" + t.source.Name() }
 
-// touch tells the cache which sources have said something new.
+// touch tells the cache which sources have said something new; not before they have
+// told everything, for until then the cache knows more.
 func (d *Directory) touch(changed []*told) {
 	if d.cfg.Cache == nil {
 		return
 	}
 	for _, t := range changed {
+		if !t.kept {
+			t.kept = true
+			d.cfg.Cache.Keep(t.key(), func(context.Context) ([]byte, string, error) { return d.load(t) })
+		}
 		d.cfg.Cache.Touch(t.key())
 	}
 }
@@ -62,16 +64,13 @@ func (d *Directory) touch(changed []*told) {
 // nothing to say: what the cache holds becomes stale in time.
 func (d *Directory) load(t *told) ([]byte, string, error) {
 	d.mu.Lock()
-	services, answers, trouble := make([]*Service, 0, len(t.services)), t.answers(), t.trouble
+	services, trouble := make([]*Service, 0, len(t.services)), t.trouble
 	for _, s := range t.services {
 		services = append(services, s)
 	}
 	d.mu.Unlock()
-	switch {
-	case trouble != nil:
+	if trouble != nil {
 		return nil, "", trouble
-	case !answers:
-		return nil, "", cache.ErrNothing
 	}
 	sortServices(services)
 	text, err := json.Marshal(kept{keptFormat, keptVersion, t.source.Name(), services})

@@ -45,26 +45,32 @@ func TestCacheBeginsAndEnds(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Cache = s
 	d := made(t, cfg, src)
-	load := s.loads["services/file"]
-	if _, _, err := load(t.Context()); !errors.Is(err, cache.ErrNothing) {
-		t.Fatalf("before the source has told everything: %v", err)
-	}
 	running(t, d)
 	to := <-src.to
 	one := service("a", 1)
 	one.Names, one.Port, one.Endpoints[0].State, one.Endpoints[0].Labels = []string{"aa"}, Port{Name: "http", Number: 80, Protocol: "http"}, Draining, map[string]string{"v": "1"}
 	to.Put(one)
 	to.Put(service("b", 2))
+	eventually(t, func() string {
+		if len(d.Snapshot().Services()) < 2 {
+			return "not published"
+		}
+		return ""
+	})
+	if len(s.touched) > 0 {
+		t.Error("kept before the source had told everything")
+	}
 	to.Synced()
 	if key := <-s.touched; key != "services/file" {
 		t.Errorf("%s was touched", key)
 	}
+	load := s.loads["services/file"]
 	text, version, err := load(t.Context())
 	if err != nil || version == "" {
 		t.Fatal(version, err)
 	}
 	to.Trouble(errors.New("gone"))
-	if _, _, err := load(t.Context()); err == nil || errors.Is(err, cache.ErrNothing) {
+	if _, _, err := load(t.Context()); err == nil {
 		t.Fatalf("in trouble: %v", err)
 	}
 	s.values["services/file"] = text

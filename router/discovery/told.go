@@ -5,6 +5,7 @@ import "time"
 // told is what one source has said. The directory's mu is held over all of it.
 type told struct {
 	source   Source
+	hearsay  bool
 	services map[string]*Service // by canonical name
 	old      map[string]bool     // of services: said before the trouble, or in an earlier life, and not again
 	up       bool                // it answers
@@ -12,10 +13,12 @@ type told struct {
 	synced   time.Time // zero: never in this life
 	restarts int
 	changed  bool // since the cache heard of it
+	kept     bool // the cache has heard of it; the publishing goroutine's
 }
 
 func newTold(s Source) *told {
-	return &told{source: s, services: map[string]*Service{}, old: map[string]bool{}}
+	_, hearsay := s.(Hearsay)
+	return &told{source: s, hearsay: hearsay, services: map[string]*Service{}, old: map[string]bool{}}
 }
 
 // answers reports whether what was said before the trouble is true again. What an
@@ -69,6 +72,10 @@ func (k *sink) Synced() {
 	back := t.trouble != nil
 	for key := range t.old {
 		k.drop(key)
+	}
+	if t.synced.IsZero() { // now there is something for the cache
+		t.changed = true
+		signal(d.wake)
 	}
 	t.up, t.trouble, t.synced = true, nil, d.cfg.Clock()
 	d.mu.Unlock()

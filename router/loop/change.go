@@ -80,6 +80,9 @@ func (l *Loop) change(c Change) (done bool, err error) {
 	err = p.prove()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if p.known != l.known {
+		l.known.Teach(l.former.rules) // which both may have
+	}
 	switch {
 	case l.former != p.former:
 		return false, nil
@@ -118,6 +121,7 @@ type candidate struct {
 	change Change
 	pace   Pace
 	former *line // only what never changes of it may be read
+	known  *router.Known
 	rounds []round
 	seen   int    // rounds, of all that ever were
 	memory []byte // of the former line's policies
@@ -129,7 +133,7 @@ type candidate struct {
 
 // begin takes down all that a candidate needs, so that the loop goes on meanwhile.
 func (l *Loop) begin(c Change) *candidate {
-	p := &candidate{cfg: &l.cfg, change: c, pace: l.pace, former: l.former}
+	p := &candidate{cfg: &l.cfg, change: c, pace: l.pace, former: l.former, known: l.known}
 	p.rounds, p.seen = l.kept.since(0)
 	var err error
 	if p.memory, err = router.Save(l.former.policy); err != nil {
@@ -155,7 +159,7 @@ func (p *candidate) prove() error {
 	if err := p.fits(m); err != nil {
 		return err
 	}
-	n, err := newLine(p.cfg, m, set, p.pace)
+	n, err := newLine(p.cfg, m, set, p.pace, p.known)
 	if err != nil {
 		return err
 	}
@@ -260,7 +264,7 @@ func (p *candidate) parity(n *line) error {
 // alike: what minutes of windows do not tell.
 func (p *candidate) remember(n *line, m *model.Model, set *rules.Set) error {
 	if p.memory != nil {
-		fresh, err := newLine(p.cfg, m, set, p.pace)
+		fresh, err := newLine(p.cfg, m, set, p.pace, p.known)
 		if err != nil {
 			return err
 		}
@@ -279,6 +283,7 @@ func (p *candidate) remember(n *line, m *model.Model, set *rules.Set) error {
 
 // catchUp gives a candidate the windows that came while it was being prepared.
 func (l *Loop) catchUp(p *candidate) {
+	p.line.know(l.known, l.known.Live(), true, l.now(), l.restores)
 	if p.alone {
 		l.kept.forget()
 		return

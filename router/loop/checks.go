@@ -50,6 +50,14 @@ func (c *checks) under(set *rules.Set, now time.Time) {
 	}
 }
 
+// leave checks the endpoints of a service no more.
+func (c *checks) leave(service string, now time.Time) {
+	if _, followed := c.known[service]; followed {
+		_ = c.runner.Follow(service, now, nil) // no target can be refused
+		delete(c.known, service)
+	}
+}
+
 // follow checks these endpoints of a service from now on, and no others. Those
 // without an address cannot be checked.
 func (c *checks) follow(service string, now time.Time, endpoints []mesh.Endpoint) {
@@ -137,16 +145,12 @@ func (l *Loop) fed() bool {
 func (l *Loop) anew() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.cfg.Clock()
 	var list []string
 	for _, service := range l.former.services() {
-		if !l.checks.of(service) {
-			continue
+		if l.checks.of(service) {
+			list = append(list, service)
 		}
-		if f := l.former.last[service]; l.cfg.Live && now.After(f.Time) {
-			f.Time = now
-		}
-		list = append(list, service)
 	}
+	l.refresh(list)
 	l.decide(list)
 }

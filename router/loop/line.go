@@ -28,14 +28,19 @@ type line struct {
 	// by service: the last frame, and what was decided on it
 	last map[string]*features.Frame
 	made map[string]*router.Decision
+
+	known   *router.Known // nil: nobody discovers
+	members map[string]*router.Members
+	dropped []string // services that were forgotten, and may be followed still
 }
 
 // newLine makes a line without memory. The error is that of a model that cannot be
 // compiled.
-func newLine(cfg *Config, m *model.Model, set *rules.Set, p Pace) (*line, error) {
-	n := &line{model: m, rules: set, last: map[string]*features.Frame{}, made: map[string]*router.Decision{}}
+func newLine(cfg *Config, m *model.Model, set *rules.Set, p Pace, known *router.Known) (*line, error) {
+	n := &line{model: m, rules: set, known: known, last: map[string]*features.Frame{}, made: map[string]*router.Decision{}, members: map[string]*router.Members{}}
+	known.Teach(set)
 	settings := cfg.Router
-	settings.Rules = set
+	settings.Rules, settings.Found = set, n
 	if cfg.Acted {
 		n.course = &router.Course{}
 		settings.Course = n.course
@@ -59,30 +64,34 @@ func newLine(cfg *Config, m *model.Model, set *rules.Set, p Pace) (*line, error)
 	return n, nil
 }
 
-// open makes a frame without metrics of each service of the rules, but of those that
-// are left out; nil leaves none.
+// open makes a frame without metrics of each service of the rules, and of each that is
+// discovered and has none, but of those that are left out; nil leaves none.
 func (n *line) open(now time.Time, leave func(service string) bool) {
 	for _, name := range n.rules.Services() {
 		if leave != nil && leave(name) {
 			continue
 		}
-		f := &features.Frame{Window: mesh.Window{Service: name, Time: now, Schema: &mesh.Schema{}}}
-		for _, e := range n.rules.Service(name).Service.Endpoints {
-			f.Endpoints = append(f.Endpoints, e.Endpoint)
-		}
-		n.last[name] = f
+		n.bare(name, now)
 	}
+	n.found(n.known.Live(), now, leave)
 }
 
-// push takes in a window, whose endpoints it calls by their names in the rules.
+// push takes in a window, whose endpoints it calls by their names in the rules, else by
+// those that they were discovered by.
 func (n *line) push(w mesh.Window) (err error) {
 	defer caught(&err)
-	n.rules.Identify(&w)
+	n.identify(&w)
 	f, err := n.extractor.Push(w)
 	if err == nil {
+		n.meet(w.Service)
 		n.last[w.Service] = f
 	}
 	return err
+}
+
+func (n *line) identify(w *mesh.Window) {
+	n.rules.Identify(w)
+	n.Members(w.Service).Identify(w)
 }
 
 // decide asks the policy about the last frame of a service. What it returns is valid

@@ -65,6 +65,8 @@ type Loop struct {
 	former   *line      // the one in force
 	pace     Pace
 	kept     kept
+	known    *router.Known // nil: nobody discovers
+	unjoined unjoined
 	newest   time.Time          // of the windows
 	versions map[string]Version // by subject: what is in force
 	tried    *line              // nil while no trial is on
@@ -105,7 +107,7 @@ func New(cfg Config, first, ruled Change, reg prometheus.Registerer) (*Loop, err
 		l.cfg.Decided = func([]router.Made, []router.Made) {}
 	}
 	l.cfg.Router.Checks = l.checks.runner
-	former, err := newLine(&l.cfg, m, set, Pace{})
+	former, err := newLine(&l.cfg, m, set, Pace{}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -153,10 +155,11 @@ func (l *Loop) Horizon() time.Duration {
 func (l *Loop) Expect(p Pace) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	former, err := newLine(&l.cfg, l.former.model, l.former.rules, p)
+	former, err := newLine(&l.cfg, l.former.model, l.former.rules, p, l.known)
 	if err != nil {
 		return err
 	}
+	former.found(l.known.Live(), l.now(), l.restores)
 	if l.tried != nil {
 		l.supersede(Change{Version: l.trying.Version})
 	}
@@ -232,6 +235,8 @@ func (l *Loop) Take(windows []mesh.Window, err error) {
 	l.decide(services)
 	if len(taken) > 0 {
 		l.kept.add(taken, l.modelled(services))
+		l.settle(taken)
+		l.join(taken[0].Time)
 	}
 	l.review()
 	l.metrics.rebuild.Observe(l.cfg.Clock().Sub(start).Seconds())
@@ -273,7 +278,7 @@ func (l *Loop) push(w *mesh.Window) bool {
 	}
 	if l.tried != nil {
 		named := *w
-		l.former.rules.Identify(&named)
+		l.former.identify(&named)
 		l.judge.Observe(&named)
 		if err := l.tried.push(*w); err != nil {
 			l.rollBack("fault", "it does not take the window of "+w.Service+": "+err.Error())

@@ -181,7 +181,7 @@ func TestChangeMeetsAnother(t *testing.T) {
 		if !met {
 			met = true // as when a trial ends meanwhile
 			w.Loop.mu.Lock()
-			n, err := newLine(&w.cfg, persistence(2), w.former.rules, w.pace)
+			n, err := newLine(&w.cfg, persistence(2), w.former.rules, w.pace, nil)
 			if err != nil {
 				t.Error(err)
 			}

@@ -74,7 +74,7 @@ func (l *Loop) Recall(s *State) error {
 	case age < 0 || age > memoryLasts:
 		return fmt.Errorf("the memory is of %v", m.Time)
 	}
-	n, err := newLine(&l.cfg, l.former.model, l.former.rules, l.pace)
+	n, err := newLine(&l.cfg, l.former.model, l.former.rules, l.pace, l.known)
 	if err != nil {
 		return err
 	}
@@ -86,6 +86,7 @@ func (l *Loop) Recall(s *State) error {
 			return err
 		}
 	}
+	n.found(l.known.Live(), l.now(), l.restores)
 	l.former = n
 	return nil
 }

@@ -39,10 +39,11 @@ func (l *Loop) backwards(now time.Time) {
 	if l.tried != nil {
 		l.supersede(Change{Version: l.trying.Version, Back: true})
 	}
-	former, err := newLine(&l.cfg, l.former.model, l.former.rules, l.pace)
+	former, err := newLine(&l.cfg, l.former.model, l.former.rules, l.pace, l.known)
 	if err != nil {
 		l.cfg.Log.Error("the line is kept", "error", err)
 		return
 	}
+	former.found(l.known.Live(), l.now(), l.restores)
 	l.former = former
 }

@@ -11,16 +11,33 @@ import (
 
 // decide decides for these services, and publishes it all as one edition of the table.
 func (l *Loop) decide(services []string) {
+	if l.publish(services, func(former, tried []router.Made) {
+		if len(former)+len(tried) > 0 {
+			l.table.PublishAll(former, tried)
+		}
+	}) {
+		l.ready.Store(true)
+	}
+}
+
+// publish decides for these services, gives it to who puts it into the table, and tells
+// everybody of it. It reports whether there was anything.
+func (l *Loop) publish(services []string, to func(former, tried []router.Made)) bool {
 	former := l.ask(l.former, services)
 	var tried []router.Made
 	if l.tried != nil {
 		tried = l.ask(l.tried, services)
 	}
-	if len(former)+len(tried) == 0 {
-		return
-	}
 	l.mark(former)
-	l.table.PublishAll(former, tried)
+	to(former, tried)
+	for _, service := range l.former.dropped {
+		l.checks.leave(service, l.cfg.Clock())
+		l.metrics.Forget(service)
+	}
+	l.former.dropped = nil
+	if len(former)+len(tried) == 0 {
+		return false
+	}
 	l.inForce(former, tried)
 	l.observe(former, tried)
 	for _, m := range former {
@@ -29,8 +46,8 @@ func (l *Loop) decide(services []string) {
 		l.metrics.Count(m.Decision)
 		l.say(service, m.Decision.Source.String(), string(m.Decision.Reason), "policy", m.Decision.Policy, "notes", m.Decision.Notes)
 	}
-	l.ready.Store(true)
 	l.cfg.Decided(former, tried)
+	return true
 }
 
 // inForce tells both policies what requests meet from now on.

@@ -61,6 +61,9 @@ func (l *Loop) Restore(text []byte) error {
 		l.restored[m.Decision.Service] = p
 	}
 	maps.DeleteFunc(l.former.last, func(service string, _ *features.Frame) bool { return l.restores(service) })
+	for service := range l.restored {
+		l.former.meet(service)
+	}
 	l.serveRestored(l.cfg.Clock())
 	l.ready.Store(true)
 	l.cfg.Log.Info("what was served last serves on, until there are metrics", "services", len(all), "rules_then", version)
@@ -69,7 +72,15 @@ func (l *Loop) Restore(text []byte) error {
 
 // restores reports whether a service is served as in a life before.
 func (l *Loop) restores(service string) bool {
-	return l.restored[service] != nil || len(l.restored) > 0 && l.restored[l.former.rules.Canonical(service)] != nil
+	if len(l.restored) == 0 {
+		return false
+	}
+	for _, name := range l.known.Names(service) {
+		if l.restored[name] != nil {
+			return true
+		}
+	}
+	return l.restored[service] != nil || l.restored[l.former.rules.Canonical(service)] != nil
 }
 
 // relieve lets go of what a life before has decided of a service: there are metrics.
@@ -79,7 +90,7 @@ func (l *Loop) relieve(service string) {
 	}
 	name := l.former.rules.Canonical(service)
 	maps.DeleteFunc(l.restored, func(other string, _ *past) bool {
-		return other == service || l.former.rules.Canonical(other) == name
+		return other == service || l.former.rules.Canonical(other) == name || l.known.Same(other, service)
 	})
 }
 

@@ -99,6 +99,17 @@ func (s *Subset) Value() string {
 	return s.Name
 }
 
+// Selects reports whether an endpoint with these labels is in the subset, as far as
+// its own labels tell: where it has none, no.
+func (s *Subset) Selects(labels map[string]string) bool {
+	for label, want := range s.Labels {
+		if got, there := labels[label]; !there || got != want {
+			return false
+		}
+	}
+	return len(s.Labels) > 0
+}
+
 // Subset finds what is said of a subset; nil is nothing.
 func (s *Service) Subset(name string) *Subset {
 	for i := range s.Subsets {

@@ -49,12 +49,13 @@ func (s *Set) Identify(w *mesh.Window) {
 		names[i] = known.Name
 	}
 	if names != nil {
-		rename(w, names)
+		Rename(w, names)
 	}
 }
 
-// rename gives the endpoints of w other names, and the order of those.
-func rename(w *mesh.Window, names []string) {
+// Rename gives the endpoints of w other names, and the order of those. Two of one name
+// become one, as Identify says.
+func Rename(w *mesh.Window, names []string) {
 	order := make([]int, len(names))
 	for i := range order {
 		order[i] = i

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/fairway-mesh/fairway/mesh"
 )
@@ -14,6 +15,7 @@ type Set struct {
 	file     *File
 	services map[string]*Matcher
 	classes  finder
+	also     atomic.Pointer[map[string]string]
 }
 
 // Matcher finds the route of a request to one service. It is safe for
@@ -127,10 +129,18 @@ func (s *Set) Service(name string) *Matcher {
 // reviews.default.svc.cluster.local; the name itself where they do not name it, or by
 // that very name. It does not allocate.
 func (s *Set) Canonical(name string) string {
-	if s == nil || s.file.Home == "" {
+	if s == nil {
 		return name
 	}
 	if _, exact := s.services[name]; exact {
+		return name
+	}
+	if also := s.also.Load(); also != nil {
+		if ruled, is := (*also)[name]; is {
+			return ruled
+		}
+	}
+	if s.file.Home == "" {
 		return name
 	}
 	short, rest, full := strings.Cut(name, ".")
@@ -145,6 +155,33 @@ func (s *Set) Canonical(name string) string {
 		return short
 	}
 	return name
+}
+
+// Also gives services other names, from now on and instead of those that were given
+// before: aliases has, by name, what the rules call the service. It may be called at
+// any time, and Canonical, and all that finds a service, knows them then. Aliases is
+// not to be written to after.
+func (s *Set) Also(aliases map[string]string) {
+	if s != nil {
+		s.also.Store(&aliases)
+	}
+}
+
+// Names reports whether the file names a service by that very name.
+func (s *Set) Names(service string) bool {
+	if s == nil {
+		return false
+	}
+	_, named := s.services[service]
+	return named
+}
+
+// Home is the file's; see File.
+func (s *Set) Home() string {
+	if s == nil {
+		return ""
+	}
+	return s.file.Home
 }
 
 // Lenders names the other services that the rules of a service lead to, sorted.

@@ -5,11 +5,20 @@ import (
 	"fmt"
 )
 
-// Joined is several errors as one, of which the first few are told; nil for none.
+// Joined is several errors as one, of which the first few are told, each once; nil
+// for none.
 func Joined(errs []error) error {
 	const told = 5
-	if more := len(errs) - told; more > 0 {
-		return errors.Join(append(errs[:told:told], fmt.Errorf("and %d more", more))...)
+	var some []error
+	seen := map[string]bool{}
+	for _, err := range errs {
+		if !seen[err.Error()] {
+			seen[err.Error()] = true
+			some = append(some, err)
+		}
 	}
-	return errors.Join(errs...)
+	if more := len(some) - told; more > 0 {
+		some = append(some[:told], fmt.Errorf("and %d more", more))
+	}
+	return errors.Join(some...)
 }

@@ -1,6 +1,7 @@
 package again
 
 import (
+	"errors"
 	"maps"
 	"reflect"
 	"slices"
@@ -24,18 +25,23 @@ func NewTeller(to discovery.Sink) *Teller {
 	return &Teller{to: to, told: map[string]*discovery.Service{}}
 }
 
+// ErrUnfinished is the trouble of a source that has not asked for everything yet. It is
+// no word to a sink: what was learned is told, and nothing is synced.
+var ErrUnfinished = errors.New("not everything has been asked for yet")
+
 // Tell says what there is now: puts what is new or differs by more than its Time,
 // deletes what is not among all any more. Stale services of all are those that could
 // not be confirmed: they stay as they were told. trouble is why some, or all, could
 // not be; while there is any, nothing is synced. The services are not written to, and
 // must not be afterwards.
 func (t *Teller) Tell(all []*discovery.Service, trouble error) {
+	unfinished := errors.Is(trouble, ErrUnfinished)
 	stale := map[string]bool{}
-	anew := trouble != nil && trouble.Error() != t.trouble // it makes all stale: what was confirmed is said again
+	anew := !unfinished && trouble != nil && trouble.Error() != t.trouble // it makes all stale: what was confirmed is said again
 	for _, s := range all {
 		if s.Stale {
 			stale[s.Name] = true
-			anew = anew || trouble != nil && !t.stale[s.Name]
+			anew = anew || trouble != nil && !unfinished && !t.stale[s.Name]
 		}
 	}
 	if anew {
@@ -84,6 +90,9 @@ func (t *Teller) Unreachable(err error) {
 func (t *Teller) Told() int { return len(t.told) }
 
 func same(a, b *discovery.Service) bool {
+	if a == b {
+		return true
+	}
 	x, y := *a, *b
 	x.Time, y.Time = time.Time{}, time.Time{}
 	return reflect.DeepEqual(x, y)

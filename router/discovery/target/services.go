@@ -37,10 +37,11 @@ func Services(targets []Target, r Reading) []*discovery.Service {
 		if s.Name == "" {
 			continue
 		}
-		g := byName[s.Name]
+		key := strings.ToLower(strings.TrimRight(s.Name, ".")) // as a directory tells names apart
+		g := byName[key]
 		if g == nil {
 			g = &gathered{service: s, reading: r}
-			byName[s.Name] = g
+			byName[key] = g
 		}
 		g.service.Names = append(g.service.Names, s.Names...)
 		if g.service.Port == (discovery.Port{}) || t.Serves && s.Port.Name < g.service.Port.Name {
@@ -65,7 +66,7 @@ func identity(t *Target, r Reading) *discovery.Service {
 		name = t.get(appLabels...)
 	}
 	if own := t.get("service"); name != "" && namespace != "" && (own == "" || own == name) {
-		s.Name, s.Names = Kubernetes(name, namespace, r.Domain)
+		s.Name, s.Names = discovery.ClusterNames(name, namespace, r.Domain, discovery.Port{}, true)
 		s.Namespace = namespace
 	} else {
 		s.Name = t.get(serviceLabels...)
@@ -80,12 +81,6 @@ func identity(t *Target, r Reading) *discovery.Service {
 		s.Port = port(t)
 	}
 	return s
-}
-
-// Kubernetes is the name of a service of Kubernetes and the short ones.
-func Kubernetes(name, namespace, domain string) (full string, short []string) {
-	s := name + "." + namespace
-	return s + ".svc." + domain, []string{s + ".svc", s, name}
 }
 
 // port is that of the labels; a service's own where they say it.
@@ -106,7 +101,7 @@ type gathered struct {
 }
 
 func (g *gathered) finish() *discovery.Service {
-	g.service.Names = tidy(g.service.Names, g.service.Name)
+	g.service.Names = Tidy(g.service.Names, g.service.Name)
 	slices.SortStableFunc(g.targets, func(a, b *Target) int {
 		return cmp.Or(-cmp.Compare(count(a.Serves), count(b.Serves)), strings.Compare(a.get(portLabels...), b.get(portLabels...)),
 			strings.Compare(a.Address, b.Address), strings.Compare(a.Scraped, b.Scraped))
@@ -126,7 +121,7 @@ func (g *gathered) finish() *discovery.Service {
 	}
 	g.service.Endpoints = make([]discovery.Endpoint, 0, len(endpoints))
 	for _, e := range endpoints {
-		e.Names = tidy(e.Names, e.Name)
+		e.Names = Tidy(e.Names, e.Name)
 		g.service.Endpoints = append(g.service.Endpoints, *e)
 	}
 	slices.SortFunc(g.service.Endpoints, func(a, b discovery.Endpoint) int { return strings.Compare(a.Name, b.Name) })
@@ -178,8 +173,8 @@ func merge(e *discovery.Endpoint, other discovery.Endpoint) {
 	}
 }
 
-// tidy is names sorted, each once, and without the one that they are others of.
-func tidy(names []string, but string) []string {
+// Tidy is names sorted, each once, and without the one that they are others of.
+func Tidy(names []string, but string) []string {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	names = slices.DeleteFunc(names, func(n string) bool { return n == but })

@@ -1,0 +1,200 @@
+package loop
+
+import (
+	"slices"
+	"time"
+
+	"github.com/fairway-mesh/fairway/features"
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/discovery"
+)
+
+// Know takes in what is discovered: services of which something is said that it was
+// not before are decided upon anew, at once and as one edition of the table, on their
+// last metrics; those that nobody has seen metrics of, without any. A snapshot that
+// says nothing new publishes nothing.
+//
+// It does not make the loop Ready: there may be metrics to decide upon in a moment.
+func (l *Loop) Know(s *discovery.Snapshot) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known, changed, renamed := l.known.Then(s)
+	if len(changed) == 0 {
+		return
+	}
+	l.known = known
+	services := l.former.know(known, changed, renamed, l.now(), l.restores)
+	if l.tried != nil {
+		services = append(services, l.tried.know(known, changed, renamed, l.now(), l.restores)...)
+		slices.Sort(services)
+		services = slices.Compact(services)
+	}
+	l.refresh(services)
+	l.publish(services, func(former, tried []router.Made) { l.table.PublishKnown(known, former, tried) })
+}
+
+// refresh makes the last frames of services ones of now. Where metrics are live, they
+// have aged; a recording has its own time.
+func (l *Loop) refresh(services []string) {
+	if !l.cfg.Live {
+		return
+	}
+	now := l.cfg.Clock()
+	for _, n := range []*line{l.former, l.tried} {
+		for _, service := range services {
+			if n == nil || n.last[service] == nil {
+				continue
+			}
+			if f := n.last[service]; now.After(f.Time) {
+				f.Time = now
+			}
+		}
+	}
+}
+
+// settle forgets what is gone from discovery and cannot be in metrics any more.
+func (l *Loop) settle(taken []mesh.Window) {
+	for i := range taken {
+		service := taken[i].Service
+		if f := l.former.last[service]; f != nil {
+			l.know(l.known.Settle(l.former.Members(service), f.Time, f.Endpoints), service)
+		}
+	}
+	for _, name := range l.known.Lost() {
+		if l.former.lingers(name, l.newest) {
+			continue
+		}
+		l.table.PublishKnown(l.known, nil, nil)
+		l.know(l.known.Forget(name), "")
+	}
+}
+
+// know takes over what says the same of all services but of what is gone.
+func (l *Loop) know(k *router.Known, service string) {
+	if k == l.known {
+		return
+	}
+	l.known = k
+	for _, n := range []*line{l.former, l.tried} {
+		if n != nil {
+			n.known = k
+			n.Members(service)
+		}
+	}
+}
+
+// Members implements router.Found, for the policy of the line.
+func (n *line) Members(service string) *router.Members {
+	m := n.known.Members(service, n.rules, n.members[service])
+	if m != nil {
+		n.members[service] = m
+	} else {
+		delete(n.members, service)
+	}
+	return m
+}
+
+// know takes in what is discovered, and returns the services to decide anew: those of
+// which something else was known, and those that have come. Changed are the Names of
+// discovery; of those that are left out no frame is made.
+func (n *line) know(k *router.Known, changed []string, renamed bool, now time.Time, leave func(service string) bool) (services []string) {
+	n.known = k
+	if renamed {
+		k.Teach(n.rules)
+	}
+	for service, f := range n.last {
+		before := n.members[service]
+		m := n.Members(service)
+		if m == before {
+			continue
+		}
+		switch {
+		case !f.End.IsZero():
+			n.rename(service, m.Names(f.Endpoints))
+		case m == nil && !n.rules.Names(service) || k.Deleted(service) && !n.rules.Names(service):
+			n.drop(service)
+			continue
+		default:
+			n.bare(service, now)
+		}
+		services = append(services, service)
+	}
+	if renamed {
+		services = append(services, n.found(changed, now, leave)...)
+	}
+	slices.Sort(services)
+	return services
+}
+
+// found makes frames without metrics of the services of these Names that have none, and
+// are not left out.
+func (n *line) found(names []string, now time.Time, leave func(service string) bool) (services []string) {
+	seen := map[string]bool{}
+	for service := range n.last {
+		seen[n.known.Means(service, n.rules)] = true
+	}
+	for _, name := range names {
+		if !seen[name] && !n.known.Deleted(name) && (leave == nil || !leave(name)) {
+			service := n.known.Called(name, n.rules)
+			n.bare(service, now)
+			services = append(services, service)
+		}
+	}
+	return services
+}
+
+// bare makes a frame without metrics of a service, of the endpoints that rules and
+// discovery know.
+func (n *line) bare(service string, now time.Time) {
+	n.last[service] = &features.Frame{Window: mesh.Window{Service: service, Time: now, Schema: &mesh.Schema{}, Endpoints: n.Members(service).Endpoints(n.rules.Service(service).Service.Endpoints)}}
+}
+
+// rename gives the endpoints of the last frame of a service other names, and what the
+// extractor remembers of them; nil leaves them as they are.
+func (n *line) rename(service string, names []string) {
+	if names == nil {
+		return
+	}
+	f := n.last[service]
+	for i, name := range names {
+		n.extractor.Rename(service, f.Endpoints[i].Name, name)
+	}
+	f.Rename(names)
+}
+
+// meet makes way for the first metrics of a service, of which there may be a frame
+// without any by another name.
+func (n *line) meet(service string) {
+	if n.last[service] != nil {
+		return
+	}
+	for _, other := range []string{n.rules.Canonical(service), n.known.Called(service, n.rules)} {
+		if f := n.last[other]; f != nil && f.End.IsZero() {
+			n.drop(other)
+		}
+	}
+}
+
+// drop forgets a service.
+func (n *line) drop(service string) {
+	delete(n.last, service)
+	delete(n.made, service)
+	delete(n.members, service)
+	n.dropped = append(n.dropped, service)
+}
+
+// lingers reports whether metrics can still show a service of this Name, and drops it
+// where they cannot and no rules name it.
+func (n *line) lingers(name string, newest time.Time) (lingers bool) {
+	for service, f := range n.last {
+		switch {
+		case n.known.Means(service, n.rules) != name:
+		case !f.End.IsZero() && newest.Sub(f.End) <= router.Lingers:
+			lingers = true
+		case !n.rules.Names(service):
+			n.drop(service)
+		}
+	}
+	return lingers
+}

@@ -1,0 +1,495 @@
+package loop
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/discovery"
+	"github.com/fairway-mesh/fairway/router/trial"
+)
+
+// pod is a discovered endpoint at 10.0.0.N:8080.
+func pod(name string, n int, state discovery.State) discovery.Endpoint {
+	return discovery.Endpoint{Endpoint: mesh.Endpoint{Name: name, Address: fmt.Sprintf("10.0.0.%d:8080", n)}, State: state,
+		Names: []string{fmt.Sprintf("10.0.0.%d", n), "default/" + name}}
+}
+
+// kube is a service of Kubernetes in the namespace default.
+func kube(name string, endpoints ...discovery.Endpoint) *discovery.Service {
+	whole := name + ".default"
+	return &discovery.Service{Name: whole + ".svc.cluster.local", Names: []string{whole + ".svc", whole, name}, Namespace: "default",
+		Source: "kubernetes", Endpoints: slices.Clone(endpoints)}
+}
+
+func (w *world) know(services ...*discovery.Service) { w.Know(discovery.NewSnapshot(1, services)) }
+
+// weights are those of the endpoints of a service for a plain request.
+func (w *world) weights(service string) string {
+	a := w.Table().Load(service).Weigh(&mesh.Request{Service: service})
+	var parts []string
+	for i, e := range a.Endpoints {
+		parts = append(parts, fmt.Sprintf("%s %.3g", e.Name, a.Weights[i]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// plainly lets a window of equal endpoints of a service come, by these names.
+func (w *world) plainly(service string, names ...string) {
+	w.mu.Lock()
+	w.clock = w.clock.Add(5 * time.Second)
+	w.mu.Unlock()
+	now := w.now()
+	out := mesh.Window{Service: service, Time: now, End: now.Add(-time.Second), Start: now.Add(-11 * time.Second), Schema: schema}
+	for _, name := range names {
+		out.Endpoints = append(out.Endpoints, mesh.Endpoint{Name: name})
+		out.Values, out.Requests = append(out.Values, 50, 0.01, 0), append(out.Requests, 500)
+	}
+	w.Take([]mesh.Window{out}, nil)
+}
+
+// decided notes what is told of decisions: the services of each time.
+func (w *world) decided() *[][]string {
+	var all [][]string
+	w.cfg.Decided = func(former, tried []router.Made) {
+		var services []string
+		for _, m := range former {
+			services = append(services, m.Decision.Service)
+		}
+		for _, m := range tried {
+			services = append(services, "tried "+m.Decision.Service)
+		}
+		all = append(all, services)
+	}
+	return &all
+}
+
+// TestKnowDecidesAtOnce walks a service from discovery to metrics, a readiness flip,
+// and its end.
+func TestKnowDecidesAtOnce(t *testing.T) {
+	w := newWorld(t, nil, Change{}, nil)
+	told := w.decided()
+	check := func(what, want string, services ...string) {
+		t.Helper()
+		if got := w.weights("checkout"); got != want {
+			t.Errorf("%s: %s; want %s", what, got, want)
+		}
+		if len(*told) != 1 || !slices.Equal((*told)[0], services) {
+			t.Errorf("%s: decided on %q; want %q at once", what, *told, services)
+		}
+		*told = nil
+	}
+	full := "checkout.default.svc.cluster.local"
+	a, b := pod("c-1", 1, discovery.Ready), pod("c-2", 2, discovery.NotReady)
+	other := kube("other", pod("o-1", 9, discovery.Ready))
+	w.know(kube("checkout", a, b), other)
+	check("without metrics", "c-1 1, c-2 0", full, "other.default.svc.cluster.local")
+	if w.Ready() {
+		t.Error("discovery alone makes the loop ready")
+	}
+	line := w.former
+
+	w.plainly("checkout.default", "10.0.0.1:9090")
+	check("a window", "c-1 1, c-2 0", "checkout.default")
+	if got := w.Table().Load(full).Service; got != "checkout.default" {
+		t.Errorf("it is served as %s; want the metrics' name", got)
+	}
+	if services := w.Table().Services(); !slices.Equal(services, []string{"checkout.default", "other.default.svc.cluster.local"}) {
+		t.Errorf("services %q", services)
+	}
+	b.State = discovery.Ready
+	version := w.Table().Version()
+	w.know(kube("checkout", a, b), other)
+	check("a flip", "c-1 0.5, c-2 0.5", "checkout.default")
+	if w.Table().Version() != version+1 {
+		t.Errorf("%d editions for one snapshot", w.Table().Version()-version)
+	}
+	for range 10 {
+		w.plainly("checkout.default", "10.0.0.1:9090", "10.0.0.2")
+	}
+	*told = nil
+	w.know(kube("checkout", a, b), other)
+	if len(*told) > 0 || w.Table().Version() != version+11 {
+		t.Error("the same said again was decided upon")
+	}
+	// The time goes on with the clock, and the reason is told.
+	w.mu.Lock()
+	w.clock = w.clock.Add(2 * time.Second)
+	w.mu.Unlock()
+	a.State = discovery.NotReady
+	w.know(kube("checkout", a, b), other)
+	check("a flip", "c-1 0, c-2 1", "checkout.default")
+	d := w.Table().Load("checkout").Decision
+	if !d.Time.Equal(w.now()) || d.Health[0].Reason != "not ready, says kubernetes" {
+		t.Errorf("decided at %v, health %+v", d.Time, d.Health)
+	}
+	// It is gone, while metrics go on for a while; it is back, slowly.
+	w.know(kube("checkout", b), other)
+	check("gone", "c-2 1", "checkout.default")
+	w.plainly("checkout.default", "10.0.0.1:9090", "10.0.0.2")
+	if got := w.weights("checkout"); got != "c-2 1" {
+		t.Errorf("gone, and in the metrics: %s", got)
+	}
+	*told = nil
+	a.State = discovery.Ready
+	w.know(kube("checkout", a, b), other)
+	check("back", "c-1 0.0909, c-2 0.909", "checkout.default")
+	// The service is gone: metrics count until they end.
+	w.know(other)
+	*told = nil
+	for range 10 {
+		w.plainly("checkout.default", "10.0.0.1:9090", "10.0.0.2")
+	}
+	if got := w.weights("checkout"); got != "c-1 0.5, c-2 0.5" {
+		t.Errorf("without the service: %s", got)
+	}
+	if w.former != line {
+		t.Error("another line: what the policies remembered is lost")
+	}
+	w.mu.Lock()
+	w.clock = w.clock.Add(router.Lingers)
+	w.mu.Unlock()
+	w.plainly("other.default", "10.0.0.9")
+	if services := w.Table().Services(); !slices.Equal(services, []string{"other.default"}) {
+		t.Errorf("services %q; want those that anybody knows still", services)
+	}
+}
+
+// TestDeletedWithoutMetrics holds that what only discovery knew goes with it.
+func TestDeletedWithoutMetrics(t *testing.T) {
+	w := newWorld(t, nil, Change{}, nil)
+	w.know(kube("checkout", pod("c-1", 1, discovery.Ready)), kube("other", pod("o-1", 9, discovery.Ready)))
+	w.know(kube("other", pod("o-1", 9, discovery.Ready)))
+	if services := w.Table().Services(); !slices.Equal(services, []string{"other.default.svc.cluster.local"}) || len(w.former.last) != 1 {
+		t.Errorf("services %q, frames of %v", services, w.former.services())
+	}
+}
+
+// TestWindowFirst holds that whatever comes first, decisions and memory have the same
+// names in the end.
+func TestWindowFirst(t *testing.T) {
+	a, b := pod("c-1", 1, discovery.Ready), pod("c-2", 2, discovery.Ready)
+	var remembered []string
+	for _, first := range []string{"discovery", "window"} {
+		w := newWorld(t, nil, Change{}, nil)
+		for _, what := range []string{first, "discovery", "window"} {
+			if what == "discovery" {
+				w.know(kube("checkout", a, b))
+			} else {
+				w.plainly("checkout", "10.0.0.1:9090", "10.0.0.2")
+			}
+			if what == "discovery" && first == "window" {
+				if got := w.weights("checkout"); got != "c-1 0.5, c-2 0.5" {
+					t.Errorf("at once: %s", got)
+				}
+			}
+		}
+		if got := w.weights("checkout"); got != "c-1 0.5, c-2 0.5" {
+			t.Errorf("%s first: %s", first, got)
+		}
+		remembered = append(remembered, fmt.Sprint(w.former.names()))
+	}
+	if remembered[0] != remembered[1] {
+		t.Errorf("names %q", remembered)
+	}
+}
+
+// TestRulesByShortName holds that rules which call a service shortly hold for metrics
+// that call it in full, once discovery says that they are one.
+func TestRulesByShortName(t *testing.T) {
+	w := newWorld(t, nil, ruled(t, "1", 1, 3), nil)
+	full := "shop.default.svc.cluster.local"
+	w.plainly(full, "10.0.0.1", "10.0.0.2")
+	if w.Table().Load(full).Service != full {
+		t.Fatal("the names are one before anybody says so")
+	}
+	w.know(kube("shop", pod("a", 1, discovery.Ready), pod("b", 2, discovery.Ready)))
+	w.plainly(full, "10.0.0.1", "10.0.0.2")
+	if got := w.weights(full); got != "a 0.25, b 0.75" {
+		t.Errorf("%s; want the weights of the rules", got)
+	}
+	if d := w.Table().Load("shop").Decision; d == nil || d.Service != full || !slices.Equal(w.Table().Services(), []string{"shop"}) {
+		t.Errorf("services %q, decision %+v", w.Table().Services(), d)
+	}
+	// Rules that come later learn it too.
+	if err := w.Change(ruled(t, "2", 4, 1)); err != nil {
+		t.Fatal(err)
+	}
+	w.plainly(full, "10.0.0.1", "10.0.0.2")
+	if got := w.weights("shop.default"); got != "a 0.8, b 0.2" {
+		t.Errorf("%s; want the weights of the new rules", got)
+	}
+}
+
+// TestTrialKnows holds that both lines of a trial decide anew.
+func TestTrialKnows(t *testing.T) {
+	s := &script{}
+	w := newWorld(t, nil, ruled(t, "1", 1, 1), s.begin)
+	a, b := pod("a", 1, discovery.Ready), pod("b", 2, discovery.Ready)
+	w.know(kube("shop", a, b))
+	w.pass(5)
+	if err := w.Change(ruled(t, "2", 3, 1)); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(2)
+	if _, on := w.Table().Trial(); !on {
+		t.Fatal("no trial")
+	}
+	told := w.decided()
+	b.State = discovery.NotReady
+	w.know(kube("shop", a, b), kube("new", pod("n", 3, discovery.Ready)))
+	if got := w.weights("shop"); got != "a 1, b 0" {
+		t.Errorf("on trial: %s", got)
+	}
+	if want := []string{"new.default.svc.cluster.local", "shop", "tried new.default.svc.cluster.local", "tried shop"}; len(*told) != 1 || !slices.Equal((*told)[0], want) {
+		t.Errorf("decided on %q; want %q", *told, want)
+	}
+	s.say(trial.Verdict{Step: trial.Adopt})
+	w.pass(1)
+	if got := w.weights("shop") + ", " + w.weights("new.default"); got != "a 1, b 0, n 1" {
+		t.Errorf("adopted: %s", got)
+	}
+	b.State = discovery.Ready
+	w.know(kube("shop", a, b), kube("new", pod("n", 3, discovery.NotReady), pod("n2", 4, discovery.Ready)))
+	if got := w.weights("new.default"); got != "n 0, n2 1" {
+		t.Errorf("after the trial: %s", got)
+	}
+}
+
+// TestKnownAreChecked holds that what was discovered is checked as the rules ask.
+func TestKnownAreChecked(t *testing.T) {
+	c := Change{Text: []byte("version: 1\nservices:\n  - name: shop\n    health: {checks: [{tcp: {}}]}\n")}
+	if err := c.compile("rules.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, nil, c, nil)
+	w.know(kube("shop", pod("a", 1, discovery.Ready), pod("b", 2, discovery.Ready)))
+	followed := func(service string) (list []string) {
+		for _, e := range w.checks.known[service] {
+			list = append(list, e.Name+" "+e.Address)
+		}
+		return list
+	}
+	if got, want := followed("shop"), []string{"a 10.0.0.1:8080", "b 10.0.0.2:8080"}; !slices.Equal(got, want) {
+		t.Errorf("checked: %q; want %q", got, want)
+	}
+	w.plainly("shop.default.svc", "10.0.0.1", "10.0.0.2")
+	if got := followed("shop"); len(got) > 0 || len(followed("shop.default.svc")) != 2 {
+		t.Errorf("checked by two names of one service: %q and %q", got, followed("shop.default.svc"))
+	}
+	w.know(kube("shop", pod("b", 2, discovery.Ready)))
+	if got := followed("shop.default.svc"); !slices.Equal(got, []string{"b 10.0.0.2:8080"}) {
+		t.Errorf("checked: %q", got)
+	}
+}
+
+// TestAnyCourse holds, whatever comes in whatever order, that weights sum to 1, that who
+// is not ready gets nothing while another is, and that names do not depend on the order.
+func TestAnyCourse(t *testing.T) {
+	names := []string{"c-0", "c-1", "c-2", "c-3", "c-4"}
+	for seed := range uint64(60) {
+		random := rand.New(rand.NewPCG(seed, 9))
+		w := newWorld(t, nil, Change{}, nil)
+		states, ever := map[string]discovery.State{}, map[string]bool{}
+		shown := func(i int) string { // as metrics may call it
+			return []string{names[i], fmt.Sprintf("10.0.0.%d", i), fmt.Sprintf("10.0.0.%d:9090", i), "default/" + names[i]}[seed%4]
+		}
+		for range 40 {
+			if random.IntN(2) == 0 {
+				states = map[string]discovery.State{}
+				var pods []discovery.Endpoint
+				for i, name := range names {
+					if random.IntN(5) > 0 {
+						states[name], ever[name] = discovery.State(random.IntN(3)), true
+						pods = append(pods, pod(name, i, states[name]))
+					}
+				}
+				w.know(kube("checkout", pods...))
+			} else {
+				var seen []string
+				for i := range names {
+					if random.IntN(4) > 0 {
+						seen = append(seen, shown(i))
+					}
+				}
+				w.plainly("checkout.default", seen...)
+			}
+			if len(states) == 0 {
+				continue
+			}
+			ready := false
+			for _, s := range states {
+				ready = ready || s == discovery.Ready
+			}
+			r := w.Table().Load("checkout")
+			for _, a := range r.Answers() {
+				if err := a.Weights.Validate(); err != nil {
+					t.Fatalf("seed %d: %v", seed, err)
+				}
+				for i, e := range a.Endpoints {
+					state, there := states[e.Name]
+					switch {
+					case !ever[e.Name] && !slices.ContainsFunc(names, func(name string) bool { return !ever[name] && shown(slices.Index(names, name)) == e.Name }):
+						t.Fatalf("seed %d: endpoint %s; want it called by one of %q", seed, e.Name, names)
+					case there && ready && state != discovery.Ready && a.Weights[i] > 0:
+						t.Fatalf("seed %d: %s is %v and gets %v", seed, e.Name, state, a.Weights[i])
+					}
+				}
+			}
+			for name := range states {
+				if !slices.ContainsFunc(r.Endpoints, func(e mesh.Endpoint) bool { return e.Name == name }) {
+					t.Fatalf("seed %d: %s is not served: %v", seed, name, r.Endpoints)
+				}
+			}
+		}
+	}
+}
+
+// fleet is n services of m endpoints, all ready.
+func fleet(n, m int) (all []*discovery.Service) {
+	for i := range n {
+		var pods []discovery.Endpoint
+		for k := range m {
+			name := fmt.Sprintf("s%d-%d", i, k)
+			ip := fmt.Sprintf("10.%d.%d.%d", k, i/250, i%250)
+			pods = append(pods, discovery.Endpoint{Endpoint: mesh.Endpoint{Name: name, Address: ip + ":8080"}, Names: []string{ip, "default/" + name}})
+		}
+		all = append(all, kube(fmt.Sprintf("s%d", i), pods...))
+	}
+	return all
+}
+
+// all lets a window of every service of a fleet come.
+func (w *world) all(services []*discovery.Service) {
+	w.mu.Lock()
+	w.clock = w.clock.Add(5 * time.Second)
+	w.mu.Unlock()
+	now := w.now()
+	var windows []mesh.Window
+	for i, s := range services {
+		out := mesh.Window{Service: fmt.Sprintf("s%d.default", i), Time: now, End: now.Add(-time.Second), Start: now.Add(-11 * time.Second), Schema: schema}
+		for _, e := range s.Endpoints {
+			out.Endpoints = append(out.Endpoints, mesh.Endpoint{Name: e.Address})
+			out.Values, out.Requests = append(out.Values, 50, 0.01, 0), append(out.Requests, 500)
+		}
+		slices.SortFunc(out.Endpoints, func(a, b mesh.Endpoint) int { return strings.Compare(a.Name, b.Name) })
+		windows = append(windows, out)
+	}
+	w.Take(windows, nil)
+}
+
+// flip is the fleet with one endpoint, of the first service, ready or not.
+func flip(services []*discovery.Service, state discovery.State) *discovery.Snapshot {
+	one := *services[0]
+	one.Endpoints = slices.Clone(one.Endpoints)
+	one.Endpoints[0].State = state
+	return discovery.NewSnapshot(2, append([]*discovery.Service{&one}, services[1:]...))
+}
+
+// TestOneOfManyServices holds that a flip decides one service.
+func TestOneOfManyServices(t *testing.T) {
+	w := newWorld(t, nil, Change{}, nil)
+	services := fleet(500, 10)
+	w.know(services...)
+	w.all(services)
+	told := w.decided()
+	version := w.Table().Version()
+	w.Know(flip(services, discovery.NotReady))
+	if len(*told) != 1 || !slices.Equal((*told)[0], []string{"s0.default"}) || w.Table().Version() != version+1 {
+		t.Errorf("decided on %q in %d editions", *told, w.Table().Version()-version)
+	}
+	for i := range services {
+		if r := w.Table().Load(fmt.Sprintf("s%d", i)); i > 0 && r.Version > version {
+			t.Fatalf("s%d was made anew", i)
+		}
+	}
+}
+
+// BenchmarkFlip is what the readiness of one endpoint of 500 services of 10 costs, from
+// the snapshot to the published table.
+func BenchmarkFlip(b *testing.B) {
+	for _, metrics := range []bool{true, false} {
+		b.Run(fmt.Sprintf("metrics=%v", metrics), func(b *testing.B) {
+			w := newWorld(b, nil, Change{}, nil)
+			services := fleet(500, 10)
+			w.know(services...)
+			if metrics {
+				w.all(services)
+			}
+			both := []*discovery.Snapshot{flip(services, discovery.NotReady), flip(services, discovery.Ready)}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				w.Know(both[i%2])
+			}
+		})
+	}
+}
+
+// BenchmarkTakeKnown is what discovery adds to the windows of 500 services of 10.
+func BenchmarkTakeKnown(b *testing.B) {
+	for _, known := range []bool{false, true} {
+		b.Run(fmt.Sprintf("known=%v", known), func(b *testing.B) {
+			w := newWorld(b, nil, Change{}, nil)
+			services := fleet(500, 10)
+			if known {
+				w.know(services...)
+			}
+			w.all(services)
+			b.ReportAllocs()
+			for b.Loop() {
+				w.all(services)
+			}
+		})
+	}
+}
+
+// TestUnjoined holds what is counted, and told once, of names that do not meet.
+func TestUnjoined(t *testing.T) {
+	w := newWorld(t, nil, Change{}, nil)
+	count := func(side, what string) float64 {
+		return testutil.ToFloat64(w.metrics.unjoined.WithLabelValues(side, what))
+	}
+	check := func(what string, want ...float64) {
+		t.Helper()
+		if got := []float64{count("metrics", "service"), count("metrics", "endpoint"), count("discovery", "service"), count("discovery", "endpoint")}; !slices.Equal(got, want) {
+			t.Errorf("%s: %v; want %v", what, got, want)
+		}
+	}
+	reviews := kube("reviews", pod("r-1", 1, discovery.Ready), pod("r-2", 2, discovery.Ready), pod("r-3", 3, discovery.NotReady))
+	aside := kube("reviews", pod("r-1", 1, discovery.Ready))
+	aside.Name, aside.Names = reviews.Name+":9090", nil
+	shown := func() {
+		w.plainly("reviews", "10.0.0.1", "r-9")
+		w.plainly("reviewz.default", "x")
+	}
+	shown()
+	check("before anything is discovered", 0, 0, 0, 0)
+	w.know(reviews, aside, kube("quiet", pod("q", 7, discovery.Ready)))
+	shown()
+	check("with both", 1, 1, 1, 1)
+	if strings.Contains(w.said(), "do not call everything alike") {
+		t.Error("it is told at once")
+	}
+	for range 40 {
+		shown()
+	}
+	said := w.said()
+	if n := strings.Count(said, "do not call everything alike"); n != 1 {
+		t.Errorf("told %d times; want once", n)
+	}
+	for _, want := range []string{"unjoined=3", "endpoint reviews/r-9, in metrics only", "endpoint reviews/r-2, in discovery only", "service reviewz.default, in metrics only", "likely="} {
+		if !strings.Contains(said, want) {
+			t.Errorf("no %q in\n%s", want, said)
+		}
+	}
+	w.know(kube("reviews", pod("r-1", 1, discovery.Ready), pod("r-9", 9, discovery.Ready)), kube("quiet", pod("q", 7, discovery.Ready)))
+	shown()
+	check("after one is joined", 1, 0, 1, 0)
+}

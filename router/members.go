@@ -1,0 +1,343 @@
+package router
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/discovery"
+	"github.com/fairway-mesh/fairway/router/rules"
+)
+
+// Presence is what discovery says of an endpoint, the readiest first.
+type Presence uint8
+
+const (
+	Unlisted Presence = iota // nothing
+	Ready
+	Draining // takes requests only where nobody is ready
+	NotReady // only where nobody is draining either
+	Gone     // never: it was there, and is no more
+)
+
+// says is the presence in words.
+func (p Presence) says() string { return [...]string{"", "ready", "draining", "not ready", "gone"}[p] }
+
+func presenceOf(s discovery.State) Presence {
+	switch s {
+	case discovery.NotReady:
+		return NotReady
+	case discovery.Draining:
+		return Draining
+	}
+	return Ready
+}
+
+// Members are the endpoints of one service as discovery has them, each by the name
+// that decisions have for it: the rules', where they name it, else discovery's own.
+// They are never changed. Nil are those of a service that is not discovered: then
+// nothing is known of anybody.
+type Members struct {
+	found  *found
+	ruled  *rules.Service
+	list   []Member          // in the order of their names
+	byName map[string]int    // places in list
+	called map[string]string // whom a name or an address means; empty: two endpoints
+	least  Presence          // of those that serve
+}
+
+// Member is one of Members.
+type Member struct {
+	mesh.Endpoint
+	Labels   map[string]string
+	Presence Presence
+}
+
+// Members are the endpoints of the service that a name means, in the words of the
+// rules. Last are those of before, which are theirs still where nothing has changed.
+func (k *Known) Members(service string, set *rules.Set, last *Members) *Members {
+	f, ruled := k.meant(service, set), set.Service(service).Service
+	switch {
+	case f == nil:
+		return nil
+	case last != nil && last.found == f && last.ruled == ruled:
+		return last
+	}
+	m := &Members{found: f, ruled: ruled, called: make(map[string]string, 6*len(f.Endpoints))}
+	m.call()
+	for i := range f.Endpoints {
+		m.add(&f.Endpoints[i], presenceOf(f.Endpoints[i].State))
+	}
+	for _, e := range f.gone {
+		m.add(&e.Endpoint, Gone)
+	}
+	m.rename()
+	m.sort()
+	m.choose()
+	return m
+}
+
+// call takes down whom each name means: a Name or an Address before other names, and
+// who is there before who is gone.
+func (m *Members) call() {
+	sure := make(map[string]bool, 2*len(m.found.Endpoints))
+	for i := range m.found.Endpoints {
+		e := &m.found.Endpoints[i]
+		for _, name := range [...]string{e.Name, e.Address} {
+			if name != "" && !sure[name] {
+				m.called[name], sure[name] = e.Name, true
+			}
+		}
+	}
+	for i := range m.found.Endpoints {
+		e := &m.found.Endpoints[i]
+		for _, name := range e.Names {
+			m.also(name, e.Name, sure)
+		}
+		if at := ip(e.Address); at != "" {
+			m.also(at, e.Name, sure)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.found.gone)) {
+		e := m.found.gone[name]
+		for _, n := range append([]string{e.Name, e.Address, ip(e.Address)}, e.Names...) {
+			if _, taken := m.called[n]; !taken && n != "" {
+				m.called[n] = e.Name
+			}
+		}
+	}
+}
+
+// also takes down another name, which may be that of two endpoints.
+func (m *Members) also(name, endpoint string, sure map[string]bool) {
+	switch before, taken := m.called[name]; {
+	case !taken:
+		m.called[name] = endpoint
+	case !sure[name] && before != endpoint:
+		m.called[name] = ""
+	}
+}
+
+// from is the service that they are of.
+func (m *Members) from() *found {
+	if m == nil {
+		return nil
+	}
+	return m.found
+}
+
+func (m *Members) add(e *discovery.Endpoint, p Presence) {
+	if m.found.deleted { // of a service that is gone nobody knows
+		p = Unlisted
+	}
+	m.list = append(m.list, Member{Endpoint: e.Endpoint, Labels: e.Labels, Presence: p})
+}
+
+// rename gives the endpoints that the rules name their names.
+func (m *Members) rename() {
+	if len(m.ruled.Endpoints) == 0 {
+		return
+	}
+	names := map[string]string{} // by discovery's
+	for i := range m.ruled.Endpoints {
+		e := &m.ruled.Endpoints[i]
+		name := m.Called(e.Endpoint)
+		if _, twice := names[name]; name == "" || twice {
+			continue
+		}
+		names[name] = e.Name
+	}
+	for key, is := range m.called {
+		if name, ruled := names[is]; ruled {
+			m.called[key] = name
+		}
+	}
+	for i := range m.list {
+		if name, ruled := names[m.list[i].Name]; ruled {
+			m.list[i].Name, m.called[name] = name, name
+		}
+	}
+}
+
+func (m *Members) sort() {
+	slices.SortStableFunc(m.list, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
+	m.byName = make(map[string]int, len(m.list))
+	for i, e := range m.list {
+		if _, twice := m.byName[e.Name]; !twice {
+			m.byName[e.Name] = i
+		}
+		m.list[i].Subset = m.subset(&m.list[i])
+	}
+}
+
+// subset is what an endpoint's labels say, to the rules before anybody else.
+func (m *Members) subset(e *Member) string {
+	for i := range m.ruled.Subsets {
+		if s := &m.ruled.Subsets[i]; len(s.Labels) > 0 && s.Selects(e.Labels) {
+			return s.Name
+		}
+	}
+	if e.Subset != "" {
+		return e.Subset
+	}
+	for _, label := range rules.VersionLabels {
+		if v := e.Labels[label]; v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// choose finds who serves: the ready ones, or those that come nearest to it.
+func (m *Members) choose() {
+	m.least = NotReady
+	for i := range m.list {
+		if p := m.list[i].Presence; p != Unlisted {
+			m.least = min(m.least, p)
+		}
+	}
+}
+
+// Called is the name that decisions have for an endpoint which is seen by some name
+// or address, such as its IP and any port; empty where that means none, or two.
+func (m *Members) Called(seen mesh.Endpoint) string {
+	if m == nil {
+		return ""
+	}
+	for _, name := range [...]string{seen.Name, seen.Address} {
+		if is := m.called[name]; is != "" {
+			return is
+		}
+	}
+	return cmp.Or(m.called[ip(seen.Name)], m.called[ip(seen.Address)])
+}
+
+// ip is that of an address with a port; empty where it has none. A port that no
+// service has is often that of metrics.
+func ip(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return ""
+	}
+	if _, err := netip.ParseAddr(host); err != nil {
+		return ""
+	}
+	return host
+}
+
+// Identify calls the endpoints of a window by the names that decisions have for them,
+// as rules.Set.Identify does, and says of each what discovery knows.
+func (m *Members) Identify(w *mesh.Window) {
+	if m == nil {
+		return
+	}
+	if names := m.Names(w.Endpoints); names != nil {
+		rules.Rename(w, names)
+	}
+	w.Endpoints = slices.Clone(w.Endpoints)
+	for i := range w.Endpoints {
+		m.complete(&w.Endpoints[i])
+	}
+}
+
+// Names are those that decisions have for the endpoints; nil where they are called so.
+func (m *Members) Names(endpoints []mesh.Endpoint) (names []string) {
+	if m == nil {
+		return nil
+	}
+	for i, e := range endpoints {
+		name := m.Called(e)
+		if name == "" || name == e.Name {
+			continue
+		}
+		if names == nil {
+			names = make([]string, len(endpoints))
+			for j := range names {
+				names[j] = endpoints[j].Name
+			}
+		}
+		names[i] = name
+	}
+	return names
+}
+
+// complete says of an endpoint what discovery knows of it, before others do.
+func (m *Members) complete(e *mesh.Endpoint) {
+	if k := m.of(e.Name); k != nil {
+		e.Address, e.Subset, e.Zone = cmp.Or(k.Address, e.Address), cmp.Or(k.Subset, e.Subset), cmp.Or(k.Zone, e.Zone)
+	}
+}
+
+// of is the member of a name; nil: there is none.
+func (m *Members) of(name string) *Member {
+	if m == nil {
+		return nil
+	}
+	if i, is := m.byName[name]; is {
+		return &m.list[i]
+	}
+	return nil
+}
+
+// Presence is what discovery says of an endpoint by the name that decisions have.
+func (m *Members) Presence(name string) Presence {
+	if e := m.of(name); e != nil {
+		return e.Presence
+	}
+	return Unlisted
+}
+
+// Serves reports whether an endpoint takes requests, as far as discovery says: who is
+// not ready does where nobody is.
+func (m *Members) Serves(name string) bool {
+	return m == nil || m.Presence(name) <= m.least
+}
+
+// Endpoints lists who is there, in the order of their names, and with them those that
+// only the rules name.
+func (m *Members) Endpoints(ruled []rules.Endpoint) (all []mesh.Endpoint) {
+	for _, e := range ruled {
+		if m.of(e.Name) == nil {
+			all = append(all, e.Endpoint)
+		}
+	}
+	if m != nil {
+		for i := range m.list {
+			if m.there(i) {
+				all = append(all, m.list[i].Endpoint)
+			}
+		}
+	}
+	return all
+}
+
+// there reports whether discovery has the i-th of the list.
+func (m *Members) there(i int) bool { return !m.found.deleted && m.list[i].Presence != Gone }
+
+// why is what discovery says against an endpoint; empty where it says nothing.
+func (m *Members) why(name string) string {
+	if p := m.Presence(name); p > Ready {
+		return fmt.Sprintf("%s, says %s", p.says(), m.found.Source)
+	}
+	return ""
+}
+
+// notes says what a person should know of who serves.
+func (m *Members) notes() (list []string) {
+	switch {
+	case m == nil:
+	case m.found.deleted:
+		list = append(list, fmt.Sprintf("%s has this service no more: what the metrics show of it serves", m.found.Source))
+	case m.found.Stale:
+		list = append(list, fmt.Sprintf("%s does not answer: this is what it said before", m.found.Source))
+	}
+	if m != nil && !m.found.deleted && len(m.found.Endpoints) > 0 && m.least > Ready {
+		list = append(list, fmt.Sprintf("no endpoint is ready, says %s: those that are %s serve", m.found.Source, m.least.says()))
+	}
+	return list
+}
