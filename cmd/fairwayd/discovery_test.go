@@ -46,7 +46,7 @@ func TestPlaces(t *testing.T) {
 		"--discover file:x --namespaces a":           "names none",
 		"--discover none --kubeconfig x":             "names none",
 		"--discover kubernetes --namespaces a,,b":    "--namespaces",
-		"--discover prometheus":                      "give --prometheus",
+		"--discover prometheus":                      "name it by --prometheus",
 		"--discover file:[":                          "no name or pattern", // by the source itself
 		"--discover kubernetes --kubeconfig nowhere": "nowhere",
 	} {
