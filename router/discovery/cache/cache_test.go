@@ -157,7 +157,7 @@ func TestDeadLayer(t *testing.T) {
 						t.Fatal("found")
 					}
 				}
-				if waited := time.Since(began); waited > (patience+1)*cfg.ReadTimeout {
+				if waited := time.Since(began); waited > cfg.FirstTimeout {
 					t.Errorf("a thousand readings waited %v", waited)
 				}
 				time.Sleep(2 * time.Minute)
@@ -178,6 +178,49 @@ func TestDeadLayer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSlowToBegin: a layer that takes longer than whoever begins has time for is asked
+// again by Run, which has it.
+func TestSlowToBegin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := DefaultConfig()
+		remote := newFake("redis")
+		remote.is["k"] = string(seal(Entry{Key: "k", Version: "another's", Time: time.Now()}, ""))
+		remote.becomes(nil, cfg.ReadTimeout/2)
+		c := newCache(t, cfg, remote)
+		began := time.Now()
+		for range 3 {
+			if e, ok := c.Get(t.Context(), "k"); ok {
+				t.Fatalf("got %+v", e)
+			}
+		}
+		if waited := time.Since(began); waited > cfg.FirstTimeout {
+			t.Errorf("it was waited for %v", waited)
+		}
+		stop := running(t, c)
+		defer stop()
+		found := ""
+		c.Keep("k", func(ctx context.Context) ([]byte, string, error) {
+			e, _ := c.Get(ctx, "k")
+			found = e.Version
+			return nil, "", ErrNothing
+		})
+		c.Touch("k")
+		time.Sleep(5 * time.Second)
+		if found != "another's" {
+			t.Errorf("found %q", found)
+		}
+		remote.becomes(nil, 0)
+		if _, ok := c.Get(t.Context(), "none"); ok {
+			t.Error("found what is nowhere")
+		}
+		remote.becomes(nil, cfg.ReadTimeout/2)
+		remote.is["l"] = string(seal(Entry{Key: "l", Time: time.Now()}, ""))
+		if _, ok := c.Get(t.Context(), "l"); !ok {
+			t.Error("a layer that has answered is not waited for")
+		}
+	})
 }
 
 // TestMemoryIsBounded keeps the newest of many entries, and refuses one that is too large.
@@ -203,6 +246,24 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Error("what had to go was not counted")
 		}
 	})
+}
+
+// TestMemoryKeepsTheNewest, whatever comes late.
+func TestMemoryKeepsTheNewest(t *testing.T) {
+	m := newMemory(1 << 20)
+	now := time.Now()
+	for _, step := range []struct {
+		after time.Duration
+		want  string
+	}{{2, "2ns"}, {1, "2ns"}, {3, "3ns"}} {
+		e, _ := m.put(Entry{Key: "k", Version: step.after.String(), Time: now.Add(step.after)})
+		if got, _ := m.get("k"); got.Version != step.want || e.Version != step.want {
+			t.Errorf("after %v there is %s, and put says %s", step.after, got.Version, e.Version)
+		}
+	}
+	if want := 1<<20 - size(Entry{Key: "k", Version: "3ns"}); m.left != want {
+		t.Errorf("%d bytes are left; want %d", m.left, want)
+	}
 }
 
 // TestFlawed drops entries that are not the one asked for, and says why.
