@@ -493,3 +493,75 @@ func TestUnjoined(t *testing.T) {
 	shown()
 	check("after one is joined", 1, 0, 1, 0)
 }
+
+// TestWithoutMetrics holds that slow starts go on where no metrics come at all.
+func TestWithoutMetrics(t *testing.T) {
+	w := newWorld(t, nil, Change{}, nil)
+	w.pace = Pace{}
+	w.Open()
+	later := func(d time.Duration) {
+		w.mu.Lock()
+		w.clock = w.clock.Add(d)
+		w.mu.Unlock()
+	}
+	w.know(kube("shop", pod("a", 1, discovery.Ready)))
+	later(time.Hour)
+	w.know(kube("shop", pod("a", 1, discovery.Ready), pod("b", 2, discovery.Ready)))
+	if got := w.weights("shop"); got != "a 0.909, b 0.0909" {
+		t.Errorf("at first: %s", got)
+	}
+	for range 10 {
+		later(withoutMetrics)
+		w.anew()
+	}
+	if got := w.weights("shop"); got != "a 0.5, b 0.5" {
+		t.Errorf("in the end: %s", got)
+	}
+	if len(w.moved) > 0 {
+		t.Errorf("%v is decided on for ever", w.moved)
+	}
+}
+
+// TestRestoredAndKnown holds that what is served of a life before serves on when
+// discovery says what there is: its weights, of those who are there.
+func TestRestoredAndKnown(t *testing.T) {
+	w := newWorld(t, nil, Change{}, nil)
+	pods := []discovery.Endpoint{pod("c-1", 1, discovery.Ready), pod("c-2", 2, discovery.Ready), pod("c-3", 3, discovery.Ready)}
+	w.know(kube("checkout", pods...), kube("new", pod("n", 9, discovery.Ready)))
+	w.plainly("checkout.default", "10.0.0.1", "10.0.0.2", "10.0.0.3")
+	text, err := w.Saved()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, first := range []string{"table", "discovery"} {
+		again := newWorld(t, nil, Change{}, nil)
+		again.clock = w.now().Add(time.Second)
+		pods[0].State = discovery.NotReady
+		know := func() { // what the cache holds, and then what there is
+			old := kube("checkout", pods...)
+			old.Stale = true
+			again.know(old)
+			again.know(kube("checkout", pods[:2]...), kube("new", pod("n", 9, discovery.Ready)))
+		}
+		if first == "discovery" {
+			know()
+		}
+		if err := again.Restore(text); err != nil {
+			t.Fatal(err)
+		}
+		if first == "table" {
+			know()
+		}
+		r := again.Table().Load("checkout")
+		if got := again.weights("checkout") + ", " + again.weights("new"); r.Service != "checkout.default" || got != "c-1 0, c-2 1, n 1" {
+			t.Errorf("%s first: %s serves %s", first, r.Service, got)
+		}
+		if r.Decision.Reason != router.Stale {
+			t.Errorf("%s first: decided anew: %q %q", first, r.Decision.Reason, r.Decision.Notes)
+		}
+		again.plainly("checkout.default", "10.0.0.2")
+		if services := again.Table().Services(); !slices.Equal(services, []string{"checkout.default", "new.default.svc.cluster.local"}) {
+			t.Errorf("%s first: services %q", first, services)
+		}
+	}
+}

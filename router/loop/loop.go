@@ -67,9 +67,10 @@ type Loop struct {
 	kept     kept
 	known    *router.Known // nil: nobody discovers
 	unjoined unjoined
-	newest   time.Time          // of the windows
-	versions map[string]Version // by subject: what is in force
-	tried    *line              // nil while no trial is on
+	moved    map[string]time.Time // by service: when discovery last said anything new of it
+	newest   time.Time            // of the windows
+	versions map[string]Version   // by subject: what is in force
+	tried    *line                // nil while no trial is on
 	trying   Change
 	judge    Judge
 	waiting  map[string]Change        // by subject: what comes after the trial
