@@ -62,7 +62,7 @@ func (i *instance) address() (address string, names []string) {
 	}
 	names = []string{host, i.Node.Address}
 	if i.Service.Port > 0 && i.Service.Port < 1<<16 {
-		address = net.JoinHostPort(host, strconv.Itoa(i.Service.Port))
+		address = target.Address(net.JoinHostPort(host, strconv.Itoa(i.Service.Port)))
 		names = append(names, address)
 	}
 	return address, names

@@ -96,6 +96,12 @@ func (z *zone) odd(f func(answer *dns.Msg, network string) *dns.Msg) {
 	z.strange = f
 }
 
+func (z *zone) all() string {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return fmt.Sprint(z.asked)
+}
+
 func (z *zone) count(question string) int {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -256,7 +262,9 @@ func TestSRV(t *testing.T) {
 		"_http._tcp.reviews.default.svc.cluster.local. 0 IN SRV 20 0 80 standby.example.",
 		"reviews-1.reviews.default.svc.cluster.local. 0 IN A 127.0.1.1", "reviews-0.reviews.default.svc.cluster.local. 0 IN A 127.0.1.99",
 		"many.example. 0 IN A 127.0.1.7", "many.example. 0 IN A 127.0.1.8", "standby.example. 0 IN A 127.0.1.9")
+	z.mu.Lock()
 	z.beside = []string{"reviews-0.reviews.default.svc.cluster.local. 0 IN A 127.0.1.2"}
+	z.mu.Unlock()
 	sink := watching(t, fast(t, z, "_http._tcp.reviews.default.svc.cluster.local"))
 	s := sink.Until(t, "synced", func(s *sinktest.State) bool { return s.Synced })
 	const name = "reviews.default.svc.cluster.local"
@@ -287,7 +295,7 @@ func TestVanishes(t *testing.T) {
 	z.set("a.example. 0 IN TXT nothing") // no such record; and no b at all
 	s := sink.Until(t, "gone", func(s *sinktest.State) bool { return len(s.Services) == 0 })
 	if s.Trouble != nil || z.count("a.example. AAAA udp") == 0 || z.count("b.example. AAAA udp") != 0 {
-		t.Errorf("%s\n%v", s, z.asked)
+		t.Errorf("%s\n%s", s, z.all())
 	}
 	z.set("a.example. 0 IN A 127.0.1.1")
 	sink.Until(t, "back", func(s *sinktest.State) bool { return s.Has("a.example", "127.0.1.1:80=127.0.1.1:80") })
@@ -321,7 +329,7 @@ func TestDeniedAtFirst(t *testing.T) {
 	sink := watching(t, fast(t, z, "a.example:80", "none.example:80"))
 	s := sink.Until(t, "synced", func(s *sinktest.State) bool { return s.Synced })
 	if len(s.Services) != 1 || s.Trouble != nil || z.count("none.example. A udp") < 2 {
-		t.Errorf("%s\n%v", s, z.asked)
+		t.Errorf("%s\n%s", s, z.all())
 	}
 }
 
@@ -369,7 +377,7 @@ func TestLongAnswersByTCP(t *testing.T) {
 	sink := watching(t, cfg)
 	s := sink.Until(t, "synced", func(s *sinktest.State) bool { return s.Synced })
 	if n := len(s.Services["many.example"].Endpoints); n != 300 || z.count("many.example. A tcp") != 1 || z.count("many.example. A udp") != 1 {
-		t.Errorf("%d endpoints, asked %v", n, z.asked)
+		t.Errorf("%d endpoints, asked %s", n, z.all())
 	}
 }
 

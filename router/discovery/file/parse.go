@@ -97,7 +97,7 @@ func parse(name string, text []byte) ([]target.Target, error) {
 			if len(out) == most {
 				return nil, fmt.Errorf("%s:%d: more than %d targets; make several files of it", name, e.line, most)
 			}
-			out = append(out, target.Target{Address: e.address, Serves: true, Labels: labels, Otherwise: otherwise})
+			out = append(out, target.Target{Address: target.Address(e.address), Serves: true, Labels: labels, Otherwise: otherwise})
 		}
 	}
 	return out, nil

@@ -73,6 +73,9 @@ func New(cfg Config) (*Source, error) {
 // Name implements discovery.Source.
 func (*Source) Name() string { return "prometheus" }
 
+// Hearsay implements discovery.Hearsay: what is scraped may be gone already.
+func (*Source) Hearsay() {}
+
 // Watch implements discovery.Source.
 func (s *Source) Watch(ctx context.Context, to discovery.Sink) error {
 	defer s.server.Close()
@@ -114,7 +117,7 @@ func read(t prom.Target) (target.Target, bool) {
 		return target.Target{}, false
 	}
 	out := target.Target{Labels: t.Labels, Found: t.Found, Scraped: scraped(t.URL)}
-	if found := t.Found["__address__"]; target.LabelledServing(t.Found) {
+	if found := target.Address(t.Found["__address__"]); target.LabelledServing(t.Found) {
 		out.Address, out.Serves = found, true
 		out.Down = t.Health == "down" && found == out.Scraped
 	}
@@ -127,8 +130,12 @@ func scraped(address string) string {
 	if err != nil || u.Hostname() == "" {
 		return ""
 	}
-	if port := u.Port(); port != "" {
-		return net.JoinHostPort(u.Hostname(), port)
+	port := u.Port()
+	if port == "" {
+		port = "80"
+		if u.Scheme == "https" {
+			port = "443"
+		}
 	}
-	return net.JoinHostPort(u.Hostname(), map[string]string{"https": "443"}[u.Scheme]+map[string]string{"http": "80"}[u.Scheme])
+	return target.Address(net.JoinHostPort(u.Hostname(), port))
 }
