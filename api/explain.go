@@ -52,14 +52,16 @@ func (s *Server) views(r *router.Routes) []*fairwayv1.Explanation_EndpointView {
 		view := &fairwayv1.Explanation_EndpointView{Endpoint: endpoint(&r.Endpoints[i])}
 		if j := position(r.Decision, view.Endpoint.Name); j >= 0 {
 			s.fill(view, r, j)
+		} else if against, said := r.Says(view.Endpoint.Name); said {
+			view.Health = healthOf(&against)
 		}
 		out = append(out, view)
 	}
 	return out
 }
 
-// position is the place of the endpoint in the decision, or -1: the rules may
-// know endpoints that no metric names.
+// position is the place of the endpoint in the decision, or -1: the rules and
+// discovery may know endpoints that no metric names.
 func position(d *router.Decision, endpoint string) int {
 	if d == nil {
 		return -1

@@ -62,6 +62,11 @@ func (m *tableMetrics) Collect(ch chan<- prometheus.Metric) {
 		m.seen(ch, service, routes.Frame)
 		ch <- prometheus.MustNewConstMetric(m.age, prometheus.GaugeValue, d.Age.Seconds(), service)
 		m.endpoints(ch, service, d)
+		for _, e := range routes.Endpoints {
+			if against, said := routes.Says(e.Name); said && position(d, e.Name) < 0 {
+				ch <- prometheus.MustNewConstMetric(m.health, prometheus.GaugeValue, 1, service, e.Name, against.State.String())
+			}
+		}
 	}
 }
 

@@ -15,7 +15,13 @@ import (
 // do not show yet gets the mean of the others (gRFC A58); one that takes no requests by
 // what discovery says gets nothing, and one that is gone is not there.
 func (r *Routes) join(d *Decision) []spot {
-	j := joining{r, make(map[string]int, len(d.Endpoints)), nil}
+	j := joining{Routes: r, list: make([]spot, 0, len(d.Endpoints))}
+	if ruled := r.matcher.Service.Endpoints; len(ruled) > 0 || r.members != nil {
+		j.at, j.ruled = make(map[string]int, len(d.Endpoints)), make(map[string]*rules.Endpoint, len(ruled))
+		for i := range ruled {
+			j.ruled[ruled[i].Name] = &ruled[i]
+		}
+	}
 	for i, e := range d.Endpoints {
 		e.Name = cmp.Or(r.members.Called(e), e.Name)
 		j.add(e, d.Weights[i], d.Ejected[i])
@@ -36,8 +42,9 @@ func (r *Routes) join(d *Decision) []spot {
 
 type joining struct {
 	*Routes
-	at   map[string]int // by name: places in list; −1: it is gone
-	list []spot
+	list  []spot
+	at    map[string]int // by name: places in list, −1: it is gone; nil where the metrics are alone
+	ruled map[string]*rules.Endpoint
 }
 
 // add puts an endpoint on the list, once, with all that is known of it.
@@ -58,13 +65,15 @@ func (j *joining) add(e mesh.Endpoint, weight float64, ejected bool) {
 		j.at[e.Name] = -1
 		return
 	}
-	if ruled := find(j.matcher.Service.Endpoints, e.Name); ruled != nil {
+	if ruled := j.ruled[e.Name]; ruled != nil {
 		p.says(ruled, p.presence != Unlisted)
 	}
 	if !j.members.Serves(e.Name) {
 		p.weight, p.ejected, p.out = 0, true, true
 	}
-	j.at[e.Name] = len(j.list)
+	if j.at != nil {
+		j.at[e.Name] = len(j.list)
+	}
 	j.list = append(j.list, p)
 }
 

@@ -518,3 +518,36 @@ func TestGoneIsForgotten(t *testing.T) {
 		t.Error("there is nothing to forget any more")
 	}
 }
+
+// TestLoadKnown holds that no name of a service costs the path of requests any memory.
+func TestLoadKnown(t *testing.T) {
+	table := NewTable(ruleSet(t, checkoutRules), DefaultConfig())
+	table.Know(snapshot(kube("checkout", "default", pod("c-1", 1, discovery.Ready)), kube("reviews", "default", pod("r-1", 2, discovery.Ready))))
+	for _, name := range []string{"checkout", "checkout.default", "reviews", "reviews.default.svc", "Reviews.Default.", "nobody"} {
+		most := 0.0
+		if strings.ToLower(name) != name {
+			most = 1 // of the name in small letters
+		}
+		if n := testing.AllocsPerRun(100, func() { table.Load(name) }); n > most {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+// BenchmarkLoad finds a service by its own name and by another.
+func BenchmarkLoad(b *testing.B) {
+	table := NewTable(nil, DefaultConfig())
+	var all []*discovery.Service
+	for i := range 500 {
+		all = append(all, kube(fmt.Sprintf("s%d", i), "default", pod("c-1", 1, discovery.Ready)))
+	}
+	table.Know(snapshot(all...))
+	for _, name := range []string{"s7.default.svc.cluster.local", "s7.default", "nobody"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				table.Load(name)
+			}
+		})
+	}
+}

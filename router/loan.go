@@ -88,13 +88,18 @@ func (r *Routes) lend() (list []spot) {
 func (l *loan) place(list []spot, r *Routes) {
 	n := len(r.Endpoints)
 	l.member, l.ejected = make([]bool, n), make([]bool, n)
-	l.subset, l.weights, l.spots = make([]string, n), make(mesh.Weights, n), make([]spot, n)
+	l.subset, l.weights, l.spots = make([]string, n), make(mesh.Weights, n), list
+	if len(list) < n {
+		l.spots = make([]spot, n)
+	}
 	for i, p := range list {
 		if len(list) < n {
 			i, _ = r.find(p.Name)
 		}
 		l.member[i], l.ejected[i], l.subset[i], l.weights[i] = true, p.ejected, p.Subset, p.weight
-		l.spots[i] = p
+		if len(list) < n {
+			l.spots[i] = p
+		}
 	}
 	if len(list) > 0 {
 		l.weights.Normalize()

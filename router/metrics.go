@@ -30,6 +30,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
+// Forget drops what is told of a service that is not decided upon any more.
+func (m *Metrics) Forget(service string) {
+	m.ejected.DeleteLabelValues(service)
+	m.drained.DeleteLabelValues(service)
+}
+
 // Count takes in one decision.
 func (m *Metrics) Count(d *Decision) {
 	m.decisions.WithLabelValues(d.Source.String(), string(d.Reason)).Inc()

@@ -71,15 +71,17 @@ func (r *Routes) anyReady(to []rules.Target) bool {
 // those that come nearest to it.
 func (r *Routes) serving(ready bool, to ...rules.Target) (list []int) {
 	least := NotReady
+	list = make([]int, 0, len(r.Endpoints))
 	for i := range r.Endpoints {
-		if t, in := r.target(i, to); in {
-			p := &r.loans[t.Service].spots[i]
-			if ready && !p.out || !ready && p.presence <= least {
-				if !ready && p.presence < least {
-					list, least = list[:0], p.presence
-				}
-				list = append(list, i)
-			}
+		t, in := r.target(i, to)
+		if !in {
+			continue
+		}
+		switch p := &r.loans[t.Service].spots[i]; {
+		case ready && !p.out, !ready && p.presence == least:
+			list = append(list, i)
+		case !ready && p.presence < least:
+			list, least = append(list[:0], i), p.presence
 		}
 	}
 	return list

@@ -50,12 +50,7 @@ func (p *eject) tell(state *ejections, dst *Decision, now time.Time) {
 		}
 		forecast.Drained, forecast.Reason = dst.Drains[i].Part, dst.Drains[i].Reason
 		dst.Health[i] = health.Combine(checked, passive, forecast)
-		if why := p.members.why(e.Name); why != "" {
-			dst.Health[i].Reason, dst.Health[i].State = why, health.Unhealthy
-			if p.members.Presence(e.Name) == Draining {
-				dst.Health[i].State = health.Draining
-			}
-		}
+		p.members.against(&dst.Health[i], e.Name)
 	}
 }
 

@@ -16,18 +16,20 @@ import (
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/prom"
+	"github.com/fairway-mesh/fairway/router/rules"
 	"github.com/fairway-mesh/fairway/router/rules/load"
 )
 
 func newInspectCommand() *cobra.Command {
-	var schema, rulesFile string
+	var schema string
+	var against against
 	cmd := &cobra.Command{
 		Use:   "inspect PATH",
 		Short: "say what a recording or a model holds, which schema fits and what is missing",
 		Args:  arguments("a recording, a dump or a model"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, path := range args {
-				if err := inspect(cmd.Context(), cmd.OutOrStdout(), path, schema, rulesFile); err != nil {
+				if err := inspect(cmd.Context(), cmd.OutOrStdout(), path, schema, against); err != nil {
 					return err
 				}
 			}
@@ -35,11 +37,12 @@ func newInspectCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&schema, "schema", "", "schema file or built-in name; without it the one that fits")
-	cmd.Flags().StringVar(&rulesFile, "rules", "", "rules file whose endpoints are compared with the metrics'")
+	cmd.Flags().StringVar(&against.rules, "rules", "", "rules file whose endpoints are compared with the metrics'")
+	cmd.Flags().StringVar(&against.discovered, "discovered", "", "file or folder of services that are compared with the metrics': file_sd targets, Kubernetes manifests, kubectl get -o json, or what fairwayd keeps")
 	return cmd
 }
 
-func inspect(ctx context.Context, out io.Writer, path, schema, rulesFile string) error {
+func inspect(ctx context.Context, out io.Writer, path, schema string, against against) error {
 	if model.IsModel(path) {
 		m, err := model.Load(path)
 		if err != nil {
@@ -64,7 +67,7 @@ func inspect(ctx context.Context, out io.Writer, path, schema, rulesFile string)
 		writeInstant(out, recording)
 		writeSchemas(out, recording.Schema, recognised)
 		writeMissing(out, recording.Schema, inVain(recording.Schema, recognised, nil))
-		return compareRules(out, rulesFile, glimpse(recording.Schema, recognised))
+		return against.compare(out, glimpse(recording.Schema, recognised))
 	}
 	missing, err := prom.Check(ctx, recording.Dump, recording.Schema)
 	if err != nil {
@@ -83,18 +86,32 @@ func inspect(ctx context.Context, out io.Writer, path, schema, rulesFile string)
 	writeSeries(out, recording.Schema, missing, fitOf(recording.Schema, recognised).Blind, seen)
 	writeMissing(out, recording.Schema, inVain(recording.Schema, recognised, seen.values))
 	writeServices(out, recording.Schema.Level, seen)
-	return compareRules(out, rulesFile, seen)
+	return against.compare(out, seen)
 }
 
-func compareRules(out io.Writer, path string, s *seen) error {
-	if path == "" {
+// against is what the metrics are compared with.
+type against struct{ rules, discovered string }
+
+func (a against) compare(out io.Writer, s *seen) error {
+	var set *rules.Set
+	if a.rules != "" {
+		file, _, err := load.Load(a.rules)
+		if err != nil {
+			return err
+		}
+		writeUnmatched(out, file, s)
+		if set, err = rules.Compile(file); err != nil {
+			return err
+		}
+	}
+	if a.discovered == "" {
 		return nil
 	}
-	file, _, err := load.Load(path)
+	services, err := readDiscovered(a.discovered)
 	if err != nil {
 		return err
 	}
-	writeUnmatched(out, file, s)
+	compareDiscovered(out, services, set, s)
 	return nil
 }
 

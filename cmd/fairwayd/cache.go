@@ -119,6 +119,7 @@ func (d *daemon) runCache(ctx context.Context, g *errgroup.Group) {
 	}
 	if d.prometheus != "" {
 		d.cache.Keep(tableKey, d.table)
+		d.cache.Touch(tableKey) // what another daemon has kept may have been too slow to come
 	}
 	g.Go(func() error { d.cache.Run(ctx); return nil })
 }

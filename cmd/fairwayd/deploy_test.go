@@ -75,11 +75,18 @@ func TestEverySetting(t *testing.T) {
 type manifest struct {
 	Kind     string
 	Metadata struct{ Name string }
+	Rules    []struct{ Verbs, Resources []string }
+	RoleRef  struct{ Kind, Name string }
+	Subjects []struct{ Kind, Name, Namespace string }
 	Spec     struct {
 		Selector map[string]any
 		Template struct {
 			Metadata struct{ Labels, Annotations map[string]string }
-			Spec     struct{ Containers []container }
+			Spec     struct {
+				ServiceAccountName           string
+				AutomountServiceAccountToken bool
+				Containers                   []container
+			}
 		}
 		Ports []struct {
 			Name             string
@@ -221,8 +228,23 @@ func TestKubernetes(t *testing.T) {
 			t.Errorf("the %s probe asks port %q", what, port)
 		}
 	}
+	account, role, binding := kinds["ServiceAccount"].Metadata.Name, kinds["ClusterRole"], kinds["ClusterRoleBinding"]
+	if pod.Spec.ServiceAccountName != account || !pod.Spec.AutomountServiceAccountToken {
+		t.Errorf("the pod is not given the token of %s, and finds no services", account)
+	}
+	if len(binding.Subjects) != 1 || binding.Subjects[0].Kind != "ServiceAccount" || binding.Subjects[0].Name != account || binding.Subjects[0].Namespace != kinds["Namespace"].Metadata.Name || binding.RoleRef.Kind != "ClusterRole" || binding.RoleRef.Name != role.Metadata.Name {
+		t.Errorf("the role is not that of the account: %+v", binding)
+	}
+	for _, rule := range role.Rules {
+		if !slices.Equal(rule.Verbs, []string{"list", "watch"}) || slices.Contains(rule.Resources, "*") || slices.Contains(rule.Resources, "secrets") {
+			t.Errorf("the role may do more than to read services and their endpoints: %+v", rule)
+		}
+	}
+	if o.prometheus != "" || o.discover != auto {
+		t.Errorf("the settings say where the metrics are (%q) or the services (%q), which is found", o.prometheus, o.discover)
+	}
 	rendered := tool(t, "kubectl", "kustomize", dir)
-	for _, want := range []string{"Namespace", "ServiceAccount", "ConfigMap", "Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy"} {
+	for _, want := range []string{"Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy"} {
 		if rendered != nil && manifests(t, rendered)[want].Kind == "" {
 			t.Errorf("kubectl kustomize renders no %s", want)
 		}

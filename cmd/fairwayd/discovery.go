@@ -6,21 +6,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/fairway-mesh/fairway/prom"
 	"github.com/fairway-mesh/fairway/router/discovery"
-	"github.com/fairway-mesh/fairway/router/discovery/consul"
-	names "github.com/fairway-mesh/fairway/router/discovery/dns"
-	"github.com/fairway-mesh/fairway/router/discovery/file"
 	"github.com/fairway-mesh/fairway/router/discovery/kubernetes"
-	targets "github.com/fairway-mesh/fairway/router/discovery/prometheus"
 )
 
 // discoveryOptions say where services and their endpoints are found.
@@ -130,72 +123,6 @@ var kinds = map[string]struct {
 	"dns":        {"NAME:PORT or dns:SRVNAME", openDNS},
 	"prometheus": {"", openTargets},
 	"consul":     {"URL", openConsul},
-}
-
-// resolvConf tells what the cluster is called, in a pod.
-const resolvConf = "/etc/resolv.conf"
-
-func openKubernetes(d *daemon, _ []string) (discovery.Source, error) {
-	client, err := kubernetes.Connect(d.kubeconfig)
-	if err != nil {
-		return nil, err
-	}
-	cfg := kubernetes.DefaultConfig()
-	cfg.Client, cfg.Namespaces, cfg.Log, cfg.Clock, cfg.Random = client, d.watched(), d.log, time.Now, rand.Float64
-	cfg.Domain = kubernetes.Domain(resolvConf)
-	return kubernetes.New(cfg)
-}
-
-func openFiles(d *daemon, at []string) (discovery.Source, error) {
-	cfg := file.DefaultConfig()
-	cfg.Files, cfg.Log, cfg.Clock = at, d.log, time.Now
-	return file.New(cfg)
-}
-
-func openDNS(d *daemon, at []string) (discovery.Source, error) {
-	cfg := names.DefaultConfig()
-	cfg.Log, cfg.Clock, cfg.Seed = d.log, time.Now, rand.Uint64()
-	for _, text := range at {
-		name, err := names.Parse(text)
-		if err != nil {
-			return nil, err
-		}
-		cfg.Names = append(cfg.Names, name)
-	}
-	return names.New(cfg)
-}
-
-// openTargets finds what the Prometheus scrapes that is polled.
-func openTargets(d *daemon, _ []string) (discovery.Source, error) {
-	if d.prometheus == "" || d.guessed {
-		return nil, errors.New("prometheus is the one that is polled, and none is: name it by --prometheus")
-	}
-	connection, err := prom.LoadConnection(d.prometheus)
-	if err != nil {
-		return nil, err
-	}
-	cfg := targets.DefaultConfig()
-	cfg.Connection, cfg.Log, cfg.Clock, cfg.Seed = connection, d.log, time.Now, rand.Uint64()
-	cfg.Domain = kubernetes.Domain(resolvConf)
-	return targets.New(cfg)
-}
-
-func openConsul(d *daemon, at []string) (discovery.Source, error) {
-	if len(at) > 1 {
-		return nil, errors.New("consul stands twice; one agent knows its whole datacenter")
-	}
-	cfg, err := consul.Parse(at[0])
-	if err != nil {
-		return nil, err
-	}
-	if cfg.TokenFile == "" { // where Consul's own programs have it
-		cfg.TokenFile = os.Getenv("CONSUL_HTTP_TOKEN_FILE")
-	}
-	if cfg.TokenFile == "" {
-		cfg.Token = os.Getenv("CONSUL_HTTP_TOKEN")
-	}
-	cfg.Log, cfg.Clock, cfg.Seed = d.log, time.Now, rand.Uint64()
-	return consul.New(cfg)
 }
 
 // openDiscovery makes the directory of what is found, and begins with what the cache

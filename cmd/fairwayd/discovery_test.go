@@ -46,10 +46,7 @@ func TestPlaces(t *testing.T) {
 		"--discover file:x --namespaces a":           "names none",
 		"--discover none --kubeconfig x":             "names none",
 		"--discover kubernetes --namespaces a,,b":    "--namespaces",
-		"--discover dns:reviews":                     "has no port",
-		"--discover prometheus":                      "--prometheus",
-		"--discover consul:http://a,consul:http://b": "twice",
-		"--discover consul:ftp://a":                  "http",
+		"--discover prometheus":                      "name it by --prometheus",
 		"--discover file:[":                          "no name or pattern", // by the source itself
 		"--discover kubernetes --kubeconfig nowhere": "nowhere",
 	} {

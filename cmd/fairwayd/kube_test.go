@@ -3,12 +3,18 @@ package main
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/fairway-mesh/fairway/api/fairwayv1"
 	"github.com/fairway-mesh/fairway/router/discovery/kubernetes/kubetest"
 )
 
@@ -88,4 +94,40 @@ func TestKubeServed(t *testing.T) {
 	if all := p.weights(t, "cart"); len(all) != 4 {
 		t.Errorf("cart has %v, want four endpoints", slices.Sorted(maps.Keys(all)))
 	}
+}
+
+// asInPod runs a program with a service account where a pod has it: in a mount
+// namespace of its own, whose /run is empty but for it.
+const asInPod = `mount -t tmpfs none /run && mkdir -p /var/run/secrets/kubernetes.io && cp -r "$1" /var/run/secrets/kubernetes.io/serviceaccount && shift && exec "$@"`
+
+// TestKubeInPod: in a pod, nothing needs to be set.
+func TestKubeInPod(t *testing.T) {
+	s := cluster(t, kubetest.Namespace("shop")+kubetest.Service("shop", "cart", true, false, true))
+	if text, err := exec.Command("unshare", "-m", "sh", "-c", "mount -t tmpfs none /run").CombinedOutput(); err != nil {
+		t.Skipf("no mount namespace of one's own: %v: %s", err, text)
+	}
+	at, err := url.Parse(s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KUBERNETES_SERVICE_HOST", at.Hostname())
+	t.Setenv("KUBERNETES_SERVICE_PORT", at.Port())
+	c := &child{program: "unshare", log: &log{}, args: []string{
+		"-m", "sh", "-c", asInPod, "sh", s.ServiceAccount(t, kubetest.Daemon), os.Args[0],
+		"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--state", t.TempDir(),
+	}}
+	c.run(t)
+	t.Cleanup(func() {
+		if err := c.end(); err != nil || t.Failed() {
+			t.Errorf("the daemon ended with %v; it said:\n%s", err, c.log)
+		}
+	})
+	conn, err := grpc.NewClient(c.api, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	p := &program{admin: c.admin, client: fairwayv1.NewRouterClient(conn)}
+	p.shares(t, "cart", "cart-0", "cart-2")
+	p.pages(t, `fairway_discovery_source_up{source="kubernetes"} 1`, `fairway_discovery_services{source="kubernetes"} 1`)
 }

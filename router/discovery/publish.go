@@ -46,7 +46,7 @@ func (d *Directory) publish() {
 
 // gathered is what has come since the snapshot before.
 type gathered struct {
-	said    map[string][]*Service // by canonical name: what each source says, in the order of belief
+	said    map[string][]saying // by canonical name, in the order of belief
 	newest  []Handler
 	changed []*told
 }
@@ -54,12 +54,12 @@ type gathered struct {
 func (d *Directory) taken() gathered {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	g := gathered{said: make(map[string][]*Service, len(d.dirty)), newest: d.newest}
+	g := gathered{said: make(map[string][]saying, len(d.dirty)), newest: d.newest}
 	for key := range d.dirty {
-		var said []*Service
+		var said []saying
 		for _, t := range d.all {
 			if s := t.said(key); s != nil {
-				said = append(said, s)
+				said = append(said, saying{s, t.hearsay})
 			}
 		}
 		g.said[key] = said

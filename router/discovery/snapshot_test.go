@@ -82,6 +82,7 @@ func TestTidy(t *testing.T) {
 	s := &Service{Name: "a.", Names: []string{"b", "", "\xff"}, Stale: true, Endpoints: []Endpoint{
 		{Endpoint: mesh.Endpoint{Name: "z"}},
 		{Endpoint: mesh.Endpoint{Address: "10.0.0.1:80"}},
+		{Endpoint: mesh.Endpoint{Name: "y", Address: "[FD00:0::1]:80"}},
 		{},
 		{Endpoint: mesh.Endpoint{Name: "bad\xff"}},
 		{Endpoint: mesh.Endpoint{Name: "c", Zone: "\xff"}},
@@ -91,7 +92,7 @@ func TestTidy(t *testing.T) {
 	if why := tidy(s, "file", time.Time{}); why != "" {
 		t.Fatal(why)
 	}
-	if s.Name != "a" || s.Stale || s.Source != "file" || !slices.Equal(s.Names, []string{"b"}) || len(s.Endpoints) != 2 || s.Endpoints[0].Name != "10.0.0.1:80" || s.Endpoints[1].Name != "z" || s.Endpoints[1].Zone != "" {
+	if s.Name != "a" || s.Stale || s.Source != "file" || !slices.Equal(s.Names, []string{"b"}) || len(s.Endpoints) != 3 || s.Endpoints[1].Address != "[fd00::1]:80" || s.Endpoints[0].Name != "10.0.0.1:80" || s.Endpoints[2].Name != "z" || s.Endpoints[2].Zone != "" {
 		t.Errorf("%+v", s)
 	}
 	for _, bad := range []*Service{nil, {}, {Name: "."}, {Name: "a\x00"}, {Name: "\xff"}} {

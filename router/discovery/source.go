@@ -13,6 +13,15 @@ type Source interface {
 	Watch(ctx context.Context, to Sink) error
 }
 
+// Hearsay is a Source that has it from others, who may know better: it lists what was
+// there some time ago, or what is no place for requests. Where a source that is none and
+// answers tells of a service too, a Hearsay's endpoints add to those what they do not
+// say, and are none beside them.
+type Hearsay interface {
+	Source
+	Hearsay()
+}
+
 // Sink takes what a source says. Its methods may be called from any goroutine of the
 // source, one at a time; they do not wait for whoever hears of it.
 type Sink interface {

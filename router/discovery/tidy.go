@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,7 @@ func tidy(s *Service, source string, now time.Time) string {
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]
 		e.Name = cmp.Or(e.Name, e.Address)
+		e.Address = oneForm(e.Address)
 		e.Names = slices.DeleteFunc(e.Names, func(n string) bool { return !sayable(n) })
 	}
 	s.Endpoints = slices.DeleteFunc(s.Endpoints, func(e Endpoint) bool {
@@ -35,6 +37,17 @@ func tidy(s *Service, source string, now time.Time) string {
 	sortEndpoints(s.Endpoints)
 	s.Endpoints = slices.CompactFunc(s.Endpoints, func(a, b Endpoint) bool { return a.Name == b.Name })
 	return ""
+}
+
+// oneForm is an address as it is compared: an IPv6 address can be written in several
+// ways, and DNS knows no case.
+func oneForm(address string) string {
+	if strings.HasPrefix(address, "[") {
+		if ip, err := netip.ParseAddrPort(address); err == nil {
+			return ip.String()
+		}
+	}
+	return strings.ToLower(address)
 }
 
 // longest is how long a name can be. DNS ends at 253; other places make longer ones.

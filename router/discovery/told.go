@@ -5,6 +5,7 @@ import "time"
 // told is what one source has said. The directory's mu is held over all of it.
 type told struct {
 	source   Source
+	hearsay  bool
 	services map[string]*Service // by canonical name
 	old      map[string]bool     // of services: said before the trouble, or in an earlier life, and not again
 	up       bool                // it answers
@@ -16,7 +17,8 @@ type told struct {
 }
 
 func newTold(s Source) *told {
-	return &told{source: s, services: map[string]*Service{}, old: map[string]bool{}}
+	_, hearsay := s.(Hearsay)
+	return &told{source: s, hearsay: hearsay, services: map[string]*Service{}, old: map[string]bool{}}
 }
 
 // answers reports whether what was said before the trouble is true again. What an

@@ -6,45 +6,75 @@ import (
 	"strings"
 )
 
+// saying is what one source says of a service.
+type saying struct {
+	*Service
+	hearsay bool
+}
+
 // unite is what several sources say of one service, in the order of belief; nil where
 // none says anything. The first is believed in all but whether an endpoint is ready:
 // there, the first of those who answer now.
-func unite(said []*Service) *Service {
+func unite(said []saying) *Service {
 	switch len(said) {
 	case 0:
 		return nil
 	case 1:
-		return said[0]
+		return said[0].Service
 	}
-	u := *said[0]
-	u.Names, u.Endpoints = slices.Clone(u.Names), slices.Clone(u.Endpoints)
-	sources := []string{u.Source}
-	places := newPlaces(u.Endpoints)
-	fresh := make([]bool, len(u.Endpoints)) // by endpoint: its state is one's who answers
-	for i := range fresh {
-		fresh[i] = !u.Stale
-	}
-	for _, s := range said[1:] {
-		sources = append(sources, s.Source)
-		u.learn(s)
-		own := newPlaces(s.Endpoints)
-		for _, e := range s.Endpoints {
-			i := places.of(e, own)
-			if i < 0 {
-				places.add(e, len(u.Endpoints))
-				u.Endpoints, fresh = append(u.Endpoints, e), append(fresh, !s.Stale)
-				continue
-			}
-			u.Endpoints[i].learn(e)
-			places.add(u.Endpoints[i], i)
-			if !fresh[i] && !s.Stale {
-				u.Endpoints[i].State, fresh[i] = e.State, true
-			}
-		}
+	u := *said[0].Service
+	u.Names, u.Endpoints = slices.Clone(u.Names), nil
+	all := union{places: newPlaces(nil)}
+	sources := make([]string, len(said))
+	for i, s := range said {
+		sources[i] = s.Source
+		u.learn(s.Service)
+		all.add(s)
 	}
 	u.Source = strings.Join(sources, "+")
-	sortEndpoints(u.Endpoints)
+	u.Endpoints = all.endpoints()
 	return &u
+}
+
+// union is the endpoints of several sources.
+type union struct {
+	places
+	all       []Endpoint
+	fresh     []bool // by endpoint: its state is one's who answers
+	seen      []bool // by endpoint: somebody has it at first hand
+	firstHand bool   // somebody answers who has it at first hand
+}
+
+func (u *union) add(s saying) {
+	u.firstHand = u.firstHand || !s.hearsay && !s.Stale
+	own, at := newPlaces(s.Endpoints), make([]int, len(s.Endpoints))
+	for k, e := range s.Endpoints {
+		i := u.of(e, own)
+		if i < 0 {
+			i = len(u.all)
+			u.all, u.fresh, u.seen = append(u.all, e), append(u.fresh, !s.Stale), append(u.seen, false)
+		} else {
+			u.all[i].learn(e)
+			if !u.fresh[i] && !s.Stale {
+				u.all[i].State, u.fresh[i] = e.State, true
+			}
+		}
+		at[k], u.seen[i] = i, u.seen[i] || !s.hearsay
+	}
+	for _, i := range at { // now, for a source tells its own apart
+		u.places.add(u.all[i], i)
+	}
+}
+
+func (u *union) endpoints() []Endpoint {
+	var all []Endpoint
+	for i, e := range u.all {
+		if u.seen[i] || !u.firstHand {
+			all = append(all, e)
+		}
+	}
+	sortEndpoints(all)
+	return all
 }
 
 // learn adds what another source says and this one does not. It is stale only where
@@ -120,18 +150,18 @@ func (e *Endpoint) learn(of Endpoint) {
 	e.Address = cmp.Or(e.Address, of.Address)
 	e.Subset = cmp.Or(e.Subset, of.Subset)
 	e.Zone = cmp.Or(e.Zone, of.Zone)
-	e.Names = joined(e.Names, append([]string{of.Name}, of.Names...), e.Name)
+	e.Names = joined(e.Names, append([]string{of.Name, of.Address}, of.Names...), e.Name, e.Address, "")
 	if e.Labels == nil {
 		e.Labels = of.Labels
 	}
 }
 
-// joined is a list with what another has beside it and a name that both go by. The
-// lists are left as they are.
-func joined(list, more []string, name string) []string {
+// joined is a list with what another has beside it and these. The lists are left as
+// they are.
+func joined(list, more []string, but ...string) []string {
 	list = slices.Clip(list)
 	for _, n := range more {
-		if n != name && !slices.Contains(list, n) {
+		if !slices.Contains(but, n) && !slices.Contains(list, n) {
 			list = append(list, n)
 		}
 	}

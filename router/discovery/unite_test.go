@@ -26,11 +26,11 @@ func TestUnite(t *testing.T) {
 	}
 	want := &Service{Name: "reviews", Names: []string{"r", "rv"}, Namespace: "shop", Port: Port{Number: 80}, Source: "kubernetes+file", Version: "7", Time: late, Endpoints: []Endpoint{
 		{Endpoint: mesh.Endpoint{Name: "10.0.0.3:80", Address: "10.0.0.3:80"}},
-		{Endpoint: mesh.Endpoint{Name: "pod-a", Address: "10.0.0.1:80", Zone: "z", Subset: "s"}, Names: []string{"10.0.0.1:80", "host-a"}, State: NotReady, Labels: map[string]string{"v": "1"}},
-		{Endpoint: mesh.Endpoint{Name: "pod-b", Address: "10.0.0.2:80"}},
+		{Endpoint: mesh.Endpoint{Name: "pod-a", Address: "10.0.0.1:80", Zone: "z", Subset: "s"}, Names: []string{"host-a"}, State: NotReady, Labels: map[string]string{"v": "1"}},
+		{Endpoint: mesh.Endpoint{Name: "pod-b", Address: "10.0.0.2:80"}, Names: []string{"10.9.9.9:80"}},
 	}}
 	a, b := cluster(), file()
-	if got := unite([]*Service{a, b}); !reflect.DeepEqual(got, want) {
+	if got := unite([]saying{{a, false}, {b, false}}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	if !reflect.DeepEqual(a, cluster()) || !reflect.DeepEqual(b, file()) {
@@ -41,14 +41,14 @@ func TestUnite(t *testing.T) {
 	// whether they are ready the other knows.
 	a.Stale = true
 	want.Endpoints[1].State = Ready
-	if got := unite([]*Service{a, b}); !reflect.DeepEqual(got, want) {
+	if got := unite([]saying{{a, false}, {b, false}}); !reflect.DeepEqual(got, want) {
 		t.Errorf("the first is stale: got %+v\nwant %+v", got, want)
 	}
 	b.Stale, want.Stale, want.Endpoints[1].State = true, true, NotReady
-	if got := unite([]*Service{a, b}); !reflect.DeepEqual(got, want) {
+	if got := unite([]saying{{a, false}, {b, false}}); !reflect.DeepEqual(got, want) {
 		t.Errorf("both are stale: got %+v\nwant %+v", got, want)
 	}
-	if unite(nil) != nil || unite([]*Service{a}) != a {
+	if unite(nil) != nil || unite([]saying{{a, false}}) != a {
 		t.Error("of none, or of one")
 	}
 }
@@ -74,14 +74,39 @@ func TestUniteWithoutAddress(t *testing.T) {
 		return all
 	}
 	want := []string{"10.0.0.2:81", "node", "pod-a", "pod-b"}
-	if got := names(unite([]*Service{cluster, scraped})); !slices.Equal(got, want) {
+	if got := names(unite([]saying{{cluster, false}, {scraped, false}})); !slices.Equal(got, want) {
 		t.Errorf("got %q; want %q", got, want)
 	}
-	got := unite([]*Service{scraped, cluster}) // now the others are believed
+	got := unite([]saying{{scraped, false}, {cluster, false}}) // now the others are believed
 	if want := []string{"10.0.0.1:9102", "10.0.0.2:81", "node", "pod-b"}; !slices.Equal(names(got), want) {
 		t.Errorf("got %q; want %q", names(got), want)
 	}
 	if e := got.Endpoint("pod-a"); e == nil || e.Address != "10.0.0.1:80" {
 		t.Errorf("its address was not learned: %+v", e)
+	}
+}
+
+// TestHearsay: what is only heard of is no endpoint beside what somebody knows.
+func TestHearsay(t *testing.T) {
+	cluster := &Service{Name: "s", Source: "kubernetes", Endpoints: []Endpoint{{Endpoint: mesh.Endpoint{Name: "a", Address: "10.0.0.1:80"}}}}
+	heard := &Service{Name: "s", Source: "dns", Endpoints: []Endpoint{
+		{Endpoint: mesh.Endpoint{Name: "10.0.0.1:80", Address: "10.0.0.1:80", Zone: "z"}},
+		{Endpoint: mesh.Endpoint{Name: "10.96.0.1:80", Address: "10.96.0.1:80"}},
+	}}
+	for _, said := range [][]saying{{{cluster, false}, {heard, true}}, {{heard, true}, {cluster, false}}} {
+		if got := unite(said); len(got.Endpoints) != 1 || got.Endpoints[0].Zone != "z" || got.Endpoint("a") == nil || got.Endpoint("10.0.0.1:80") == nil {
+			t.Errorf("got %+v", got)
+		}
+	}
+	cluster.Stale = true
+	if got := unite([]saying{{cluster, false}, {heard, true}}); len(got.Endpoints) != 2 {
+		t.Errorf("nobody who knows answers: got %+v", got)
+	}
+	cluster.Stale, cluster.Endpoints = false, nil
+	if got := unite([]saying{{cluster, false}, {heard, true}}); len(got.Endpoints) != 0 {
+		t.Errorf("who knows, knows none: got %+v", got)
+	}
+	if got := unite([]saying{{heard, true}, {heard, true}}); len(got.Endpoints) != 2 {
+		t.Errorf("all is heard: got %+v", got)
 	}
 }

@@ -140,14 +140,15 @@ func (l *Loop) fed() bool {
 	return l.pace.Schema != nil
 }
 
-// anew decides on the last frame of each service that is checked. Where metrics are
+// anew decides on the last frame of each service that is checked, or that has changed of
+// late. Where metrics are
 // live, they have aged; a recording has its own time.
 func (l *Loop) anew() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var list []string
 	for _, service := range l.former.services() {
-		if l.checks.of(service) {
+		if l.checks.of(service) || l.moves(service) {
 			list = append(list, service)
 		}
 	}

@@ -31,7 +31,29 @@ func (l *Loop) Know(s *discovery.Snapshot) {
 		services = slices.Compact(services)
 	}
 	l.refresh(services)
+	l.move(services)
 	l.publish(services, func(former, tried []router.Made) { l.table.PublishKnown(known, former, tried) })
+}
+
+// move notes that slow starts may be under way in services.
+func (l *Loop) move(services []string) {
+	if l.moved == nil {
+		l.moved = map[string]time.Time{}
+	}
+	for _, service := range services {
+		l.moved[service] = l.cfg.Clock()
+	}
+}
+
+// moves reports whether a slow start may be under way since discovery last said
+// anything new of a service.
+func (l *Loop) moves(service string) bool {
+	at, is := l.moved[service]
+	if is && l.cfg.Clock().Sub(at) > l.cfg.Router.SlowStart+withoutMetrics {
+		delete(l.moved, service)
+		return false
+	}
+	return is
 }
 
 // refresh makes the last frames of services ones of now. Where metrics are live, they

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/discovery"
@@ -445,5 +447,121 @@ func BenchmarkTakeKnown(b *testing.B) {
 				w.all(services)
 			}
 		})
+	}
+}
+
+// TestUnjoined holds what is counted, and told once, of names that do not meet.
+func TestUnjoined(t *testing.T) {
+	w := newWorld(t, nil, Change{}, nil)
+	count := func(side, what string) float64 {
+		return testutil.ToFloat64(w.metrics.unjoined.WithLabelValues(side, what))
+	}
+	check := func(what string, want ...float64) {
+		t.Helper()
+		if got := []float64{count("metrics", "service"), count("metrics", "endpoint"), count("discovery", "service"), count("discovery", "endpoint")}; !slices.Equal(got, want) {
+			t.Errorf("%s: %v; want %v", what, got, want)
+		}
+	}
+	reviews := kube("reviews", pod("r-1", 1, discovery.Ready), pod("r-2", 2, discovery.Ready), pod("r-3", 3, discovery.NotReady))
+	aside := kube("reviews", pod("r-1", 1, discovery.Ready))
+	aside.Name, aside.Names = reviews.Name+":9090", nil
+	shown := func() {
+		w.plainly("reviews", "10.0.0.1", "r-9")
+		w.plainly("reviewz.default", "x")
+	}
+	shown()
+	check("before anything is discovered", 0, 0, 0, 0)
+	w.know(reviews, aside, kube("quiet", pod("q", 7, discovery.Ready)))
+	shown()
+	check("with both", 1, 1, 1, 1)
+	if strings.Contains(w.said(), "do not call everything alike") {
+		t.Error("it is told at once")
+	}
+	for range 40 {
+		shown()
+	}
+	said := w.said()
+	if n := strings.Count(said, "do not call everything alike"); n != 1 {
+		t.Errorf("told %d times; want once", n)
+	}
+	for _, want := range []string{"unjoined=3", "endpoint reviews/r-9, in metrics only", "endpoint reviews/r-2, in discovery only", "service reviewz.default, in metrics only", "likely="} {
+		if !strings.Contains(said, want) {
+			t.Errorf("no %q in\n%s", want, said)
+		}
+	}
+	w.know(kube("reviews", pod("r-1", 1, discovery.Ready), pod("r-9", 9, discovery.Ready)), kube("quiet", pod("q", 7, discovery.Ready)))
+	shown()
+	check("after one is joined", 1, 0, 1, 0)
+}
+
+// TestWithoutMetrics holds that slow starts go on where no metrics come at all.
+func TestWithoutMetrics(t *testing.T) {
+	w := newWorld(t, nil, Change{}, nil)
+	w.pace = Pace{}
+	w.Open()
+	later := func(d time.Duration) {
+		w.mu.Lock()
+		w.clock = w.clock.Add(d)
+		w.mu.Unlock()
+	}
+	w.know(kube("shop", pod("a", 1, discovery.Ready)))
+	later(time.Hour)
+	w.know(kube("shop", pod("a", 1, discovery.Ready), pod("b", 2, discovery.Ready)))
+	if got := w.weights("shop"); got != "a 0.909, b 0.0909" {
+		t.Errorf("at first: %s", got)
+	}
+	for range 10 {
+		later(withoutMetrics)
+		w.anew()
+	}
+	if got := w.weights("shop"); got != "a 0.5, b 0.5" {
+		t.Errorf("in the end: %s", got)
+	}
+	if len(w.moved) > 0 {
+		t.Errorf("%v is decided on for ever", w.moved)
+	}
+}
+
+// TestRestoredAndKnown holds that what is served of a life before serves on when
+// discovery says what there is: its weights, of those who are there.
+func TestRestoredAndKnown(t *testing.T) {
+	w := newWorld(t, nil, Change{}, nil)
+	pods := []discovery.Endpoint{pod("c-1", 1, discovery.Ready), pod("c-2", 2, discovery.Ready), pod("c-3", 3, discovery.Ready)}
+	w.know(kube("checkout", pods...), kube("new", pod("n", 9, discovery.Ready)))
+	w.plainly("checkout.default", "10.0.0.1", "10.0.0.2", "10.0.0.3")
+	text, err := w.Saved()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, first := range []string{"table", "discovery"} {
+		again := newWorld(t, nil, Change{}, nil)
+		again.clock = w.now().Add(time.Second)
+		pods[0].State = discovery.NotReady
+		know := func() { // what the cache holds, and then what there is
+			old := kube("checkout", pods...)
+			old.Stale = true
+			again.know(old)
+			again.know(kube("checkout", pods[:2]...), kube("new", pod("n", 9, discovery.Ready)))
+		}
+		if first == "discovery" {
+			know()
+		}
+		if err := again.Restore(text); err != nil {
+			t.Fatal(err)
+		}
+		if first == "table" {
+			know()
+		}
+		r := again.Table().Load("checkout")
+		if got := again.weights("checkout") + ", " + again.weights("new"); r.Service != "checkout.default" || got != "c-1 0, c-2 1, n 1" {
+			t.Errorf("%s first: %s serves %s", first, r.Service, got)
+		}
+		if r.Decision.Reason != router.Stale {
+			t.Errorf("%s first: decided anew: %q %q", first, r.Decision.Reason, r.Decision.Notes)
+		}
+		again.plainly("checkout.default", "10.0.0.2")
+		if services := again.Table().Services(); !slices.Equal(services, []string{"checkout.default", "new.default.svc.cluster.local"}) {
+			t.Errorf("%s first: services %q", first, services)
+		}
 	}
 }

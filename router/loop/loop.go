@@ -65,10 +65,12 @@ type Loop struct {
 	former   *line      // the one in force
 	pace     Pace
 	kept     kept
-	known    *router.Known      // nil: nobody discovers
-	newest   time.Time          // of the windows
-	versions map[string]Version // by subject: what is in force
-	tried    *line              // nil while no trial is on
+	known    *router.Known // nil: nobody discovers
+	unjoined unjoined
+	moved    map[string]time.Time // by service: when discovery last said anything new of it
+	newest   time.Time            // of the windows
+	versions map[string]Version   // by subject: what is in force
+	tried    *line                // nil while no trial is on
 	trying   Change
 	judge    Judge
 	waiting  map[string]Change        // by subject: what comes after the trial
@@ -235,6 +237,7 @@ func (l *Loop) Take(windows []mesh.Window, err error) {
 	if len(taken) > 0 {
 		l.kept.add(taken, l.modelled(services))
 		l.settle(taken)
+		l.join(taken[0].Time)
 	}
 	l.review()
 	l.metrics.rebuild.Observe(l.cfg.Clock().Sub(start).Seconds())

@@ -17,6 +17,7 @@ type Metrics struct {
 	rebuild                      prometheus.Histogram
 	served                       *prometheus.GaugeVec
 	share                        prometheus.Gauge
+	unjoined                     *prometheus.GaugeVec
 	rollbacks, reloads, findings *prometheus.CounterVec
 }
 
@@ -57,6 +58,15 @@ func newMetrics(reg prometheus.Registerer) *Metrics {
 		Name: "fairway_rules_findings_total",
 		Help: "What was found in rules that are read: warnings, such as a route that is never reached, and notes of what is left to the proxies.",
 	}, []string{"level"})
+	s.unjoined = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "fairway_discovery_unjoined",
+		Help: "Services, and endpoints of services that both know, which only metrics or only discovery name.",
+	}, []string{"side", "what"})
+	for _, side := range []router.Side{router.InMetrics, router.InDiscovery} {
+		for _, what := range []string{"service", "endpoint"} {
+			s.unjoined.WithLabelValues(string(side), what)
+		}
+	}
 	for _, level := range []string{manifest.Warning, manifest.Note} {
 		s.findings.WithLabelValues(level)
 	}
@@ -66,7 +76,7 @@ func newMetrics(reg prometheus.Registerer) *Metrics {
 			s.reloads.WithLabelValues(subject, result)
 		}
 	}
-	reg.MustRegister(s.share, s.rollbacks, s.reloads, s.findings)
+	reg.MustRegister(s.share, s.rollbacks, s.reloads, s.findings, s.unjoined)
 	reg.MustRegister(s.windows, s.pollErrors, s.refused, s.rebuild, s.served)
 	return s
 }

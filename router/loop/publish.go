@@ -32,6 +32,7 @@ func (l *Loop) publish(services []string, to func(former, tried []router.Made)) 
 	to(former, tried)
 	for _, service := range l.former.dropped {
 		l.checks.leave(service, l.cfg.Clock())
+		l.metrics.Forget(service)
 	}
 	l.former.dropped = nil
 	if len(former)+len(tried) == 0 {

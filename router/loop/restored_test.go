@@ -150,6 +150,39 @@ func TestRestoreUnderOtherRules(t *testing.T) {
 	}
 }
 
+// TestRestoreAfterTheRules: what was served last comes late, from another daemon, when
+// the rules have answered already; and other rules come before it is known what the
+// metrics will be.
+func TestRestoreAfterTheRules(t *testing.T) {
+	w, text := lived(t)
+	was := w.answers()
+	next := newWorld(t, persistence(1), ruled(t, "1", 1, 1), nil)
+	if err := next.Expect(Pace{}); err != nil {
+		t.Fatal(err)
+	}
+	next.clock = w.clock
+	next.Take(nil, errDown)
+	if a := next.answers(); a.Weights[0] != 0.5 {
+		t.Errorf("the rules say %+v", a)
+	}
+	if err := next.Restore(text); err != nil {
+		t.Fatal(err)
+	}
+	next.clock = next.clock.Add(5 * time.Second)
+	next.Take(nil, errDown)
+	if a := next.answers(); a.Weights[0] != was.Weights[0] || a.Reason != router.Stale {
+		t.Errorf("afterwards: %+v", a)
+	}
+	if err := next.Change(ruled(t, "2", 1, 3)); err != nil {
+		t.Fatal(err)
+	}
+	next.clock = next.clock.Add(5 * time.Second)
+	next.Take(nil, errDown)
+	if a := next.answers(); a.Weights[0] != was.Weights[0] || a.Reason != router.Stale || a.RulesVersion != "2" {
+		t.Errorf("under other rules: %+v", a)
+	}
+}
+
 // TestRestoreRefuses leaves the table as it is where the text is foreign.
 func TestRestoreRefuses(t *testing.T) {
 	w := newWorld(t, nil, ruled(t, "1", 1, 3), nil)

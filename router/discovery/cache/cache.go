@@ -65,8 +65,10 @@ type Config struct {
 	// Retry is how long after a load or a layer has failed it is tried again, at first;
 	// it doubles up to RetryMost.
 	Retry, RetryMost time.Duration
-	// ReadTimeout and WriteTimeout are how long one layer is waited for.
-	ReadTimeout, WriteTimeout time.Duration
+	// ReadTimeout and WriteTimeout are how long one layer is waited for, FirstTimeout how
+	// long Get waits for one that is not on this machine and has not answered yet: once,
+	// for whoever asks first may be about to begin.
+	ReadTimeout, WriteTimeout, FirstTimeout time.Duration
 	// Bytes bounds what memory holds, and what waits to be written to each layer. An
 	// entry of more than a quarter of it is refused.
 	Bytes int
@@ -84,7 +86,7 @@ func DefaultConfig() Config {
 		TTL: 5 * time.Minute, Refresh: 0.9, Jitter: 0.05,
 		LoadTimeout: 10 * time.Second, Loads: 4, Settle: time.Second,
 		Retry: time.Second, RetryMost: 30 * time.Second,
-		ReadTimeout: 250 * time.Millisecond, WriteTimeout: 5 * time.Second,
+		ReadTimeout: 250 * time.Millisecond, WriteTimeout: 5 * time.Second, FirstTimeout: 30 * time.Millisecond,
 		Bytes: 64 << 20,
 		Clock: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
@@ -101,8 +103,8 @@ func (c Config) Validate() error {
 		return errors.New("cache: LoadTimeout and Loads must be more than 0, Settle not less")
 	case c.Retry <= 0 || c.RetryMost < c.Retry:
 		return errors.New("cache: Retry must be more than 0, RetryMost not less than it")
-	case c.ReadTimeout <= 0 || c.WriteTimeout <= 0 || c.Bytes <= 0:
-		return errors.New("cache: ReadTimeout, WriteTimeout and Bytes must be more than 0")
+	case c.ReadTimeout <= 0 || c.WriteTimeout <= 0 || c.FirstTimeout <= 0 || c.Bytes <= 0:
+		return errors.New("cache: ReadTimeout, WriteTimeout, FirstTimeout and Bytes must be more than 0")
 	case c.Clock == nil || c.Log == nil:
 		return errors.New("cache: Clock and Log are needed")
 	}
@@ -140,14 +142,17 @@ func New(cfg Config, layers ...Layer) (*Cache, error) {
 
 // Get returns the entry of a key, of the first layer that has it. It waits no longer
 // than each layer's time-out, and for memory not at all.
-func (c *Cache) Get(ctx context.Context, key string) (Entry, bool) {
+func (c *Cache) Get(ctx context.Context, key string) (Entry, bool) { return c.find(ctx, key, true) }
+
+// find is Get; hurried says that somebody waits.
+func (c *Cache) find(ctx context.Context, key string, hurried bool) (Entry, bool) {
 	if e, ok := c.memory.get(key); ok {
 		c.metrics.hits.WithLabelValues(inMemory).Inc()
 		return c.dated(e), true
 	}
 	c.metrics.misses.WithLabelValues(inMemory).Inc()
 	for i, l := range c.layers {
-		if e, ok := c.read(ctx, l, key); ok {
+		if e, ok := c.read(ctx, l, key, hurried); ok {
 			return c.dated(c.fill(e, c.layers[:i])), true
 		}
 	}
@@ -174,9 +179,9 @@ func (c *Cache) fill(e Entry, layers []*guarded) Entry {
 }
 
 // read asks one layer.
-func (c *Cache) read(ctx context.Context, l *guarded, key string) (Entry, bool) {
+func (c *Cache) read(ctx context.Context, l *guarded, key string, hurried bool) (Entry, bool) {
 	var text []byte
-	err := l.reads.do(ctx, func(ctx context.Context) (err error) {
+	err := l.reads.do(ctx, hurried && !l.local, func(ctx context.Context) (err error) {
 		text, err = l.Get(ctx, key)
 		return err
 	})

@@ -96,6 +96,18 @@ func (f *fake) becomes(err error, slow time.Duration) {
 	f.err, f.slow = err, slow
 }
 
+func (f *fake) text(key string) []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return []byte(f.is[key])
+}
+
+func (f *fake) has(e Entry) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.is[e.Key] = string(seal(e, ""))
+}
+
 func (f *fake) asked() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -157,7 +169,7 @@ func TestDeadLayer(t *testing.T) {
 						t.Fatal("found")
 					}
 				}
-				if waited := time.Since(began); waited > (patience+1)*cfg.ReadTimeout {
+				if waited := time.Since(began); waited > cfg.FirstTimeout {
 					t.Errorf("a thousand readings waited %v", waited)
 				}
 				time.Sleep(2 * time.Minute)
@@ -172,12 +184,56 @@ func TestDeadLayer(t *testing.T) {
 				}
 				remote.becomes(nil, 0)
 				time.Sleep(cfg.RetryMost + cfg.Retry)
-				if e, err := unseal([]byte(remote.is["kept"]), "", "kept"); err != nil || string(e.Value) != "one" {
+				if e, err := unseal(remote.text("kept"), "", "kept"); err != nil || string(e.Value) != "one" {
 					t.Errorf("once it is back it has %+v, %v", e, err)
 				}
 			})
 		})
 	}
+}
+
+// TestSlowToBegin: a layer that takes longer than whoever begins has time for is asked
+// again by Run, which has it.
+func TestSlowToBegin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := DefaultConfig()
+		remote := newFake("redis")
+		remote.has(Entry{Key: "k", Version: "another's", Time: time.Now()})
+		remote.becomes(nil, cfg.ReadTimeout/2)
+		c := newCache(t, cfg, remote)
+		began := time.Now()
+		for range 3 {
+			if e, ok := c.Get(t.Context(), "k"); ok {
+				t.Fatalf("got %+v", e)
+			}
+		}
+		if waited := time.Since(began); waited > cfg.FirstTimeout {
+			t.Errorf("it was waited for %v", waited)
+		}
+		stop := running(t, c)
+		defer stop()
+		found := ""
+		c.Keep("k", func(ctx context.Context) ([]byte, string, error) {
+			e, _ := c.Get(ctx, "k")
+			found = e.Version
+			return nil, "", ErrNothing
+		})
+		c.Touch("k")
+		time.Sleep(5 * time.Second)
+		stop()
+		if found != "another's" {
+			t.Errorf("found %q", found)
+		}
+		remote.becomes(nil, 0)
+		if _, ok := c.Get(t.Context(), "none"); ok {
+			t.Error("found what is nowhere")
+		}
+		remote.becomes(nil, cfg.ReadTimeout/2)
+		remote.has(Entry{Key: "l", Time: time.Now()})
+		if _, ok := c.Get(t.Context(), "l"); !ok {
+			t.Error("a layer that has answered is not waited for")
+		}
+	})
 }
 
 // TestMemoryIsBounded keeps the newest of many entries, and refuses one that is too large.
@@ -193,6 +249,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 		c.Keep("large", func(context.Context) ([]byte, string, error) { return make([]byte, 5000), "", nil })
 		time.Sleep(time.Second)
+		stop()
 		if n := c.memory.entries.Len(); n < 7 || n > 8 || c.memory.left < 0 {
 			t.Errorf("%d entries of 1000 bytes in %d; %d left", n, cfg.Bytes, c.memory.left)
 		}
@@ -203,6 +260,24 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Error("what had to go was not counted")
 		}
 	})
+}
+
+// TestMemoryKeepsTheNewest, whatever comes late.
+func TestMemoryKeepsTheNewest(t *testing.T) {
+	m := newMemory(1 << 20)
+	now := time.Now()
+	for _, step := range []struct {
+		after time.Duration
+		want  string
+	}{{2, "2ns"}, {1, "2ns"}, {3, "3ns"}} {
+		e, _ := m.put(Entry{Key: "k", Version: step.after.String(), Time: now.Add(step.after)})
+		if got, _ := m.get("k"); got.Version != step.want || e.Version != step.want {
+			t.Errorf("after %v there is %s, and put says %s", step.after, got.Version, e.Version)
+		}
+	}
+	if want := 1<<20 - size(Entry{Key: "k", Version: "3ns"}); m.left != want {
+		t.Errorf("%d bytes are left; want %d", m.left, want)
+	}
 }
 
 // TestFlawed drops entries that are not the one asked for, and says why.

@@ -25,6 +25,7 @@ type circuit struct {
 	turned func(error)
 
 	mu       sync.Mutex
+	answered bool // once
 	failures int
 	until    time.Time // while it is open
 }
@@ -33,19 +34,25 @@ func newCircuit(cfg *Config, timeout time.Duration, slots int, turned func(error
 	return &circuit{timeout: timeout, cfg: cfg, slots: make(chan struct{}, slots), turned: turned}
 }
 
-// do asks the layer, or returns errOpen.
-func (c *circuit) do(ctx context.Context, ask func(context.Context) error) error {
-	if !c.admits() {
+// do asks the layer, or returns errOpen. hurried: a layer that has never answered is
+// waited for but once, for the FirstTimeout.
+func (c *circuit) do(ctx context.Context, hurried bool, ask func(context.Context) error) error {
+	admitted, answered := c.admits()
+	if !admitted {
 		return errOpen
 	}
-	within, cancel := context.WithTimeout(ctx, c.timeout)
+	timeout, most := c.timeout, patience
+	if hurried && !answered {
+		timeout, most = min(timeout, c.cfg.FirstTimeout), 1
+	}
+	within, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := c.wait(within, ask)
 	switch {
 	case err == nil || errors.Is(err, ErrNone) || errors.As(err, new(flawed)):
 		c.well() // it answers
 	case ctx.Err() == nil:
-		c.fails(err)
+		c.fails(err, patience-most)
 	}
 	return err
 }
@@ -71,37 +78,39 @@ func (c *circuit) wait(ctx context.Context, ask func(context.Context) error) err
 
 // admits reports whether the layer may be asked. Of those who come when an open circuit
 // is due, the first tries.
-func (c *circuit) admits() bool {
+func (c *circuit) admits() (admitted, answered bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.failures < patience {
-		return true
+		return true, c.answered
 	}
 	now := c.cfg.Clock()
 	if now.Before(c.until) {
-		return false
+		return false, c.answered
 	}
 	c.until = now.Add(c.timeout)
-	return true
+	return true, c.answered
 }
 
 func (c *circuit) well() {
 	c.mu.Lock()
 	was := c.failures
-	c.failures = 0
+	c.failures, c.answered = 0, true
 	c.mu.Unlock()
 	if was >= patience {
 		c.turned(nil)
 	}
 }
 
-func (c *circuit) fails(err error) {
+// fails counts a failure, and so many more.
+func (c *circuit) fails(err error, more int) {
 	c.mu.Lock()
-	c.failures++
-	now := c.failures
-	c.until = c.cfg.Clock().Add(backOff(c.cfg, now-patience))
+	was := c.failures
+	c.failures += 1 + more
+	c.until = c.cfg.Clock().Add(backOff(c.cfg, c.failures-patience))
+	turned := was < patience && c.failures >= patience
 	c.mu.Unlock()
-	if now == patience {
+	if turned {
 		c.turned(err)
 	}
 }

@@ -14,7 +14,8 @@ type kept struct {
 	load     func(context.Context) ([]byte, string, error)
 	due      time.Time // when it is loaded next
 	last     time.Time // when it was last; zero: never
-	failures int       // in a row
+	failures int       // in a row, to have anything to say too
+	told     bool      // the log has an error of it
 	loading  bool
 	touched  bool // since the last load began
 	looked   bool // whether the layers have been asked for what they have
@@ -127,12 +128,11 @@ func (c *Cache) next() (key string, k *kept, wait time.Duration) {
 
 // renew loads a key, unless the layers have it fresh and it has only begun to be kept.
 func (c *Cache) renew(ctx context.Context, key string, k *kept) {
-	if !k.looked {
-		e, ok := c.Get(ctx, key)
-		k.looked = true
-		if ok && !e.Stale && c.rests(key, k, e) {
-			return
-		}
+	first := !k.looked
+	k.looked = true
+	e, ok := c.find(ctx, key, false) // in memory, mostly; else there is time to wait for a layer
+	if first && ok && !e.Stale && c.rests(key, k, e) {
+		return
 	}
 	c.mu.Lock()
 	k.touched = false
@@ -143,7 +143,7 @@ func (c *Cache) renew(ctx context.Context, key string, k *kept) {
 	within, cancel := context.WithTimeout(ctx, c.cfg.LoadTimeout)
 	value, version, err := load(within)
 	cancel()
-	e := Entry{Key: key, Version: version, Time: began.Round(0), Value: bytes.Clone(value)}
+	e = Entry{Key: key, Version: version, Time: began.Round(0), Value: bytes.Clone(value)}
 	if err == nil && size(e) > c.cfg.Bytes/4 {
 		err = fmt.Errorf("an entry of %d bytes is more than a quarter of the cache's %d", size(e), c.cfg.Bytes)
 	}
@@ -183,22 +183,22 @@ func (c *Cache) loaded(key string, k *kept, err error) {
 	result := "ok"
 	switch {
 	case err == nil:
-		if k.failures > 0 {
+		if k.told {
 			c.cfg.Log.Info("the cache is refreshed again", "key", key)
 		}
-		k.failures = 0
+		k.failures, k.told = 0, false
 		k.due = k.last.Add(c.life())
 	default:
-		result = "failed"
-		if errors.Is(err, ErrNothing) {
-			result = "nothing"
-		} else if k.failures++; k.failures == 1 {
-			c.cfg.Log.Warn("the cache is not refreshed; what is there is served on", "key", key, "error", err)
+		result = "nothing"
+		if !errors.Is(err, ErrNothing) {
+			result = "failed"
+			if !k.told {
+				c.cfg.Log.Warn("the cache is not refreshed; what is there is served on", "key", key, "error", err)
+			}
+			k.told = true
 		}
-		wait := backOff(&c.cfg, max(0, k.failures-1))
-		if result == "nothing" {
-			wait = c.cfg.RetryMost
-		}
+		wait := backOff(&c.cfg, k.failures)
+		k.failures++
 		k.due = c.cfg.Clock().Add(wait/2 + time.Duration(c.random.Float64()*float64(wait/2)))
 	}
 	if soon := k.last.Add(c.cfg.Settle); k.touched && k.due.After(soon) {
@@ -212,7 +212,7 @@ func (c *Cache) loaded(key string, k *kept, err error) {
 // may have written it.
 func (c *Cache) catchUp(ctx context.Context, key string) {
 	for i, l := range c.layers {
-		e, ok := c.read(ctx, l, key)
+		e, ok := c.read(ctx, l, key, false)
 		if !ok {
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 type guarded struct {
 	Layer
 	cfg           *Config
+	local         bool
 	reads, writes *circuit
 
 	mu      sync.Mutex
@@ -21,6 +22,7 @@ type guarded struct {
 
 func newGuarded(l Layer, cfg *Config) *guarded {
 	g := &guarded{Layer: l, cfg: cfg, left: cfg.Bytes, pending: map[string]Entry{}, wake: make(chan struct{}, 1)}
+	_, g.local = l.(*Disk)
 	turned := func(way string) func(error) {
 		return func(err error) {
 			if err != nil {
@@ -116,7 +118,7 @@ func (c *Cache) pend(l *guarded, e Entry) {
 
 // put writes one entry, and reports whether it was.
 func (c *Cache) put(ctx context.Context, l *guarded, e Entry) bool {
-	err := l.writes.do(ctx, func(ctx context.Context) error { return l.Put(ctx, e.Key, e.Time, seal(e, c.cfg.Scope)) })
+	err := l.writes.do(ctx, false, func(ctx context.Context) error { return l.Put(ctx, e.Key, e.Time, seal(e, c.cfg.Scope)) })
 	switch {
 	case err == nil:
 		c.metrics.writes.WithLabelValues(l.Name()).Inc()

@@ -26,6 +26,10 @@ func New(cfg Config) (*Source, error) {
 // Name implements discovery.Source.
 func (*Source) Name() string { return "dns" }
 
+// Hearsay implements discovery.Hearsay: answers last, and may be addresses of a service
+// rather than of its endpoints.
+func (*Source) Hearsay() {}
+
 // Watch implements discovery.Source. One goroutine asks for each name.
 func (s *Source) Watch(ctx context.Context, to discovery.Sink) error {
 	w := &watch{asker: asker{s.cfg, make(chan struct{}, mostAtOnce)}, teller: again.NewTeller(to), names: make([]known, len(s.cfg.Names))}

@@ -58,7 +58,7 @@ func Connect(kubeconfig string) (*Client, error) {
 
 func connect(cfg *rest.Config) (*Client, error) {
 	cfg = rest.CopyConfig(cfg)
-	cfg.UserAgent = "fairway"
+	cfg.UserAgent, cfg.WarningHandler = "fairway", rest.NoWarnings{}
 	// Few requests are ever made, but many namespaces are begun with at once; the API
 	// server's own priority and fairness guards it.
 	cfg.QPS, cfg.Burst = 50, 100

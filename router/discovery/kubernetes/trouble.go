@@ -68,7 +68,7 @@ func explain(err error, host, verb, resource, namespace string) error {
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("the API server does not know who asks: mount a service account's token (automountServiceAccountToken: true), or renew the kubeconfig's: %w", err)
 	case refused(err):
-		return fmt.Errorf("the API server at %s does not answer (is it up, may the pod reach it?); what was found stays as it was: %w", host, bare(err))
+		return fmt.Errorf("the API server at %s does not answer (is it up, may one reach it from here?): %w", host, bare(err))
 	}
 	return fmt.Errorf("%s: %w", strings.TrimSpace(verb+" "+resource+" "+where), err)
 }

@@ -73,6 +73,9 @@ func New(cfg Config) (*Source, error) {
 // Name implements discovery.Source.
 func (*Source) Name() string { return "prometheus" }
 
+// Hearsay implements discovery.Hearsay: what is scraped may be gone already.
+func (*Source) Hearsay() {}
+
 // Watch implements discovery.Source.
 func (s *Source) Watch(ctx context.Context, to discovery.Sink) error {
 	defer s.server.Close()

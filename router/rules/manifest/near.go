@@ -2,9 +2,9 @@ package manifest
 
 import "strings"
 
-// nearest is the name that was probably meant, or "": the same but for case and
+// Nearest is the name that was probably meant, or "": the same but for case and
 // underscores, or at most two letters away and no more than a third of it.
-func nearest(name string, names []string) string {
+func Nearest(name string, names []string) string {
 	best, least := "", 3
 	for _, n := range names {
 		if strings.EqualFold(strings.ReplaceAll(name, "_", ""), n) {

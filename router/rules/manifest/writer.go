@@ -148,7 +148,7 @@ func quoted(text string) []byte {
 // unknown reports a field, with what was probably meant.
 func (w *writer) unknown(key *yaml.Node, names []string, where string) {
 	hint := "use one of " + strings.Join(names, ", ")
-	if near := nearest(key.Value, names); near != "" {
+	if near := Nearest(key.Value, names); near != "" {
 		hint = "did you mean " + near + "?"
 	}
 	w.fail(key, "unknown field %.60q in %s; %s", key.Value, where, hint)

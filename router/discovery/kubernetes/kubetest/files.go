@@ -80,3 +80,21 @@ clusters: [{name: t, cluster: {server: %q, certificate-authority: %q}}], users: 
 	}
 	return path
 }
+
+// ServiceAccount writes what the kubelet mounts into a pod at
+// /var/run/secrets/kubernetes.io/serviceaccount, and returns the directory. The
+// variables that a pod has beside it are KUBERNETES_SERVICE_HOST and _PORT.
+func (s *Server) ServiceAccount(t testing.TB, token string) (directory string) {
+	t.Helper()
+	directory = t.TempDir()
+	cert, err := os.ReadFile(filepath.Join(s.directory, "cert"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"ca.crt": cert, "token": []byte(token), "namespace": []byte("fairway")} {
+		if err := os.WriteFile(filepath.Join(directory, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return directory
+}

@@ -32,6 +32,7 @@ type Server struct {
 	etcdURL   string
 	api       *process
 	port      int
+	writer    *writer // nil before the first that is written
 }
 
 // Start runs a server until the test ends. The test is skipped where none is named; CI
@@ -150,7 +151,7 @@ func (s *Server) Elsewhere(t testing.TB, do func(other *Server)) {
 		t.Fatal(err)
 	}
 	other := *s
-	other.port = ports[0]
+	other.port, other.writer = ports[0], nil
 	if other.api, err = s.serve(other.port); err != nil {
 		t.Fatal(err)
 	}

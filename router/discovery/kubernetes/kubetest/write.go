@@ -62,18 +62,30 @@ func (s *Server) Delete(t testing.TB, manifests string) {
 	})
 }
 
-func (s *Server) each(t testing.TB, manifests string, do func(context.Context, dynamic.ResourceInterface, *unstructured.Unstructured) error) {
+// writer writes objects of any kind that the API server knew when it was made.
+type writer struct {
+	objects dynamic.Interface
+	kinds   meta.RESTMapper
+}
+
+func (s *Server) newWriter(t testing.TB) *writer {
 	t.Helper()
-	admin := s.Admin(t)
+	known, err := restmapper.GetAPIGroupResources(s.Admin(t).Discovery())
+	if err != nil {
+		t.Fatal(err)
+	}
 	objects, err := dynamic.NewForConfig(s.config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, err := restmapper.GetAPIGroupResources(admin.Discovery())
-	if err != nil {
-		t.Fatal(err)
+	return &writer{objects, restmapper.NewDiscoveryRESTMapper(known)}
+}
+
+func (s *Server) each(t testing.TB, manifests string, do func(context.Context, dynamic.ResourceInterface, *unstructured.Unstructured) error) {
+	t.Helper()
+	if s.writer == nil {
+		s.writer = s.newWriter(t)
 	}
-	mapper := restmapper.NewDiscoveryRESTMapper(known)
 	for documents := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(manifests), 4096); ; {
 		var raw json.RawMessage
 		err := documents.Decode(&raw)
@@ -81,7 +93,7 @@ func (s *Server) each(t testing.TB, manifests string, do func(context.Context, d
 			return
 		}
 		if err == nil && len(bytes.TrimSpace(raw)) > 0 {
-			err = one(t.Context(), raw, mapper, objects, do)
+			err = s.writer.one(t.Context(), raw, do)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -89,21 +101,21 @@ func (s *Server) each(t testing.TB, manifests string, do func(context.Context, d
 	}
 }
 
-func one(ctx context.Context, raw []byte, mapper meta.RESTMapper, objects dynamic.Interface, do func(context.Context, dynamic.ResourceInterface, *unstructured.Unstructured) error) error {
+func (w *writer) one(ctx context.Context, raw []byte, do func(context.Context, dynamic.ResourceInterface, *unstructured.Unstructured) error) error {
 	o := &unstructured.Unstructured{}
 	if err := json.Unmarshal(raw, &o.Object); err != nil {
 		return err
 	}
-	mapping, err := mapper.RESTMapping(o.GroupVersionKind().GroupKind(), o.GroupVersionKind().Version)
+	mapping, err := w.kinds.RESTMapping(o.GroupVersionKind().GroupKind(), o.GroupVersionKind().Version)
 	if err != nil {
 		return err
 	}
-	var at dynamic.ResourceInterface = objects.Resource(mapping.Resource)
+	var at dynamic.ResourceInterface = w.objects.Resource(mapping.Resource)
 	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
 		if o.GetNamespace() == "" {
 			o.SetNamespace(metav1.NamespaceDefault)
 		}
-		at = objects.Resource(mapping.Resource).Namespace(o.GetNamespace())
+		at = w.objects.Resource(mapping.Resource).Namespace(o.GetNamespace())
 	}
 	if err := do(ctx, at, o); err != nil {
 		return fmt.Errorf("%s %s: %w", o.GetKind(), o.GetName(), err)
