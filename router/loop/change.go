@@ -283,7 +283,7 @@ func (p *candidate) remember(n *line, m *model.Model, set *rules.Set) error {
 
 // catchUp gives a candidate the windows that came while it was being prepared.
 func (l *Loop) catchUp(p *candidate) {
-	p.line.know(l.known, l.known.Live(), true, l.now(), l.restores)
+	p.line.know(l.known, true, l.now(), l.restores)
 	if p.alone {
 		l.kept.forget()
 		return

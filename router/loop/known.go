@@ -24,9 +24,9 @@ func (l *Loop) Know(s *discovery.Snapshot) {
 		return
 	}
 	l.known = known
-	services := l.former.know(known, changed, renamed, l.now(), l.restores)
+	services := l.former.know(known, renamed, l.now(), l.restores)
 	if l.tried != nil {
-		services = append(services, l.tried.know(known, changed, renamed, l.now(), l.restores)...)
+		services = append(services, l.tried.know(known, renamed, l.now(), l.restores)...)
 		slices.Sort(services)
 		services = slices.Compact(services)
 	}
@@ -118,9 +118,9 @@ func (n *line) Members(service string) *router.Members {
 }
 
 // know takes in what is discovered, and returns the services to decide anew: those of
-// which something else was known, and those that have come. Changed are the Names of
-// discovery; of those that are left out no frame is made.
-func (n *line) know(k *router.Known, changed []string, renamed bool, now time.Time, leave func(service string) bool) (services []string) {
+// which something else was known, and those that have come. Of those that are left out no
+// frame is made.
+func (n *line) know(k *router.Known, renamed bool, now time.Time, leave func(service string) bool) (services []string) {
 	n.known = k
 	if renamed {
 		k.Teach(n.rules)
@@ -143,7 +143,7 @@ func (n *line) know(k *router.Known, changed []string, renamed bool, now time.Ti
 		services = append(services, service)
 	}
 	if renamed {
-		services = append(services, n.found(changed, now, leave)...)
+		services = append(services, n.found(k.Live(), now, leave)...)
 	}
 	slices.Sort(services)
 	return services

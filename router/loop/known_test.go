@@ -565,3 +565,51 @@ func TestRestoredAndKnown(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesakes holds that a short name which becomes two services' is nobody's, and
+// each is served under its own.
+func TestNamesakes(t *testing.T) {
+	w := newWorld(t, nil, Change{}, nil)
+	here := kube("reviews", pod("r-1", 1, discovery.Ready))
+	there := kube("reviews", pod("r-2", 2, discovery.Ready))
+	there.Name, there.Names, there.Namespace = "reviews.other.svc.cluster.local", []string{"reviews.other", "reviews"}, "other"
+	w.know(here)
+	w.plainly("reviews", "10.0.0.1")
+	if got := w.weights("reviews.default"); got != "r-1 1" {
+		t.Errorf("alone: %s", got)
+	}
+	w.know(here, there)
+	w.plainly("reviews", "10.0.0.1")
+	for service, want := range map[string]string{"reviews": "10.0.0.1 1", "reviews.default": "r-1 1", "reviews.other": "r-2 1"} {
+		if got := w.weights(service); got != want || w.Table().Load(service).Decision == nil {
+			t.Errorf("%s: %s; want %s, decided", service, got, want)
+		}
+	}
+	w.know(there)
+	w.know(here)
+	w.plainly("reviews", "10.0.0.1")
+	if got := w.weights("reviews.default"); got != "r-1 1" || !slices.Equal(w.Table().Services(), []string{"reviews"}) {
+		t.Errorf("alone again: %s of %q", got, w.Table().Services())
+	}
+}
+
+// TestNoEndpointsFound holds that a service which is found without endpoints is no error,
+// and serves when it has some.
+func TestNoEndpointsFound(t *testing.T) {
+	w := newWorld(t, nil, Change{}, nil)
+	w.know(kube("shop"))
+	if r := w.Table().Load("shop"); r.Service == "" || r.Answers()[0].Reason != router.NoEndpoints {
+		t.Errorf("%q answers %+v", r.Service, r.Answers())
+	}
+	w.know(kube("shop", pod("a", 1, discovery.Ready)))
+	if got := w.weights("shop"); got != "a 1" {
+		t.Errorf("with one: %s", got)
+	}
+	w.know(kube("shop"))
+	if a := w.Table().Load("shop").Answers()[0]; a.Reason != router.NoEndpoints || len(a.Endpoints) > 0 {
+		t.Errorf("without it: %+v", a)
+	}
+	if said := w.said(); strings.Contains(said, "level=ERROR") {
+		t.Error(said)
+	}
+}

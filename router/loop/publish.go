@@ -78,8 +78,8 @@ func (l *Loop) inForce(former, tried []router.Made) {
 func (l *Loop) ask(n *line, services []string) []router.Made {
 	var list []router.Made
 	for _, service := range services {
-		if n.last[service] == nil {
-			continue
+		if f := n.last[service]; f == nil || f.End.IsZero() && len(f.Endpoints) == 0 {
+			continue // nothing is known of it but its name
 		}
 		giveWay()
 		d, err := n.decide(service)
