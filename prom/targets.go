@@ -27,7 +27,7 @@ type Target struct {
 // Bounds of an answer: so many targets, some 4 KiB each.
 const (
 	mostTargets    = 50_000
-	longestTargets = 128 << 20
+	longestTargets = 64 << 20
 )
 
 // Targets is all that the server scrapes now, those that it drops left out. Only a

@@ -1,10 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/fairway-mesh/fairway/mesh"
@@ -46,7 +51,7 @@ func TestPlaces(t *testing.T) {
 		"--discover file:x --namespaces a":           "names none",
 		"--discover none --kubeconfig x":             "names none",
 		"--discover kubernetes --namespaces a,,b":    "--namespaces",
-		"--discover prometheus":                      "give --prometheus",
+		"--discover prometheus":                      "name it by --prometheus",
 		"--discover file:[":                          "no name or pattern", // by the source itself
 		"--discover kubernetes --kubeconfig nowhere": "nowhere",
 	} {
@@ -101,10 +106,68 @@ func TestPrometheusFound(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q\nwant %q", got, want)
 	}
-	d := &daemon{options: &options{prometheus: "http://named", guessed: false}}
-	if got := d.servers(); !reflect.DeepEqual(got, []string{"http://named"}) {
-		t.Errorf("one was named, and %q are tried", got)
+}
+
+// told is a source that says one thing.
+type told struct{ service *discovery.Service }
+
+func (told) Name() string { return "kubernetes" }
+
+func (s told) Watch(ctx context.Context, to discovery.Sink) error {
+	to.Put(s.service)
+	to.Synced()
+	<-ctx.Done()
+	return nil
+}
+
+// TestPrometheusTried: what was found is polled once it answers, although a schema is
+// given, of which nothing has to be asked before; until then it is tried again, and the
+// usual place too.
+func TestPrometheusTried(t *testing.T) {
+	var up atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if !up.Load() {
+			http.Error(w, "not yet", http.StatusNotFound)
+			return
+		}
+		io.WriteString(w, `{"status":"success","data":{"resultType":"scalar","result":[1700000000,"1700000000"]}}`)
+	}))
+	defer server.Close()
+	port := server.Listener.Addr().(*net.TCPAddr).Port
+	o, err := parse([]string{"--schema", write(t, "tiny.yaml", tiny), "--state", t.TempDir(), "--kubeconfig", write(t, "kubeconfig", nowhere)}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
 	}
+	o.prometheus = "http://127.0.0.1:1"
+	d, err := newDaemon(t.Context(), o, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	found := &discovery.Service{Name: "127.0.0.1", Namespace: "n", Port: discovery.Port{Number: port, Name: "web"},
+		Endpoints: []discovery.Endpoint{{Endpoint: mesh.Endpoint{Name: "p"}, Labels: map[string]string{"app.kubernetes.io/name": "prometheus"}}}}
+	if d.directory, err = discovery.New(discovery.DefaultConfig(), told{found}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = d.directory.Run(ctx) }()
+	defer func() { stop(); <-ended }()
+	soonest(t, func() error {
+		if len(d.servers()) < 2 {
+			return errors.New("it is not found")
+		}
+		return nil
+	})
+	if _, err := d.openServer(ctx); err == nil || !strings.Contains(err.Error(), server.URL) || !strings.Contains(err.Error(), "127.0.0.1:1/") {
+		t.Errorf("nobody answers, and the error is %v", err)
+	}
+	up.Store(true)
+	s, err := d.openServer(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
 }
 
 // TestRulesInACluster: rules alone are served without metrics, but in a cluster these

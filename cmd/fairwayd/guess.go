@@ -8,15 +8,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fairway-mesh/fairway/prom"
 	"github.com/fairway-mesh/fairway/router/discovery"
 )
 
-// servers are where metrics may be polled: the one place that was named, or those that
-// may be meant: what was found of Prometheus, and then the usual place.
+// servers are where the metrics may be that nobody says the place of: what was found of
+// Prometheus, and then the usual place.
 func (d *daemon) servers() []string {
-	if !d.guessed || d.directory == nil {
-		return []string{d.prometheus}
-	}
 	return append(prometheuses(d.directory.Snapshot()), d.prometheus)
 }
 
@@ -28,22 +26,45 @@ func (d *daemon) asked() string {
 	return masked(d.prometheus)
 }
 
-// openServer opens the first server that answers and has metrics that a schema fits.
+// openServer opens the server that was named, or the first of those that may be meant
+// that answers and, where nobody says of which schema, has metrics that one fits.
 func (d *daemon) openServer(ctx context.Context) (*source, error) {
+	if !d.guessed || d.directory == nil {
+		return openSource(ctx, d.options, d.loop.Model())
+	}
 	var errs []error
 	for _, at := range d.servers() {
 		o := *d.options
 		o.prometheus = at
-		s, err := openSource(ctx, &o, d.loop.Model())
+		err := answers(ctx, at)
 		if err == nil {
-			if d.guessed {
+			var s *source
+			if s, err = openSource(ctx, &o, d.loop.Model()); err == nil {
 				d.log.Info("polling metrics", "prometheus", at)
+				return s, nil
 			}
-			return s, nil
 		}
 		errs = append(errs, err)
 	}
 	return nil, errors.Join(errs...)
+}
+
+// answers asks whether a Prometheus is there at all: one whose schema is known is polled
+// without being asked, and what is polled first is polled for good.
+func answers(ctx context.Context, at string) error {
+	connection, err := prom.LoadConnection(at)
+	if err != nil {
+		return err
+	}
+	server, err := prom.Connect(connection, prom.LiveLimits())
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(ctx, detecting)
+	defer cancel()
+	_, err = server.Now(ctx)
+	return err
 }
 
 // usualNames are what the charts and the operator of Prometheus call its service, the

@@ -51,7 +51,7 @@ func openDNS(d *daemon, at []string) (discovery.Source, error) {
 // openTargets asks the server that is polled what it scrapes.
 func openTargets(d *daemon, _ []string) (discovery.Source, error) {
 	if d.prometheus == "" || d.guessed {
-		return nil, errors.New("prometheus: which server knows the targets is not said; give --prometheus")
+		return nil, errors.New("prometheus is the one that is polled, and none is: name it by --prometheus")
 	}
 	cfg := prometheus.DefaultConfig()
 	var err error
@@ -66,7 +66,7 @@ func openTargets(d *daemon, _ []string) (discovery.Source, error) {
 // programs do.
 func openConsul(d *daemon, at []string) (discovery.Source, error) {
 	if len(at) > 1 {
-		return nil, errors.New("consul is named twice; want one URL: any of its agents knows all")
+		return nil, errors.New("consul stands twice; any of its agents knows all: name one")
 	}
 	cfg, err := consul.Parse(at[0])
 	if err != nil {

@@ -42,8 +42,10 @@ func tidy(s *Service, source string, now time.Time) string {
 // oneForm is an address as it is compared: an IPv6 address can be written in several
 // ways, and DNS knows no case.
 func oneForm(address string) string {
-	if ip, err := netip.ParseAddrPort(address); err == nil {
-		return ip.String()
+	if strings.HasPrefix(address, "[") {
+		if ip, err := netip.ParseAddrPort(address); err == nil {
+			return ip.String()
+		}
 	}
 	return strings.ToLower(address)
 }

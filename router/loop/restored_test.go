@@ -3,12 +3,15 @@ package loop
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/discovery"
 )
 
 var errDown = errors.New("connection refused")
@@ -220,4 +223,41 @@ func TestRestoredAgesByItself(t *testing.T) {
 		stop()
 		<-done
 	})
+}
+
+// TestRestoredMeetsDiscovery: what is discovered says which endpoints there are, what
+// was served last how much each gets.
+func TestRestoredMeetsDiscovery(t *testing.T) {
+	w, text := lived(t)
+	was := w.answers()
+	next := newWorld(t, persistence(1), Change{}, nil)
+	next.clock = w.clock
+	if err := next.Restore(text); err != nil {
+		t.Fatal(err)
+	}
+	found := func(version uint64, states ...discovery.State) *discovery.Snapshot {
+		s := &discovery.Service{Name: "shop", Source: "kubernetes", Time: next.now()}
+		for i, state := range states {
+			name := string(rune('a' + i))
+			s.Endpoints = append(s.Endpoints, discovery.Endpoint{Endpoint: mesh.Endpoint{Name: name, Address: name + ":80"}, State: state})
+		}
+		return discovery.NewSnapshot(version, []*discovery.Service{s})
+	}
+	next.Know(found(1, discovery.Ready, discovery.Ready))
+	if a := next.answers(); a.Reason != router.Stale || a.Weights[0] != was.Weights[0] || a.Endpoints[1].Address != "b:80" {
+		t.Errorf("both are found: %+v", a)
+	}
+	next.Know(found(2, discovery.NotReady, discovery.Ready, discovery.Ready))
+	a := next.answers()
+	if a.Reason != router.Stale || len(a.Endpoints) != 3 || a.Weights[0] != 0 || !(a.Weights[1] > 0 && a.Weights[2] > 0) {
+		t.Errorf("one is down and another is new: %+v", a)
+	}
+	next.tick(5 * time.Second)
+	if b := next.answers(); b.Reason != router.Stale || !slices.Equal(b.Weights, a.Weights) {
+		t.Errorf("seconds later: %+v; was %+v", b, a)
+	}
+	next.tick(memoryLasts)
+	if b := next.answers(); b.Reason != router.Stale || b.Weights[0] != 0 || b.Weights[1] != 0.5 || b.Weights[2] != 0.5 {
+		t.Errorf("when its weights are over: %+v", b)
+	}
 }

@@ -96,6 +96,18 @@ func (f *fake) becomes(err error, slow time.Duration) {
 	f.err, f.slow = err, slow
 }
 
+func (f *fake) text(key string) []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return []byte(f.is[key])
+}
+
+func (f *fake) has(e Entry) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.is[e.Key] = string(seal(e, ""))
+}
+
 func (f *fake) asked() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -172,7 +184,7 @@ func TestDeadLayer(t *testing.T) {
 				}
 				remote.becomes(nil, 0)
 				time.Sleep(cfg.RetryMost + cfg.Retry)
-				if e, err := unseal([]byte(remote.is["kept"]), "", "kept"); err != nil || string(e.Value) != "one" {
+				if e, err := unseal(remote.text("kept"), "", "kept"); err != nil || string(e.Value) != "one" {
 					t.Errorf("once it is back it has %+v, %v", e, err)
 				}
 			})
@@ -186,7 +198,7 @@ func TestSlowToBegin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := DefaultConfig()
 		remote := newFake("redis")
-		remote.is["k"] = string(seal(Entry{Key: "k", Version: "another's", Time: time.Now()}, ""))
+		remote.has(Entry{Key: "k", Version: "another's", Time: time.Now()})
 		remote.becomes(nil, cfg.ReadTimeout/2)
 		c := newCache(t, cfg, remote)
 		began := time.Now()
@@ -208,6 +220,7 @@ func TestSlowToBegin(t *testing.T) {
 		})
 		c.Touch("k")
 		time.Sleep(5 * time.Second)
+		stop()
 		if found != "another's" {
 			t.Errorf("found %q", found)
 		}
@@ -216,7 +229,7 @@ func TestSlowToBegin(t *testing.T) {
 			t.Error("found what is nowhere")
 		}
 		remote.becomes(nil, cfg.ReadTimeout/2)
-		remote.is["l"] = string(seal(Entry{Key: "l", Time: time.Now()}, ""))
+		remote.has(Entry{Key: "l", Time: time.Now()})
 		if _, ok := c.Get(t.Context(), "l"); !ok {
 			t.Error("a layer that has answered is not waited for")
 		}
@@ -236,6 +249,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 		c.Keep("large", func(context.Context) ([]byte, string, error) { return make([]byte, 5000), "", nil })
 		time.Sleep(time.Second)
+		stop()
 		if n := c.memory.entries.Len(); n < 7 || n > 8 || c.memory.left < 0 {
 			t.Errorf("%d entries of 1000 bytes in %d; %d left", n, cfg.Bytes, c.memory.left)
 		}

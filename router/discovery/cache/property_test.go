@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -60,6 +61,13 @@ func (s *teller) load(key string) func(context.Context) ([]byte, string, error) 
 	}
 }
 
+// begins are the times at which loads of a key began.
+func (s *teller) begins(key string) []time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.began[key])
+}
+
 func (s *teller) goes(down bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,7 +110,9 @@ func TestHealthySource(t *testing.T) {
 		least := time.Duration((cfg.Refresh - cfg.Jitter) * float64(cfg.TTL))
 		most := time.Duration((cfg.Refresh+cfg.Jitter)*float64(cfg.TTL)) + time.Duration(keys)*source.slowest // those before it in the queue
 		apart := map[time.Duration]bool{}
-		for key, began := range source.began {
+		for k := range keys {
+			key := fmt.Sprint(k)
+			began := source.begins(key)
 			for i := 1; i < len(began); i++ {
 				after := began[i].Sub(began[i-1])
 				if after < least || after > most {
@@ -184,7 +194,7 @@ func TestFailingSource(t *testing.T) {
 				t.Errorf("in the end %s is %+v, %v; the source is at %d", key, e, ok, source.version[key])
 			}
 			for _, l := range []*fake{disk, remote} {
-				if there, err := unseal([]byte(l.is[key]), "", key); err != nil || there.Version != e.Version || !there.Time.Equal(e.Time) {
+				if there, err := unseal(l.text(key), "", key); err != nil || there.Version != e.Version || !there.Time.Equal(e.Time) {
 					t.Errorf("in the end %s has %+v, %v; want %+v", l.name, there, err, e)
 				}
 			}
@@ -209,7 +219,7 @@ func TestTouchSettles(t *testing.T) {
 		}
 		last := time.Now()
 		time.Sleep(cfg.Settle)
-		began := source.began["k"]
+		began := source.begins("k")
 		if n := len(began); n < 9 || n > 12 {
 			t.Errorf("%d loads in 10 s", n)
 		}
@@ -227,7 +237,7 @@ func TestFreshIsNotLoaded(t *testing.T) {
 		disk := newFake("disk")
 		time.Sleep(time.Hour)
 		for key, age := range map[string]time.Duration{"fresh": 2 * time.Minute, "stale": time.Hour} {
-			disk.is[key] = string(seal(Entry{Key: key, Version: "before", Time: time.Now().Add(-age)}, ""))
+			disk.has(Entry{Key: key, Version: "before", Time: time.Now().Add(-age)})
 		}
 		source := newTeller(t, 0, 0)
 		source.goes(true)
@@ -237,13 +247,13 @@ func TestFreshIsNotLoaded(t *testing.T) {
 		c.Keep("fresh", source.load("fresh"))
 		c.Keep("stale", source.load("stale"))
 		time.Sleep(time.Minute)
-		if n := len(source.began["fresh"]); n != 0 {
+		if n := len(source.begins("fresh")); n != 0 {
 			t.Errorf("what is fresh was loaded %d times", n)
 		}
 		if e, ok := c.Get(t.Context(), "stale"); !ok || !e.Stale || e.Version != "before" {
 			t.Errorf("while the source is down: %+v, %v", e, ok)
 		}
-		if n := len(source.began["stale"]); n < 4 || n > 10 {
+		if n := len(source.begins("stale")); n < 4 || n > 10 {
 			t.Errorf("a source that is down was asked %d times in a minute", n)
 		}
 		source.goes(false)
@@ -278,7 +288,7 @@ func TestAnotherWrites(t *testing.T) {
 		if e, ok := c.Get(t.Context(), "k"); !ok || e.Version != "another's" {
 			t.Errorf("memory has %+v, %v", e, ok)
 		}
-		if e, err := unseal([]byte(disk.is["k"]), "", "k"); err != nil || e.Version != "another's" {
+		if e, err := unseal(disk.text("k"), "", "k"); err != nil || e.Version != "another's" {
 			t.Errorf("the disk has %+v, %v", e, err)
 		}
 	})

@@ -49,7 +49,7 @@ const (
 // explain says in our words why the API server did not do what was asked, and what
 // mends it.
 func explain(err error, host, verb, resource, namespace string) error {
-	where, role := "in all namespaces", "apply "+clusterRole+", or watch some namespaces only"
+	where, role := "in all namespaces", "apply "+clusterRole+", or "+oneRole+" in some namespaces and name them with --namespaces"
 	if namespace != "" {
 		where, role = "in namespace "+namespace, "apply "+oneRole+" there"
 	}

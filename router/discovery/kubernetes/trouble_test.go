@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -179,6 +181,21 @@ func TestUnreachableForAWhile(t *testing.T) {
 	if want := []string{"+new.shop.svc.cluster.local", "-gone.shop.svc.cluster.local", "well"}; !slices.Equal(told, want) {
 		t.Errorf("told %q, want %q", told, want)
 	}
+}
+
+// TestPodsThatNeverCome: a list that nobody answers keeps the rest waiting for its
+// grace only.
+func TestPodsThatNeverCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakes(t, nil, service("shop", "cart"), sliceOf("shop", "cart", 1))
+		refuse(&f.meta.Fake, "list", pods, unreachable)
+		start := time.Now()
+		e := follow(t, f.config())
+		until(t, "synced", func() bool { return e.holds("synced") })
+		if took := time.Since(start); took < grace || took > grace+time.Second {
+			t.Errorf("synced after %v, want %v", took, grace)
+		}
+	})
 }
 
 func TestEndsWhileUnreachable(t *testing.T) {
