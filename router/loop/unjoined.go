@@ -10,9 +10,14 @@ import (
 
 // unjoined is what metrics and discovery do not call alike.
 type unjoined struct {
+	at    time.Time                     // when it was last looked for
+	of    *router.Known                 // in what was known then
 	since map[router.Unjoined]time.Time // of now: when it was first found so
 	told  map[router.Unjoined]bool
 }
+
+// joinEvery is how often it is looked for while discovery says nothing new.
+const joinEvery = 30 * time.Second
 
 // tellAfter is how long something is not joined until it is told: a pod is discovered
 // before it is scraped, and seen for a while after it is gone.
@@ -24,6 +29,10 @@ const examples = 3
 // join counts what metrics and discovery do not call alike, and tells of what has
 // lasted, each once until it is joined.
 func (l *Loop) join(now time.Time) {
+	if u := &l.unjoined; l.known == u.of && now.Sub(u.at).Abs() < joinEvery {
+		return
+	}
+	l.unjoined.at, l.unjoined.of = now, l.known
 	seen := map[string][]mesh.Endpoint{}
 	for service, f := range l.former.last {
 		if !f.End.IsZero() {
