@@ -1,6 +1,8 @@
 package discovery
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
@@ -63,4 +65,19 @@ const (
 )
 
 // String is the name in metrics and files.
-func (s State) String() string { return [...]string{"ready", "not_ready", "draining"}[min(s, 2)] }
+func (s State) String() string { return states[min(s, Draining)] }
+
+var states = [...]string{"ready", "not_ready", "draining"}
+
+// MarshalText is String.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (s *State) UnmarshalText(text []byte) error {
+	i := slices.Index(states[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("state is %q; want one of %v", text, states)
+	}
+	*s = State(i)
+	return nil
+}

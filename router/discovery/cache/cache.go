@@ -1,0 +1,236 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Entry is what is kept under one key. Do not write to its Value.
+type Entry struct {
+	Key string
+	// Version is the source's own; empty where it has none.
+	Version string
+	// Time is when the source was asked for it.
+	Time  time.Time
+	Value []byte
+	// Stale says that its time to live is over.
+	Stale bool
+}
+
+// Layer is a place below memory. It keeps texts, which only the cache reads. Its
+// methods may be called from several goroutines at once, and should end with ctx.
+type Layer interface {
+	// Name tells it from the others in metrics and logs: disk, redis.
+	Name() string
+	// Get returns the text of a key, ErrNone where there is none.
+	Get(ctx context.Context, key string) ([]byte, error)
+	// Put keeps a text, of an entry of this time, in place of what is there; unless
+	// that is of a later time, which is no error. A time that lies further ahead of the
+	// layer's clock than MostSkew is not later than any.
+	Put(ctx context.Context, key string, at time.Time, text []byte) error
+}
+
+// ErrNone is a layer's answer where it has no entry of a key.
+var ErrNone = errors.New("no such entry")
+
+// ErrNothing is what a load returns that has nothing to say yet, which is no failure:
+// what is there stays.
+var ErrNothing = errors.New("nothing to keep yet")
+
+// MostSkew is how far the clocks of two daemons may differ: an entry from further in
+// the future is dropped, one from less far is taken as of now.
+const MostSkew = 5 * time.Minute
+
+// Config says how a cache works.
+type Config struct {
+	// Scope tells what belongs together from what other daemons keep in the same
+	// place: an entry of another scope is foreign.
+	Scope string
+	// TTL is how long an entry is good.
+	TTL time.Duration
+	// Refresh is the part of the TTL after which an entry is loaded again, Jitter how
+	// much sooner or later, as a part of the TTL.
+	Refresh, Jitter float64
+	// LoadTimeout is how long a load may take, and Loads how many there are at once.
+	LoadTimeout time.Duration
+	Loads       int
+	// Settle is how far apart loads of a key are at least that Touch asks for.
+	Settle time.Duration
+	// Retry is how long after a load or a layer has failed it is tried again, at first;
+	// it doubles up to RetryMost.
+	Retry, RetryMost time.Duration
+	// ReadTimeout and WriteTimeout are how long one layer is waited for.
+	ReadTimeout, WriteTimeout time.Duration
+	// Bytes bounds what memory holds, and what waits to be written to each layer. An
+	// entry of more than a quarter of it is refused.
+	Bytes int
+
+	Clock      func() time.Time
+	Seed       uint64
+	Log        *slog.Logger
+	Registerer prometheus.Registerer // nil: no metrics
+}
+
+// DefaultConfig refreshes between 85 % and 95 % of five minutes, the origin's figures
+// with a jitter.
+func DefaultConfig() Config {
+	return Config{
+		TTL: 5 * time.Minute, Refresh: 0.9, Jitter: 0.05,
+		LoadTimeout: 10 * time.Second, Loads: 4, Settle: time.Second,
+		Retry: time.Second, RetryMost: 30 * time.Second,
+		ReadTimeout: 250 * time.Millisecond, WriteTimeout: 5 * time.Second,
+		Bytes: 64 << 20,
+		Clock: time.Now, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// Validate says what is wrong with a configuration.
+func (c Config) Validate() error {
+	switch {
+	case c.TTL <= 0:
+		return errors.New("cache: TTL must be more than 0")
+	case !(c.Jitter >= 0 && c.Refresh-c.Jitter > 0 && c.Refresh+c.Jitter < 1):
+		return errors.New("cache: Refresh, with Jitter taken away or added, must be more than 0 and less than 1")
+	case c.LoadTimeout <= 0 || c.Loads < 1 || c.Settle < 0:
+		return errors.New("cache: LoadTimeout and Loads must be more than 0, Settle not less")
+	case c.Retry <= 0 || c.RetryMost < c.Retry:
+		return errors.New("cache: Retry must be more than 0, RetryMost not less than it")
+	case c.ReadTimeout <= 0 || c.WriteTimeout <= 0 || c.Bytes <= 0:
+		return errors.New("cache: ReadTimeout, WriteTimeout and Bytes must be more than 0")
+	case c.Clock == nil || c.Log == nil:
+		return errors.New("cache: Clock and Log are needed")
+	}
+	return nil
+}
+
+// Cache is memory and the layers below it. Its methods may be called from anywhere at
+// any time.
+type Cache struct {
+	cfg     Config
+	memory  *memory
+	layers  []*guarded
+	metrics *metrics
+
+	mu     sync.Mutex // of all below
+	kept   map[string]*kept
+	random *rand.Rand
+	wake   chan struct{}     // holds one when a key may be due
+	warned map[string]string // by layer and key: why an entry was dropped last
+}
+
+// New returns a cache of memory and layers, the fastest first.
+func New(cfg Config, layers ...Layer) (*Cache, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	c := &Cache{cfg: cfg, memory: newMemory(cfg.Bytes), kept: map[string]*kept{}, wake: make(chan struct{}, 1), warned: map[string]string{},
+		random: rand.New(rand.NewPCG(cfg.Seed, 0x66616972776179))}
+	for _, l := range layers {
+		c.layers = append(c.layers, newGuarded(l, &c.cfg))
+	}
+	c.metrics = newMetrics(c)
+	return c, nil
+}
+
+// Get returns the entry of a key, of the first layer that has it. It waits no longer
+// than each layer's time-out, and for memory not at all.
+func (c *Cache) Get(ctx context.Context, key string) (Entry, bool) {
+	if e, ok := c.memory.get(key); ok {
+		c.metrics.hits.WithLabelValues(inMemory).Inc()
+		return c.dated(e), true
+	}
+	c.metrics.misses.WithLabelValues(inMemory).Inc()
+	for i, l := range c.layers {
+		if e, ok := c.read(ctx, l, key); ok {
+			return c.dated(c.fill(e, c.layers[:i])), true
+		}
+	}
+	return Entry{}, false
+}
+
+// dated marks an entry whose time to live is over.
+func (c *Cache) dated(e Entry) Entry {
+	e.Stale = c.cfg.Clock().Sub(e.Time) >= c.cfg.TTL
+	return e
+}
+
+// fill keeps an entry in memory and, as soon as may be, in layers. It returns the
+// newest in memory, which may be another.
+func (c *Cache) fill(e Entry, layers []*guarded) Entry {
+	newest, evicted := c.memory.put(e)
+	if evicted > 0 {
+		c.metrics.dropped.WithLabelValues(inMemory, "full").Add(float64(evicted))
+	}
+	for _, l := range layers {
+		c.pend(l, newest)
+	}
+	return newest
+}
+
+// read asks one layer.
+func (c *Cache) read(ctx context.Context, l *guarded, key string) (Entry, bool) {
+	var text []byte
+	err := l.reads.do(ctx, func(ctx context.Context) (err error) {
+		text, err = l.Get(ctx, key)
+		return err
+	})
+	var e Entry
+	if err == nil {
+		e, err = unseal(text, c.cfg.Scope, key)
+	}
+	if err == nil {
+		err = c.clamp(&e)
+	}
+	switch {
+	case errors.As(err, new(flawed)):
+		c.drop(l.Name(), key, err)
+		return Entry{}, false
+	case errors.Is(err, errOpen):
+		c.metrics.skipped.WithLabelValues(l.Name()).Inc()
+		return Entry{}, false
+	case errors.Is(err, ErrNone):
+		c.metrics.misses.WithLabelValues(l.Name()).Inc()
+		return Entry{}, false
+	case err != nil:
+		c.metrics.errors.WithLabelValues(l.Name()).Inc()
+		return Entry{}, false
+	}
+	c.metrics.hits.WithLabelValues(l.Name()).Inc()
+	return e, true
+}
+
+// clamp takes a time of another clock that is ahead as that of now.
+func (c *Cache) clamp(e *Entry) error {
+	now := c.cfg.Clock().Round(0)
+	if e.Time.Sub(now) > MostSkew {
+		return flawed{"future", "it is of " + e.Time.Format(time.RFC3339) + ", which is yet to come"}
+	}
+	if e.Time.After(now) {
+		e.Time = now
+	}
+	return nil
+}
+
+// drop counts an entry that cannot be used, and tells of it once.
+func (c *Cache) drop(layer, key string, why error) {
+	var f flawed
+	errors.As(why, &f)
+	c.metrics.dropped.WithLabelValues(layer, f.reason).Inc()
+	c.mu.Lock()
+	id := layer + " " + key
+	again := c.warned[id] == why.Error()
+	if len(c.warned) >= 1000 {
+		clear(c.warned)
+	}
+	c.warned[id] = why.Error()
+	c.mu.Unlock()
+	if !again {
+		c.cfg.Log.Warn("an entry of the cache is dropped", "layer", layer, "key", key, "error", why)
+	}
+}

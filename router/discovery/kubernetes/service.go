@@ -1,0 +1,125 @@
+package kubernetes
+
+import (
+	"cmp"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/fairway-mesh/fairway/router/discovery"
+)
+
+// SourceName is the source of all that this package finds.
+const SourceName = "kubernetes"
+
+// DiscoverAnnotation opts a service, or all of a namespace, out where it is "false",
+// and a service of such a namespace in where it is "true".
+const DiscoverAnnotation = "fairway-mesh.io/discover"
+
+// view is what a service is put together with.
+type view struct {
+	domain string
+	// labels are those of a pod; nil when unknown.
+	labels func(namespace, pod string) map[string]string
+	// annotations are those of a namespace; nil when unknown.
+	annotations func(namespace string) map[string]string
+	now         time.Time
+}
+
+// services makes of a Kubernetes service and its slices what discovery says of it: one
+// for each port, the one that requests go to first; nothing for what is left out. A
+// warning tells what somebody should mend.
+func (v view) services(s *corev1.Service, of []*discoveryv1.EndpointSlice) (found []*discovery.Service, warning string) {
+	if v.out(s) {
+		return nil, ""
+	}
+	ports := slices.DeleteFunc(slices.Clone(s.Spec.Ports), func(p corev1.ServicePort) bool {
+		return cmp.Or(p.Protocol, corev1.ProtocolTCP) != corev1.ProtocolTCP
+	})
+	if len(ports) == 0 {
+		return nil, ""
+	}
+	first, warning := mainPort(ports, s.Annotations[PortAnnotation])
+	version := newest(s, of)
+	for i, p := range ports {
+		name, others := v.names(s, p, i == first)
+		found = append(found, &discovery.Service{
+			Name: name, Names: others, Namespace: s.Namespace, Source: SourceName,
+			Port:      discovery.Port{Name: p.Name, Number: int(p.Port), Protocol: protocol(p)},
+			Endpoints: v.endpoints(s, p, of),
+			Version:   version, Time: v.now,
+		})
+	}
+	found[0], found[first] = found[first], found[0]
+	return found, warning
+}
+
+func (v view) out(s *corev1.Service) bool {
+	if s.Spec.Type == corev1.ServiceTypeExternalName || s.Namespace == corev1.NamespaceDefault && s.Name == "kubernetes" {
+		return true
+	}
+	said := s.Annotations[DiscoverAnnotation]
+	if _, err := strconv.ParseBool(said); err != nil && v.annotations != nil {
+		said = v.annotations(s.Namespace)[DiscoverAnnotation]
+	}
+	wanted, err := strconv.ParseBool(said)
+	return err == nil && !wanted
+}
+
+// names are what a service's port is called: by DNS's full name, as it is known from
+// near and far, with and without its port, and as Istio names the cluster of it.
+func (v view) names(s *corev1.Service, p corev1.ServicePort, main bool) (name string, others []string) {
+	short := s.Name + "." + s.Namespace
+	full := short + ".svc." + v.domain
+	number := strconv.Itoa(int(p.Port))
+	called := append([]string{full, short + ".svc", short, s.Name}, addresses(s)...)
+	if main {
+		others = append(others, called...)
+	}
+	for i, c := range called {
+		if i < 4 && p.Name != "" {
+			others = append(others, c+":"+p.Name)
+		}
+		others = append(others, net.JoinHostPort(c, number))
+	}
+	others = append(others, "outbound|"+number+"||"+full)
+	name = full
+	if !main {
+		name = full + ":" + p.Name
+	}
+	return name, slices.DeleteFunc(others, func(o string) bool { return o == name })
+}
+
+// addresses are a service's own; none where it is headless.
+func addresses(s *corev1.Service) []string {
+	all := s.Spec.ClusterIPs
+	if len(all) == 0 {
+		all = []string{s.Spec.ClusterIP}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(ip string) bool { return ip == "" || ip == corev1.ClusterIPNone })
+}
+
+// newest is the highest resourceVersion of a service and its slices: which of two is
+// newer can be told by it (KEP-5504).
+func newest(s *corev1.Service, of []*discoveryv1.EndpointSlice) string {
+	best := s.ResourceVersion
+	for _, slice := range of {
+		if age(slice.ResourceVersion) > age(best) {
+			best = slice.ResourceVersion
+		}
+	}
+	return best
+}
+
+// age is a resourceVersion as a number, 0 where it is none, as in a file.
+func age(version string) uint64 {
+	n, err := strconv.ParseUint(version, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,113 @@
+package discovery
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// unite is what several sources say of one service, in the order of belief; nil where
+// none says anything. The first is believed in all but whether an endpoint is ready:
+// there, the first of those who answer now.
+func unite(said []*Service) *Service {
+	switch len(said) {
+	case 0:
+		return nil
+	case 1:
+		return said[0]
+	}
+	u := *said[0]
+	u.Names, u.Endpoints = slices.Clone(u.Names), slices.Clone(u.Endpoints)
+	sources := []string{u.Source}
+	places := newPlaces(u.Endpoints)
+	fresh := make([]bool, len(u.Endpoints)) // by endpoint: its state is one's who answers
+	for i := range fresh {
+		fresh[i] = !u.Stale
+	}
+	for _, s := range said[1:] {
+		sources = append(sources, s.Source)
+		u.learn(s)
+		for _, e := range s.Endpoints {
+			i := places.of(e)
+			if i < 0 {
+				places.add(e, len(u.Endpoints))
+				u.Endpoints, fresh = append(u.Endpoints, e), append(fresh, !s.Stale)
+				continue
+			}
+			u.Endpoints[i].learn(e)
+			places.add(u.Endpoints[i], i)
+			if !fresh[i] && !s.Stale {
+				u.Endpoints[i].State, fresh[i] = e.State, true
+			}
+		}
+	}
+	u.Source = strings.Join(sources, "+")
+	sortEndpoints(u.Endpoints)
+	return &u
+}
+
+// learn adds what another source says and this one does not. It is stale only where
+// both are.
+func (s *Service) learn(of *Service) {
+	s.Names = joined(s.Names, of.Names, s.Name)
+	s.Namespace = cmp.Or(s.Namespace, of.Namespace)
+	s.Port = cmp.Or(s.Port, of.Port)
+	s.Version = cmp.Or(s.Version, of.Version)
+	if of.Time.After(s.Time) {
+		s.Time = of.Time
+	}
+	s.Stale = s.Stale && of.Stale
+}
+
+// places finds endpoints of a list by name and by address.
+type places struct{ names, addresses map[string]int }
+
+func newPlaces(all []Endpoint) places {
+	p := places{make(map[string]int, len(all)), make(map[string]int, len(all))}
+	for i, e := range all {
+		p.add(e, i)
+	}
+	return p
+}
+
+func (p places) add(e Endpoint, i int) {
+	p.names[e.Name] = i
+	if _, taken := p.addresses[e.Address]; !taken && e.Address != "" {
+		p.addresses[e.Address] = i
+	}
+}
+
+// of is where the endpoint is that e is: the one of its name, else that of its
+// address; −1: nowhere.
+func (p places) of(e Endpoint) int {
+	if i, ok := p.names[e.Name]; ok {
+		return i
+	}
+	if i, ok := p.addresses[e.Address]; ok && e.Address != "" {
+		return i
+	}
+	return -1
+}
+
+// learn adds what another source says and this one does not.
+func (e *Endpoint) learn(of Endpoint) {
+	e.Address = cmp.Or(e.Address, of.Address)
+	e.Subset = cmp.Or(e.Subset, of.Subset)
+	e.Zone = cmp.Or(e.Zone, of.Zone)
+	e.Names = joined(e.Names, append([]string{of.Name}, of.Names...), e.Name)
+	if e.Labels == nil {
+		e.Labels = of.Labels
+	}
+}
+
+// joined is a list with what another has beside it and a name that both go by. The
+// lists are left as they are.
+func joined(list, more []string, name string) []string {
+	list = slices.Clip(list)
+	for _, n := range more {
+		if n != name && !slices.Contains(list, n) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
