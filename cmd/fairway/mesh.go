@@ -32,7 +32,7 @@ type meshConfig struct {
 }
 
 func newMeshConfigCommand() *cobra.Command {
-	c := meshConfig{Config: meshconfig.DefaultConfig()}
+	c := meshConfig{Config: meshconfig.DefaultConfig(), places: meshPlaces{cluster: askCluster}}
 	cmd := &cobra.Command{
 		Use:   "config --namespace N",
 		Short: "print manifests of Istio and the Prometheus operator for the services of a namespace",

@@ -15,6 +15,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/fairway-mesh/fairway/router/discovery/kubernetes"
 	"github.com/fairway-mesh/fairway/router/rules/manifest"
 )
 
@@ -28,6 +29,14 @@ var serviceKinds = []string{"/Service", "/Namespace"}
 // namespace itself where that kind is among them, as a list in JSON. A kind that the
 // cluster does not know has no objects.
 type clusterObjects func(ctx context.Context, kubeconfig, namespace string, kinds ...schema.GroupKind) ([]byte, error)
+
+func askCluster(ctx context.Context, kubeconfig, namespace string, kinds ...schema.GroupKind) ([]byte, error) {
+	client, err := kubernetes.Connect(kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	return client.Objects(ctx, namespace, kinds...)
+}
 
 // meshPlaces reads objects from a cluster, from files, or from stdin.
 type meshPlaces struct {

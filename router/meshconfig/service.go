@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,8 +13,8 @@ import (
 	"github.com/fairway-mesh/fairway/router/rules/manifest"
 )
 
-// OptOut is the annotation of a service or namespace that fairway shall leave alone,
-// where its value is "false".
+// OptOut is the annotation by which fairway leaves a service, or all of a namespace,
+// alone where it is "false"; a service's own counts before its namespace's.
 const OptOut = "fairway-mesh.io/discover"
 
 // Service is one that manifests are made for.
@@ -28,15 +29,16 @@ type Service struct {
 // each Service of the namespace that is left out why it is.
 func Services(namespace string, objects []manifest.Object) (list []Service, notes []string) {
 	seen := map[string]bool{}
+	home := home(namespace, objects)
 	for i := range objects {
 		o := &objects[i]
-		if o.GroupKind() == "/Namespace" && o.Name == namespace && o.Annotations[OptOut] == "false" {
-			return nil, []string{fmt.Sprintf("namespace %s is left out: its annotation %s is \"false\"", namespace, OptOut)}
-		}
 		if o.GroupKind() != "/Service" || !within(o, namespace) {
 			continue
 		}
 		s, why := service(o)
+		if why == "" {
+			why = optedOut(o, home)
+		}
 		if why == "" && seen[o.Name] {
 			why = "it stands twice; the first holds"
 		}
@@ -62,6 +64,36 @@ func Namespaces(objects []manifest.Object) (names []string) {
 	return names
 }
 
+// home is the object of the namespace itself, nil where it is not among the objects.
+func home(namespace string, objects []manifest.Object) *manifest.Object {
+	for i := range objects {
+		if o := &objects[i]; o.GroupKind() == "/Namespace" && o.Name == namespace {
+			return o
+		}
+	}
+	return nil
+}
+
+// optedOut says by whose annotation a service is left alone. What is neither true nor
+// false says nothing.
+func optedOut(o, home *manifest.Object) string {
+	for _, at := range []*manifest.Object{o, home} {
+		if at == nil {
+			continue
+		}
+		switch wanted, err := strconv.ParseBool(at.Annotations[OptOut]); {
+		case err != nil:
+			continue
+		case wanted:
+			return ""
+		case at == o:
+			return fmt.Sprintf("its annotation %s is false", OptOut)
+		}
+		return fmt.Sprintf("the annotation %s of its namespace is false", OptOut)
+	}
+	return ""
+}
+
 func within(o *manifest.Object, namespace string) bool {
 	return o.Namespace == "" || o.Namespace == namespace
 }
@@ -84,8 +116,6 @@ func service(o *manifest.Object) (s Service, why string) {
 	switch {
 	case len(validation.IsDNS1123Label(o.Name)) > 0:
 		return s, "its name is none that Kubernetes takes: " + strings.Join(validation.IsDNS1123Label(o.Name), "; ")
-	case o.Annotations[OptOut] == "false":
-		return s, fmt.Sprintf("its annotation %s is \"false\"", OptOut)
 	case spec.Type == corev1.ServiceTypeExternalName:
 		return s, "it is but a name (ExternalName) for " + spec.ExternalName + ", which is outside of the mesh"
 	case len(spec.Ports) == 0:

@@ -48,6 +48,8 @@ func (c Config) telemetry() draft {
 			"reportingInterval is of TCP connections only: of requests it is what Prometheus scrapes",
 			"by, so let its scrape_interval be 15s as well. It and filter are not of Istio's stable",
 			"channel: a cluster with stable-channel-default-policy.istio.io refuses them.",
+			"An Istio that still wants tags listed in extraStatTags of its mesh config would give the",
+			"metrics other names: list destination_port and request_method there first.",
 			"A namespace may have one Telemetry without a selector.",
 		},
 	}

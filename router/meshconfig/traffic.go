@@ -87,8 +87,8 @@ func (c Config) advanced(p *v1alpha3.TrafficPolicy, s Service) []string {
 	}
 	return append(about,
 		"LEAST_REQUEST is what was called LEAST_CONN; Istio has deprecated that name, and",
-		"consecutiveErrors for consecutive5xxErrors. Locality works only while outlier detection",
-		"is on: without it no endpoint is known to be ill, and no request leaves its zone.",
+		"consecutiveErrors for consecutive5xxErrors. Istio looks at localities only where outlier",
+		"detection is on.",
 		"maxEjectionPercent must be said: of Istio's 10 % no service with fewer than ten endpoints",
 		"would ever have one ejected.")
 }

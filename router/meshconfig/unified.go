@@ -28,12 +28,12 @@ func unified(from, to, before, after string) string {
 		if first == len(all) {
 			break
 		}
-		from := max(start, first-around)
-		was, is = was+from-start, is+from-start
+		begin := max(start, first-around)
+		was, is = was+begin-start, is+begin-start
 		end := hunkEnd(all, first)
-		removed, added := counts(all[from:end])
+		removed, added := counts(all[begin:end])
 		fmt.Fprintf(&out, "@@ -%s +%s @@\n", span(was, removed), span(is, added))
-		for _, l := range all[from:end] {
+		for _, l := range all[begin:end] {
 			out.WriteByte(l.sign)
 			out.WriteString(l.text + "\n")
 		}
