@@ -190,7 +190,8 @@ func portOf(slice *discoveryv1.EndpointSlice, p corev1.ServicePort) (port int32,
 }
 
 // tellApart sorts endpoints by name. Those that would share one are called by their
-// addresses, which are all different.
+// addresses, which differ; a file may have a name that is another's address all the
+// same, and then only one is left.
 func tellApart(all []discovery.Endpoint) []discovery.Endpoint {
 	count := map[string]int{}
 	for i := range all {
@@ -201,6 +202,8 @@ func tellApart(all []discovery.Endpoint) []discovery.Endpoint {
 			e.Name = e.Address
 		}
 	}
-	slices.SortFunc(all, func(a, b discovery.Endpoint) int { return cmp.Compare(a.Name, b.Name) })
-	return all
+	slices.SortFunc(all, func(a, b discovery.Endpoint) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Address, b.Address))
+	})
+	return slices.CompactFunc(all, func(a, b discovery.Endpoint) bool { return a.Name == b.Name })
 }

@@ -66,32 +66,3 @@ func (c *Client) partial(ctx context.Context, to []metav1.PartialObjectMetadata,
 	}
 	return append(to, found.Items...), nil
 }
-
-// Object names an object of a cluster.
-type Object struct {
-	APIVersion string // such as networking.istio.io/v1
-	Resource   string // the plural, such as destinationrules
-	Namespace  string // empty where it is the cluster's
-	Name       string
-}
-
-// Objects asks once for each object, and returns what there is in the order asked for:
-// nil for one that is not there, or whose kind the cluster does not know.
-func (c *Client) Objects(ctx context.Context, wanted []Object) ([]map[string]any, error) {
-	found := make([]map[string]any, len(wanted))
-	for i, w := range wanted {
-		group, err := schema.ParseGroupVersion(w.APIVersion)
-		if err != nil {
-			return nil, fmt.Errorf("kubernetes: %s %s/%s: %w", w.Resource, w.Namespace, w.Name, err)
-		}
-		object, err := c.dynamic.Resource(group.WithResource(w.Resource)).Namespace(w.Namespace).Get(ctx, w.Name, metav1.GetOptions{})
-		switch {
-		case apierrors.IsNotFound(err):
-		case err != nil:
-			return nil, fmt.Errorf("kubernetes: %w", explain(err, c.Host, "get", w.Resource, w.Namespace))
-		default:
-			found[i] = object.Object
-		}
-	}
-	return found, nil
-}

@@ -37,7 +37,7 @@ func Read(name string, text []byte) (*Manifests, error) {
 		if errors.Is(err, io.EOF) {
 			return m, nil
 		}
-		if err == nil {
+		if err == nil && len(raw) > 0 {
 			err = m.add(raw, 0)
 		}
 		if err != nil {

@@ -79,7 +79,7 @@ func (r *run) trouble() {
 	if err != nil {
 		said = err.Error()
 	}
-	if said != r.said {
+	if said != r.said && (err != nil || r.synced) { // Synced will say that all is well
 		r.said = said
 		r.to.Trouble(err)
 	}

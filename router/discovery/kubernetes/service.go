@@ -46,12 +46,12 @@ func (v view) services(s *corev1.Service, of []*discoveryv1.EndpointSlice) (foun
 	first, warning := mainPort(ports, s.Annotations[PortAnnotation])
 	version := newest(s, of)
 	for i, p := range ports {
-		name, others := v.names(s, p, i == first)
+		port := discovery.Port{Name: p.Name, Number: int(p.Port), Protocol: protocol(p)}
+		name, others := v.names(s, port, i == first)
 		found = append(found, &discovery.Service{
 			Name: name, Names: others, Namespace: s.Namespace, Source: SourceName,
-			Port:      discovery.Port{Name: p.Name, Number: int(p.Port), Protocol: protocol(p)},
-			Endpoints: v.endpoints(s, p, of),
-			Version:   version, Time: v.now,
+			Port: port, Endpoints: v.endpoints(s, p, of),
+			Version: version, Time: v.now,
 		})
 	}
 	found[0], found[first] = found[first], found[0]
@@ -70,28 +70,18 @@ func (v view) out(s *corev1.Service) bool {
 	return err == nil && !wanted
 }
 
-// names are what a service's port is called: by DNS's full name, as it is known from
-// near and far, with and without its port, and as Istio names the cluster of it.
-func (v view) names(s *corev1.Service, p corev1.ServicePort, main bool) (name string, others []string) {
-	short := s.Name + "." + s.Namespace
-	full := short + ".svc." + v.domain
-	number := strconv.Itoa(int(p.Port))
-	called := append([]string{full, short + ".svc", short, s.Name}, addresses(s)...)
-	if main {
-		others = append(others, called...)
-	}
-	for i, c := range called {
-		if i < 4 && p.Name != "" {
-			others = append(others, c+":"+p.Name)
+// names are what a service's port is called: by DNS, by the service's own addresses, and
+// by Istio, which names Envoy's cluster of it.
+func (v view) names(s *corev1.Service, p discovery.Port, main bool) (name string, others []string) {
+	name, others = discovery.ClusterNames(s.Name, s.Namespace, v.domain, p, main)
+	number := strconv.Itoa(p.Number)
+	for _, ip := range addresses(s) {
+		if main {
+			others = append(others, ip)
 		}
-		others = append(others, net.JoinHostPort(c, number))
+		others = append(others, net.JoinHostPort(ip, number))
 	}
-	others = append(others, "outbound|"+number+"||"+full)
-	name = full
-	if !main {
-		name = full + ":" + p.Name
-	}
-	return name, slices.DeleteFunc(others, func(o string) bool { return o == name })
+	return name, append(others, "outbound|"+number+"||"+discovery.ClusterName(s.Name, s.Namespace, v.domain))
 }
 
 // addresses are a service's own; none where it is headless.
