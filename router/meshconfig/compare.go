@@ -50,6 +50,7 @@ func Compare(cfg Config, want []*Manifest, have []manifest.Object, place string)
 			return nil, err
 		}
 	}
+	hosts := hosts(cfg, want)
 	for i := range have {
 		o := &have[i]
 		if found[key(o)] != o || ours[o] {
@@ -57,7 +58,7 @@ func Compare(cfg Config, want []*Manifest, have []manifest.Object, place string)
 		}
 		if o.Labels[managedBy] == manager && o.Namespace == cfg.Namespace {
 			c.Stay = append(c.Stay, o)
-		} else if text := conflict(cfg, want, o); text != "" {
+		} else if text := conflict(cfg, hosts, o); text != "" {
 			c.Conflicts = append(c.Conflicts, text)
 		} else {
 			c.Others++

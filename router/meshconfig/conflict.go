@@ -14,12 +14,12 @@ import (
 // conflict says how an object that is not fairway's does the job of one of the
 // manifests; nothing where it does not. An object that its type does not take cannot
 // be told of.
-func conflict(cfg Config, want []*Manifest, o *manifest.Object) string {
+func conflict(cfg Config, ours []hosted, o *manifest.Object) string {
 	switch o.GroupKind() {
 	case peerAuthenticationKind:
 		return authenticates(cfg, o)
 	case destinationRuleKind:
-		return sameHost(cfg, want, o)
+		return sameHost(cfg, ours, o)
 	case telemetryKind:
 		return reports(cfg, o)
 	}
@@ -58,34 +58,40 @@ func reports(cfg Config, o *manifest.Object) string {
 }
 
 // sameHost tells of a DestinationRule for one of our hosts, or for many of them.
-func sameHost(cfg Config, want []*Manifest, o *manifest.Object) string {
+func sameHost(cfg Config, ours []hosted, o *manifest.Object) string {
 	var spec v1alpha3.DestinationRule
 	if o.Spec(&spec) != nil || spec.Host == "" {
 		return ""
 	}
 	host := fullHost(cfg, spec.Host, o.Namespace)
-	for _, m := range want {
-		if m.Kind != "DestinationRule" {
-			continue
-		}
-		ours := fullHost(cfg, m.host(), m.Namespace)
-		switch suffix, many := strings.CutPrefix(host, "*"); {
-		case many && strings.HasSuffix(ours, suffix):
-			return fmt.Sprintf("%s is of host %s, and holds no longer for %s, which has a rule of its own: its settings do not add up with those", o, spec.Host, ours)
-		case host == ours && o.Namespace != cfg.Namespace:
-			return fmt.Sprintf("%s is of the same host as %s, in another namespace: callers there, or of the whole mesh, may get that one", o, m)
-		case host == ours:
-			return fmt.Sprintf("%s is of the same host as %s: Istio takes the traffic policy of the older one, and the subsets of both; merge the two", o, m)
+	suffix, many := strings.CutPrefix(host, "*")
+	for _, h := range ours {
+		switch {
+		case many && strings.HasSuffix(h.host, suffix):
+			return fmt.Sprintf("%s is of host %s, and holds no longer for %s, which has a rule of its own: its settings do not add up with those", o, spec.Host, h.host)
+		case host == h.host && o.Namespace != cfg.Namespace:
+			return fmt.Sprintf("%s is of the same host as %s, in another namespace: callers there, or of the whole mesh, may get that one", o, h.by)
+		case host == h.host:
+			return fmt.Sprintf("%s is of the same host as %s: Istio takes the traffic policy of the older one, and the subsets of both; merge the two", o, h.by)
 		}
 	}
 	return ""
 }
 
-// host is that of a DestinationRule of ours.
-func (m *Manifest) host() string {
-	var spec v1alpha3.DestinationRule
-	_ = m.object.Spec(&spec) // it was read before
-	return spec.Host
+// hosted is a host that a DestinationRule of ours is for.
+type hosted struct {
+	host string
+	by   *Manifest
+}
+
+func hosts(cfg Config, want []*Manifest) (list []hosted) {
+	for _, m := range want {
+		var spec v1alpha3.DestinationRule
+		if m.Kind == "DestinationRule" && m.object.Spec(&spec) == nil {
+			list = append(list, hosted{fullHost(cfg, spec.Host, m.Namespace), m})
+		}
+	}
+	return list
 }
 
 // fullHost is the full name that a host of a rule in a namespace stands for, in lower

@@ -132,6 +132,23 @@ func TestSame(t *testing.T) {
 	}
 }
 
+// TestDocs has the manifest that the documentation shows be the one that is printed.
+func TestDocs(t *testing.T) {
+	page, err := os.ReadFile("../../docs/mesh-config.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range made(t, config(advanced), Service{Name: "reviews"}) {
+		_, object, _ := bytes.Cut(m.Text, []byte("\napiVersion:"))
+		if m.Kind == "DestinationRule" && !bytes.Contains(page, append([]byte("```yaml\napiVersion:"), append(object, "```"...)...)) {
+			t.Errorf("docs/mesh-config.md shows another %s than:\n%s", m, m.Text)
+		}
+		if !bytes.Contains(page, []byte("`"+m.Kind+"`")) {
+			t.Errorf("docs/mesh-config.md does not tell of %s", m.Kind)
+		}
+	}
+}
+
 func TestValidate(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"no namespace":      func(c *Config) { c.Namespace = "" },
