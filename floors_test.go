@@ -39,7 +39,7 @@ var inside = [][2]string{
 	{"replay/meshes", "replay/sim"}, {"replay/tune", "replay/sim"}, {"replay/tune", "replay/meshes"}, {"replay/fit", "replay/sim"},
 	{"predict/kernel", "predict/kernel"},
 	{"router/loop", "router"},
-	{"postgres", "postgres/pgtest"},
+	{"postgres", "postgres/pgtest"}, {"router/discovery/kubernetes", "router/discovery/kubernetes/kubetest"},
 	{"train", "train/backprop"},
 	{"replay/fitted", "replay/fit"}, {"replay/fitted", "replay/contest"}, {"replay/fitted", "replay/sim"}, {"replay/report", "replay"},
 }

@@ -27,6 +27,9 @@ func (d *daemon) adminMux() http.Handler {
 		if err := d.loop.Trouble(); err != nil {
 			fmt.Fprintln(w, "but there are no metrics now:", masked(err.Error()))
 		}
+		if err := d.unfound(); err != nil {
+			fmt.Fprintln(w, "but services are not found now:", masked(err.Error()))
+		}
 	})
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, thisBuild()) })
 	mux.HandleFunc("GET /config", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, d.inForce()) })
@@ -47,7 +50,7 @@ func (d *daemon) missing() string {
 	const still = "not ready: no policy has made a table yet. "
 	switch {
 	case d.prometheus != "":
-		return still + "Waiting for a first window of metrics from " + masked(d.prometheus) + "; fairway_poll_errors_total counts polls that failed, and the log says why"
+		return still + "Waiting for a first window of metrics from " + d.asked() + "; fairway_poll_errors_total counts polls that failed, and the log says why"
 	case d.recording != "":
 		return still + "Waiting for the first window that is served of " + d.recording
 	}

@@ -21,6 +21,9 @@ import (
 	"github.com/fairway-mesh/fairway/postgres"
 	"github.com/fairway-mesh/fairway/predict"
 	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/discovery"
+	"github.com/fairway-mesh/fairway/router/discovery/cache"
+	"github.com/fairway-mesh/fairway/router/discovery/cache/redis"
 	"github.com/fairway-mesh/fairway/router/journal"
 	"github.com/fairway-mesh/fairway/router/loop"
 )
@@ -41,12 +44,15 @@ type daemon struct {
 	databases    map[string]*postgres.Database // by URL
 	journal      *journal.Journal              // nil: none is kept
 	stored       *postgres.Log                 // of the journal; nil: it stays on disk
+	cache        *cache.Cache                  // nil: none
+	shared       *redis.Redis                  // of the cache; nil: none
 	source       *source                       // nil while nobody knows yet what is polled
 	loop         *loop.Loop
 	api          *api.Server
 	calls        *api.Metrics
 	proxies      *proxy.Metrics
 	protocols    protocols
+	directory    *discovery.Directory // nil: nothing is discovered
 	secure       *security
 	reg          *prometheus.Registry
 	log          *slog.Logger
@@ -64,6 +70,9 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		}
 	}()
 	d.openState()
+	if err = d.openCache(); err != nil {
+		return nil, err
+	}
 	if err = d.openJournal(); err != nil {
 		return nil, err
 	}
@@ -85,6 +94,10 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	}
 	if d.loop, err = loop.New(cfg, d.model, d.ruled, d.reg); err != nil {
 		return nil, fmt.Errorf("--model: %w", err)
+	}
+	d.restore(ctx)
+	if err := d.openDiscovery(); err != nil {
+		return nil, err
 	}
 	if d.source != nil {
 		if err := d.expect(); err != nil {
@@ -135,6 +148,7 @@ func (d *daemon) closeSource() {
 func (d *daemon) close() {
 	d.closeSource()
 	d.closeDatabases()
+	d.closeCache()
 	d.closeJournal()
 	if err := d.secure.close(); err != nil {
 		d.log.Error("closing the connection to SPIRE", "error", err)
@@ -154,14 +168,14 @@ func (d *daemon) String() string {
 	}
 	switch {
 	case d.source == nil:
-		text += fmt.Sprintf("; metrics of %s, as soon as it answers", masked(d.prometheus))
+		text += fmt.Sprintf("; metrics of %s, as soon as it answers", d.asked())
 	case d.source.schema != nil:
 		text += fmt.Sprintf("; schema %s, a window every %v", d.source.schema.Name, d.source.timing.Step)
 	}
 	if set := d.ruled.Rules; set != nil {
 		text += fmt.Sprintf("; rules %s of %d services", set.Version(), len(set.Services()))
 	}
-	return text
+	return text + d.looking()
 }
 
 // serve listens, runs the loop, and stops all of it when ctx ends or anything
@@ -203,7 +217,9 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 	d.log.Info("serving", "checked", d.String())
 	g.Go(func() error { d.loop.Attend(ctx); return nil })
 	d.follow(ctx, g)
+	d.runCache(ctx, g)
 	d.storeLog(ctx, g)
+	d.discovering(ctx, g)
 	g.Go(func() error {
 		d.feed(ctx)
 		if d.once {

@@ -186,6 +186,11 @@ func (d *daemon) openDatabaseRules(ctx context.Context) (first loop.Change, err 
 	}
 	d.watch(model.SubjectRules, db.Rules())
 	d.rulesFrom = loop.RegistryRules(db.Rules(), db.By)
+	if last, there := d.lastServed(model.SubjectRules); there {
+		return last, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, soon)
+	defer cancel()
 	now, err := loop.First(ctx, d.rulesFrom)
 	if first, err = d.begin(model.SubjectRules, now, err); err == nil || d.checkConfig {
 		return first, err

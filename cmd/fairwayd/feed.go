@@ -41,12 +41,12 @@ func (d *daemon) feed(ctx context.Context) {
 		d.loop.Run(d.source.windows(ctx))
 		return
 	case d.guessed:
-		d.log.Info("nobody says where the metrics are; trying the usual place (--prometheus)", "prometheus", d.prometheus)
+		d.log.Info("nobody says where the metrics are; trying the usual places (--prometheus)", "prometheus", d.prometheus)
 	}
 	const soon, late = time.Second, 30 * time.Second
 	wait := soon
 	for ctx.Err() == nil {
-		source, err := openSource(ctx, d.options, d.loop.Model())
+		source, err := d.openServer(ctx)
 		if err == nil {
 			wait = soon
 			d.source = source

@@ -78,8 +78,9 @@ func (d *daemon) closeJournal() {
 	}
 }
 
-// decided keeps what was published of the lines in the journal.
+// decided keeps what was published of the lines, in the journal and in the cache.
 func (d *daemon) decided(former, tried []router.Made) {
+	d.published()
 	line := ""
 	if len(tried) > 0 {
 		line = "former"

@@ -29,6 +29,8 @@ type options struct {
 	reloadOptions
 	databaseOptions
 	haproxyOptions
+	discoveryOptions
+	cacheOptions
 	guessed  bool      // nobody named a source of metrics
 	settings []setting // all flags, as they are in force
 }
@@ -65,7 +67,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 			return nil, err
 		}
 	}
-	if o.prometheus == "" && o.recording == "" && (o.rules == "" || o.model != "") {
+	if o.prometheus == "" && o.recording == "" && (o.rules == "" || o.model != "" || hasKind(o.found(), "kubernetes")) {
 		o.prometheus, o.guessed = defaultPrometheus, true
 	}
 	o.settings = settings(fs)
@@ -93,10 +95,12 @@ func (o *options) flags(config *string) *flag.FlagSet {
 	o.journalOptions.flags(fs)
 	o.reloadOptions.flags(fs)
 	o.databaseOptions.flags(fs)
+	o.cacheOptions.flags(fs)
 	fs.BoolVar(&o.checkConfig, "check-config", false, "read everything that is named here, say what it is, and stop")
 	o.tlsOptions.flags(fs)
 	o.httpOptions.flags(fs)
 	o.haproxyOptions.flags(fs)
+	o.discoveryOptions.flags(fs)
 	fs.StringVar(config, "config", "", "YAML `file` with any of these flags by name, such as \"stale_after: 30s\"; a flag comes before it")
 	return fs
 }
@@ -180,5 +184,5 @@ func (o *options) check() error {
 	case o.staleAfter < 0:
 		return usage(fmt.Sprintf("--stale-after is %v; want 0 or more", o.staleAfter))
 	}
-	return errors.Join(o.checkAddresses(), o.telemetryOptions.check(), o.tlsOptions.check(), o.reloadOptions.check(), o.databaseOptions.check(), o.journalOptions.check(), o.haproxyOptions.check())
+	return errors.Join(o.checkAddresses(), o.telemetryOptions.check(), o.tlsOptions.check(), o.reloadOptions.check(), o.databaseOptions.check(), o.journalOptions.check(), o.haproxyOptions.check(), o.cacheOptions.check(), o.discoveryOptions.check())
 }

@@ -98,7 +98,8 @@ func TestConfigFile(t *testing.T) {
 	want.reloadOptions = reloadOptions{canary: 0.1, holdBack: 0.1, probation: 10 * time.Minute}
 	want.databaseOptions = databaseOptions{keep: 720 * time.Hour}
 	want.journalOptions = journalOptions{journalSize: 1024, journalPart: 0.01}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{}, telemetryOptions{}, tlsOptions{}, reloadOptions{}, databaseOptions{}, journalOptions{}, httpOptions{}, haproxyOptions{})); diff != "" {
+	want.discoveryOptions = discoveryOptions{discover: auto}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{}, telemetryOptions{}, tlsOptions{}, reloadOptions{}, databaseOptions{}, journalOptions{}, httpOptions{}, haproxyOptions{}, cacheOptions{}, discoveryOptions{})); diff != "" {
 		t.Error(diff)
 	}
 }

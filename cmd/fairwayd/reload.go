@@ -104,13 +104,18 @@ func stateDirectory(given string) string {
 func (d *daemon) openState() {
 	dir := ""
 	if root := stateDirectory(d.tlsOptions.state); root != "" && d.recording == "" && !d.checkConfig {
-		sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", absolute(d.options.model), absolute(d.options.rules), d.prometheus))
-		dir = filepath.Join(root, fmt.Sprintf("loop-%x", sum[:6]))
+		dir = filepath.Join(root, "loop-"+d.serves())
 	}
 	var err error
 	if d.memory, err = loop.OpenState(dir); err != nil {
 		d.log.Error("the state begins anew", "error", err)
 	}
+}
+
+// serves tells daemons that serve other things apart.
+func (o *options) serves() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", absolute(o.model), absolute(o.rules), o.prometheus))
+	return fmt.Sprintf("%x", sum[:6])
 }
 
 // absolute is the path of a file or directory that is there; of what is none, such as
@@ -140,6 +145,14 @@ func (d *daemon) openModel(ctx context.Context) (first loop.Change, err error) {
 		d.modelFrom = loop.RegistryModel(registry, ownName())
 	} else {
 		d.modelFrom = loop.ModelFile(d.options.model)
+	}
+	if inDatabase(d.options.model) {
+		if last, there := d.lastServed(first.Subject); there {
+			return last, nil
+		}
+		limited, cancel := context.WithTimeout(ctx, soon)
+		defer cancel()
+		ctx = limited
 	}
 	now, err := loop.First(ctx, d.modelFrom)
 	if err != nil && registry == nil && errors.Is(err, os.ErrNotExist) {

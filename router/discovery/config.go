@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fairway-mesh/fairway/router/discovery/cache"
 )
 
 // Config says how a Directory works.
@@ -30,12 +32,12 @@ type Config struct {
 	Clock func() time.Time
 }
 
-// Keeper is a cache. A Directory begins with what it holds, and lets it load anew what
+// Keeper is a cache, such as a cache.Cache. A Directory begins with what it holds, and lets it load anew what
 // has changed.
 type Keeper interface {
-	// Recall is the newest value of a key.
-	Recall(ctx context.Context, key string) ([]byte, bool)
-	// Keep says who knows a key.
+	// Get is the entry of a key.
+	Get(ctx context.Context, key string) (cache.Entry, bool)
+	// Keep says who knows a key. A load that knows nothing yet returns cache.ErrNothing.
 	Keep(key string, load func(ctx context.Context) (value []byte, version string, err error))
 	// Touch says that what a key means has changed. It does not wait.
 	Touch(key string)

@@ -5,8 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
+
+	"github.com/fairway-mesh/fairway/router/discovery/cache"
 )
 
 // kept is all that one source said, in the cache.
@@ -28,11 +29,11 @@ func (d *Directory) recall() {
 	defer stop()
 	for _, t := range d.all {
 		d.cfg.Cache.Keep(t.key(), func(context.Context) ([]byte, string, error) { return d.load(t) })
-		text, ok := d.cfg.Cache.Recall(ctx, t.key())
+		entry, ok := d.cfg.Cache.Get(ctx, t.key())
 		if !ok {
 			continue
 		}
-		services, err := parseKept(text, t.source.Name())
+		services, err := parseKept(entry.Value, t.source.Name())
 		if err != nil {
 			d.cfg.Log.Warn("discovery: what the cache holds is left out", "key", t.key(), "error", err)
 			continue
@@ -70,7 +71,7 @@ func (d *Directory) load(t *told) ([]byte, string, error) {
 	case trouble != nil:
 		return nil, "", trouble
 	case !answers:
-		return nil, "", errors.New("the source has not told everything yet")
+		return nil, "", cache.ErrNothing
 	}
 	sortServices(services)
 	text, err := json.Marshal(kept{keptFormat, keptVersion, t.source.Name(), services})

@@ -7,7 +7,7 @@ import (
 
 // canonical is a name as it is compared. DNS knows no case, and a last dot says only
 // that the name is whole.
-func canonical(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+func canonical(name string) string { return strings.ToLower(strings.TrimRight(name, ".")) }
 
 // ClusterName is the whole name of a Kubernetes service; domain is the cluster's, such
 // as cluster.local.

@@ -16,7 +16,7 @@ func tidy(s *Service, source string, now time.Time) string {
 	if s == nil {
 		return "it is nil"
 	}
-	if s.Name = strings.TrimSuffix(s.Name, "."); !sayable(s.Name) {
+	if s.Name = strings.TrimRight(s.Name, "."); !sayable(s.Name) {
 		return fmt.Sprintf("its name is %q; want text of 1 to %d bytes", s.Name, longest)
 	}
 	s.Source, s.Stale = source, false

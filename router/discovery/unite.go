@@ -27,8 +27,9 @@ func unite(said []*Service) *Service {
 	for _, s := range said[1:] {
 		sources = append(sources, s.Source)
 		u.learn(s)
+		own := newPlaces(s.Endpoints)
 		for _, e := range s.Endpoints {
-			i := places.of(e)
+			i := places.of(e, own)
 			if i < 0 {
 				places.add(e, len(u.Endpoints))
 				u.Endpoints, fresh = append(u.Endpoints, e), append(fresh, !s.Stale)
@@ -59,11 +60,16 @@ func (s *Service) learn(of *Service) {
 	s.Stale = s.Stale && of.Stale
 }
 
-// places finds endpoints of a list by name and by address.
-type places struct{ names, addresses map[string]int }
+// places finds endpoints of a list.
+type places struct {
+	names, addresses map[string]int
+	others           map[string]int // by all else; −1: several have it
+	nowhere          map[int]bool   // those without an address
+}
 
 func newPlaces(all []Endpoint) places {
-	p := places{make(map[string]int, len(all)), make(map[string]int, len(all))}
+	n := len(all)
+	p := places{make(map[string]int, n), make(map[string]int, n), make(map[string]int, n), map[int]bool{}}
 	for i, e := range all {
 		p.add(e, i)
 	}
@@ -72,19 +78,39 @@ func newPlaces(all []Endpoint) places {
 
 func (p places) add(e Endpoint, i int) {
 	p.names[e.Name] = i
-	if _, taken := p.addresses[e.Address]; !taken && e.Address != "" {
-		p.addresses[e.Address] = i
+	if p.nowhere[i] = e.Address == ""; !p.nowhere[i] {
+		if _, taken := p.addresses[e.Address]; !taken {
+			p.addresses[e.Address] = i
+		}
+	}
+	for _, name := range e.Names {
+		if j, taken := p.others[name]; taken && j != i {
+			p.others[name] = -1
+		} else {
+			p.others[name] = i
+		}
 	}
 }
 
 // of is where the endpoint is that e is: the one of its name, else that of its
-// address; −1: nowhere.
-func (p places) of(e Endpoint) int {
+// address; −1: nowhere. Where either has no address, so that no request could go to it,
+// any name that both have, and no other of either list has, makes them one.
+func (p places) of(e Endpoint, own places) int {
 	if i, ok := p.names[e.Name]; ok {
 		return i
 	}
 	if i, ok := p.addresses[e.Address]; ok && e.Address != "" {
 		return i
+	}
+	for _, name := range append([]string{e.Name, e.Address}, e.Names...) {
+		if own.others[name] < 0 {
+			continue
+		}
+		for _, by := range []map[string]int{p.names, p.addresses, p.others} {
+			if i, ok := by[name]; ok && i >= 0 && (e.Address == "" || p.nowhere[i]) {
+				return i
+			}
+		}
 	}
 	return -1
 }

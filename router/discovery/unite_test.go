@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -49,5 +50,38 @@ func TestUnite(t *testing.T) {
 	}
 	if unite(nil) != nil || unite([]*Service{a}) != a {
 		t.Error("of none, or of one")
+	}
+}
+
+// TestUniteWithoutAddress: what only metrics are read from is no place of its own.
+func TestUniteWithoutAddress(t *testing.T) {
+	endpoint := func(name, address string, names ...string) Endpoint {
+		return Endpoint{Endpoint: mesh.Endpoint{Name: name, Address: address}, Names: names}
+	}
+	cluster := &Service{Name: "s", Source: "kubernetes", Endpoints: []Endpoint{
+		endpoint("pod-a", "10.0.0.1:80", "10.0.0.1", "node"),
+		endpoint("pod-b", "10.0.0.2:80", "10.0.0.2", "node"),
+	}}
+	scraped := &Service{Name: "s", Source: "prometheus", Endpoints: []Endpoint{
+		endpoint("10.0.0.1:9102", "", "10.0.0.1", "node"),
+		endpoint("10.0.0.2:81", "10.0.0.2:81", "10.0.0.2"), // another port takes requests
+		endpoint("node", ""),                               // two are on it
+	}}
+	names := func(s *Service) (all []string) {
+		for _, e := range s.Endpoints {
+			all = append(all, e.Name)
+		}
+		return all
+	}
+	want := []string{"10.0.0.2:81", "node", "pod-a", "pod-b"}
+	if got := names(unite([]*Service{cluster, scraped})); !slices.Equal(got, want) {
+		t.Errorf("got %q; want %q", got, want)
+	}
+	got := unite([]*Service{scraped, cluster}) // now the others are believed
+	if want := []string{"10.0.0.1:9102", "10.0.0.2:81", "node", "pod-b"}; !slices.Equal(names(got), want) {
+		t.Errorf("got %q; want %q", names(got), want)
+	}
+	if e := got.Endpoint("pod-a"); e == nil || e.Address != "10.0.0.1:80" {
+		t.Errorf("its address was not learned: %+v", e)
 	}
 }

@@ -294,7 +294,7 @@ func (l *Loop) catchUp(p *candidate) {
 		}
 	}
 	if l.pace.Schema == nil {
-		p.line.open(l.cfg.Clock())
+		p.line.open(l.cfg.Clock(), l.restores)
 	}
 }
 

@@ -115,6 +115,7 @@ func (l *Loop) Attend(ctx context.Context) {
 			if !l.fed() {
 				l.anew()
 			}
+			l.ageRestored()
 			l.Review()
 		case <-l.wake:
 			l.next()

@@ -59,9 +59,13 @@ func newLine(cfg *Config, m *model.Model, set *rules.Set, p Pace) (*line, error)
 	return n, nil
 }
 
-// open makes a frame without metrics of each service of the rules.
-func (n *line) open(now time.Time) {
+// open makes a frame without metrics of each service of the rules, but of those that
+// are left out; nil leaves none.
+func (n *line) open(now time.Time, leave func(service string) bool) {
 	for _, name := range n.rules.Services() {
+		if leave != nil && leave(name) {
+			continue
+		}
 		f := &features.Frame{Window: mesh.Window{Service: name, Time: now, Schema: &mesh.Schema{}}}
 		for _, e := range n.rules.Service(name).Service.Endpoints {
 			f.Endpoints = append(f.Endpoints, e.Endpoint)

@@ -57,7 +57,7 @@ type Loop struct {
 	table   *router.Table
 	metrics *Metrics
 	checks  *checks
-	ready   atomic.Bool // at the first decision
+	ready   atomic.Bool // at the first decision, or the last of a life before
 
 	changing sync.Mutex // held while a change is prepared; before mu
 
@@ -80,6 +80,9 @@ type Loop struct {
 	refusals map[string]string // by service: why a window was refused last
 	said     map[string]string // by service: source and reason as logged last
 	noted    string            // ID of the rules whose findings were logged last
+	opened   bool              // the services of the rules were decided upon
+	begun    bool              // windows have come, or it is known that none will
+	restored map[string]*past  // by service: what is served of a life before
 }
 
 // Pace is what is known of the windows to come.
@@ -185,7 +188,9 @@ func (l *Loop) Run(windows iter.Seq2[[]mesh.Window, error]) {
 func (l *Loop) Open() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.former.open(l.cfg.Clock())
+	l.opened, l.begun = true, true
+	clear(l.restored)
+	l.former.open(l.cfg.Clock(), nil)
 	l.decide(l.former.services())
 }
 
@@ -199,8 +204,9 @@ func (l *Loop) Take(windows []mesh.Window, err error) {
 		if !errors.Is(err, ErrOver) {
 			l.metrics.pollErrors.Inc()
 		}
-		if !l.Ready() { // the rules have something to say, and checks to ask for
-			l.former.open(l.cfg.Clock())
+		if !l.opened { // the rules have something to say, and checks to ask for
+			l.opened = true
+			l.former.open(l.cfg.Clock(), l.restores)
 			l.decide(l.former.services())
 		}
 		l.age(l.at(windows), 0)
@@ -220,7 +226,7 @@ func (l *Loop) Take(windows []mesh.Window, err error) {
 		}
 	}
 	if len(taken) > 0 {
-		l.newest = taken[0].Time
+		l.opened, l.begun, l.newest = true, true, taken[0].Time
 	}
 	services = append(services, l.behind(windows[0].Time, l.pace.Timing.Step)...)
 	l.decide(services)
@@ -274,6 +280,7 @@ func (l *Loop) push(w *mesh.Window) bool {
 		}
 	}
 	l.metrics.windows.Inc()
+	l.relieve(w.Service)
 	return true
 }
 

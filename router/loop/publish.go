@@ -19,6 +19,7 @@ func (l *Loop) decide(services []string) {
 	if len(former)+len(tried) == 0 {
 		return
 	}
+	l.mark(former)
 	l.table.PublishAll(former, tried)
 	l.inForce(former, tried)
 	l.observe(former, tried)

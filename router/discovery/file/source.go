@@ -1,0 +1,69 @@
+package file
+
+import (
+	"context"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/fairway-mesh/fairway/router/discovery"
+	"github.com/fairway-mesh/fairway/router/discovery/again"
+)
+
+// Source watches files. It may be watched once at a time.
+type Source struct{ cfg Config }
+
+// New checks the settings; no file is touched yet.
+func New(cfg Config) (*Source, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &Source{cfg}, nil
+}
+
+// Name implements discovery.Source.
+func (*Source) Name() string { return "file" }
+
+// Watch implements discovery.Source. A file that cannot be read or understood keeps
+// what it said before; where the system gives no watches, files are read every Reread.
+func (s *Source) Watch(ctx context.Context, to discovery.Sink) error {
+	w := &watch{Config: s.cfg, teller: again.NewTeller(to), files: map[string]*held{}, dirs: map[string]bool{}}
+	var events chan fsnotify.Event
+	var errs chan error
+	if watcher, err := fsnotify.NewWatcher(); err != nil {
+		w.Log.Warn("files of services cannot be watched; they are read again and again", "every", w.Reread, "err", err)
+	} else {
+		defer watcher.Close()
+		w.watcher, events, errs = watcher, watcher.Events, watcher.Errors
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	due := time.Time{} // when timer ends
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+			w.read()
+			due = time.Now().Add(w.Reread)
+			timer.Reset(w.Reread)
+		case e, ok := <-events:
+			if !ok {
+				events = nil
+				continue
+			}
+			if soon := time.Now().Add(w.Settle); !e.Op.Has(fsnotify.Chmod) && soon.Before(due) {
+				due = soon
+				timer.Reset(w.Settle)
+			}
+		case err, ok := <-errs: // such as events that were lost: all is read again
+			if !ok {
+				errs = nil
+				continue
+			}
+			w.Log.Warn("watching files of services", "err", err)
+			due = time.Now().Add(w.Settle)
+			timer.Reset(w.Settle)
+		}
+	}
+}
