@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -190,44 +188,4 @@ func (c *meshConfig) compare(ctx context.Context, stdout, stderr io.Writer, list
 		return errDiffers
 	}
 	return nil
-}
-
-// writeManifests writes a file for each, whole or not at all. Files there that fairway
-// has not printed are left alone: one in the way is an error.
-func writeManifests(dir string, list []*meshconfig.Manifest, stderr io.Writer) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	ours := map[string]bool{}
-	for _, m := range list {
-		ours[m.File()] = true
-		if err := printedByFairway(filepath.Join(dir, m.File())); err != nil {
-			return err
-		}
-	}
-	for _, m := range list {
-		write := func(out io.Writer) error { _, err := out.Write(m.Text); return err }
-		if err := writeFile(filepath.Join(dir, m.File()), write); err != nil {
-			return err
-		}
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		path := filepath.Join(dir, entry.Name())
-		if !ours[entry.Name()] && filepath.Ext(path) == ".yaml" && hasHead(path) {
-			fmt.Fprintf(stderr, "%s is of an earlier run and is no longer printed; remove it when its object is deleted\n", path)
-		}
-	}
-	return syncDirectory(dir)
-}
-
-func syncDirectory(dir string) error {
-	opened, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(opened.Sync(), opened.Close())
 }

@@ -138,25 +138,3 @@ func readManifest(path string) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(opened, manifest.MaxSize+1))
 	return text, errors.Join(err, opened.Close())
 }
-
-// manifestHead begins each manifest that fairway prints.
-const manifestHead = "# Printed by fairway mesh config "
-
-// printedByFairway refuses a file in the way of a manifest that is somebody else's.
-func printedByFairway(path string) error {
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) || hasHead(path) {
-		return nil
-	}
-	return fmt.Errorf("cannot write %s: it is there, and fairway has not printed it; move it away", path)
-}
-
-func hasHead(path string) bool {
-	opened, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	defer opened.Close()
-	head := make([]byte, len(manifestHead))
-	_, err = io.ReadFull(opened, head)
-	return err == nil && string(head) == manifestHead
-}

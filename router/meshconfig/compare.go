@@ -159,10 +159,10 @@ func (c *Comparison) Write(out io.Writer) error {
 		text = append(text, c.diffs[m]...)
 	}
 	for _, o := range c.Stay {
-		text = fmt.Appendf(text, "stays: %s is fairway's and is no longer printed; delete it by hand\n", o)
+		text = fmt.Appendf(text, "stays: %s is fairway's and is no longer printed; delete it by hand\n", printable(o.String()))
 	}
 	for _, said := range c.Conflicts {
-		text = fmt.Appendf(text, "conflict: %s\n", said)
+		text = fmt.Appendf(text, "conflict: %s\n", printable(said))
 	}
 	_, err := out.Write(text)
 	return err

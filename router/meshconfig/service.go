@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -43,7 +44,7 @@ func Services(namespace string, objects []manifest.Object) (list []Service, note
 			why = "it stands twice; the first holds"
 		}
 		if why != "" {
-			notes = append(notes, fmt.Sprintf("Service %s/%s is left out: %s", namespace, o.Name, why))
+			notes = append(notes, printable(fmt.Sprintf("Service %s/%s is left out: %s", namespace, o.Name, why)))
 			continue
 		}
 		seen[o.Name] = true
@@ -62,6 +63,16 @@ func Namespaces(objects []manifest.Object) (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// printable is a line for a terminal, whatever stood in the file that it tells of.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 // home is the object of the namespace itself, nil where it is not among the objects.

@@ -26,6 +26,7 @@ func TestServices(t *testing.T) {
 		{"a name too long", "kind: Service, metadata: {name: " + long + "n}, " + web, nil, "no more than 63"},
 		{"a name with a dot", "kind: Service, metadata: {name: a.b}, " + web, nil, "a.b is left out"},
 		{"a name in upper case", "kind: Service, metadata: {name: Web}, " + web, nil, "lower case"},
+		{"a name for a terminal", `kind: Service, metadata: {name: "a\e[31m\nb"}, ` + web, nil, "Service shop/a?[31m?b is left out"},
 		{"ExternalName", "kind: Service, metadata: {name: a}, spec: {type: ExternalName, externalName: x.example, ports: [{port: 80}]}", nil, "x.example"},
 		{"no ports", "kind: Service, metadata: {name: a}, spec: {clusterIP: None, selector: {app: a}}", nil, "no ports"},
 		{"no spec", "kind: Service, metadata: {name: a}", nil, "no ports"},
