@@ -183,9 +183,9 @@ func (r *reading) translate() {
 }
 
 // meshGroup reports whether objects of an API group may well have to do with where
-// requests go.
+// requests go. What proxies report, by Istio's Telemetry, has not.
 func meshGroup(group string) bool {
-	return strings.HasSuffix(group, "istio.io") || strings.HasPrefix(group, "gateway.networking.")
+	return strings.HasSuffix(group, "istio.io") && group != "telemetry.istio.io" || strings.HasPrefix(group, "gateway.networking.")
 }
 
 // find adds a finding about a place as rules have it, file:line.
