@@ -39,15 +39,15 @@ and attacks of other strengths.`,
 			if o.seeds < 1 {
 				return usagef("--seeds is %d; want at least 1", o.seeds)
 			}
-			set, recording := siege.Set{Name: "report", Seed: 100_000, Hard: 1}, "lab-test"
+			set, recording := siege.Report, "lab-test"
 			if o.tuning {
-				set, recording = siege.Set{Name: "tuning", Seed: 1}, "lab-train"
+				set, recording = siege.Tuning, "lab-train"
 			}
-			var err error
-			if set.Rates, err = siege.Recorded(cmd.Context(), filepath.Join(o.recordings, recording)); err != nil {
+			rates, err := siege.Recorded(cmd.Context(), filepath.Join(o.recordings, recording))
+			if err != nil {
 				return err
 			}
-			figures, err := siege.Run(cmd.Context(), set, o.seeds, func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) })
+			figures, err := siege.Run(cmd.Context(), set(rates), o.seeds, func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) })
 			if err != nil {
 				return err
 			}

@@ -16,23 +16,33 @@ type Set struct {
 	Seed uint64
 	// Hard widens the ranges that bursts and attacks are drawn from.
 	Hard float64
+	// Scale makes of the rate of a recorded endpoint, some 10 requests/s, that of a
+	// caller.
+	Scale float64
+}
+
+// Tuning is what thresholds were chosen on.
+func Tuning(rates Rates) Set { return Set{Name: "tuning", Rates: rates, Seed: 1, Scale: 3} }
+
+// Report is what is reported.
+func Report(rates Rates) Set {
+	return Set{Name: "report", Rates: rates, Seed: 100_000, Hard: 1, Scale: 3}
 }
 
 // quiet is how long nothing happens at first, and length how long honest traffic
 // lasts.
 const quiet, length = 80 * time.Minute, 4 * time.Hour
 
-// scale makes of the rate of a recorded endpoint, some 10 requests/s, that of a
-// caller, and headroom of the highest rate that is usual for any of them the limit:
-// what docs/threats.md advises.
-const scale, headroom = 3, 2
+// headroom makes of the highest rate that is usual for any caller the limit: what
+// docs/threats.md advises.
+const headroom = 2
 
 // callers in a mesh, of which each asks about a few of so many services.
 const callers, services = 16, 120
 
 // newcomers are called by name; there may be more later.
 func (s *Set) mesh(seed uint64, mode string) (*mesh, error) {
-	m, err := newMesh(seed, headroom*scale*s.Rates.highest(), mode)
+	m, err := newMesh(seed, headroom*s.Scale*s.Rates.highest(), mode)
 	if err != nil {
 		return nil, err
 	}
@@ -40,9 +50,9 @@ func (s *Set) mesh(seed uint64, mode string) (*mesh, error) {
 	for i := range callers {
 		var base func(float64) float64
 		if i%2 == 0 {
-			base = s.Rates.curve(m.rng, scale)
+			base = s.Rates.curve(m.rng, s.Scale)
 		} else {
-			base = synthetic(m.rng, scale*s.Rates.mean())
+			base = synthetic(m.rng, s.Scale*s.Rates.mean())
 		}
 		m.join(fmt.Sprintf("proxy-%d", i), pick(m.rng, names, 2+m.rng.IntN(6)), base)
 	}
@@ -185,7 +195,7 @@ func newService(s *Set, m *mesh) {
 		}
 	}
 	for i := range 2 {
-		rate := s.between(m, 0.5, 1.5) * scale * s.Rates.mean()
+		rate := s.between(m, 0.5, 1.5) * s.Scale * s.Rates.mean()
 		m.on(at, func() {
 			m.join(fmt.Sprintf("brand-new-%d", i), pick(m.rng, serviceNames(services), 2+m.rng.IntN(8)), synthetic(m.rng, rate))
 		})

@@ -63,7 +63,8 @@ type Judge struct {
 	subjects map[string]*Subject
 	order    []*Subject // of subjects, by name; nil when it has to be made anew
 	did      []counts
-	window   int // judged
+	window   int         // judged
+	rises    [12]float64 // of the mesh, in the last minute
 	now      time.Time
 	judged   time.Time // when the last window ended
 	failing  string    // why nobody can be judged: panic, clock
@@ -253,6 +254,8 @@ func (j *Judge) judgeAll(seconds float64) {
 		}
 	}
 	p := compare(all[1:], j.did[1:])
+	j.rises[j.window%len(j.rises)] = p.rise
+	p.rise = slices.Max(j.rises[:])
 	for i, s := range all {
 		j.judge(s, j.did[i], &p)
 	}

@@ -83,7 +83,7 @@ const (
 type peers struct {
 	many    int
 	warm    int     // how many are remembered that have a baseline
-	rise    float64 // median of rate over baseline, at least 1
+	rise    float64 // of rate over baseline, at least 1
 	fastest float64 // the greatest peak of a rate
 	edges   float64 // median of new services in ten minutes
 	hour    float64 // in an hour
@@ -119,13 +119,26 @@ func compare(all []*Subject, did []counts) peers {
 		asked, known = append(asked, did[i].asked), append(known, float64(s.known))
 	}
 	if len(rises) >= fewPeers {
-		out.rise = max(1, quantile(rises, 0.5))
+		out.rise = risen(rises)
 	}
 	if out.many >= fewPeers {
 		out.edges, out.hour, out.denied = quantile(edges, 0.5), quantile(hour, 0.5), quantile(denied, 0.5)
 		out.asked, out.known = quantile(asked, 0.5), quantile(known, 0.9)
 	}
 	return out
+}
+
+// surge is from how many times its baseline on a rise of half of the peers is one
+// of the mesh.
+const surge = 1.5
+
+// risen is by what all have risen: the median, and in a surge, which does not
+// come to all at the same time or in the same measure, what one of four exceeds.
+func risen(rises []float64) float64 {
+	if half := quantile(rises, 0.5); half < surge {
+		return max(1, half)
+	}
+	return quantile(rises, 0.75)
 }
 
 // quantile sorts x. Of two in the middle it takes the lower: half of the peers
