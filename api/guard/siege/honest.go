@@ -97,6 +97,7 @@ type honest struct {
 // one; it is counted apart.
 var beyondHelp = []honest{
 	{"cron beyond half the limit", "the same job, sending 0.6 to 0.95 of the limit", cron(0.6, 0.95)},
+	{"a new gateway", "one that asks about 60 services comes later", gateways(quiet)},
 	{"all grow beyond it", "all callers grow to three times the rate that the limit was chosen for", morning(3)},
 	{"one grows to the limit", "one caller alone grows to 0.95 of the limit in an hour", growing(0.95)},
 	{"one grows to half the limit", "one caller alone grows to 0.5 of the limit in an hour", growing(0.5)},
@@ -110,6 +111,7 @@ var honests = []honest{
 	{"new service", "two new callers, and a new service that half of the others ask about", newService},
 	{"failover", "half of the callers fall silent, the others send twice as much, for 20 minutes", failover},
 	{"fleet restart", "all callers go, and come back within a minute with a burst and a service more", restart},
+	{"gateways", "the daemon has just begun, and two callers ask about 60 services each, of some of them rarely", gateways(0)},
 	{"morning", "all callers grow from a third of their rate to all of it in an hour", morning(1)},
 }
 
@@ -199,6 +201,22 @@ func newService(s *Set, m *mesh) {
 		m.on(at, func() {
 			m.join(fmt.Sprintf("brand-new-%d", i), pick(m.rng, serviceNames(services), 2+m.rng.IntN(8)), synthetic(m.rng, rate))
 		})
+	}
+}
+
+// gateways ask about service k of 60 in proportion to 1/k.
+func gateways(at time.Duration) func(s *Set, m *mesh) {
+	return func(s *Set, m *mesh) {
+		for i, rate := range []float64{1, s.Scale * s.Rates.mean()} {
+			m.on(at.Seconds(), func() {
+				c := m.join(fmt.Sprintf("gateway-%d", i), nil, synthetic(m.rng, rate))
+				for k, name := range pick(m.rng, serviceNames(services), 60) {
+					for range 60 / (k + 1) {
+						c.ask(name)
+					}
+				}
+			})
+		}
 	}
 }
 

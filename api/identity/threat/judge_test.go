@@ -90,6 +90,24 @@ func TestNewcomer(t *testing.T) {
 	w.low("a new caller")
 }
 
+// TestRestart: after a restart everybody is new, and one that asks about very many
+// services is no newcomer that scans.
+func TestRestart(t *testing.T) {
+	w := newWorld(t, 6, nil)
+	gateway := w.j.Subject("spiffe://d/gateway")
+	w.all = append(w.all, gateway)
+	ask := scanner(gateway, 10)
+	for range 20 {
+		ask()
+		w.second(1)
+	}
+	w.pass(30 * time.Minute)
+	w.low("a gateway after a restart")
+	if strings.Contains(w.log.String(), "threat level") {
+		t.Error(w.log.String())
+	}
+}
+
 // TestSurge: where most callers rise together, nobody is raised, though all are
 // beyond half of the limit; one that rises alone is.
 func TestSurge(t *testing.T) {

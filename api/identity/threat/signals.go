@@ -154,7 +154,7 @@ func (j *Judge) read(s *Subject, did counts, p *peers) []Reading {
 	if s == j.strangers.subject {
 		return append(out, j.failures(s, did))
 	}
-	out = append(out, j.readRate(s, did, p), readServices(s, did, p), j.readEdges(s, p), j.readDenied(s, p))
+	out = append(out, j.readRate(s, did, p), j.readServices(s, did, p), j.readEdges(s, p), j.readDenied(s, p))
 	if failures := j.failures(s, did); failures.Value > 0 {
 		out = append(out, failures)
 	}
@@ -184,15 +184,19 @@ func (j *Judge) readRate(s *Subject, did counts, p *peers) Reading {
 	return r
 }
 
-func readServices(s *Subject, did counts, p *peers) Reading {
+func (j *Judge) readServices(s *Subject, did counts, p *peers) Reading {
 	r := Reading{Signal: signalServices, Value: did.asked, Baseline: s.breadth.Mean, Peers: p.asked}
 	if s.windows < newcomer {
-		r.Anomaly = did.asked > max(leastNewcomer, 2*p.known)
+		r.Anomaly = j.knows() && did.asked > max(leastNewcomer, 2*p.known)
 		return r
 	}
 	r.Anomaly = did.asked-p.asked > leastServices && s.breadth.Distance(did.asked, max(1, s.breadth.Mean/4)) > far
 	return r
 }
+
+// knows tells whether the judge itself has seen enough to tell a newcomer: to one
+// that has just begun everybody is, and a gateway asks about many services.
+func (j *Judge) knows() bool { return j.window >= newcomer }
 
 func (j *Judge) readEdges(s *Subject, p *peers) Reading {
 	n := float64(s.services.sum)
@@ -200,7 +204,7 @@ func (j *Judge) readEdges(s *Subject, p *peers) Reading {
 	r.Exceeds = n > r.Limit
 	if s.windows < newcomer {
 		r.Peers = p.known
-		r.Anomaly = n > max(leastNewcomer, 2*p.known)
+		r.Anomaly = j.knows() && n > max(leastNewcomer, 2*p.known)
 		return r
 	}
 	r.Anomaly = n-p.edges > leastEdges && s.edges.Distance(n, 1) > far
