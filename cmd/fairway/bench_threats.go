@@ -31,9 +31,9 @@ met, half what is made up. Says how many requests of honest callers the judge
 refused, how soon attacks were found, and what of them passed. The last line is
 JSON.
 
-Thresholds were chosen with --tuning (recording lab-train, seeds from 1); what is
-reported without it are other seeds (from 100000), recording lab-test, and bursts
-and attacks of other strengths.`,
+Thresholds were chosen with --tuning (recording lab-train, seeds from 1) and a look at
+wider bursts (recording lab-validation); what is reported without it are other seeds
+(from 200000), recording lab-test, wider bursts, and ramps that are straight.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.seeds < 1 {

@@ -119,7 +119,7 @@ func TestSurge(t *testing.T) {
 	}
 	w.pass(30 * time.Minute)
 	alone := w.all[0]
-	w.until(alone, Medium, time.Minute, func() { alone.Sent(700, 700) })
+	w.until(alone, Medium, 3*time.Minute, func() { alone.Sent(700, 700) })
 	w.until(alone, High, time.Minute, func() { alone.Sent(1000, 1100); alone.Exceeded(Rate) })
 	w.low0(alone)
 }
@@ -141,7 +141,7 @@ func TestLearnsSlowly(t *testing.T) {
 	w.pass(20 * time.Minute)
 	alone := w.all[0]
 	send := func() { alone.Sent(0, 700) }
-	w.until(alone, Medium, time.Minute, send)
+	w.until(alone, Medium, 3*time.Minute, send)
 	before := alone.base.Mean
 	for range 240 {
 		send()
@@ -210,18 +210,18 @@ func TestDenied(t *testing.T) {
 // counts.
 func TestOverride(t *testing.T) {
 	w := newWorld(t, 6, func(_ *Config, s *Settings) {
-		s.Overrides = []Override{{Identity: "spiffe://d/*", Level: Medium, Why: "all of them", Until: noon.Add(time.Minute)}}
+		s.Overrides = []Override{{Identity: "spiffe://d/*", Level: Medium, Why: "all of them", Until: noon.Add(12 * time.Minute)}}
 	})
-	w.second(1)
+	w.pass(11 * time.Minute)
 	if got := w.all[3].Tier().Level(); got != Medium {
 		t.Fatalf("%v", got)
 	}
 	thief := w.all[0]
-	if err := w.j.Override(Override{Identity: thief.Name(), Level: Low, Until: noon.Add(10 * time.Minute), Why: "a test of ours"}); err != nil {
+	if err := w.j.Override(Override{Identity: thief.Name(), Level: Low, Until: noon.Add(20 * time.Minute), Why: "a test of ours"}); err != nil {
 		t.Fatal(err)
 	}
 	scan := scanner(thief, 5)
-	for w.now.Before(noon.Add(9 * time.Minute)) {
+	for w.now.Before(noon.Add(19 * time.Minute)) {
 		scan()
 		w.second(1)
 		if thief.Tier() != 0 {

@@ -64,8 +64,10 @@ const (
 	// as anomaly.Score.Value has it at 0.5.
 	alarming = 1.08
 	// times is how many times its baseline a rate is at least, when it is an
-	// anomaly, above how many times its peak, and for how many windows.
-	times, abovePeak, windowsInRow = 2.5, 1.5, 3
+	// anomaly, above how many times its peak, and for how many windows: two
+	// minutes, since who was away catches up for so long. The limit bounds what is
+	// sent meanwhile.
+	times, abovePeak, windowsInRow = 2.5, 1.5, 24
 	// far is the distance in scales from which a count is an anomaly.
 	far = 8
 	// least are the counts below which there is no anomaly: what a deployment
