@@ -227,6 +227,7 @@ func failover(s *Set, m *mesh) {
 			by = 0
 		}
 		c.factor = window(at, at+1200, by, 10)
+		m.on(at+1200, func() { c.ctx = m.connect(c) })
 	}
 }
 

@@ -63,8 +63,8 @@ type Judge struct {
 	subjects map[string]*Subject
 	order    []*Subject // of subjects, by name; nil when it has to be made anew
 	did      []counts
-	window   int         // judged
-	rises    [12]float64 // of the mesh, in the last minute
+	window   int             // judged
+	rises    [lately]float64 // of the mesh, in the last minutes
 	now      time.Time
 	judged   time.Time // when the last window ended
 	failing  string    // why nobody can be judged: panic, clock
@@ -313,8 +313,9 @@ func (s *Subject) count(window int) {
 
 // judge finds the level that a window asks for, and steps towards it.
 func (j *Judge) judge(s *Subject, did counts, p *peers) {
+	s.attempts[s.windows%lately], s.passed[s.windows%lately] = did.attempted, did.admitted
 	if s != j.strangers.subject && (did.attempted > 0 || s.rate != nil) {
-		s.surprise(did, j.now)
+		s.surprise(j.now)
 	}
 	s.readings = j.read(s, did, p)
 	want, signal, reason := verdict(s.readings, did.exceeded)

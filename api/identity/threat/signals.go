@@ -64,10 +64,10 @@ const (
 	// as anomaly.Score.Value has it at 0.5.
 	alarming = 1.08
 	// times is how many times its baseline a rate is at least, when it is an
-	// anomaly, above how many times its peak, and for how many windows: two
-	// minutes, since who was away catches up for so long. The limit bounds what is
-	// sent meanwhile.
-	times, abovePeak, windowsInRow = 2.5, 1.5, 24
+	// anomaly, and above how many times its peak.
+	times, abovePeak = 2.5, 1.5
+	// lately is of how many windows a rate is the median: three minutes.
+	lately = 36
 	// far is the distance in scales from which a count is an anomaly.
 	far = 8
 	// least are the counts below which there is no anomaly: what a deployment
@@ -163,27 +163,32 @@ func (j *Judge) read(s *Subject, did counts, p *peers) []Reading {
 	return out
 }
 
-// readRate: a rate matters from half the limit on, which is what a medium
-// threat may send: below it nothing would change. Beyond, it is an anomaly when
-// it is surprising by its own past, several times its baseline and clearly above
-// its peak of half an hour ago, after what all peers have risen by is taken off, and stays so. A
-// newcomer has no past: it is one when it sends twice what anybody ever did.
+// readRate judges the median of three minutes, so that a burst of half of that,
+// such as of who was away and catches up, is none; the limit bounds what is sent
+// meanwhile. It matters from half the limit on, which is what a medium threat may
+// send: below it nothing would change. Beyond, it is an anomaly when it is
+// surprising by its own past, several times its baseline and clearly above its peak
+// of half an hour ago, as it was and in proportion to the baseline, after what all
+// peers have risen by is taken off. A newcomer has no past: it is one when it sends
+// twice what anybody ever did.
 func (j *Judge) readRate(s *Subject, did counts, p *peers) Reading {
-	r := Reading{Signal: signalRate, Value: did.attempted, Baseline: s.base.Mean, Peak: s.peak.is, Peers: p.rise, Limit: j.limit, Score: s.excess, Exceeds: did.exceeded != 0}
-	strange := did.attempted > j.limit/2
+	rate := median(&s.attempts)
+	r := Reading{Signal: signalRate, Value: rate, Baseline: s.base.Mean, Peak: s.peak.is, Peers: p.rise, Limit: j.limit, Score: s.excess, Exceeds: did.exceeded != 0}
+	usual := max(times*s.base.Mean, abovePeak*s.peak.is, s.burst.is*s.base.Mean)
 	switch {
+	case rate <= j.limit/2:
 	case s.windows < warm:
-		strange = strange && p.warm >= fewPeers && did.attempted > 2*p.fastest*p.rise
+		r.Anomaly = p.warm >= fewPeers && rate > 2*p.fastest*p.rise
 	default:
-		strange = strange && s.excess > alarming && did.attempted > p.rise*max(times*s.base.Mean, abovePeak*s.peak.is, s.burst.is*s.base.Mean)
+		r.Anomaly = s.excess > alarming && rate > p.rise*usual
 	}
-	if !strange {
-		s.strange = 0
-		return r
-	}
-	s.strange++
-	r.Anomaly = s.strange >= windowsInRow
 	return r
+}
+
+// median of three minutes.
+func median(of *[lately]float64) float64 {
+	sorted := *of
+	return quantile(sorted[:], 0.5)
 }
 
 func (j *Judge) readServices(s *Subject, did counts, p *peers) Reading {
@@ -247,7 +252,7 @@ func (s *Subject) learn(did counts, rise, failed float64) {
 		remember *= slow
 	}
 	s.base.Learn(did.admitted, 0.01, remember)
-	s.learnPeak(did.admitted / rise)
+	s.learnPeak(median(&s.passed) / rise)
 	s.edges.Learn(float64(s.services.sum), 1, remember)
 	if s.windows >= span+memory {
 		s.hourly.Learn(float64(s.hour.sum), 2, 4*remember)
@@ -272,12 +277,12 @@ func (s *Subject) learnPeak(rate float64) {
 
 // surprise pushes a rate to the tracker. While the level is raised, the tracker
 // stays as it was, but for one window in ten.
-func (s *Subject) surprise(did counts, at time.Time) {
+func (s *Subject) surprise(at time.Time) {
 	if s.rate == nil {
 		s.rate = anomaly.New(1, anomaly.DefaultConfig())
 	}
 	seconds := float64(at.UnixNano()) / 1e9
-	value := [1]float64{did.attempted}
+	value := [1]float64{median(&s.attempts)}
 	if s.level == Low {
 		s.frozen = nil
 		s.smooth(s.rate.Push(nil, seconds, value[:]))
@@ -289,7 +294,7 @@ func (s *Subject) surprise(did counts, at time.Time) {
 	s.smooth(s.rate.Push(nil, seconds, value[:]))
 	if s.level == Medium && s.windows%slow == 0 {
 		s.thaw()
-		value[0] = did.admitted
+		value[0] = median(&s.passed)
 		s.rate.Push(nil, seconds, value[:])
 		s.frozen, _ = s.rate.MarshalBinary()
 		return

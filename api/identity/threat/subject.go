@@ -81,13 +81,14 @@ type past struct {
 	rate         *anomaly.Tracker // nil until it called
 	frozen       []byte           // the tracker as it was when the level was raised
 	excess       float64          // of surprise about the rate, smoothed
-	strange      int              // windows in a row whose rate was
-	base         anomaly.Level    // of the rate
-	peak, burst  peak             // of the rate, and of it over its baseline
-	edges        anomaly.Level    // of new services in ten minutes
-	hourly       anomaly.Level    // in an hour
-	breadth      anomaly.Level    // of services asked in a window
-	faults       anomaly.Level    // of handshakes that failed in a minute
+	attempts     [lately]float64  // messages/s
+	passed       [lately]float64
+	base         anomaly.Level // of the rate
+	peak, burst  peak          // of the rate, and of it over its baseline
+	edges        anomaly.Level // of new services in ten minutes
+	hourly       anomaly.Level // in an hour
+	breadth      anomaly.Level // of services asked in a window
+	faults       anomaly.Level // of handshakes that failed in a minute
 
 	level    Level
 	until    time.Time // of the level
