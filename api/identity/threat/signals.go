@@ -66,6 +66,9 @@ const (
 	// times is how many times its baseline a rate is at least, when it is an
 	// anomaly, and above how many times its peak.
 	times, abovePeak = 2.5, 1.5
+	// timesSlowly is how many times its baseline it is without surprise: a tracker
+	// gets used to what rises slowly.
+	timesSlowly = 3.5
 	// lately is of how many windows a rate is the median: three minutes.
 	lately = 36
 	// far is the distance in scales from which a count is an anomaly.
@@ -180,7 +183,7 @@ func (j *Judge) readRate(s *Subject, did counts, p *peers) Reading {
 	case s.windows < warm:
 		r.Anomaly = p.warm >= fewPeers && rate > 2*p.fastest*p.rise
 	default:
-		r.Anomaly = s.excess > alarming && rate > p.rise*usual
+		r.Anomaly = rate > p.rise*usual && (s.excess > alarming || rate > p.rise*timesSlowly*s.base.Mean)
 	}
 	return r
 }
