@@ -1,7 +1,5 @@
 package threat
 
-import "slices"
-
 // peak is the highest value until half an hour ago: what rises slowly would else
 // be its own excuse. It falls to a third in half a day.
 type peak struct {
@@ -27,6 +25,3 @@ func (p *peak) push(window int, x float64) {
 
 // forget drops the last half hour: it led to an anomaly.
 func (p *peak) forget() { p.parts = [parts]float64{} }
-
-// newest is the highest of all.
-func (p *peak) newest() float64 { return max(p.is, slices.Max(p.parts[:])) }

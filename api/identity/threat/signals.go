@@ -87,9 +87,7 @@ const (
 // peers is what is usual of all that called in this window.
 type peers struct {
 	many    int
-	warm    int     // how many are remembered that have a baseline
 	rise    float64 // of rate over baseline, at least 1
-	fastest float64 // the greatest peak of a rate
 	edges   float64 // median of new services in ten minutes
 	hour    float64 // in an hour
 	denied  float64
@@ -109,10 +107,6 @@ func compare(all []*Subject, did []counts) peers {
 	var rises, edges, hour, denied, asked, known []float64
 	out := peers{rise: 1}
 	for i, s := range all {
-		if s.windows >= warm {
-			out.warm++
-			out.fastest = max(out.fastest, s.peak.newest())
-		}
 		if did[i].attempted == 0 {
 			continue
 		}
@@ -172,19 +166,13 @@ func (j *Judge) read(s *Subject, did counts, p *peers) []Reading {
 // send: below it nothing would change. Beyond, it is an anomaly when it is
 // surprising by its own past, several times its baseline and clearly above its peak
 // of half an hour ago, as it was and in proportion to the baseline, after what all
-// peers have risen by is taken off. A newcomer has no past: it is one when it sends
-// twice what anybody ever did.
+// peers have risen by is taken off. A newcomer has no past, and what it sends may be
+// what it is there for.
 func (j *Judge) readRate(s *Subject, did counts, p *peers) Reading {
 	rate := median(&s.attempts)
 	r := Reading{Signal: signalRate, Value: rate, Baseline: s.base.Mean, Peak: s.peak.is, Peers: p.rise, Limit: j.limit, Score: s.excess, Exceeds: did.exceeded != 0}
 	usual := max(times*s.base.Mean, abovePeak*s.peak.is, s.burst.is*s.base.Mean)
-	switch {
-	case rate <= j.limit/2:
-	case s.windows < warm:
-		r.Anomaly = p.warm >= fewPeers && rate > 2*p.fastest*p.rise
-	default:
-		r.Anomaly = rate > p.rise*usual && (s.excess > alarming || rate > p.rise*timesSlowly*s.base.Mean)
-	}
+	r.Anomaly = s.windows >= warm && rate > j.limit/2 && rate > p.rise*usual && (s.excess > alarming || rate > p.rise*timesSlowly*s.base.Mean)
 	return r
 }
 
