@@ -100,11 +100,11 @@ func (c *caller) overshadow(used int64, rate float64, burst int64) (beyond int64
 // exceeded is the configured one: else who is tightened would be more feared for
 // it.
 func (c *caller) tell(limits *Limits) {
-	if c.idle++; c.used > 0 || c.connections.Load() > 0 || c.streams.Load() > 0 {
-		c.idle = 0
-	}
 	over, turned := c.over.Swap(0), c.turned.Swap(0)
 	subject, attempted := c.subject.Load(), c.used+over+turned
+	if c.idle++; attempted > 0 || c.connections.Load() > 0 || c.streams.Load() > 0 {
+		c.idle = 0
+	}
 	subject.Sent(c.used, attempted)
 	if tight := subject.Tier().Level() > threat.Low && subject.Tier().Enforced(); over > 0 && !tight || tight && attempted > max(int64(limits.Rate), limits.burst()) {
 		subject.Exceeded(threat.Rate)

@@ -86,13 +86,13 @@ const (
 
 // peers is what is usual of all that called in this window.
 type peers struct {
-	many    int
-	rise    float64 // of rate over baseline, at least 1
-	edges   float64 // median of new services in ten minutes
-	hour    float64 // in an hour
-	denied  float64
-	asked   float64 // median of services asked
-	known   float64 // services that 9 of 10 know no more than
+	many   int
+	rise   float64 // of rate over baseline, at least 1
+	edges  float64 // median of new services in ten minutes
+	hour   float64 // in an hour
+	denied float64
+	asked  float64 // median of services asked
+	known  float64 // services that 9 of 10 know no more than
 }
 
 // counts are what a subject did in a window.
