@@ -11,7 +11,7 @@ SHARED ?= ../shared
 REALTIME = $(shell chrt --rr 20 true 2>/dev/null && echo chrt --rr 20)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check test-deps format vet lint race bench bench-read bench-replay bench-network bench-routing eval-routing routing-model bench-forecast forecast-model bench-serve bench-rollback soak test-real recording proto clean
+.PHONY: help demo build test check test-deps format vet lint race bench bench-read bench-replay bench-network bench-routing eval-routing routing-model bench-forecast forecast-model bench-serve bench-threats bench-rollback soak test-real recording proto clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ forecast-model: build ## make the failure forecast that bench-forecast judges an
 bench-serve: build ## the API beside an empty gRPC call, in two processes: some minutes, one JSON line last
 	@$(OUT)/fairway bench serve
 
+bench-threats: build ## attacks and honest bursts through the guard: how soon each is told, what is blocked for nothing; minutes, one JSON line last
+	@$(OUT)/fairway bench threats --seeds 5
+
 bench-rollback: build test-deps ## a bad model, and an innocent one in a slow-down, promoted under load in the lab: minutes, one JSON line last
 	@$(OUT)/fairway bench rollback --daemon $(OUT)/fairwayd
 
@@ -85,7 +88,7 @@ soak: test-deps ## the daemon for ten minutes with everything in motion: fails w
 
 test-real: $(OUT)/traefik $(OUT)/kube-apiserver ## everything real: each proxy, also those that need long builds, Traefik (some minutes, once) and Caddy, and a Kubernetes API server (as long)
 	@sh .ci/test-deps real
-	CI=true FAIRWAY_KUBE_APISERVER=$(CURDIR)/$(OUT)/kube-apiserver $(GO) test ./router/discovery/... ./cmd/fairwayd -run 'TestReal|TestKube' -count=1
+	CI=true FAIRWAY_KUBE_APISERVER=$(CURDIR)/$(OUT)/kube-apiserver $(GO) test ./router/discovery/... ./router/meshconfig ./cmd/fairway ./cmd/fairwayd -run 'TestReal|TestKube' -count=1
 	CI=true FAIRWAY_TRAEFIK=$(CURDIR)/$(OUT)/traefik $(GO) test ./api/proxy/... -count=1
 	cd api/proxy/caddy && $(GO) vet ./... && $(GO) test -count=1 ./...
 

@@ -34,7 +34,7 @@ var floors = map[string]int{
 // inside are pairs that may import each other's lower part although they
 // stand on one floor: a room and what nests in it.
 var inside = [][2]string{
-	{"anomaly/nab", "anomaly"}, {"api/client", "api"}, {"api/http", "api"}, {"api/proxy/extproc", "api"}, {"api/proxy/xds", "api"}, {"api/proxy/caddy/cmd", "api/proxy/caddy"}, {"datasets/accesslog", "datasets"}, {"model/onnx", "model"},
+	{"api/guard/siege", "api/guard"}, {"anomaly/nab", "anomaly"}, {"api/client", "api"}, {"api/http", "api"}, {"api/proxy/extproc", "api"}, {"api/proxy/xds", "api"}, {"api/proxy/caddy/cmd", "api/proxy/caddy"}, {"datasets/accesslog", "datasets"}, {"model/onnx", "model"},
 	{"replay", "replay/ope"}, {"replay", "replay/finding"}, {"replay", "replay/fitted"}, {"replay/contest", "replay/sim"},
 	{"replay/meshes", "replay/sim"}, {"replay/tune", "replay/sim"}, {"replay/tune", "replay/meshes"}, {"replay/fit", "replay/sim"},
 	{"predict/kernel", "predict/kernel"},

@@ -5,52 +5,39 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/fairway-mesh/fairway/anomaly"
+	"github.com/fairway-mesh/fairway/api/identity/threat"
 )
 
 // tick is how often the buckets are filled, and second how many ticks go by
-// between two looks at the rate of a caller.
+// between two looks at what a caller sent.
 const (
 	tick   = 100 * time.Millisecond
 	second = 10
 )
 
 // forget is after how many seconds without a call or connection a caller is
-// forgotten.
+// forgotten. What it did is remembered by the judge.
 const forget = 600
 
-// threat is how much a caller is to be feared, after the origin: an anomaly that
-// exceeds its rate is high, another anomaly medium, everything else low.
-type threat int
-
-const (
-	low threat = iota
-	medium
-	high
-)
-
-// caller is one identity. Calls touch permits and left; the rest is the Guard's,
-// under its lock, unless it is atomic.
+// caller is one identity. Calls touch permits, subject and left; the rest is the
+// Guard's, under its lock, unless it is atomic.
 type caller struct {
 	name    string
 	permits atomic.Pointer[permits]
+	subject atomic.Pointer[threat.Subject] // nil: nobody in particular
 
 	left                 atomic.Int64 // messages that may come until the next tick
-	over                 atomic.Bool  // more came
+	over, turned         atomic.Int64 // messages that came beyond, or of too high a threat, in this second
 	streams, connections atomic.Int64
 
 	limited error // what who sends too much is told
 
-	held    int64   // what left was after the last tick
-	credit  float64 // parts of a message
-	ticks   int
-	used    int64 // messages in this second
-	pushing [1]float64
-	pushed  [1]float64
-	past    *anomaly.Tracker // of messages/s
-	level   threat
-	until   time.Time // when a high threat is over
-	idle    int       // seconds
+	held   int64   // what left was after the last tick
+	credit float64 // parts of a message
+	shadow float64 // what would be left, were a threat not only told
+	ticks  int
+	used   int64 // messages in this second
+	idle   int   // seconds
 }
 
 func newCaller(name string, limits *Limits, allow []Grant) *caller {
@@ -58,9 +45,6 @@ func newCaller(name string, limits *Limits, allow []Grant) *caller {
 	c.permits.Store(permitted(allow, name))
 	c.held = limits.burst()
 	c.left.Store(c.held)
-	if limits.Adaptive {
-		c.past = anomaly.New(1, anomaly.DefaultConfig())
-	}
 	return c
 }
 
@@ -70,22 +54,25 @@ func (c *caller) take() bool {
 		return true
 	}
 	c.left.Add(1)
-	if !c.over.Load() {
-		c.over.Store(true)
-	}
+	c.over.Add(1)
 	return false
 }
 
-// fill puts what a tick brings into the bucket, and judges once a second.
-func (c *caller) fill(now time.Time, limits *Limits) {
+// fill puts what a tick brings into the bucket, half as much for a threat, and
+// tells the judge once a second. It returns how many messages were let pass that
+// a threat would not have had, were it not only told.
+func (c *caller) fill(limits *Limits) (beyond int64) {
 	left := c.left.Load()
-	c.used += max(c.held-left, 0)
+	used := max(c.held-left, 0)
+	c.used += used
 	rate, burst := limits.Rate, limits.burst()
-	switch c.level {
-	case medium:
-		rate, burst = rate/2, max(burst/2, 1)
-	case high:
-		rate, burst = 0, 0
+	if tier := c.subject.Load().Tier(); tier.Level() > threat.Low {
+		tightRate, tightBurst := rate/2, max(burst/2, 1)
+		if tier.Enforced() {
+			rate, burst = tightRate, tightBurst
+		} else {
+			beyond = c.overshadow(used, tightRate, tightBurst)
+		}
 	}
 	c.credit += rate * tick.Seconds()
 	more := min(int64(math.Floor(min(c.credit, 1<<40))), burst-left) // negative where the bucket has become smaller
@@ -95,28 +82,31 @@ func (c *caller) fill(now time.Time, limits *Limits) {
 	c.left.Add(more)
 	c.held = left + more
 	if c.ticks++; c.ticks == second {
-		c.judge(now, limits)
+		c.tell(limits)
 		c.ticks, c.used = 0, 0
 	}
+	return beyond
 }
 
-// judge looks at the second that has passed.
-func (c *caller) judge(now time.Time, limits *Limits) {
-	if c.idle++; c.used > 0 || c.connections.Load() > 0 || c.streams.Load() > 0 {
+// overshadow is the bucket of a threat that is only told.
+func (c *caller) overshadow(used int64, rate float64, burst int64) (beyond int64) {
+	c.shadow = min(c.shadow+rate*tick.Seconds(), float64(burst))
+	beyond = max(used-int64(c.shadow), 0)
+	c.shadow = max(c.shadow-float64(used), 0)
+	return beyond
+}
+
+// tell tells the judge of the second that has passed. The limit that counts as
+// exceeded is the configured one: else who is tightened would be more feared for
+// it.
+func (c *caller) tell(limits *Limits) {
+	over, turned := c.over.Swap(0), c.turned.Swap(0)
+	subject, attempted := c.subject.Load(), c.used+over+turned
+	if c.idle++; attempted > 0 || c.connections.Load() > 0 || c.streams.Load() > 0 {
 		c.idle = 0
 	}
-	over := c.over.Swap(false) && c.level != high // who is refused exceeds nothing
-	if c.past == nil || c.level == high && now.Before(c.until) {
-		return
-	}
-	c.pushing[0] = float64(c.used)
-	score := c.past.Push(c.pushed[:], float64(now.UnixNano())/1e9, c.pushing[:])
-	switch {
-	case !score.Warm || score.Value <= 0.5:
-		c.level = low
-	case over:
-		c.level, c.until = high, now.Add(limits.Refuse)
-	default:
-		c.level = medium
+	subject.Sent(c.used, attempted)
+	if tight := subject.Tier().Level() > threat.Low && subject.Tier().Enforced(); over > 0 && !tight || tight && attempted > max(int64(limits.Rate), limits.burst()) {
+		subject.Exceeded(threat.Rate)
 	}
 }

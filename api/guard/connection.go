@@ -2,24 +2,29 @@ package guard
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/fairway-mesh/fairway/api/identity"
+	"github.com/fairway-mesh/fairway/api/identity/threat"
 )
 
 // Peer is the AuthInfo of a connection that a guard let in.
 type Peer struct {
 	credentials.CommonAuthInfo
 	Identity string
-	caller   *caller
+	// Life is how long the certificate is valid in all; 0 without one.
+	Life   time.Duration
+	caller *caller
 }
 
 // AuthType implements credentials.AuthInfo.
@@ -50,16 +55,18 @@ func (t *guarded) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo,
 	g := t.guard
 	defer g.handshakes.Add(-1)
 	if g.handshakes.Add(1) > int64(g.limits.Handshakes) {
+		g.judge.Crowded()
 		return g.turnAway(raw, manyHandshakes, errors.New("guard: too many handshakes at once"))
 	}
 	conn, info, err := t.TransportCredentials.ServerHandshake(raw)
 	if err != nil {
+		g.failed(err)
 		return g.turnAway(raw, badHandshake, err)
 	}
 	p := &Peer{}
 	switch known := info.(type) {
 	case *identity.AuthInfo:
-		p.Identity, p.CommonAuthInfo = known.Identity, known.CommonAuthInfo
+		p.Identity, p.CommonAuthInfo, p.Life = known.Identity, known.CommonAuthInfo, life(&known.State)
 	default:
 		p.Identity = plaintext(raw.RemoteAddr().String())
 		p.SecurityLevel = credentials.NoSecurity
@@ -67,10 +74,31 @@ func (t *guarded) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo,
 	p.caller = g.caller(p.Identity)
 	counted := &connection{Conn: conn, guard: g, caller: p.caller}
 	all, own := g.connections.Add(1), p.caller.connections.Add(1)
+	if own > int64(g.limits.Connections) {
+		p.caller.subject.Load().Exceeded(threat.Connections)
+	}
 	if all > int64(g.limits.AllConnections) || own > int64(g.limits.Connections) {
 		return g.turnAway(counted, manyConnections, fmt.Errorf("guard: %s is the %d. connection, the %d. of %s", raw.RemoteAddr(), all, own, p.Identity))
 	}
 	return counted, p, nil
+}
+
+// failed attributes a handshake: to who proved its name, or else to strangers,
+// whatever name they claim.
+func (g *Guard) failed(err error) {
+	if dropped := (*identity.Dropped)(nil); errors.As(err, &dropped) {
+		g.caller(dropped.Identity).subject.Load().Failed()
+		return
+	}
+	g.judge.Stranger(err)
+}
+
+// life is how long the peer's certificate is valid in all.
+func life(state *tls.ConnectionState) time.Duration {
+	if len(state.PeerCertificates) == 0 {
+		return 0
+	}
+	return state.PeerCertificates[0].NotAfter.Sub(state.PeerCertificates[0].NotBefore)
 }
 
 func (g *Guard) turnAway(conn net.Conn, reason string, err error) (net.Conn, credentials.AuthInfo, error) {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"github.com/fairway-mesh/fairway/api/identity"
+	"github.com/fairway-mesh/fairway/api/identity/threat"
 )
 
 // Guard knows who calls. It is safe for concurrent use.
@@ -25,18 +27,26 @@ type Guard struct {
 	connections atomic.Int64
 	handshakes  atomic.Int64
 	refused     map[string]prometheus.Counter // by reason
+	would       map[string]prometheus.Counter // by reason, where threats are only told
+	judge       *threat.Judge
+	shortLived  atomic.Int64 // ns
+	ticks       int          // Tick's
 
 	mu      sync.Mutex // held at handshakes and ticks, not at calls
 	allow   []Grant
 	callers map[string]*caller
 }
 
-// New returns a guard that wants a Run, and registers its metrics.
-func New(access Access, reg prometheus.Registerer) (*Guard, error) {
+// New returns a guard that wants a Run, and registers its metrics. The log is
+// told of threats; nil is none.
+func New(access Access, reg prometheus.Registerer, log *slog.Logger) (*Guard, error) {
 	if err := errors.Join(validate(access.Allow), access.Limits.Validate()); err != nil {
 		return nil, fmt.Errorf("guard: %w", err)
 	}
 	g := &Guard{limits: access.Limits, allow: access.Allow, callers: map[string]*caller{}, refused: map[string]prometheus.Counter{}}
+	if err := g.openJudge(access, reg, log); err != nil {
+		return nil, fmt.Errorf("guard: %w", err)
+	}
 	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "fairway_refused_total",
 		Help: "Calls, connections and handshakes that the guard refused, by reason.",
@@ -67,12 +77,27 @@ func (g *Guard) Run(ctx context.Context, clock func() time.Time) {
 
 // Tick is one step of Run: a tenth of a second has passed.
 func (g *Guard) Tick(now time.Time) {
+	g.fill()
+	if g.ticks++; g.ticks%second == 0 {
+		g.judge.Step(now)
+	}
+}
+
+func (g *Guard) fill() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, c := range g.callers {
-		c.fill(now, &g.limits)
+		if over := c.fill(&g.limits); over > 0 {
+			g.would[rateExceeded].Add(float64(over))
+		}
 	}
-	maps.DeleteFunc(g.callers, func(_ string, c *caller) bool { return c.idle > forget })
+	maps.DeleteFunc(g.callers, func(_ string, c *caller) bool {
+		if c.idle <= forget {
+			return false
+		}
+		g.judge.LetGo(c.subject.Load())
+		return true
+	})
 }
 
 // SetAllow puts other grants into force, for calls from now on.
@@ -97,6 +122,7 @@ func (g *Guard) caller(name string) *caller {
 		c = newCaller(name, &g.limits, g.allow)
 		g.callers[name] = c
 	}
+	g.attach(c)
 	c.idle = 0
 	return c
 }
@@ -105,31 +131,33 @@ func (g *Guard) caller(name string) *caller {
 // peer.Peer: the name in the verified certificate or, where state is nil, Local
 // or Anonymous by the address. It is nil where TLS brought no certificate.
 func (g *Guard) Peer(state *tls.ConnectionState, remote string) *Peer {
-	name := plaintext(remote)
-	if state != nil {
-		if name = identity.Of(state); name == "" {
-			return nil
-		}
+	if state == nil {
+		name := plaintext(remote)
+		return &Peer{Identity: name, caller: g.caller(name)}
 	}
-	return &Peer{Identity: name, caller: g.caller(name)}
+	name := identity.Of(state)
+	if name == "" {
+		return nil
+	}
+	return &Peer{Identity: name, Life: life(state), caller: g.caller(name)}
 }
 
 // Identity is who calls: a SPIFFE ID, "dns:…", "cn:…", Local or Anonymous;
 // empty where no guard let the connection in.
 func Identity(ctx context.Context) string {
-	if c := from(ctx); c != nil {
-		return c.name
+	if p := from(ctx); p != nil {
+		return p.caller.name
 	}
 	return ""
 }
 
-func from(ctx context.Context) *caller {
+func from(ctx context.Context) *Peer {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
 		return nil
 	}
 	if known, ok := p.AuthInfo.(*Peer); ok && known != nil {
-		return known.caller
+		return known
 	}
 	return nil
 }
@@ -138,46 +166,64 @@ func from(ctx context.Context) *caller {
 // message what it brings. Unary calls it, and who serves the same calls by
 // another way.
 func (g *Guard) Allow(ctx context.Context, method string, message any) error {
-	c, p, err := g.permit(ctx, method)
+	p, granted, err := g.permit(ctx, method)
 	if err != nil {
 		return err
 	}
-	return g.admit(c, p, message)
+	return g.admit(p, granted, method, message)
 }
 
 // May tells whether the caller may ask about a service by a method, for who serves
-// messages that the guard does not read. It counts nothing.
+// messages that the guard does not read. It counts no message.
 func (g *Guard) May(ctx context.Context, method, service string) bool {
-	c := from(ctx)
-	if c == nil {
+	p := from(ctx)
+	if p == nil {
 		return false
 	}
-	p := c.permits.Load().of(method)
-	return p != nil && (p.services == nil || p.services[service])
+	subject := p.caller.subject.Load()
+	subject.Asked(service)
+	granted := p.caller.permits.Load().of(method)
+	if granted == nil || granted.services != nil && !granted.services[service] {
+		subject.Denied(service)
+		return false
+	}
+	tier := subject.Tier()
+	return tier == 0 || !tier.Enforced() || g.tightened(p, tier, method) == "" && tier.Level() < threat.High
 }
 
-func (g *Guard) permit(ctx context.Context, method string) (*caller, *permit, error) {
-	c := from(ctx)
-	if c == nil {
+func (g *Guard) permit(ctx context.Context, method string) (*Peer, *permit, error) {
+	who := from(ctx)
+	if who == nil {
 		g.refused[noIdentity].Inc()
 		return nil, nil, refusal(codes.Unauthenticated, noIdentity, "who calls is not known; show a certificate", nil)
 	}
+	c := who.caller
 	p := c.permits.Load().of(method)
 	if p == nil {
+		c.subject.Load().Denied(method)
 		g.refused[notAllowed].Inc()
 		return nil, nil, refusal(codes.PermissionDenied, notAllowed, fmt.Sprintf("%s may not call %s", c.name, method),
 			map[string]string{"identity": c.name, "method": method})
 	}
-	return c, p, nil
+	return who, p, nil
 }
 
 // admit judges one message of a call that is permitted.
-func (g *Guard) admit(c *caller, p *permit, message any) error {
+func (g *Guard) admit(who *Peer, p *permit, method string, message any) error {
+	c := who.caller
+	subject := c.subject.Load()
+	note(subject, message)
+	if tier := subject.Tier(); tier != 0 {
+		if err := g.tighten(who, tier, method); err != nil {
+			return err
+		}
+	}
 	if !c.take() {
 		g.refused[rateExceeded].Inc()
 		return c.limited
 	}
 	if service, ok := p.covers(message); !ok {
+		subject.Denied(service)
 		g.refused[serviceRefused].Inc()
 		return refusal(codes.PermissionDenied, serviceRefused, fmt.Sprintf("%s may not ask about %q", c.name, service),
 			map[string]string{"identity": c.name, "service": service})
@@ -187,31 +233,41 @@ func (g *Guard) admit(c *caller, p *permit, message any) error {
 
 // Unary is the interceptor of unary calls.
 func (g *Guard) Unary(ctx context.Context, in any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if err := g.Allow(ctx, info.FullMethod, in); err != nil {
+	who, granted, err := g.permit(ctx, info.FullMethod)
+	if err != nil {
 		return nil, err
 	}
-	return next(ctx, in)
+	if err := g.admit(who, granted, info.FullMethod, in); err != nil {
+		return nil, err
+	}
+	out, err := next(ctx, in)
+	if tier := who.caller.subject.Load().Tier(); tier != 0 && err == nil {
+		out = bare(tier, out)
+	}
+	return out, err
 }
 
 // Stream is the interceptor of streams. Each message that comes is judged.
 func (g *Guard) Stream(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	c, p, err := g.permit(s.Context(), info.FullMethod)
+	who, p, err := g.permit(s.Context(), info.FullMethod)
 	if err != nil {
 		return err
 	}
+	c := who.caller
 	defer c.streams.Add(-1)
 	if c.streams.Add(1) > int64(g.limits.Streams) {
+		c.subject.Load().Exceeded(threat.Streams)
 		g.refused[manyStreams].Inc()
 		return refusal(codes.ResourceExhausted, manyStreams, fmt.Sprintf("%s has %d streams open, and may have no more", c.name, g.limits.Streams),
 			map[string]string{"identity": c.name})
 	}
-	return next(srv, &stream{ServerStream: s, guard: g, caller: c, permit: p, method: info.FullMethod})
+	return next(srv, &stream{ServerStream: s, guard: g, peer: who, permit: p, method: info.FullMethod})
 }
 
 type stream struct {
 	grpc.ServerStream
 	guard  *Guard
-	caller *caller
+	peer   *Peer
 	permit *permit
 	method string
 }
@@ -221,10 +277,23 @@ func (s *stream) RecvMsg(m any) error {
 	if err := s.ServerStream.RecvMsg(m); err != nil {
 		return err
 	}
-	if p := s.caller.permits.Load().of(s.method); p != nil {
+	if p := s.peer.caller.permits.Load().of(s.method); p != nil {
 		s.permit = p
-		return s.guard.admit(s.caller, p, m)
+		return s.guard.admit(s.peer, p, s.method, m)
 	}
 	_, _, err := s.guard.permit(s.Context(), s.method)
 	return err
+}
+
+// SendMsg ends streams that tell much when little is asked, such as a Watch, when
+// the caller has become a threat.
+func (s *stream) SendMsg(m any) error {
+	tier := s.peer.caller.subject.Load().Tier()
+	if tier == 0 || !tier.Enforced() {
+		return s.ServerStream.SendMsg(m)
+	}
+	if err := s.guard.tighten(s.peer, tier, s.method); err != nil {
+		return err
+	}
+	return s.ServerStream.SendMsg(bare(tier, m))
 }

@@ -41,11 +41,22 @@ type answers struct {
 }
 
 func (answers) Decide(ctx context.Context, in *fairwayv1.DecideRequest) (*fairwayv1.Decision, error) {
-	return &fairwayv1.Decision{Service: in.Service, Policy: guard.Identity(ctx)}, nil
+	return decision(ctx, in.Service), nil
 }
 
-func (answers) DecideBatch(context.Context, *fairwayv1.DecideBatchRequest) (*fairwayv1.DecideBatchResponse, error) {
-	return &fairwayv1.DecideBatchResponse{}, nil
+func decision(ctx context.Context, service string) *fairwayv1.Decision {
+	return &fairwayv1.Decision{
+		Service: service, Policy: guard.Identity(ctx), Endpoint: &fairwayv1.Endpoint{Name: "a", Address: "127.0.0.1:9001"},
+		Weights: []*fairwayv1.EndpointWeight{{Endpoint: "a", Weight: 1}},
+	}
+}
+
+func (answers) DecideBatch(ctx context.Context, in *fairwayv1.DecideBatchRequest) (*fairwayv1.DecideBatchResponse, error) {
+	out := &fairwayv1.DecideBatchResponse{}
+	for _, r := range in.Requests {
+		out.Decisions = append(out.Decisions, decision(ctx, r.Service))
+	}
+	return out, nil
 }
 
 func (answers) Explain(context.Context, *fairwayv1.DecideRequest) (*fairwayv1.Explanation, error) {
@@ -68,7 +79,7 @@ func (answers) Route(s grpc.BidiStreamingServer[fairwayv1.DecideRequest, fairway
 		if err != nil {
 			return err
 		}
-		if err := s.Send(&fairwayv1.Decision{Service: in.Service}); err != nil {
+		if err := s.Send(decision(s.Context(), in.Service)); err != nil {
 			return err
 		}
 	}
@@ -93,7 +104,7 @@ func start(t testing.TB, access guard.Access, tls bool) *service {
 		access.Allow = guard.DefaultAllow(identity.DefaultTrustDomain)
 	}
 	var err error
-	if s.guard, err = guard.New(access, s.reg); err != nil {
+	if s.guard, err = guard.New(access, s.reg, nil); err != nil {
 		t.Fatal(err)
 	}
 	creds := insecure.NewCredentials()

@@ -14,7 +14,7 @@ func TestOthersProtocols(t *testing.T) {
 	g, err := New(Access{Limits: DefaultLimits(), Allow: []Grant{
 		{Identity: "spiffe://d/watcher", Methods: []string{"Watch"}, Services: []string{"reviews"}},
 		{Identity: "spiffe://d/envoy/*", Methods: []string{"Decide", "Report"}},
-	}}, prometheus.NewRegistry())
+	}}, prometheus.NewRegistry(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,9 +39,8 @@ type Limits struct {
 	Ping        time.Duration `yaml:"ping"`
 	PingTimeout time.Duration `yaml:"ping_timeout"`
 	MinPing     time.Duration `yaml:"min_ping"`
-	// Adaptive watches the rate of each identity against its own past: one that
-	// is anomalous has half of Rate; one that is anomalous and exceeds what it
-	// has is refused for Refuse.
+	// Adaptive has identities judged by what they do, as Access.Threats says; false
+	// is the mode off there. Refuse is the former name of hold there.
 	Adaptive bool          `yaml:"adaptive"`
 	Refuse   time.Duration `yaml:"refuse"`
 }
@@ -54,7 +53,7 @@ func DefaultLimits() Limits {
 		MessageBytes: 4 << 20, HeaderBytes: 64 << 10, HandshakeTimeout: 5 * time.Second,
 		IdleTimeout: 30 * time.Minute, MaxAge: 24 * time.Hour, MaxAgeGrace: time.Hour,
 		Ping: 30 * time.Second, PingTimeout: 10 * time.Second, MinPing: 5 * time.Second,
-		Adaptive: true, Refuse: 10 * time.Second,
+		Adaptive: true,
 	}
 }
 
@@ -83,7 +82,7 @@ func (l Limits) Validate() error {
 		d    time.Duration
 	}{
 		{"handshake_timeout", l.HandshakeTimeout}, {"idle_timeout", l.IdleTimeout}, {"max_age", l.MaxAge}, {"max_age_grace", l.MaxAgeGrace},
-		{"ping", l.Ping}, {"ping_timeout", l.PingTimeout}, {"min_ping", l.MinPing}, {"refuse", l.Refuse},
+		{"ping", l.Ping}, {"ping_timeout", l.PingTimeout}, {"min_ping", l.MinPing},
 	} {
 		if d.d <= 0 {
 			errs = append(errs, fmt.Errorf("limits: %s is %v; want more than 0, such as 30s", d.name, d.d))

@@ -8,12 +8,14 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
 	"github.com/fairway-mesh/fairway/api/identity"
+	"github.com/fairway-mesh/fairway/api/identity/threat"
 )
 
 // Local is who calls in plaintext from this machine, Anonymous who does from
@@ -45,8 +47,9 @@ type Grant struct {
 
 // Access is a file: who may call, and how much of it.
 type Access struct {
-	Allow  []Grant `yaml:"allow"`
-	Limits Limits  `yaml:"limits"`
+	Allow   []Grant         `yaml:"allow"`
+	Limits  Limits          `yaml:"limits"`
+	Threats threat.Settings `yaml:"threats"`
 }
 
 // DefaultAllow lets every identity of a trust domain do what proxies do, and
@@ -78,10 +81,11 @@ func LoadAccess(path string) (Access, error) {
 	return access, nil
 }
 
-// ParseAccess reads an access file in YAML. Limits that it does not name are the
-// defaults; without an allow list Allow is nil, which asks for DefaultAllow.
+// ParseAccess reads an access file in YAML. Limits and settings of threats that
+// it does not name are the defaults; without an allow list Allow is nil, which asks for DefaultAllow.
 func ParseAccess(text []byte) (Access, error) {
-	access := Access{Limits: DefaultLimits()}
+	access := Access{Limits: DefaultLimits(), Threats: threat.DefaultSettings()}
+	access.Threats.Hold = 0
 	lines := yaml.NewDecoder(bytes.NewReader(text))
 	lines.KnownFields(true)
 	if err := lines.Decode(&access); err != nil && !errors.Is(err, io.EOF) {
@@ -90,7 +94,27 @@ func ParseAccess(text []byte) (Access, error) {
 	if err := lines.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return Access{}, errors.New("more than one document; want one")
 	}
-	return access, errors.Join(validate(access.Allow), access.Limits.Validate())
+	access.settle()
+	return access, errors.Join(validate(access.Allow), access.Limits.Validate(), access.Threats.Validate())
+}
+
+// settle fills in what was said of threats by older names, or not at all.
+func (a *Access) settle() {
+	hold := a.Threats.Hold
+	if a.Threats.Mode == "" && a.Threats.Overrides == nil {
+		a.Threats = threat.DefaultSettings()
+	}
+	switch {
+	case hold != 0:
+		a.Threats.Hold = hold
+	case a.Limits.Refuse >= time.Second:
+		a.Threats.Hold = a.Limits.Refuse
+	default:
+		a.Threats.Hold = threat.DefaultSettings().Hold
+	}
+	if !a.Limits.Adaptive {
+		a.Threats.Mode = threat.Off
+	}
 }
 
 // validate reports grants that say nothing, or name what there is not.

@@ -21,9 +21,11 @@ const (
 	manyConnections = "TOO_MANY_CONNECTIONS"
 	manyHandshakes  = "TOO_MANY_HANDSHAKES"
 	badHandshake    = "HANDSHAKE_FAILED"
+	highThreat      = "HIGH_THREAT"
+	longLived       = "CERTIFICATE_TOO_LONG_LIVED"
 )
 
-var reasons = []string{noIdentity, notAllowed, serviceRefused, rateExceeded, manyStreams, manyConnections, manyHandshakes, badHandshake}
+var reasons = []string{noIdentity, notAllowed, serviceRefused, rateExceeded, manyStreams, manyConnections, manyHandshakes, badHandshake, highThreat, longLived}
 
 // refusal is the status of a call that is not carried out.
 func refusal(code codes.Code, reason, text string, more map[string]string, details ...protoadapt.MessageV1) error {

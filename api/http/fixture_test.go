@@ -81,7 +81,7 @@ func handler(t testing.TB, table *router.Table, access *guard.Access, change fun
 	}
 	var g *guard.Guard
 	if access != nil {
-		if g, err = guard.New(*access, reg); err != nil {
+		if g, err = guard.New(*access, reg, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

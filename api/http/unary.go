@@ -59,7 +59,9 @@ func ask[PI proto.Message, O any](h *Handler, r *http.Request, name string, in P
 			}
 		}
 		var err error
-		out, err = call(ctx, in)
+		if out, err = call(ctx, in); err == nil && h.guard != nil {
+			out = h.guard.Bare(ctx, out).(O)
+		}
 		return out, err
 	})
 	return out, err

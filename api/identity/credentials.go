@@ -17,6 +17,14 @@ type AuthInfo struct {
 	Identity string
 }
 
+// Dropped is the error of a handshake by which the peer proved its name, and
+// after which it was let go none the less. Of all others the peer proved nothing:
+// chains are looked at before the signature that proves that a key is held.
+type Dropped struct{ Identity, Why string }
+
+// Error implements error.
+func (d *Dropped) Error() string { return "identity: " + d.Identity + ": " + d.Why }
+
 // ServerCredentials let in only whom the source believes.
 func ServerCredentials(s *Source) credentials.TransportCredentials {
 	return &transport{source: s, server: s.ServerTLS(tls.RequireAndVerifyClientCert, "h2")}
@@ -54,12 +62,12 @@ func (t *transport) ClientHandshake(ctx context.Context, authority string, raw n
 // finish ends a handshake with what is known of the peer.
 func finish(conn *tls.Conn, err error) (net.Conn, credentials.AuthInfo, error) {
 	state := conn.ConnectionState()
-	if err == nil && state.NegotiatedProtocol != "h2" {
-		err = errors.New("identity: the peer does not speak HTTP/2 (no h2 by ALPN)")
-	}
 	name := ""
 	if err == nil {
 		name, err = Name(state.PeerCertificates[0])
+	}
+	if err == nil && state.NegotiatedProtocol != "h2" {
+		err = &Dropped{Identity: name, Why: "the peer does not speak HTTP/2 (no h2 by ALPN)"}
 	}
 	if err != nil {
 		conn.Close()

@@ -45,7 +45,7 @@ func (h *Held) verifyClient(state tls.ConnectionState) error {
 		return err
 	}
 	if !h.domain.IsZero() && !member(name, h.domain) {
-		return fmt.Errorf("identity: %s is not of trust domain %s", name, h.domain.Name())
+		return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: fmt.Errorf("identity: %s is not of trust domain %s", name, h.domain.Name())}
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ import (
 func newBenchCommand() *cobra.Command {
 	return group("bench", "measure fairway itself", newBenchReadCommand(), newBenchWalkCommand(), newBenchReplayCommand(),
 		newBenchNetworkCommand(), newBenchRoutingCommand(), newBenchRoutingModelCommand(), newBenchForecastCommand(), newBenchForecastModelCommand(),
-		newBenchAblationCommand(), newBenchServeCommand(), newBenchServeDaemonCommand(), newBenchTrialCommand(), newBenchRollbackCommand())
+		newBenchAblationCommand(), newBenchServeCommand(), newBenchServeDaemonCommand(), newBenchTrialCommand(), newBenchRollbackCommand(), newBenchThreatsCommand())
 }
 
 // readFigures is the last line of `fairway bench read`. Ratios are of times for

@@ -103,7 +103,7 @@ func serveDecisions(cmd *cobra.Command) error {
 		return err
 	}
 	metrics.Log.Who = guard.Identity
-	allowing, err := guard.New(guard.Access{Allow: guard.DefaultAllow(""), Limits: guard.DefaultLimits()}, feeding.reg)
+	allowing, err := guard.New(guard.Access{Allow: guard.DefaultAllow(""), Limits: guard.DefaultLimits()}, feeding.reg, nil)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return usagef("%w (%s --help lists the flags)", err, cmd.CommandPath())
 	})
 	root.AddCommand(newRecordCommand(), newTrainCommand(), newPredictCommand(), newDetectCommand(), newReplayCommand(), newInspectCommand(), newImportCommand(),
-		newRulesCommand(), newModelCommand(), newJournalCommand(), newIdentityCommand(), newTuneCommand(), newMeshCommand(), newLabCommand(), newDemoCommand(), newBenchCommand())
+		newRulesCommand(), newModelCommand(), newJournalCommand(), newIdentityCommand(), newThreatsCommand(), newMeshCommand(), newTuneCommand(), newLabCommand(), newDemoCommand(), newBenchCommand())
 	out := &output{Writer: stdout}
 	root.SetArgs(args)
 	root.SetOut(out)

@@ -13,7 +13,7 @@ import (
 // adminMux serves what operators ask: /metrics (OpenMetrics and, in protobuf,
 // native histograms, to scrapers that ask for them), /healthz (the program
 // runs), /readyz (it has a table that a policy made), /version, /config,
-// /loglevel and profiles.
+// /loglevel, /threats and profiles.
 func (d *daemon) adminMux() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.reg, promhttp.HandlerOpts{Registry: d.reg, EnableOpenMetrics: true}))
@@ -33,6 +33,7 @@ func (d *daemon) adminMux() http.Handler {
 	})
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, thisBuild()) })
 	mux.HandleFunc("GET /config", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, d.inForce()) })
+	d.mountThreats(mux)
 	mux.HandleFunc("GET /loglevel", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, d.level.Level()) })
 	mux.HandleFunc("PUT /loglevel", d.setLevel)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)

@@ -201,7 +201,7 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 	serveGRPC(ctx, g, d, listeners[0], spans.options()...)
 	if l := listeners[1]; l != nil {
 		mux, l := d.secure.admin(d.adminMux(), netutil.LimitListener(l, maxConnections))
-		serveHTTP(ctx, g, d.calls.Log.HTTP(mux), l)
+		serveHTTP(ctx, g, d.calls.Log.HTTP(mux), l, d.secure.trouble())
 	}
 	for i, what := range []string{"api", "admin", "haproxy-agent"} {
 		if listeners[i] == nil {

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	stdlog "log"
 	"net"
 	"net/http"
 	"time"
@@ -43,7 +42,7 @@ func (d *daemon) serveJSON(ctx context.Context, g *errgroup.Group, stdout io.Wri
 	d.secure.say("http", l.Addr())
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: stdlog.New(io.Discard, "", 0), // of handshakes, which anybody can fail at
+		ErrorLog: d.secure.trouble(),
 	}
 	g.Go(func() error {
 		if err := server.Serve(d.secure.json(netutil.LimitListener(l, maxConnections))); !errors.Is(err, http.ErrServerClosed) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	stdlog "log"
 	"net"
 	"net/http"
@@ -140,10 +139,10 @@ func serveGRPC(ctx context.Context, g *errgroup.Group, d *daemon, l net.Listener
 // file, whoever opens it. What comes beyond waits in the kernel's queue.
 const maxConnections = 4096
 
-func serveHTTP(ctx context.Context, g *errgroup.Group, mux http.Handler, l net.Listener) {
+func serveHTTP(ctx context.Context, g *errgroup.Group, mux http.Handler, l net.Listener, trouble *stdlog.Logger) {
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: stdlog.New(io.Discard, "", 0), // of handshakes, which anybody can fail at
+		ErrorLog: trouble,
 	}
 	g.Go(func() error {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {

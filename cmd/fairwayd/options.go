@@ -82,7 +82,7 @@ func (o *options) flags(config *string) *flag.FlagSet {
 	fs.StringVar(&o.rules, "rules", "", "rules: a `file` or directory of fairway's own, Istio's or the Gateway API's, or a directory or postgres:// URL of versions of them, of which the latest are served; without one every service has one route with all endpoints")
 	fs.StringVar(&o.schema, "schema", "", "schema `file` or name; default: the model's, else whichever fits")
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:7443", "`address` of the gRPC API: host:port, or unix:PATH for a socket of this machine's user and group")
-	fs.StringVar(&o.admin, "admin", "127.0.0.1:7444", "`address` of /metrics, /healthz, /readyz, /version, /config, /loglevel and /debug/pprof over HTTP; \"\" is none")
+	fs.StringVar(&o.admin, "admin", "127.0.0.1:7444", "`address` of /metrics, /healthz, /readyz, /version, /config, /loglevel, /threats and /debug/pprof over HTTP; \"\" is none")
 	fs.StringVar(&o.haproxyAgent, "haproxy-agent", "", "`address` of the agent for HAProxy's agent checks; default: none")
 	fs.Float64Var(&o.speed, "speed", 1, "how many seconds of a recording pass in one")
 	fs.StringVar(&o.from, "from", "start", "`where` a recording begins to be served: start, or held-back, the part that the model never saw")

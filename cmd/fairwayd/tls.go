@@ -46,7 +46,7 @@ func (o *tlsOptions) flags(fs *flag.FlagSet) {
 	fs.StringVar(&o.ca, "tls-ca", "", "`file` with the roots by which callers are believed; all three are read again when they change")
 	fs.StringVar(&o.spire, "spire", "", "`address` of SPIRE's Workload API, such as unix:///run/spire/agent.sock, that certificates come from")
 	fs.StringVar(&o.trust, "trust-domain", "", "`name` of the trust domain of the own authority; default: "+identity.DefaultTrustDomain)
-	fs.StringVar(&o.access, "access", "", "YAML `file` that says who may call what (allow) and how much (limits); allow is read again when it changes")
+	fs.StringVar(&o.access, "access", "", "YAML `file` that says who may call what (allow), how much (limits), and what becomes of threats (threats); allow and threats are read again when it changes")
 }
 
 func (o *tlsOptions) check() error {
@@ -105,7 +105,7 @@ func newSecurity(ctx context.Context, o *options, reg prometheus.Registerer, log
 		}
 	}
 	access.Allow = s.allow(access.Allow)
-	if s.guard, err = guard.New(access, reg); err != nil {
+	if s.guard, err = guard.New(access, reg, log); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -258,11 +258,14 @@ func (s *security) watch(ctx context.Context, every time.Duration) {
 		if err == nil {
 			err = s.guard.SetAllow(s.allow(access.Allow))
 		}
+		if err == nil {
+			err = s.guard.SetThreats(access)
+		}
 		if err != nil {
 			s.log.Error("the access file has an error; what was allowed stays", "file", s.access, "error", err)
 			continue
 		}
-		s.log.Info("access changed", "file", s.access, "grants", len(access.Allow))
+		s.log.Info("access changed", "file", s.access, "grants", len(access.Allow), "threats", access.Threats.Mode, "overrides", len(access.Threats.Overrides))
 	}
 }
 

@@ -169,7 +169,7 @@ func TestAdminBeyond(t *testing.T) {
 	mux, secure := s.admin(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") }), afar{l})
 	g, ctx := errgroup.WithContext(t.Context())
 	ctx, stop := context.WithCancel(ctx)
-	serveHTTP(ctx, g, mux, secure)
+	serveHTTP(ctx, g, mux, secure, s.trouble())
 	defer func() {
 		stop()
 		if err := g.Wait(); err != nil {

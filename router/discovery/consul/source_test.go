@@ -265,7 +265,9 @@ func TestTroubleSaysWhatToDo(t *testing.T) {
 	}{
 		{func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "Permission denied", http.StatusForbidden) }, "403 Forbidden: Permission denied; the token needs node:read and service:read"},
 		{func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }, "http_max_conns_per_client"},
-		{func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://elsewhere/", http.StatusFound) }, "name the place that it leads to, http://elsewhere/"},
+		{func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://elsewhere/", http.StatusFound)
+		}, "name the place that it leads to, http://elsewhere/"},
 		{func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") }, "is it Consul's HTTP API?"},
 		{func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Consul-Index", "1")

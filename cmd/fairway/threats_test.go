@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairway-mesh/fairway/api/identity/threat"
+)
+
+// TestThreatsCommand asks an admin port, and tells what it says; what cannot be done
+// is said with its reason.
+func TestThreatsCommand(t *testing.T) {
+	heard := ""
+	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		heard = r.Method + " " + r.URL.Path + " " + string(text)
+		if strings.Contains(heard, "nobody") {
+			http.Error(w, "no such override", http.StatusBadRequest)
+			return
+		}
+		json.NewEncoder(w).Encode(threat.View{Mode: threat.DryRun, OnHigh: threat.Refuse, OnFailure: threat.Open, Callers: []threat.Caller{
+			{Identity: "spiffe://d/a", Level: threat.High, Judged: threat.High, Reason: "new_services 40 against 0 usual", Until: time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)},
+			{Identity: "spiffe://d/b"},
+		}})
+	}))
+	defer admin.Close()
+	call := func(args ...string) (string, string, error) {
+		var out, log bytes.Buffer
+		err := run(t.Context(), append([]string{"threats", "--admin", admin.URL}, args...), &out, &log)
+		return out.String(), log.String(), err
+	}
+	out, _, err := call("list")
+	if err != nil || !strings.Contains(out, "spiffe://d/a  high   high    2026-11-27T12:00:00Z  new_services 40") || strings.Contains(out, "spiffe://d/b") || heard != "GET /threats " {
+		t.Errorf("%q, %v, heard %q", out, err, heard)
+	}
+	if out, _, err = call("list", "--all"); err != nil || !strings.Contains(out, "spiffe://d/b") {
+		t.Errorf("%q, %v", out, err)
+	}
+	_, log, err := call("set", "spiffe://d/a", "low", "--for", "2h", "--why", "a test of ours")
+	if err != nil || heard != `POST /threats {"for":"2h0m0s","identity":"spiffe://d/a","level":"low","why":"a test of ours"}` || !strings.Contains(log, "dry-run") {
+		t.Errorf("%q, %v, heard %q", log, err, heard)
+	}
+	if _, _, err = call("clear", "nobody"); err == nil || !strings.Contains(err.Error(), "no such override") {
+		t.Errorf("%v", err)
+	}
+	for _, bad := range [][]string{{"set", "a", "low"}, {"set", "a"}, {"clear"}, {"list", "a"}} {
+		if _, _, err := call(bad...); err == nil {
+			t.Errorf("%v is taken", bad)
+		}
+	}
+}
