@@ -17,7 +17,9 @@ const (
 
 // forget is after how many seconds without a call or connection a caller is
 // forgotten. What it did is remembered by the judge.
-const forget = 600
+// Of those for whom the judge has no place, who may be ever other names, there may
+// be any number.
+const forget, forgetUnjudged = 600, 60
 
 // caller is one identity. Calls touch permits, subject and left; the rest is the
 // Guard's, under its lock, unless it is atomic.
@@ -27,7 +29,7 @@ type caller struct {
 	subject atomic.Pointer[threat.Subject] // nil: nobody in particular
 
 	left                 atomic.Int64 // messages that may come until the next tick
-	over, turned         atomic.Int64 // messages that came beyond, or of too high a threat, in this second
+	over, turned         atomic.Int64 // messages that came beyond, or of who may not or is too high a threat, in this second
 	streams, connections atomic.Int64
 
 	limited error // what who sends too much is told

@@ -90,12 +90,16 @@ func (g *Guard) fill() {
 		if over := c.fill(&g.limits); over > 0 {
 			g.would[rateExceeded].Add(float64(over))
 		}
+		if c.ticks == 0 {
+			g.attach(c)
+		}
 	}
 	maps.DeleteFunc(g.callers, func(_ string, c *caller) bool {
-		if c.idle <= forget {
+		subject := c.subject.Load()
+		if c.idle <= forgetUnjudged || c.idle <= forget && !g.judge.Unjudged(subject) {
 			return false
 		}
-		g.judge.LetGo(c.subject.Load())
+		g.judge.LetGo(subject)
 		return true
 	})
 }
@@ -201,6 +205,7 @@ func (g *Guard) permit(ctx context.Context, method string) (*Peer, *permit, erro
 	p := c.permits.Load().of(method)
 	if p == nil {
 		c.subject.Load().Denied(method)
+		c.turned.Add(1)
 		g.refused[notAllowed].Inc()
 		return nil, nil, refusal(codes.PermissionDenied, notAllowed, fmt.Sprintf("%s may not call %s", c.name, method),
 			map[string]string{"identity": c.name, "method": method})

@@ -54,7 +54,7 @@ func (g *Guard) SetThreats(access Access) error {
 	return nil
 }
 
-// attach gives a caller its subject. Who calls without a certificate has none:
+// attach gives a caller its subject, as soon as the judge has a place. Who calls without a certificate has none:
 // Local and Anonymous are many, and none of them is judged for another. Limits
 // hold for them as for all.
 func (g *Guard) attach(c *caller) {

@@ -220,7 +220,9 @@ func TestMediumRate(t *testing.T) {
 // with a leaf of whom we know but not its key. They are one subject, which becomes
 // a high threat; whoever they claim to be is answered as before.
 func TestStuffing(t *testing.T) {
-	s := start(t, threats(threat.Enforce, nil), true)
+	access := threats(threat.Enforce, nil)
+	access.Limits.HandshakeTimeout = time.Minute // who claims nothing in time is not counted for his claim
+	s := start(t, access, true)
 	known := s.source(t, "/proxy")
 	c := fairwayv1.NewRouterClient(s.as(t, "/proxy"))
 	decide := func() error {
@@ -275,7 +277,7 @@ func stranger(t testing.TB, address string, show *tls.Certificate) {
 		t.Fatal(err)
 	}
 	defer raw.Close()
-	raw.SetDeadline(time.Now().Add(20 * time.Second))
+	raw.SetDeadline(time.Now().Add(time.Minute))
 	conn := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}, GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		return show, nil
 	}})

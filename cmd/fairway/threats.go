@@ -11,6 +11,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -183,7 +184,18 @@ func writeCallers(w io.Writer, v threat.View, all bool) error {
 		if !until.IsZero() {
 			ends = until.Format(time.RFC3339)
 		}
-		fmt.Fprintf(t, "%s\t%v\t%v\t%s\t%s\n", c.Identity, c.Level, c.Judged, ends, why)
+		fmt.Fprintf(t, "%s\t%v\t%v\t%s\t%s\n", plain(c.Identity), c.Level, c.Judged, ends, plain(why))
 	}
 	return t.Flush()
+}
+
+// plain is text for a terminal: names come from certificates, and may hold what a
+// terminal obeys.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, text)
 }

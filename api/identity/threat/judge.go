@@ -112,7 +112,7 @@ func (j *Judge) Subject(name string) *Subject {
 		s.active = j.now
 		return s
 	}
-	if len(j.subjects) >= j.cfg.Most && !j.evict() {
+	if len(j.subjects) >= j.cfg.Most && !j.named(name) && !j.evict() {
 		if !j.full {
 			j.full = true
 			j.metrics.failures["full"].Inc()
@@ -129,6 +129,13 @@ func (j *Judge) Subject(name string) *Subject {
 // Unjudged tells whether there was no place for a subject.
 func (j *Judge) Unjudged(s *Subject) bool { return s == j.unjudged }
 
+// named tells whether an operator has said a level of exactly that name, who has a
+// place beside the others then: there are no more than those.
+func (j *Judge) named(name string) bool {
+	o := over(j.inForce, name, j.now)
+	return o != nil && o.Identity == name
+}
+
 // LetGo says that nobody calls by a subject any more.
 func (j *Judge) LetGo(s *Subject) {
 	if s != nil {
@@ -139,8 +146,12 @@ func (j *Judge) LetGo(s *Subject) {
 }
 
 // evict forgets who was idle for longest, and not raised; false where there is
-// nobody.
+// nobody. That is looked for once in a window: else who shows ever other names
+// would have all others wait for it.
 func (j *Judge) evict() bool {
+	if j.full {
+		return false
+	}
 	var idlest *Subject
 	for _, s := range j.subjects {
 		if s.level == Low && s.held == 0 && (idlest == nil || s.active.Before(idlest.active)) {
@@ -180,7 +191,7 @@ func (j *Judge) Step(now time.Time) {
 	case passed > 4*window: // this machine slept, or the clock jumped: it is not known when what was counted came
 		j.judged = now
 		for _, s := range j.all() {
-			s.gather(1)
+			s.discard()
 			j.lapse(s)
 		}
 		j.pronounceAll()
@@ -208,7 +219,7 @@ func (j *Judge) turnBack(now time.Time) {
 			s.until = now.Add(j.settings.Hold)
 		}
 		s.born, s.active = now, now
-		s.gather(1)
+		s.discard()
 	}
 	j.now, j.judged = now, now
 	j.pronounceAll()
@@ -292,6 +303,14 @@ func (s *Subject) gather(seconds float64) counts {
 	}
 	wipe(s.asked[:])
 	return did
+}
+
+// discard drops what the subject did, since nobody knows when.
+func (s *Subject) discard() {
+	s.gather(1)
+	s.known += int(s.newServices.Swap(0))
+	s.newDenied.Store(0)
+	s.failures.Store(0)
 }
 
 // count adds a window to what is counted over several.
