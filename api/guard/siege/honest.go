@@ -26,7 +26,7 @@ func Tuning(rates Rates) Set { return Set{Name: "tuning", Rates: rates, Seed: 1,
 
 // Report is what is reported.
 func Report(rates Rates) Set {
-	return Set{Name: "report", Rates: rates, Seed: 400_000, Hard: 1, Scale: 3}
+	return Set{Name: "report", Rates: rates, Seed: 900_000, Hard: 1, Scale: 3}
 }
 
 // quiet is how long nothing happens at first, and length how long honest traffic
