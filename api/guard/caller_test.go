@@ -152,3 +152,16 @@ func TestParseAccess(t *testing.T) {
 		t.Errorf("%+v, %v", access, err)
 	}
 }
+
+func BenchmarkAllow(b *testing.B) {
+	b.ReportAllocs()
+	g := newGuard(b, unlimited())
+	ctx, info := called(g, "spiffe://fairway.local/proxy")
+	in := any(&fairwayv1.DecideRequest{Service: "shop"})
+	for i := 0; b.Loop(); i++ {
+		if i%(1<<20) == 0 {
+			g.Tick(time.Unix(int64(i), 0))
+		}
+		g.Allow(ctx, info.FullMethod, in)
+	}
+}

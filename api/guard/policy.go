@@ -198,9 +198,13 @@ type permit struct{ services map[string]bool }
 type permits struct {
 	methods map[string]*permit
 	rest    *permit
+	decide  *permit // of methods, without a look into the map: that is called most
 }
 
 func (p *permits) of(method string) *permit {
+	if method == fairwayv1.Router_Decide_FullMethodName {
+		return p.decide
+	}
 	if permit, listed := p.methods[method]; listed {
 		return permit
 	}
@@ -226,6 +230,7 @@ func permitted(allow []Grant, name string) *permits {
 	for _, other := range []string{Metrics, Admin} {
 		out.methods[other] = granted(allow, name, other)
 	}
+	out.decide = out.methods[fairwayv1.Router_Decide_FullMethodName]
 	return out
 }
 

@@ -71,9 +71,11 @@ func note(s *threat.Subject, message any) {
 	if s == nil {
 		return
 	}
-	switch in := message.(type) {
-	case *fairwayv1.DecideRequest:
+	if in, most := message.(*fairwayv1.DecideRequest); most { // one comparison, where the switch is a search
 		s.Asked(in.Service)
+		return
+	}
+	switch in := message.(type) {
 	case *fairwayv1.OutcomeReport:
 		s.Asked(in.Service)
 	case *fairwayv1.DecideBatchRequest:

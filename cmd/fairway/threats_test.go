@@ -55,3 +55,25 @@ func TestThreatsCommand(t *testing.T) {
 		}
 	}
 }
+
+// TestThreatsList is what an engineer reads at night: who, until when and why; what a
+// certificate may hold that a terminal obeys is not printed.
+func TestThreatsList(t *testing.T) {
+	at := func(minute int) time.Time { return time.Date(2026, 11, 27, 12, minute, 0, 0, time.UTC) }
+	v := threat.View{Mode: threat.Enforce, OnHigh: threat.Quarantine, OnFailure: threat.Open, Failing: "clock", Callers: []threat.Caller{
+		{Identity: "spiffe://prod.example/ns/shop/sa/cart", Level: threat.High, Judged: threat.High, Until: at(5), Reason: "new_services 40 against 0.1 usual, 0 of its peers, limit 32"},
+		{Identity: "cn:evil\x1b[2J\r\u202e", Level: threat.Medium, Judged: threat.Medium, Until: at(4), Reason: "rate 812 against 210 usual, 1.1 of its peers, limit 1000"},
+		{Identity: "spiffe://prod.example/batch/1", Judged: threat.High, Override: &threat.Override{Level: threat.Low, Until: at(59), Why: "migration, ticket 1234"}},
+		{Identity: "spiffe://prod.example/quiet"},
+	}}
+	const want = `mode enforce, high: quarantine, when it fails: open; IT FAILS: clock
+IDENTITY                               LEVEL   JUDGED  UNTIL                 WHY
+spiffe://prod.example/ns/shop/sa/cart  high    high    2026-11-27T12:05:00Z  new_services 40 against 0.1 usual, 0 of its peers, limit 32
+cn:evil?[2J??                          medium  medium  2026-11-27T12:04:00Z  rate 812 against 210 usual, 1.1 of its peers, limit 1000
+spiffe://prod.example/batch/1          low     high    2026-11-27T12:59:00Z  overruled: migration, ticket 1234
+`
+	var out bytes.Buffer
+	if err := writeCallers(&out, v, false); err != nil || out.String() != want {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}

@@ -19,19 +19,20 @@ type Set struct {
 	// Scale makes of the rate of a recorded endpoint, some 10 requests/s, that of a
 	// caller.
 	Scale float64
+	// Quiet is how long nothing happens at first, and Length how long honest traffic
+	// lasts.
+	Quiet, Length time.Duration
 }
 
 // Tuning is what thresholds were chosen on.
-func Tuning(rates Rates) Set { return Set{Name: "tuning", Rates: rates, Seed: 1, Scale: 3} }
+func Tuning(rates Rates) Set {
+	return Set{Name: "tuning", Rates: rates, Seed: 1, Scale: 3, Quiet: 80 * time.Minute, Length: 4 * time.Hour}
+}
 
 // Report is what is reported.
 func Report(rates Rates) Set {
-	return Set{Name: "report", Rates: rates, Seed: 900_000, Hard: 1, Scale: 3}
+	return Set{Name: "report", Rates: rates, Seed: 900_000, Hard: 1, Scale: 3, Quiet: 80 * time.Minute, Length: 4 * time.Hour}
 }
-
-// quiet is how long nothing happens at first, and length how long honest traffic
-// lasts.
-const quiet, length = 80 * time.Minute, 4 * time.Hour
 
 // headroom makes of the highest rate that is usual for any caller the limit: what
 // docs/threats.md advises.
@@ -97,7 +98,7 @@ type honest struct {
 // one; it is counted apart.
 var beyondHelp = []honest{
 	{"cron beyond half the limit", "the same job, sending 0.6 to 0.95 of the limit", cron(0.6, 0.95)},
-	{"a new gateway", "one that asks about 60 services comes later", gateways(quiet)},
+	{"a new gateway", "one that asks about 60 services comes later", gateways(1)},
 	{"all grow beyond it", "all callers grow to three times the rate that the limit was chosen for", morning(3)},
 	{"one grows to the limit", "one caller alone grows to 0.95 of the limit in an hour", growing(0.95)},
 	{"one grows to half the limit", "one caller alone grows to 0.5 of the limit in an hour", growing(0.5)},
@@ -124,8 +125,8 @@ func window(from, until, factor, ease float64) func(at float64) float64 {
 }
 
 // when is a time after the quiet.
-func when(m *mesh, share float64) float64 {
-	return quiet.Seconds() + share*(length-quiet).Seconds()*m.rng.Float64()
+func (s *Set) when(m *mesh, share float64) float64 {
+	return s.Quiet.Seconds() + share*(s.Length-s.Quiet).Seconds()*m.rng.Float64()
 }
 
 func (m *mesh) on(at float64, do func()) {
@@ -135,7 +136,7 @@ func (m *mesh) on(at float64, do func()) {
 
 func deploys(s *Set, m *mesh) {
 	for _, c := range m.callers {
-		at, more := when(m, 0.9), 1+m.rng.IntN(4)
+		at, more := s.when(m, 0.9), 1+m.rng.IntN(4)
 		away, after := window(at, at+20, 0, 0.1), window(at+20, at+80, s.between(m, 1.3, 2.5), 1)
 		c.factor = func(at float64) float64 { return away(at) * after(at) }
 		m.on(at+20, func() {
@@ -148,7 +149,7 @@ func deploys(s *Set, m *mesh) {
 }
 
 func storm(s *Set, m *mesh) {
-	at := when(m, 0.8)
+	at := s.when(m, 0.8)
 	for _, c := range m.callers {
 		by, fade := s.between(m, 3, 6), s.between(m, 40, 90)
 		c.factor = func(t float64) float64 {
@@ -165,7 +166,7 @@ func storm(s *Set, m *mesh) {
 
 func growing(to float64) func(s *Set, m *mesh) {
 	return func(s *Set, m *mesh) {
-		c := ramp(to)(s, m, quiet.Seconds())
+		c := ramp(to)(s, m, s.Quiet.Seconds())
 		for _, x := range m.callers {
 			if x.name == c {
 				x.evil = false
@@ -190,7 +191,7 @@ func hourly(s *Set, m *mesh, rate float64) {
 }
 
 func newService(s *Set, m *mesh) {
-	at, name := when(m, 0.7), "brand-new.shop.svc.cluster.local"
+	at, name := s.when(m, 0.7), "brand-new.shop.svc.cluster.local"
 	for i, c := range m.callers {
 		if i%2 == 0 {
 			m.on(at+60*m.rng.Float64(), func() { c.ask(name) })
@@ -204,11 +205,12 @@ func newService(s *Set, m *mesh) {
 	}
 }
 
-// gateways ask about service k of 60 in proportion to 1/k.
-func gateways(at time.Duration) func(s *Set, m *mesh) {
+// gateways ask about service k of 60 in proportion to 1/k, after so many times the
+// quiet.
+func gateways(after float64) func(s *Set, m *mesh) {
 	return func(s *Set, m *mesh) {
 		for i, rate := range []float64{1, s.Scale * s.Rates.mean()} {
-			m.on(at.Seconds(), func() {
+			m.on(after*s.Quiet.Seconds(), func() {
 				c := m.join(fmt.Sprintf("gateway-%d", i), nil, synthetic(m.rng, rate))
 				for k, name := range pick(m.rng, serviceNames(services), 60) {
 					for range 60 / (k + 1) {
@@ -221,7 +223,7 @@ func gateways(at time.Duration) func(s *Set, m *mesh) {
 }
 
 func failover(s *Set, m *mesh) {
-	at, by := when(m, 0.7), s.between(m, 1.8, 2.2)
+	at, by := s.when(m, 0.7), s.between(m, 1.8, 2.2)
 	for i, c := range m.callers {
 		if i >= len(m.callers)/2 {
 			by = 0
@@ -232,7 +234,7 @@ func failover(s *Set, m *mesh) {
 }
 
 func restart(s *Set, m *mesh) {
-	at := when(m, 0.8)
+	at := s.when(m, 0.8)
 	for _, c := range m.callers {
 		back := at + 10 + 50*m.rng.Float64()
 		away, burst := window(at, back, 0, 0.1), window(back, back+30, s.between(m, 2, 4), 1)
@@ -246,7 +248,7 @@ func restart(s *Set, m *mesh) {
 
 func morning(to float64) func(s *Set, m *mesh) {
 	return func(s *Set, m *mesh) {
-		at := when(m, 0.3)
+		at := s.when(m, 0.3)
 		for _, c := range m.callers {
 			by := s.between(m, 2.5, 3.5)
 			c.factor = func(t float64) float64 { return to / by * math.Pow(by, min(max((t-at)/3600, 0), 1)) }

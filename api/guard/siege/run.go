@@ -103,7 +103,7 @@ func (s *Set) honest(ctx context.Context, h honest, seeds int) (Traffic, error) 
 			return t, err
 		}
 		h.plan(s, m)
-		m.run(length)
+		m.run(s.Length)
 		shortLived, longLived := m.honest()
 		t.sum(Traffic{
 			Requests: shortLived.sent, Blocked: shortLived.blocked(), ByLimit: shortLived.limit + longLived.limit,
@@ -139,7 +139,7 @@ func (s *Set) attack(ctx context.Context, a attack, seeds int) (Attack, error) {
 		if err != nil {
 			return out, err
 		}
-		at := quiet + time.Duration(600*m.rng.Float64())*time.Second
+		at := s.Quiet + time.Duration(600*m.rng.Float64())*time.Second
 		who := a.plan(s, m, at.Seconds())
 		m.run(at)
 		before := m.passed(who)
