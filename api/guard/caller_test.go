@@ -7,9 +7,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/api/identity/threat"
 )
 
 func newGuard(t testing.TB, access Access) *Guard {
@@ -163,5 +166,54 @@ func BenchmarkAllow(b *testing.B) {
 			g.Tick(time.Unix(int64(i), 0))
 		}
 		g.Allow(ctx, info.FullMethod, in)
+	}
+}
+
+// outbox keeps what is sent.
+type outbox struct {
+	grpc.ServerStream
+	sent []any
+}
+
+func (o *outbox) SendMsg(m any) error {
+	o.sent = append(o.sent, m)
+	return nil
+}
+
+// TestOpenStreams: a stream that is open when its caller becomes a high threat tells
+// nothing more, whatever is spoken on it, and though nothing is asked; a Route in
+// quarantine is told decisions without endpoints.
+func TestOpenStreams(t *testing.T) {
+	const name = "spiffe://fairway.local/proxy"
+	methods := []string{fairwayv1.Router_Watch_FullMethodName, fairwayv1.Router_Route_FullMethodName, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"}
+	for full := range likewise {
+		methods = append(methods, full)
+	}
+	for _, onHigh := range []string{threat.Refuse, threat.Quarantine} {
+		for _, method := range methods {
+			access := unlimited()
+			access.Threats = threat.DefaultSettings()
+			access.Threats.Mode, access.Threats.OnHigh = threat.Enforce, onHigh
+			g := newGuard(t, access)
+			out := &outbox{}
+			s := &stream{ServerStream: out, guard: g, peer: &Peer{Identity: name, caller: g.caller(name)}, method: method}
+			told := &fairwayv1.Decision{Service: "shop", Endpoint: &fairwayv1.Endpoint{Name: "a", Address: "10.0.0.1:80"}}
+			if err := s.SendMsg(told); err != nil || len(out.sent) != 1 {
+				t.Fatalf("%s at low: %v", method, err)
+			}
+			if err := g.Judge().Override(threat.Override{Identity: name, Level: threat.High, Why: "a test"}); err != nil {
+				t.Fatal(err)
+			}
+			err := s.SendMsg(told)
+			if onHigh == threat.Quarantine && method == fairwayv1.Router_Route_FullMethodName {
+				if d := out.sent[1].(*fairwayv1.Decision); err != nil || d.Endpoint.Address != "" || told.Endpoint.Address == "" {
+					t.Errorf("a Route in quarantine is told %v, %v", d, err)
+				}
+				continue
+			}
+			if status.Code(err) != codes.PermissionDenied || len(out.sent) != 1 {
+				t.Errorf("%s, %s: %v, and %d messages are told", onHigh, method, err, len(out.sent)-1)
+			}
+		}
 	}
 }
