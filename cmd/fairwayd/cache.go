@@ -7,9 +7,8 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/fairway-mesh/fairway/router/discovery/cache"
 	"github.com/fairway-mesh/fairway/router/discovery/cache/redis"
@@ -112,16 +111,20 @@ func (d *daemon) table(ctx context.Context) ([]byte, string, error) {
 	return text, fmt.Sprint(version), err
 }
 
-// runCache writes and refreshes until ctx ends.
-func (d *daemon) runCache(ctx context.Context, g *errgroup.Group) {
+// runCache writes and refreshes until the returned function ends it, which then keeps
+// what was found and decided last: for whoever has said so, that is after they have ended.
+func (d *daemon) runCache(ctx context.Context) (end func()) {
 	if d.cache == nil {
-		return
+		return func() {}
 	}
 	if d.prometheus != "" {
 		d.cache.Keep(tableKey, d.table)
 		d.cache.Touch(tableKey) // what another daemon has kept may have been too slow to come
 	}
-	g.Go(func() error { d.cache.Run(ctx); return nil })
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() { d.cache.Run(ctx) })
+	return func() { stop(); running.Wait() }
 }
 
 // published has the table saved, soon.

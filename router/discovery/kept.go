@@ -61,10 +61,14 @@ func (d *Directory) touch(changed []*told) {
 }
 
 // load is what a source says now, for the cache. While it does not answer there is
-// nothing to say: what the cache holds becomes stale in time.
+// nothing to say, but once what it has said last: what the cache holds becomes stale in
+// time.
 func (d *Directory) load(t *told) ([]byte, string, error) {
 	d.mu.Lock()
 	services, trouble := make([]*Service, 0, len(t.services)), t.trouble
+	if t.news {
+		trouble, t.news = nil, false
+	}
 	for _, s := range t.services {
 		services = append(services, s)
 	}

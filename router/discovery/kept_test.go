@@ -158,6 +158,41 @@ func TestCacheOnDisk(t *testing.T) {
 	}
 }
 
+// TestCacheHearsTheLast: of what a source said right before it failed, and before the
+// end.
+func TestCacheHearsTheLast(t *testing.T) {
+	s, src := newShelf(), newScript("file")
+	cfg := DefaultConfig()
+	cfg.Cache, cfg.Gather = s, time.Hour
+	d := made(t, cfg, src)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	to := <-src.to
+	to.Put(service("a", 1))
+	to.Synced()
+	<-s.touched
+	load := s.loads["services/file"]
+	if _, _, err := load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	to.Put(service("a", 1, 2))
+	to.Trouble(errors.New("gone"))
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if len(s.touched) != 1 {
+		t.Errorf("touched %d times at the end", len(s.touched))
+	}
+	if text, _, err := load(t.Context()); err != nil || !bytes.Contains(text, []byte("a-2")) {
+		t.Errorf("the last: %s, %v", text, err)
+	}
+	if _, _, err := load(t.Context()); err == nil {
+		t.Error("then it knows more than is kept")
+	}
+}
+
 func TestCacheOfOthers(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	whole := func(k kept) string {

@@ -11,8 +11,9 @@ import (
 const breath = time.Millisecond
 
 // publishing makes snapshots until ctx ends: of what has come, and then of what comes
-// while it gathers.
+// while it gathers. The cache hears of what came last.
 func (d *Directory) publishing(ctx context.Context) {
+	defer func() { d.touch(d.taken().changed) }()
 	for {
 		select {
 		case <-ctx.Done():
