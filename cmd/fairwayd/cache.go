@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,7 +28,7 @@ const noCache = "none"
 func (o *cacheOptions) flags(fs *flag.FlagSet) {
 	fs.StringVar(&o.cacheDir, "cache", "", "`directory` of what was found and served last, to begin with when nothing else answers, or none; default: in the state directory, none with --recording")
 	fs.StringVar(&o.redis, "redis", "", "`URL` of a Redis in which daemons share that, such as redis://user:password@host:6379/0, rediss:// or unix:///path; default: none")
-	fs.StringVar(&o.cacheScope, "cache-scope", "", "`name` of what daemons share in Redis, such as the cluster's; default: made of --model, --rules and --prometheus")
+	fs.StringVar(&o.cacheScope, "cache-scope", "", "`name` of what daemons share in Redis, such as the cluster's; default: made of --model, --rules, --prometheus, and where services are found (--discover, --kubeconfig, --namespaces)")
 }
 
 var scopeName = regexp.MustCompile(`^[A-Za-z0-9._-]{0,64}$`)
@@ -61,7 +63,7 @@ func (d *daemon) openCache() (err error) {
 	cfg := cache.DefaultConfig()
 	cfg.Scope, cfg.Settle = d.cacheScope, tableEvery
 	if cfg.Scope == "" {
-		cfg.Scope = d.serves()
+		cfg.Scope = d.options.scope()
 	}
 	cfg.Seed, cfg.Log, cfg.Registerer = rand.Uint64(), d.log, d.reg
 	var layers []cache.Layer
@@ -82,6 +84,13 @@ func (d *daemon) openCache() (err error) {
 		d.cache, err = cache.New(cfg, layers...)
 	}
 	return err
+}
+
+// scope tells daemons apart that serve other things, or find them elsewhere.
+func (o *options) scope() string {
+	namespaces := slices.Compact(slices.Sorted(slices.Values(o.watched())))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %q %q %q", o.serves(), o.found(), absolute(o.kubeconfig), namespaces))
+	return fmt.Sprintf("%x", sum[:6])
 }
 
 // restore serves what was served last until there are metrics. Where none are asked for,

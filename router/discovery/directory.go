@@ -78,6 +78,7 @@ func (d *Directory) Handle(h Handler) {
 
 // Run lets the sources watch until ctx ends. None of its goroutines outlives it.
 func (d *Directory) Run(ctx context.Context) error {
+	d.awaited()
 	publishing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var sources, publisher sync.WaitGroup

@@ -57,8 +57,9 @@ func TestCacheBeginsAndEnds(t *testing.T) {
 		}
 		return ""
 	})
-	if len(s.touched) > 0 {
-		t.Error("kept before the source had told everything")
+	<-s.touched // for the cache had nothing
+	if _, _, err := s.loads["services/file"](t.Context()); !errors.Is(err, cache.ErrNothing) || len(s.touched) > 0 {
+		t.Errorf("before the source has told everything: %v, %d times touched", err, len(s.touched))
 	}
 	to.Synced()
 	if key := <-s.touched; key != "services/file" {
@@ -169,6 +170,7 @@ func TestCacheHearsTheLast(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
 	to := <-src.to
+	<-s.touched
 	to.Put(service("a", 1))
 	to.Synced()
 	<-s.touched
@@ -191,6 +193,65 @@ func TestCacheHearsTheLast(t *testing.T) {
 	if _, _, err := load(t.Context()); err == nil {
 		t.Error("then it knows more than is kept")
 	}
+}
+
+// TestCacheThatIsSlow: what a layer has that was too slow for New is taken over as long
+// as the source has not told everything, and no longer.
+func TestCacheThatIsSlow(t *testing.T) {
+	text, err := json.Marshal(kept{keptFormat, keptVersion, "file", []*Service{dated(service("a", 1)), dated(service("b", 2))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, synced := range map[string]bool{"source silent": false, "source there": true} {
+		t.Run(name, func(t *testing.T) {
+			s, src := newShelf(), newScript("file")
+			cfg := DefaultConfig()
+			cfg.Cache = s
+			d := made(t, cfg, src)
+			running(t, d)
+			to := <-src.to
+			<-s.touched
+			load := s.loads["services/file"]
+			if _, _, err := load(t.Context()); !errors.Is(err, cache.ErrNothing) || len(d.Snapshot().Services()) > 0 {
+				t.Fatalf("while the cache has nothing: %v", err)
+			}
+			to.Put(service("b", 3))
+			if synced {
+				to.Synced()
+				<-s.touched
+			}
+			s.values["services/file"] = text
+			_, _, err := load(t.Context())
+			want := "a? b "
+			if synced {
+				want = "b "
+			}
+			if errors.Is(err, cache.ErrNothing) == synced {
+				t.Errorf("the load: %v", err)
+			}
+			eventually(t, func() string {
+				if got := listed(d.Snapshot()); got != want {
+					return got + ", want " + want
+				}
+				return ""
+			})
+			if b := d.Snapshot().Service("b"); b.Endpoints[0].Name != "b-3" {
+				t.Errorf("what the source has said is %+v", b)
+			}
+			to.Synced()
+			eventually(t, func() string {
+				if got := listed(d.Snapshot()); got != "b " {
+					return got + " in the end"
+				}
+				return ""
+			})
+		})
+	}
+}
+
+func dated(s *Service) *Service {
+	s.Time = time.Unix(1e9, 0)
+	return s
 }
 
 func TestCacheOfOthers(t *testing.T) {
@@ -268,7 +329,7 @@ func FuzzParseKept(f *testing.F) {
 		// What was read and is written again reads the same.
 		d.all[0].old = map[string]bool{}
 		d.all[0].up, d.all[0].synced = true, time.Unix(1, 0)
-		again, _, err := d.load(d.all[0])
+		again, _, err := d.load(t.Context(), d.all[0])
 		if err != nil {
 			t.Fatal(err)
 		}

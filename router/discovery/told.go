@@ -15,6 +15,7 @@ type told struct {
 	changed  bool // since the cache heard of it
 	news     bool // it has said something that the cache has not loaded
 	kept     bool // the cache has heard of it; the publishing goroutine's
+	recalled bool // the cache had something of it
 }
 
 func newTold(s Source) *told {
