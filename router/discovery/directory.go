@@ -31,7 +31,9 @@ type Directory struct {
 	dirty  map[string]struct{}
 	newest []Handler // that have heard nothing yet
 
-	handlers []Handler // of the publishing goroutine
+	// of the publishing goroutine
+	handlers []Handler
+	twins    map[[2]string]bool // of which the log has told
 }
 
 // New returns a directory of sources: where two differ on a service, the first is

@@ -37,6 +37,7 @@ func (d *Directory) publish() {
 		for _, h := range d.handlers {
 			h(now, changes)
 		}
+		d.tellTwins(now)
 	}
 	for _, h := range gathered.newest {
 		h(now, now.everything())
