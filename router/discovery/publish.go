@@ -37,7 +37,7 @@ func (d *Directory) publish() {
 		for _, h := range d.handlers {
 			h(now, changes)
 		}
-		d.tellTwins(now)
+		d.tellTwins(now, changes)
 	}
 	for _, h := range gathered.newest {
 		h(now, now.everything())

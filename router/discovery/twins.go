@@ -71,9 +71,10 @@ func sameAddresses(a, b *Service) bool {
 	return true
 }
 
-// tellTwins logs twins, once until they are none. The publishing goroutine calls it.
-func (d *Directory) tellTwins(now *Snapshot) {
-	if len(d.all) < 2 {
+// tellTwins logs twins, once until they are none. It looks at all services, and so not
+// where only states have changed. The publishing goroutine calls it.
+func (d *Directory) tellTwins(now *Snapshot, changes []Change) {
+	if len(d.all) < 2 || !slices.ContainsFunc(changes, Change.moves) {
 		return
 	}
 	told := map[[2]string]bool{}
@@ -84,4 +85,9 @@ func (d *Directory) tellTwins(now *Snapshot) {
 		}
 	}
 	d.twins = told
+}
+
+// moves reports whether there are other addresses than before.
+func (c Change) moves() bool {
+	return c.Old == nil || c.New == nil || !slices.EqualFunc(c.Old.Endpoints, c.New.Endpoints, func(a, b Endpoint) bool { return a.Address == b.Address })
 }
