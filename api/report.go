@@ -100,7 +100,9 @@ func (s *Server) report(r *fairwayv1.OutcomeReport, t *teller, who string) (acce
 	s.metrics.outcomes.at(outcome{routes.Service, result}).Inc()
 	counts := s.inFlight.tell(t, place{routes.Service, endpoint}, int64(r.InFlight), now)
 	if s.sampled() {
-		s.cfg.Journal.Append(reported(r, counts, now, who))
+		e := reported(r, counts, now, who)
+		e.Service = routes.Service // as picks have it, by whichever name it is reported
+		s.cfg.Journal.Append(e)
 	}
 	return true
 }

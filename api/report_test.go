@@ -16,6 +16,7 @@ import (
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/discovery"
 	"github.com/fairway-mesh/fairway/router/journal"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
@@ -160,6 +161,51 @@ func TestJournal(t *testing.T) {
 	}
 	if n := j.Stats().Appended; n != 2 {
 		t.Errorf("%d entries are kept; want the pick and the outcome", n)
+	}
+}
+
+// TestJournalNames: by whichever names of a service is asked and reported, it has one
+// in the journal.
+func TestJournalNames(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	cfg := journal.DefaultConfig()
+	cfg.Stream, cfg.Sample = 1, 1
+	j, err := journal.Open(dir, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := newTable(t, "services: []")
+	table.Know(discovery.NewSnapshot(1, []*discovery.Service{found("reviews", "here", "r1")}))
+	client, _, _ := serve(t, table, func(c *api.Config) { c.Journal = j })
+	stream, err := client.Report(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"reviews", "reviews.here", "reviews.here.svc"} {
+		if _, err := client.Decide(t.Context(), &fairwayv1.DecideRequest{Service: name}); err != nil {
+			t.Fatal(err)
+		}
+		r := good()
+		r.Service = name
+		if err := stream.Send(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if sum, err := stream.CloseAndRecv(); err != nil || sum.Accepted != 3 {
+		t.Fatal(sum, err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for r, err := range journal.Read(dir) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		count[r.Service]++
+	}
+	if len(count) != 1 || count["reviews.here.svc"] != 6 {
+		t.Errorf("services %v; want 6 entries of reviews.here.svc", count)
 	}
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -15,11 +16,18 @@ import (
 
 // Life is the header of a Watch that says whose versions its messages carry: a
 // client that finds another one than before has another daemon, or the same one
-// after a restart, and cannot resume.
+// after a restart, or after names of services came to mean others or nothing, of which
+// versions do not tell; it cannot resume.
 const Life = "fairway-life"
 
 // Life is the value of that header.
-func (s *Server) Life() string { return strconv.FormatUint(s.table.Life(), 10) }
+func (s *Server) Life() string {
+	life, named := s.table.Life(), s.table.Named()
+	if named == life {
+		return strconv.FormatUint(life, 10)
+	}
+	return fmt.Sprintf("%d.%d", life, named)
+}
 
 // watcher is what is kept of one Watch: a number per service, and nothing that
 // grows while the client is slow to read. Send waits then, and what is read from
@@ -28,7 +36,13 @@ type watcher struct {
 	stream grpc.ServerStreamingServer[fairwayv1.ServiceWeights]
 	asked  []string // sorted; empty is all
 	resume uint64
-	sent   map[string]uint64 // the version of each service that the client has
+	sent   map[string]sent // by the name that the client knows
+}
+
+// sent is what the client has of a name: which service it means, and the version.
+type sent struct {
+	service string // empty: none
+	version uint64
 }
 
 // Watch implements the Router service.
@@ -39,8 +53,8 @@ func (s *Server) Watch(in *fairwayv1.WatchRequest, stream grpc.ServerStreamingSe
 	if err := stream.SendHeader(metadata.Pairs(Life, s.Life())); err != nil {
 		return err
 	}
-	w := watcher{stream: stream, asked: distinct(in.Services), resume: in.ResumeVersion, sent: map[string]uint64{}}
-	if w.resume > s.table.Version() { // another daemon's
+	w := watcher{stream: stream, asked: distinct(in.Services), resume: in.ResumeVersion, sent: map[string]sent{}}
+	if w.resume > s.table.Version() || w.resume < s.table.Named() { // another daemon's, or other names
 		w.resume = 0
 	}
 	beat := time.NewTicker(max(s.table.TTL()/2, time.Millisecond))
@@ -78,13 +92,13 @@ func (s *Server) tell(w *watcher, look router.Look) error {
 	for _, service := range services {
 		routes := look.Load(service)
 		last, seen := w.sent[service]
-		if seen && routes.Version <= last || !seen && w.resume > 0 && routes.Version <= w.resume {
+		if seen && routes.Version <= last.version && routes.Service == last.service || !seen && w.resume > 0 && routes.Version <= w.resume {
 			continue
 		}
 		if err := w.stream.Send(s.serviceWeights(routes, service)); err != nil {
 			return err
 		}
-		w.sent[service] = routes.Version
+		w.sent[service] = sent{routes.Service, routes.Version}
 	}
 	if len(w.asked) == 0 {
 		return s.tellGone(w, look)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/discovery"
 	"github.com/fairway-mesh/fairway/router/picker"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
@@ -314,5 +316,69 @@ fairway_table_version 2
 `)
 	if err := testutil.GatherAndCompare(reg, want, "fairway_endpoint_weight", "fairway_metrics_age_seconds", "fairway_table_version"); err != nil {
 		t.Error(err)
+	}
+}
+
+// found is a discovered service of a namespace with one endpoint.
+func found(name, namespace, endpoint string) *discovery.Service {
+	whole := name + "." + namespace
+	return &discovery.Service{Name: whole + ".svc", Names: []string{whole, name}, Source: "kubernetes",
+		Endpoints: []discovery.Endpoint{{Endpoint: mesh.Endpoint{Name: endpoint, Address: endpoint + ":80"}}}}
+}
+
+// TestWatchTellsWhatNamesMean: who watches a service by a name hears when it means
+// another one, whose weights have not changed since, or none; a heartbeat would have
+// the former's hold for ever. So does who comes back.
+func TestWatchTellsWhatNamesMean(t *testing.T) {
+	table := newTable(t, "services: []")
+	client, _, _ := serve(t, table, nil)
+	here, there := found("reviews", "here", "r1"), found("reviews", "there", "r2")
+	know := func(all ...*discovery.Service) { table.Know(discovery.NewSnapshot(1, all)) }
+	know(here)
+	next := watch(t, client, 0, "reviews")
+	expect := func(what string, w *fairwayv1.ServiceWeights, want ...string) {
+		t.Helper()
+		var got []string
+		for _, e := range w.Endpoints {
+			got = append(got, e.Name)
+		}
+		if w.Service != "reviews" || !slices.Equal(got, want) {
+			t.Errorf("%s: %s has %q; want %q", what, w.Service, got, want)
+		}
+	}
+	expect("at first", next(), "r1")
+	know(here, there)
+	expect("two have the name", next())
+	version := table.Version()
+	know(there) // whose routes are older than what was sent
+	expect("the other one alone", next(), "r2")
+	know()
+	expect("none is left", next())
+	expect("back after it", watch(t, client, version, "reviews")())
+	know(here)
+	expect("the first again", next(), "r1")
+	expect("back, up to date", watch(t, client, 0, "reviews")(), "r1")
+}
+
+// TestLifeEndsWithNames: a Watch cannot be resumed from before a name has come to mean
+// something else, and can as long as weights alone change.
+func TestLifeEndsWithNames(t *testing.T) {
+	table := newTable(t, two)
+	server, err := api.New(table, api.NewMetrics(prometheus.NewRegistry(), time.Now), api.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	life := server.Life()
+	publish(table, "b", 0.25, 0.75)
+	publish(table, "new", 1)
+	if server.Life() != life {
+		t.Errorf("weights ended the life %s", life)
+	}
+	table.Know(discovery.NewSnapshot(1, []*discovery.Service{found("reviews", "here", "r1")}))
+	one := server.Life()
+	table.Know(discovery.NewSnapshot(2, nil))
+	if two := server.Life(); life == one || one == two || life == two {
+		t.Errorf("lives %q, %q, %q", life, one, two)
 	}
 }

@@ -100,6 +100,9 @@ func (x *Extractor) Rename(service, from, to string) {
 	}
 }
 
+// Forget drops what is known of a service that is no more.
+func (x *Extractor) Forget(service string) { delete(x.services, service) }
+
 // follow takes over the schema. Trackers of other series start anew.
 func (s *service) follow(schema *mesh.Schema, cfg anomaly.Config) {
 	if schema == s.schema {

@@ -1,6 +1,9 @@
 package router
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // attend takes in who takes requests by what discovery says. Who does again, or is new
 // beside others that have served for longer, begins slowly, whether a window has shown
@@ -34,9 +37,7 @@ func (p *eject) attend(state *ejections, dst *Decision, now time.Time) {
 		} else {
 			p.turnout(state, s, e.Presence <= m.least, now)
 		}
-		if part := p.slowStart(s, now); part < 1 {
-			dst.Newcomers = append(dst.Newcomers, Newcomer{e.Name, part})
-		}
+		dst.Newcomers = append(dst.Newcomers, Newcomer{e.Name, p.slowStart(s, now)})
 	}
 }
 
@@ -46,5 +47,19 @@ func (p *eject) turnout(state *ejections, s *ejection, serves bool, now time.Tim
 	if s != nil {
 		p.young(state, s, false, false, s.Out && serves && now.Sub(state.Since) > p.cfg.SlowStart, now)
 		s.Out = !serves
+	}
+}
+
+// compare makes the parts of newcomers, which are of what their peers would have
+// without any slow start, parts of what these have: of left, where that is full. Those
+// that get just their peers' mean are not listed.
+func (d *Decision) compare(full, left float64) {
+	of := 1.0
+	if left > 0 {
+		of = full / left
+	}
+	d.Newcomers = slices.DeleteFunc(d.Newcomers, func(n Newcomer) bool { return n.Part*of == 1 })
+	for i := range d.Newcomers {
+		d.Newcomers[i].Part *= of
 	}
 }

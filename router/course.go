@@ -55,6 +55,13 @@ func (c *Course) Applied(d *Decision) {
 	c.services[d.Service] = append(all, next)
 }
 
+// Forget drops what was in force of a service that is no more.
+func (c *Course) Forget(service string) {
+	if c != nil {
+		delete(c.services, service)
+	}
+}
+
 // of returns what was in force of a service, the oldest first.
 func (c *Course) of(service string) []inForce {
 	if c == nil {

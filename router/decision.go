@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fairway-mesh/fairway/features"
@@ -76,8 +77,9 @@ type Decision struct {
 	// Health is what checks, traffic and forecast say of each endpoint together;
 	// Unknown where nobody asked.
 	Health []health.Status
-	// Newcomers are endpoints that were discovered, that no window has shown yet, and
-	// that are in a slow start.
+	// Newcomers are endpoints that were discovered and that no window has shown yet, in
+	// the order of their names, where they get more or less than their peers' mean:
+	// because of a slow start of their own, or of the peers'.
 	Newcomers []Newcomer
 	// Board is what pickers that read a board are told; empty where the policy
 	// has nothing to tell.
@@ -153,7 +155,7 @@ func (d *Decision) Clone() Decision {
 	return c
 }
 
-// Newcomer is an endpoint that gets Part, 0 to 1, of its peers' mean weight.
+// Newcomer is an endpoint that gets Part times its peers' mean weight.
 type Newcomer struct {
 	Endpoint string
 	Part     float64
@@ -162,12 +164,11 @@ type Newcomer struct {
 // begins is the part of its peers' mean that an endpoint gets of which no window has
 // shown anything.
 func (d *Decision) begins(endpoint string) float64 {
-	for i := range d.Newcomers {
-		if d.Newcomers[i].Endpoint == endpoint {
-			return d.Newcomers[i].Part
-		}
+	i, is := slices.BinarySearchFunc(d.Newcomers, endpoint, func(n Newcomer, name string) int { return strings.Compare(n.Endpoint, name) })
+	if !is {
+		return 1
 	}
-	return 1
+	return d.Newcomers[i].Part
 }
 
 // Policy sets the weights of a service's endpoints, once per window.

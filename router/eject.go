@@ -12,10 +12,10 @@ import (
 )
 
 // Eject takes all traffic from endpoints that are down (up = 0), that vanished
-// from the metrics while others are there, that fail most requests, or that active
-// checks (Config.Checks) call unhealthy, from those that discovery (Config.Found) says
-// take none, and drains those that the forecast (nil:
-// none) expects to fail: see drain.go and DrainTime.
+// from the metrics while others are there, that fail most requests, that active checks
+// (Config.Checks) call unhealthy, or that take none by what discovery (Config.Found)
+// says, and drains those that the forecast (nil: none) expects to fail: see drain.go
+// and DrainTime.
 //
 // The mechanics are those of gRFC A50: an ejection lasts the base time × how
 // often it happened lately, at most MaxEjection, and as long as its endpoint is
@@ -147,8 +147,9 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 	}
 	least := floorWeight(limits, len(dst.Endpoints))
 	warming := p.warming(state, dst, now, float64(max(maxEjected(limits, n)-failing, 0))/float64(max(n, 1)))
+	full, left := 0.0, 0.0 // of those that are open: without slow starts, and with them
 	for i, e := range dst.Endpoints {
-		s := state.ByName[e.Name]
+		s, whole := state.ByName[e.Name], 0.0
 		switch {
 		case s == nil:
 		case s.Gone, s.Out:
@@ -163,11 +164,15 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 		case s.ill() > 0:
 			dst.Held[i], dst.Weights[i] = true, min(dst.Weights[i], least)
 		case s.New: // its peers have had all the traffic before it
+			whole = dst.Weights[i]
 			dst.Weights[i] *= p.slowStart(s, now)
 		default:
+			whole = dst.Weights[i]
 			dst.Weights[i] *= 1 - (1-p.slowStart(s, now))*warming
 		}
+		full, left = full+max(whole, dst.Weights[i]), left+dst.Weights[i]
 	}
+	dst.compare(full, left)
 	if !panicking {
 		p.withhold(state, dst, now, least)
 	}

@@ -17,11 +17,12 @@ type goneEndpoint struct {
 }
 
 // Lingers is how long an endpoint that is gone is remembered after it went, and
-// beyond that while metrics name it: a Prometheus shows a series for 5 min after its
-// last sample, and a query of a range for that much longer.
+// beyond that while metrics or rules name it: a Prometheus shows a series for 5 min
+// after its last sample, and a query of a range for that much longer.
 const Lingers = 15 * time.Minute
 
-// lose finds the services that are gone by those of their names that no other has.
+// lose finds the services that are gone by those of their names that no other has, nor
+// had: two that are gone and were called alike are found by neither's.
 func (k *Known) lose() {
 	k.lost = nil
 	var live map[string]bool
@@ -33,7 +34,9 @@ func (k *Known) lose() {
 			live, k.lost = k.names(), map[string]*found{}
 		}
 		for _, name := range f.names() {
-			if _, known := k.lost[name]; !known && !live[name] {
+			if other, twice := k.lost[name]; twice && other != f {
+				k.lost[name] = nil
+			} else if !live[name] {
 				k.lost[name] = f
 			}
 		}
@@ -59,20 +62,25 @@ func (f *found) then(service *discovery.Service) *found {
 	if f == nil {
 		return next
 	}
-	there := make(map[string]bool, len(service.Endpoints))
+	there, taken := make(map[string]*discovery.Endpoint, len(service.Endpoints)), make(map[string]bool, len(service.Endpoints))
 	for i := range service.Endpoints {
-		there[service.Endpoints[i].Name] = true
+		e := &service.Endpoints[i]
+		there[e.Name], taken[e.Address] = e, true
 	}
 	gone := map[string]*goneEndpoint{}
 	for name, e := range f.gone {
-		if !there[name] {
+		if there[name] == nil && !taken[name] {
 			gone[name] = e
 		}
 	}
 	if !service.Stale {
 		for i := range f.Endpoints {
-			if e := &f.Endpoints[i]; !there[e.Name] {
+			e := &f.Endpoints[i]
+			switch at := there[e.Name]; {
+			case at == nil:
 				gone[e.Name] = &goneEndpoint{Endpoint: *e}
+			case elsewhere(e, at) && !taken[e.Address]:
+				gone[e.Address] = &goneEndpoint{Endpoint: left(e, at)}
 			}
 		}
 	}
@@ -80,6 +88,27 @@ func (f *found) then(service *discovery.Service) *found {
 		next.gone = gone
 	}
 	return next
+}
+
+// elsewhere reports whether an endpoint has another address than before; another port of
+// the same IP is no other place.
+func elsewhere(old, now *discovery.Endpoint) bool {
+	if was := ip(old.Address); was != "" && was == ip(now.Address) {
+		return false
+	}
+	return old.Address != "" && now.Address != "" && old.Address != now.Address
+}
+
+// left is what is gone of an endpoint that has moved to another address: metrics show
+// the old one for a while, as of somebody else.
+func left(old, now *discovery.Endpoint) discovery.Endpoint {
+	e := discovery.Endpoint{Endpoint: mesh.Endpoint{Name: old.Address, Address: old.Address}}
+	for _, name := range old.Names {
+		if !slices.Contains(now.Names, name) {
+			e.Names = append(e.Names, name)
+		}
+	}
+	return e
 }
 
 // Lost lists the Names of those that are gone, sorted.
@@ -102,45 +131,73 @@ func (k *Known) Deleted(service string) bool {
 	return f != nil && f.deleted
 }
 
-// Settle forgets what metrics cannot show any more of what is gone from a service,
-// whose newest window is of a time and shows these endpoints, as m calls them. It
-// returns k where there is nothing to forget.
-func (k *Known) Settle(m *Members, at time.Time, endpoints []mesh.Endpoint) *Known {
-	if m == nil || len(m.found.gone) == 0 || k.services[m.found.Name] != m.found {
+// Seen is what metrics showed last of a service: its endpoints, as Members call them,
+// at a time.
+type Seen struct {
+	Members   *Members
+	Time      time.Time
+	Endpoints []mesh.Endpoint
+}
+
+// Settle forgets of services what is gone from them and metrics cannot show any more.
+// It returns k where there is nothing to forget.
+func (k *Known) Settle(all ...Seen) *Known {
+	var c *Known
+	for _, s := range all {
+		f := s.Members.from()
+		if f == nil || len(f.gone) == 0 || k.services[f.Name] != f {
+			continue
+		}
+		gone, changed := s.settle()
+		if !changed {
+			continue
+		}
+		if c == nil {
+			c = k.copied()
+		}
+		c.services[f.Name] = &found{Service: f.Service, deleted: f.deleted, gone: gone}
+	}
+	if c == nil {
 		return k
 	}
-	next, changed := make(map[string]*goneEndpoint, len(m.found.gone)), false
+	c.lose()
+	return c
+}
+
+// settle is what is gone from a service, without what is to be forgotten.
+func (s *Seen) settle() (gone map[string]*goneEndpoint, changed bool) {
+	m := s.Members
+	gone = make(map[string]*goneEndpoint, len(m.found.gone))
 	for name, e := range m.found.gone {
 		shown := func(seen mesh.Endpoint) bool { return seen.Name == m.called[name] }
 		switch {
 		case e.since.IsZero():
-			next[name], changed = &goneEndpoint{e.Endpoint, at}, true
-		case at.Sub(e.since) <= Lingers || slices.ContainsFunc(endpoints, shown):
-			next[name] = e
+			gone[name], changed = &goneEndpoint{e.Endpoint, s.Time}, true
+		case s.Time.Sub(e.since) <= Lingers, find(m.ruled.Endpoints, m.called[name]) != nil, slices.ContainsFunc(s.Endpoints, shown):
+			gone[name] = e
 		default:
 			changed = true
 		}
 	}
-	if !changed {
-		return k
-	}
-	c := *k
-	c.services = maps.Clone(k.services)
-	c.services[m.found.Name] = &found{Service: m.found.Service, deleted: m.found.deleted, gone: next}
-	c.lose()
-	return &c
+	return gone, changed
 }
 
-// Forget drops a service that discovery has no more.
-func (k *Known) Forget(service string) *Known {
-	f := k.find(service)
-	if f == nil || !f.deleted {
-		return k
+// Forget drops services, by their Names, that discovery has no more.
+func (k *Known) Forget(names ...string) *Known {
+	c := k.copied()
+	for _, name := range names {
+		if f := c.services[name]; f != nil && f.deleted {
+			delete(c.services, name)
+		}
 	}
-	c := *k
-	c.services = maps.Clone(k.services)
-	delete(c.services, f.Name)
 	c.naming = nil
 	c.lose()
+	return c
+}
+
+// copied is k with services of its own.
+func (k *Known) copied() *Known {
+	c := *k
+	c.services = maps.Clone(k.services)
 	return &c
 }

@@ -76,6 +76,14 @@ func alike(a, b *discovery.Service) bool {
 	return reflect.DeepEqual(&x, &y)
 }
 
+// sameNames reports whether services go by the names of before.
+func (k *Known) sameNames(before *Known) bool {
+	if k == nil || before == nil {
+		return k == before
+	}
+	return k.naming == before.naming
+}
+
 // find is the service that a name means, nil where it means none, or two. It takes no
 // lock and does not allocate.
 func (k *Known) find(name string) *found {

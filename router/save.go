@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 
 	"github.com/fairway-mesh/fairway/router/rules"
 )
@@ -39,6 +40,15 @@ func Restore(p Policy, saved []byte) error {
 	return nil
 }
 
+// Forget drops what p remembers of a service that is no more.
+func Forget(p Policy, service string) {
+	for _, memory := range memories(p) {
+		if m := reflect.ValueOf(memory).Elem(); m.Kind() == reflect.Map { // by service
+			m.SetMapIndex(reflect.ValueOf(service), reflect.Value{})
+		}
+	}
+}
+
 // tidy drops what JSON can say and the policies do not expect: null.
 func tidy(memory any) {
 	switch m := memory.(type) {
@@ -68,7 +78,8 @@ func drop[V any](m *map[string]*V, whole func(*V) bool) {
 	maps.DeleteFunc(*m, func(_ string, v *V) bool { return v == nil || !whole(v) })
 }
 
-// memories points to the memory of each policy in p, outermost first.
+// memories points to the memory of each policy in p, outermost first. Those that are
+// maps are by service.
 func memories(p Policy) []any {
 	switch p := p.(type) {
 	case trained:

@@ -9,6 +9,10 @@ func (r *Routes) Says(endpoint string) (health.Status, bool) {
 	return s, r.members.against(&s, endpoint)
 }
 
+// Gone reports whether discovery had an endpoint of this name, and has it no more: it is
+// not unknown, and takes no requests.
+func (r *Routes) Gone(endpoint string) bool { return r.members.Presence(endpoint) == Gone }
+
 // against writes what discovery says against an endpoint over what else is known.
 func (m *Members) against(s *health.Status, endpoint string) bool {
 	why := m.why(endpoint)

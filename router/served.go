@@ -19,12 +19,13 @@ func (t *Table) Know(s *discovery.Snapshot) {
 			next.idle = true
 			return
 		}
+		var all []Seen
 		for _, r := range next.services {
 			if r.Decision != nil {
-				k = k.Settle(k.Members(r.Service, next.set, r.members), r.Decision.Time, r.Decision.Endpoints)
+				all = append(all, Seen{k.Members(r.Service, next.set, r.members), r.Decision.Time, r.Decision.Endpoints})
 			}
 		}
-		outdated := next.know(k)
+		outdated := next.know(k.Settle(all...))
 		next.publish(nil, nil, outdated, maps.Clone(next.services), t.cfg)
 	})
 }
@@ -115,9 +116,12 @@ func (e *edition) serve() {
 	}
 	for service, routes := range e.services {
 		f := e.known.meant(service, e.set)
-		switch {
-		case f == nil || e.set.Names(service):
-		case f.deleted && !routes.lingers(), e.served[f.Name] != service && !routes.measured():
+		switch over := e.over(routes, f); {
+		case over && e.set.Names(service):
+			if routes.measured() { // whom metrics showed is no more; the rules are left
+				e.services[service] = nil
+			}
+		case over, f != nil && !e.set.Names(service) && e.served[f.Name] != service && !routes.measured():
 			delete(e.services, service)
 		}
 	}
@@ -126,6 +130,16 @@ func (e *edition) serve() {
 			e.services[name], e.served[name] = nil, name
 		}
 	}
+}
+
+// over reports whether a service that discovery has as f, nil: not at all, is gone, and
+// not to be seen in metrics any more: Known has forgotten it by then.
+func (e *edition) over(routes *Routes, f *found) bool {
+	if f != nil {
+		return f.deleted && !routes.lingers()
+	}
+	was := routes.listed().from()
+	return was != nil && was.deleted
 }
 
 // stronger reports whether one name of a service goes before another.

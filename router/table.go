@@ -35,6 +35,7 @@ type edition struct {
 	names    []string          // of the services, sorted
 	nobody   *Routes           // of services that are not known
 	next     chan struct{}     // closed when a newer edition is there
+	named    uint64            // the version in which a name last came to mean another service, or none
 	renamed  bool              // services are called otherwise than in the one before
 	idle     bool              // it says what the one before does: it is not published
 }
@@ -194,7 +195,7 @@ func (t *Table) write(change func(next *edition)) {
 	if last != nil {
 		next.version, next.set, next.trial, next.nobody = last.version+1, last.set, last.trial, last.nobody
 		next.services, next.names = maps.Clone(last.services), last.names
-		next.known, next.served = last.known, last.served
+		next.known, next.served, next.named = last.known, last.served, last.named
 	}
 	change(next)
 	if next.idle {
@@ -203,10 +204,27 @@ func (t *Table) write(change func(next *edition)) {
 	if len(next.names) != len(next.services) || next.renamed {
 		next.names = slices.Sorted(maps.Keys(next.services))
 	}
+	if last == nil || !next.callsAll(last) {
+		next.named = next.version
+	}
 	t.now.Store(next)
 	if last != nil {
 		close(last.next)
 	}
+}
+
+// callsAll reports whether every name that meant a service in the edition before
+// means it still.
+func (e *edition) callsAll(last *edition) bool {
+	if !e.renamed && len(e.names) == len(last.names) && e.set == last.set {
+		return true
+	}
+	for _, name := range last.names {
+		if e.services[name] == nil {
+			return false
+		}
+	}
+	return e.set == last.set && e.known.sameNames(last.known) && maps.Equal(e.served, last.served)
 }
 
 // Load returns the newest routes of a service, never nil: those of a service
@@ -243,6 +261,10 @@ func (t *Table) Version() uint64 { return t.now.Load().version }
 // Life is the version of the first edition, which tells this table from those of
 // daemons before it.
 func (t *Table) Life() uint64 { return max(1, t.cfg.FirstVersion) }
+
+// Named is the version in which a name of a service last came to mean another one, or
+// none. Who resumes from before it cannot tell by versions alone what has changed.
+func (t *Table) Named() uint64 { return t.now.Load().named }
 
 // TTL is how long what the table says may be used.
 func (t *Table) TTL() time.Duration { return t.cfg.TTL }

@@ -33,6 +33,9 @@ func (l *Loop) Know(s *discovery.Snapshot) {
 	l.refresh(services)
 	l.move(services)
 	l.publish(services, func(former, tried []router.Made) { l.table.PublishKnown(known, former, tried) })
+	if l.now().Sub(l.settled).Abs() >= withoutMetrics { // flips come many times a second
+		l.settle()
+	}
 }
 
 // move notes that slow starts may be under way in services.
@@ -63,12 +66,9 @@ func (l *Loop) refresh(services []string) {
 		return
 	}
 	now := l.cfg.Clock()
-	for _, n := range []*line{l.former, l.tried} {
+	for _, n := range l.lines() {
 		for _, service := range services {
-			if n == nil || n.last[service] == nil {
-				continue
-			}
-			if f := n.last[service]; now.After(f.Time) {
+			if f := n.last[service]; f != nil && now.After(f.Time) {
 				f.Time = now
 			}
 		}
@@ -76,34 +76,58 @@ func (l *Loop) refresh(services []string) {
 }
 
 // settle forgets what is gone from discovery and cannot be in metrics any more.
-func (l *Loop) settle(taken []mesh.Window) {
-	for i := range taken {
-		service := taken[i].Service
-		if f := l.former.last[service]; f != nil {
-			l.know(l.known.Settle(l.former.Members(service), f.Time, f.Endpoints), service)
-		}
+func (l *Loop) settle() {
+	if l.known == nil {
+		return
 	}
-	for _, name := range l.known.Lost() {
-		if l.former.lingers(name, l.newest) {
-			continue
+	now := l.now()
+	l.settled = now
+	var all []router.Seen
+	for service, f := range l.former.last {
+		at := f.Time
+		if f.End.IsZero() { // a frame without metrics is of when it was made
+			at = now
 		}
-		l.table.PublishKnown(l.known, nil, nil)
-		l.know(l.known.Forget(name), "")
+		all = append(all, router.Seen{Members: l.former.Members(service), Time: at, Endpoints: f.Endpoints})
+	}
+	l.replace(l.known.Settle(all...))
+	lost := l.known.Lost()
+	if len(lost) == 0 {
+		return
+	}
+	lingers := map[string]bool{}
+	var left []string
+	for _, n := range l.lines() {
+		left = append(left, n.linger(now, lingers)...)
+	}
+	lost = slices.DeleteFunc(lost, func(name string) bool { return lingers[name] })
+	if len(lost) > 0 {
+		l.replace(l.known.Forget(lost...))
+		slices.Sort(left)
+		l.publish(slices.Compact(left), func(former, tried []router.Made) { l.table.PublishKnown(l.known, former, tried) })
 	}
 }
 
-// know takes over what says the same of all services but of what is gone.
-func (l *Loop) know(k *router.Known, service string) {
+// replace takes over what says the same of all services, but of what is gone.
+func (l *Loop) replace(k *router.Known) {
 	if k == l.known {
 		return
 	}
 	l.known = k
-	for _, n := range []*line{l.former, l.tried} {
-		if n != nil {
-			n.known = k
+	for _, n := range l.lines() {
+		n.known = k
+		for service := range n.members {
 			n.Members(service)
 		}
 	}
+}
+
+// lines are those that decide.
+func (l *Loop) lines() []*line {
+	if l.tried == nil {
+		return []*line{l.former}
+	}
+	return []*line{l.former, l.tried}
 }
 
 // Members implements router.Found, for the policy of the line.
@@ -207,20 +231,26 @@ func (n *line) drop(service string) {
 	delete(n.last, service)
 	delete(n.made, service)
 	delete(n.members, service)
+	n.extractor.Forget(service)
+	n.course.Forget(service)
+	router.Forget(n.policy, service)
 	n.dropped = append(n.dropped, service)
 }
 
-// lingers reports whether metrics can still show a service of this Name, and drops it
-// where they cannot and no rules name it.
-func (n *line) lingers(name string, newest time.Time) (lingers bool) {
+// linger notes the Names of the services that are gone, and that metrics can still show
+// at a time. Of the others those are left, without metrics, that rules name.
+func (n *line) linger(now time.Time, lingers map[string]bool) (left []string) {
 	for service, f := range n.last {
 		switch {
-		case n.known.Means(service, n.rules) != name:
-		case !f.End.IsZero() && newest.Sub(f.End) <= router.Lingers:
-			lingers = true
+		case !n.known.Deleted(service):
+		case !f.End.IsZero() && now.Sub(f.End) <= router.Lingers:
+			lingers[n.known.Means(service, n.rules)] = true
 		case !n.rules.Names(service):
 			n.drop(service)
+		case !f.End.IsZero():
+			n.bare(service, now)
+			left = append(left, service)
 		}
 	}
-	return lingers
+	return left
 }

@@ -68,6 +68,7 @@ type Loop struct {
 	known    *router.Known // nil: nobody discovers
 	unjoined unjoined
 	moved    map[string]time.Time // by service: when discovery last said anything new of it
+	settled  time.Time            // when what is gone was last looked through
 	newest   time.Time            // of the windows
 	versions map[string]Version   // by subject: what is in force
 	tried    *line                // nil while no trial is on
@@ -214,6 +215,7 @@ func (l *Loop) Take(windows []mesh.Window, err error) {
 			l.decide(l.former.services())
 		}
 		l.age(l.at(windows), 0)
+		l.settle()
 		return
 	}
 	if len(windows) == 0 {
@@ -236,7 +238,7 @@ func (l *Loop) Take(windows []mesh.Window, err error) {
 	l.decide(services)
 	if len(taken) > 0 {
 		l.kept.add(taken, l.modelled(services))
-		l.settle(taken)
+		l.settle()
 		l.join(taken[0].Time)
 	}
 	l.review()

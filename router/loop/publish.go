@@ -12,8 +12,13 @@ import (
 // decide decides for these services, and publishes it all as one edition of the table.
 func (l *Loop) decide(services []string) {
 	if l.publish(services, func(former, tried []router.Made) {
-		if len(former)+len(tried) > 0 {
+		if len(former)+len(tried) == 0 {
+			return
+		}
+		if l.known == nil {
 			l.table.PublishAll(former, tried)
+		} else { // what is gone may have been forgotten
+			l.table.PublishKnown(l.known, former, tried)
 		}
 	}) {
 		l.ready.Store(true)
@@ -30,11 +35,7 @@ func (l *Loop) publish(services []string, to func(former, tried []router.Made)) 
 	}
 	l.mark(former)
 	to(former, tried)
-	for _, service := range l.former.dropped {
-		l.checks.leave(service, l.cfg.Clock())
-		l.metrics.Forget(service)
-	}
-	l.former.dropped = nil
+	l.leave()
 	if len(former)+len(tried) == 0 {
 		return false
 	}
@@ -48,6 +49,20 @@ func (l *Loop) publish(services []string, to func(former, tried []router.Made)) 
 	}
 	l.cfg.Decided(former, tried)
 	return true
+}
+
+// leave lets go of services that were forgotten.
+func (l *Loop) leave() {
+	for _, service := range l.former.dropped {
+		l.checks.leave(service, l.cfg.Clock())
+		l.metrics.Forget(service)
+		delete(l.said, service)
+		delete(l.refusals, service)
+		delete(l.moved, service)
+	}
+	for _, n := range l.lines() {
+		n.dropped = nil
+	}
 }
 
 // inForce tells both policies what requests meet from now on.

@@ -77,7 +77,7 @@ func percent(table *router.Table, name string) (n int, failOpen string) {
 			own = w
 		}
 	}
-	switch {
+	switch { // one that is gone has no weight, and is on no list
 	case largest == 0:
 		return 100, "no_endpoints"
 	case own == 0:
@@ -91,11 +91,27 @@ func percent(table *router.Table, name string) (n int, failOpen string) {
 func find(table *router.Table, name string) (service, endpoint string, ok bool) {
 	if i := strings.LastIndexByte(name, '/'); i >= 0 {
 		service, endpoint = name[:i], name[i+1:]
-		return service, endpoint, holds(table, service, endpoint)
+		return service, endpoint, holds(table, service, endpoint) || table.Load(service).Gone(endpoint)
 	}
 	for _, s := range table.Services() {
 		if holds(table, s, name) {
 			if ok { // two services have one: which is meant?
+				return "", "", false
+			}
+			service, ok = s, true
+		}
+	}
+	if !ok {
+		return whose(table, name)
+	}
+	return service, name, ok
+}
+
+// whose is the service that had an endpoint which is gone.
+func whose(table *router.Table, name string) (service, endpoint string, ok bool) {
+	for _, s := range table.Services() {
+		if table.Load(s).Gone(name) {
+			if ok {
 				return "", "", false
 			}
 			service, ok = s, true

@@ -16,6 +16,7 @@ import (
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
+	"github.com/fairway-mesh/fairway/router/discovery"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
@@ -72,6 +73,25 @@ func TestPercent(t *testing.T) {
 	}
 	if got := fmt.Sprint(ask("b3", "b9", "web/o1", "nobody/b1", "", "/")); got != "[100 100 100 100 100 100]" {
 		t.Errorf("ambiguous and unknown names: %v", got)
+	}
+}
+
+// TestPercentOfGone: a server that discovery has no more is no unknown one, which would
+// get as much as the best.
+func TestPercentOfGone(t *testing.T) {
+	table := newTable(t)
+	know := func(names ...string) {
+		s := &discovery.Service{Name: "found", Source: "file"}
+		for _, name := range names {
+			s.Endpoints = append(s.Endpoints, discovery.Endpoint{Endpoint: mesh.Endpoint{Name: name}})
+		}
+		table.Know(discovery.NewSnapshot(1, []*discovery.Service{s}))
+	}
+	for _, c := range []struct{ has, want string }{{"f1 f2", "[100 100 100]"}, {"f2", "[0 0 100]"}, {"f1 f2", "[100 100 100]"}, {"", "[100 100 100]"}} {
+		know(strings.Fields(c.has)...)
+		if got := fmt.Sprint([]int{Percent(table, "found/f1"), Percent(table, "f1"), Percent(table, "found/f2")}); got != c.want {
+			t.Errorf("there is %q: f1, by both names, and f2 have %s; want %s", c.has, got, c.want)
+		}
 	}
 }
 

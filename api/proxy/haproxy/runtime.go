@@ -100,7 +100,7 @@ func NewRuntime(table *router.Table, metrics *proxy.Metrics, reg prometheus.Regi
 // Keep keeps the weights at one socket until ctx ends. Whatever fails is tried again:
 // HAProxy goes on with the weights that it has.
 func (r *Runtime) Keep(ctx context.Context, s Socket) {
-	k := keeper{Runtime: r, Socket: s, unknown: map[string]bool{}, set: map[string]bool{}}
+	k := keeper{Runtime: r, Socket: s, unknown: map[string]bool{}, set: map[string]bool{}, lacking: map[string]string{}}
 	tick := time.NewTicker(r.cfg.Every)
 	defer tick.Stop()
 	for {
@@ -120,9 +120,10 @@ func (r *Runtime) Keep(ctx context.Context, s Socket) {
 type keeper struct {
 	*Runtime
 	Socket
-	failing string          // what was said last of what is wrong; "": nothing
-	unknown map[string]bool // servers that the table does not know
-	set     map[string]bool // those whose weights have been ours
+	failing string            // what was said last of what is wrong; "": nothing
+	unknown map[string]bool   // servers that the table does not know
+	set     map[string]bool   // those whose weights have been ours
+	lacking map[string]string // by backend: the endpoints for which there was no server last
 }
 
 // largest is the weight of the endpoint that gets the most, and of a server that the
@@ -193,6 +194,7 @@ func (k *keeper) differences(ctx context.Context, b Backend) (commands []string,
 	if err != nil {
 		return nil, err
 	}
+	k.lack(b, servers)
 	for _, s := range servers {
 		weight, why := percent(k.table, b.Service+"/"+s.name)
 		name := b.Name + "/" + s.name
@@ -220,6 +222,26 @@ func (k *keeper) miss(server, why string) {
 	if !k.unknown[server] {
 		k.unknown[server] = true
 		k.told.FailedOpen(why)
+	}
+}
+
+// lack tells of endpoints for which the backend has no server, when they are others:
+// weights can be set, and servers not be added.
+func (k *keeper) lack(b Backend, servers []server) {
+	var names []string
+	for _, e := range k.table.Load(b.Service).Endpoints {
+		if !slices.ContainsFunc(servers, func(s server) bool { return s.name == e.Name }) {
+			names = append(names, e.Name)
+		}
+	}
+	said := strings.Join(names, " ")
+	if k.lacking[b.Name] == said {
+		return
+	}
+	k.lacking[b.Name] = said
+	if len(names) > 0 {
+		k.log.Warn("HAProxy has no server for endpoints of the service, and sends them nothing; add one of the endpoint's name for each to the backend",
+			"socket", k.Address, "backend", b.Name, "service", b.Service, "endpoints", names[:min(len(names), 5)], "of", len(names))
 	}
 }
 

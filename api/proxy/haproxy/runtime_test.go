@@ -3,6 +3,7 @@ package haproxy
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -49,5 +50,31 @@ func TestRuntimeRefused(t *testing.T) {
 		if n := counted(t, reg, "fairway_proxy_fail_open_total", "refused"); n != 1 || k.failing == "" {
 			t.Errorf("%s: refused %v times, %q; want it said once", backend, n, k.failing)
 		}
+	}
+}
+
+// TestRuntimeLacks: endpoints that HAProxy has no server for are told once, until they
+// are others.
+func TestRuntimeLacks(t *testing.T) {
+	var said strings.Builder
+	table := newTable(t)
+	r, err := NewRuntime(table, nil, nil, slog.New(slog.NewTextHandler(&said, nil)), DefaultRuntimeConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := keeper{Runtime: r, lacking: map[string]string{}}
+	b := Backend{Service: "web", Name: "be_web"}
+	all := []server{{name: "b1"}, {name: "b2"}, {name: "b3"}, {name: "more"}}
+	for _, c := range []struct {
+		has  []server
+		told int
+	}{{all, 0}, {all[:1], 1}, {all[:1], 1}, {all[:2], 2}, {all, 2}, {all[:2], 3}} {
+		k.lack(b, c.has)
+		if n := strings.Count(said.String(), "no server"); n != c.told {
+			t.Fatalf("with %d servers it was told %d times; want %d\n%s", len(c.has), n, c.told, said.String())
+		}
+	}
+	if !strings.Contains(said.String(), "endpoints=\"[b2 b3]\" of=2") {
+		t.Error(said.String())
 	}
 }

@@ -207,11 +207,15 @@ func (p *page) keep(last *page) (err error) {
 		p.tables = last.tables
 	}
 	for name, r := range last.clusters {
-		if p.clusters[name] == nil && (p.ruledAlike(last) || last.offers(name)) {
-			if p.former[name], err = last.assignment(name, ""); err != nil {
-				return err
-			}
-			p.clusters[name] = r
+		if p.clusters[name] != nil || !p.ruledAlike(last) && !last.offers(name) {
+			continue
+		}
+		p.clusters[name] = r
+		if len(p.edition.Endpoints) == 0 && p.offers(name) {
+			continue // nobody is there any more, and the assignment says so
+		}
+		if p.former[name], err = last.assignment(name, ""); err != nil {
+			return err
 		}
 	}
 	return nil
