@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -156,12 +157,31 @@ func (r *run) needed() func(error) {
 	return func(err error) { r.troubles.set(i, err) }
 }
 
-// wanted warns, once, of what is lost without an informer. That nobody answers is the
-// others' trouble too.
-func (r *run) wanted(without string) func(error) {
+// patience is for how long a refusal of what can be done without is not told: an API
+// server that has just started forbids everything until it has read the roles.
+const patience = 5 * time.Second
+
+// wanted warns, once until it may again, of what is lost without the informer of a
+// resource. That nobody answers is the others' trouble too.
+func (r *run) wanted(resource, without string) func(error) {
+	var mu sync.Mutex
+	var since time.Time // of the refusals in a row the first; zero: none
+	told := false
 	return func(err error) {
-		if err != nil && !refused(err) {
-			r.warn("kubernetes: " + without + ": " + err.Error())
+		mu.Lock()
+		defer mu.Unlock()
+		switch now := r.cfg.Clock(); {
+		case err == nil:
+			if told {
+				r.cfg.Log.Info("kubernetes: " + resource + " may be read again")
+			}
+			since, told = time.Time{}, false
+		case refused(err):
+		case since.IsZero():
+			since = now
+		case !told && now.Sub(since) >= patience:
+			told = true
+			r.cfg.Log.Warn("kubernetes: " + without + ": " + err.Error())
 		}
 	}
 }
