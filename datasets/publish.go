@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fairway-mesh/fairway/mesh/durable"
 	"github.com/fairway-mesh/fairway/prom"
 )
 
@@ -65,7 +66,7 @@ func (g *growing) publish(path string, p piece) (prom.Block, error) {
 		return prom.Block{}, err
 	}
 	to := g.path("blocks", filepath.Base(path))
-	if err := errors.Join(syncDir(path), os.Rename(path, to), syncDir(g.path("blocks"))); err != nil {
+	if err := errors.Join(durable.Sync(path), os.Rename(path, to), durable.Sync(g.path("blocks"))); err != nil {
 		return prom.Block{}, err
 	}
 	return prom.ReadBlock(to)
@@ -103,7 +104,7 @@ func (g *growing) write(name string, text []byte) error {
 	if err := writeSynced(unfinished, text); err != nil {
 		return err
 	}
-	return errors.Join(os.Rename(unfinished, g.path(name)), syncDir(g.dir))
+	return errors.Join(os.Rename(unfinished, g.path(name)), durable.Sync(g.dir))
 }
 
 func writeSynced(path string, text []byte) error {
@@ -113,12 +114,4 @@ func writeSynced(path string, text []byte) error {
 	}
 	_, err = file.Write(text)
 	return errors.Join(err, file.Sync(), file.Close())
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

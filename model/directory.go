@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 )
@@ -34,7 +35,7 @@ func directory(path string) *Directory {
 // Publish implements Registry. When the version is stored and the error not
 // nil, the version is there but may not be the latest, or have no event.
 func (d *Directory) Publish(ctx context.Context, m *Model) (Version, error) {
-	return d.publish(ctx, m.Name, func(f *os.File, v Version) error {
+	return d.publish(ctx, m.Name, func(f io.Writer, v Version) error {
 		published := *m
 		published.Version = v
 		return Write(f, &published)

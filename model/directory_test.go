@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-mesh/fairway/mesh/durable"
 )
 
 func named(name string) *Model {
@@ -92,7 +94,7 @@ func TestDirectoryIgnoresWhatIsNotWhole(t *testing.T) {
 	d := open(t, t.TempDir())
 	publish(t, d, "a")
 	publish(t, d, "b")
-	for _, name := range []string{temporaryPrefix + "123", "000009.model.part", "9.model", "x.model", "notes"} {
+	for _, name := range []string{durable.Prefix + "123", "000009.model.part", "9.model", "x.model", "notes"} {
 		if err := os.WriteFile(filepath.Join(d.path, name), []byte("half"), 0o600); err != nil {
 			t.Fatal(err)
 		}

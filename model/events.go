@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/fairway-mesh/fairway/mesh/durable"
 )
 
 // events is the file of a directory that holds an Event in each line, oldest
@@ -36,7 +38,7 @@ func (d *shelf) Record(ctx context.Context, e Event) error {
 	if err := appendLine(filepath.Join(d.path, events), line); err != nil {
 		return fmt.Errorf("registry: event: %w", err)
 	}
-	return syncDirectory(d.path)
+	return durable.Sync(d.path)
 }
 
 // appendLine begins a new line where one was cut off, so that only that one is

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -83,7 +84,7 @@ func (d *RulesDirectory) Publish(ctx context.Context, name, text string) (Versio
 	name = name[:min(len(name), mostName)]
 	sum := sha256.Sum256([]byte(text))
 	v := RulesVersion{Name: name, Hash: hex.EncodeToString(sum[:]), Author: d.By, Time: d.Clock().UTC(), Text: text}
-	return d.publish(ctx, name, func(f *os.File, _ Version) error { return json.NewEncoder(f).Encode(v) })
+	return d.publish(ctx, name, func(f io.Writer, _ Version) error { return json.NewEncoder(f).Encode(v) })
 }
 
 // Latest implements RulesRegistry.

@@ -4,22 +4,19 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
+
+	"github.com/fairway-mesh/fairway/mesh/durable"
 )
 
 // Save writes m to path, whole or not at all: a reader sees the file that was
 // there before or the new one, also after a crash.
 func Save(path string, m *Model) error {
-	temporary, err := writeTemporary(filepath.Dir(path), func(f *os.File) error { return Write(f, m) })
-	if err != nil {
+	if err := durable.Write(path, 0o644, func(w io.Writer) error { return Write(w, m) }); err != nil {
 		return fmt.Errorf("save %s: %w", path, err)
 	}
-	defer os.Remove(temporary) // fails once it has its name
-	if err := os.Rename(temporary, path); err != nil {
-		return err
-	}
-	return syncDirectory(filepath.Dir(path))
+	return nil
 }
 
 // Load reads the model at path: a file, or a registry directory's latest.
@@ -45,39 +42,4 @@ func readFile(path string) (*Model, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
-}
-
-// temporaryPrefix begins the names of files that are being written.
-const temporaryPrefix = ".writing-"
-
-// writeTemporary writes a new file in directory, on the disk when it returns.
-func writeTemporary(directory string, write func(*os.File) error) (path string, err error) {
-	f, err := os.CreateTemp(directory, temporaryPrefix+"*")
-	if err != nil {
-		return "", err
-	}
-	if err = write(f); err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return "", err
-	}
-	return f.Name(), nil
-}
-
-// syncDirectory makes a rename outlast a crash.
-func syncDirectory(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

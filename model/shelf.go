@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/fairway-mesh/fairway/mesh/durable"
 )
 
 // shelf keeps versions of one subject in a directory of one file per version, a
@@ -42,7 +45,7 @@ func newShelf(path, subject, suffix string, empty error) shelf {
 }
 
 // publish stores what write writes under the next version, and makes it the latest.
-func (d *shelf) publish(ctx context.Context, text string, write func(*os.File, Version) error) (Version, error) {
+func (d *shelf) publish(ctx context.Context, text string, write func(io.Writer, Version) error) (Version, error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return 0, err
@@ -62,8 +65,8 @@ func (d *shelf) publish(ctx context.Context, text string, write func(*os.File, V
 }
 
 // claim writes a version; fs.ErrExist when there is one already.
-func (d *shelf) claim(version Version, write func(*os.File, Version) error) error {
-	temporary, err := writeTemporary(d.path, func(f *os.File) error { return write(f, version) })
+func (d *shelf) claim(version Version, write func(io.Writer, Version) error) error {
+	temporary, err := durable.Temporary(d.path, 0o644, func(w io.Writer) error { return write(w, version) })
 	if err != nil {
 		return err
 	}
@@ -71,7 +74,7 @@ func (d *shelf) claim(version Version, write func(*os.File, Version) error) erro
 	if err := os.Link(temporary, d.file(version)); err != nil {
 		return err
 	}
-	return syncDirectory(d.path)
+	return durable.Sync(d.path)
 }
 
 // change makes what choose returns the latest, given what is now (0: nothing),
@@ -104,18 +107,10 @@ func (d *shelf) change(e Event, choose func(now Version) (Version, error)) error
 }
 
 func (d *shelf) point(version Version) error {
-	temporary, err := writeTemporary(d.path, func(f *os.File) error {
-		_, err := fmt.Fprintln(f, uint64(version))
-		return err
-	})
-	if err != nil {
+	if err := durable.WriteText(filepath.Join(d.path, pointer), 0o644, fmt.Appendln(nil, uint64(version))); err != nil {
 		return fmt.Errorf("registry: %w", err)
 	}
-	defer os.Remove(temporary)
-	if err := os.Rename(temporary, filepath.Join(d.path, pointer)); err != nil {
-		return fmt.Errorf("registry: %w", err)
-	}
-	return syncDirectory(d.path)
+	return nil
 }
 
 func (d *shelf) latest() (Version, error) {

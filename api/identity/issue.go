@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
+
+	"github.com/fairway-mesh/fairway/mesh/durable"
 )
 
 // own is the origin whose certificates the process issues to itself.
@@ -142,9 +144,9 @@ func writeFolder(out string, cert *tls.Certificate, trust []*x509.Certificate) e
 		return err
 	}
 	return errors.Join(
-		write(filepath.Join(out, TrustFile), certificatesPEM(trust), 0o644),
-		write(filepath.Join(out, KeyFile), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600),
-		write(filepath.Join(out, CertFile), certificatesPEM([]*x509.Certificate{cert.Leaf}), 0o644))
+		durable.WriteText(filepath.Join(out, TrustFile), 0o644, certificatesPEM(trust)),
+		durable.WriteText(filepath.Join(out, KeyFile), 0o600, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})),
+		durable.WriteText(filepath.Join(out, CertFile), 0o644, certificatesPEM([]*x509.Certificate{cert.Leaf})))
 }
 
 // Trust are the roots, in PEM, that others must believe.
@@ -180,7 +182,7 @@ func (a *Authority) note(now time.Time, issued Issued) error {
 			return fmt.Errorf("identity: %w", err)
 		}
 	}
-	return write(a.path(issuedFile), text.Bytes(), 0o600)
+	return durable.WriteText(a.path(issuedFile), 0o600, text.Bytes())
 }
 
 // Issued lists what commands issued and has not expired, oldest first. What the

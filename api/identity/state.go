@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
+
+	"github.com/fairway-mesh/fairway/mesh/durable"
 )
 
 // Files of a state directory. Only the first is secret; all are replaced whole.
@@ -119,7 +121,7 @@ func (a *Authority) rotate(rs roots, now time.Time) (roots, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("identity: %w", err)
 	}
-	if err := errors.Join(write(a.path(authorityFile), text, 0o600), write(a.path(bundleFile), certificatesPEM(rs.certificates()), 0o644)); err != nil {
+	if err := errors.Join(durable.WriteText(a.path(authorityFile), 0o600, text), durable.WriteText(a.path(bundleFile), 0o644, certificatesPEM(rs.certificates()))); err != nil {
 		return nil, "", fmt.Errorf("identity: %w", err)
 	}
 	return rs, digestOf(text), nil

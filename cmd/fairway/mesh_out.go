@@ -40,15 +40,7 @@ func writeManifests(dir string, list []*meshconfig.Manifest, stderr io.Writer) e
 			fmt.Fprintf(stderr, "%s is of an earlier run and is no longer printed; remove it when its object is deleted\n", path)
 		}
 	}
-	return syncDirectory(dir)
-}
-
-func syncDirectory(dir string) error {
-	opened, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(opened.Sync(), opened.Close())
+	return nil
 }
 
 // manifestHead begins each manifest that fairway prints.

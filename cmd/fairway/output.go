@@ -10,6 +10,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"github.com/fairway-mesh/fairway/mesh/durable"
 )
 
 // place refuses a path at which no file can be written, before the work whose
@@ -37,23 +39,11 @@ func place(path string) error {
 
 // writeFile writes a whole file or none: what a reader finds at path is
 // either the former content or the new one.
-func writeFile(path string, write func(io.Writer) error) (err error) {
+func writeFile(path string, write func(io.Writer) error) error {
 	if err := place(path); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(file.Name()))
-		}
-	}()
-	if err := errors.Join(write(file), file.Sync(), file.Chmod(0o644), file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
+	return durable.Write(path, 0o644, write)
 }
 
 // writeOutput writes to the file, or to stdout where no file was asked for.

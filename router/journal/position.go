@@ -2,10 +2,11 @@ package journal
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/fairway-mesh/fairway/mesh/durable"
 )
 
 const positionFile = "position"
@@ -34,17 +35,5 @@ func savePosition(directory string, at position) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(directory, positionFile+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(text, '\n'))
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(directory, positionFile))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDirectory(directory)
+	return durable.WriteText(filepath.Join(directory, positionFile), 0o600, append(text, '\n'))
 }

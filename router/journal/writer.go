@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+
+	"github.com/fairway-mesh/fairway/mesh/durable"
 )
 
 // writer appends batches to segments. One goroutine uses it.
@@ -105,7 +107,7 @@ func (w *writer) begin() error {
 		return err
 	}
 	if _, err = f.Write(header(w.stream)); err == nil {
-		err = syncDirectory(w.directory)
+		err = durable.Sync(w.directory)
 	}
 	if err != nil {
 		return errors.Join(err, f.Close(), os.Remove(f.Name()))
@@ -177,14 +179,4 @@ func (w *writer) close() error {
 	}
 	w.dirty = false
 	return errors.Join(err, f.Close())
-}
-
-// syncDirectory makes new names outlast a crash.
-func syncDirectory(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

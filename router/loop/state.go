@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fairway-mesh/fairway/mesh/durable"
 	"github.com/fairway-mesh/fairway/model"
 )
 
@@ -173,35 +174,8 @@ func (s *State) write(name string, what any) error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
-	return replace(filepath.Join(s.dir, name), text)
-}
-
-func replace(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".writing-*")
-	if err != nil {
-		return fmt.Errorf("state: %w", err)
-	}
-	defer os.Remove(f.Name()) // fails once it has its name
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err == nil {
-		err = syncDirectory(filepath.Dir(path))
-	}
-	if err != nil {
+	if err := durable.WriteText(filepath.Join(s.dir, name), 0o600, text); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
 	return nil
-}
-
-// syncDirectory makes a rename outlast a crash.
-func syncDirectory(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
