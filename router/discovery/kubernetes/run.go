@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
 	"sync"
@@ -60,6 +61,9 @@ func (r *run) work(ctx context.Context) {
 // begin tells all of a scope, and Synced after the last.
 func (r *run) begin(s *scope) {
 	s.ready = true
+	if s.namespace != metav1.NamespaceAll && s.spaces.HasSynced() && len(s.spaces.GetStore().ListKeys()) == 0 {
+		r.warn(fmt.Sprintf("kubernetes: there is no namespace %q (--namespaces); what is in it is found when somebody makes it", s.namespace))
+	}
 	for _, k := range s.services.GetStore().ListKeys() {
 		namespace, name, err := cache.SplitMetaNamespaceKey(k)
 		if err == nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
@@ -46,7 +47,7 @@ func TestSmallerRole(t *testing.T) {
 		t.Errorf("heard %q", e.all())
 	}
 	until(t, "told", func() bool {
-		return strings.Contains(f.logged.String(), pods) && strings.Contains(f.logged.String(), namespaces)
+		return strings.Contains(f.logged.String(), "have no subset") && strings.Contains(f.logged.String(), "cannot be opted out")
 	})
 	for _, want := range []string{"endpoints have no subset", `verb \"list\" on resource \"pods\" is missing: apply cmd/fairwayd/deploy/kubernetes/clusterrole.yaml`, "a namespace cannot be opted out", `resource \"namespaces\"`} {
 		if strings.Count(f.logged.String(), want) != 1 {
@@ -85,6 +86,25 @@ func TestWanted(t *testing.T) {
 		if down, well := strings.Count(said, "kubernetes: without"), strings.Count(said, "pods may be read again"); down != c.down || well != c.well {
 			t.Errorf("%d: told %d and %d times, want %d and %d: %s", i, down, well, c.down, c.well, said)
 		}
+	}
+}
+
+// TestNoNamespace: a namespace that is named and not there is told, where one may know.
+func TestNoNamespace(t *testing.T) {
+	f := newFakes(t, nil, service("shop", "cart"))
+	f.meta.PrependReactor("list", namespaces, func(a kubetesting.Action) (bool, runtime.Object, error) { // the fake knows no fields
+		list := &metav1.List{}
+		if name, _ := a.(kubetesting.ListAction).GetListRestrictions().Fields.RequiresExactMatch("metadata.name"); name == "shop" {
+			list.Items = []runtime.RawExtension{{Object: partial("Namespace", "", "shop", nil, nil)}}
+		}
+		return true, list, nil
+	})
+	cfg := f.config()
+	cfg.Namespaces = []string{"shop", "shpo"}
+	e := follow(t, cfg)
+	until(t, "synced", func() bool { return e.holds("synced") })
+	if said := f.logged.String(); strings.Count(said, "there is no namespace") != 1 || !strings.Contains(said, `no namespace \"shpo\"`) {
+		t.Errorf("logged %s", said)
 	}
 }
 
