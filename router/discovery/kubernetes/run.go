@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -165,27 +166,31 @@ func (r *run) needed() func(error) {
 // server that has just started forbids everything until it has read the roles.
 const patience = 5 * time.Second
 
-// wanted warns, once until it may again, of what is lost without the informer of a
-// resource. That nobody answers is the others' trouble too.
+// wanted warns, of each verb once until it may again, of what is lost without the informer
+// of a resource. That nobody answers is the others' trouble too.
 func (r *run) wanted(resource, without string) func(error) {
 	var mu sync.Mutex
 	var since time.Time // of the refusals in a row the first; zero: none
-	told := false
+	told := map[string]bool{}
 	return func(err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		switch now := r.cfg.Clock(); {
 		case err == nil:
-			if told {
+			if len(told) > 0 {
 				r.cfg.Log.Info("kubernetes: " + resource + " may be read again")
 			}
-			since, told = time.Time{}, false
+			since = time.Time{}
+			clear(told)
 		case refused(err):
 		case since.IsZero():
 			since = now
-		case !told && now.Sub(since) >= patience:
-			told = true
-			r.cfg.Log.Warn("kubernetes: " + without + ": " + err.Error())
+		case now.Sub(since) >= patience:
+			verb, _, _ := strings.Cut(err.Error(), " is missing")
+			if !told[verb] {
+				told[verb] = true
+				r.cfg.Log.Warn("kubernetes: " + without + ": " + err.Error())
+			}
 		}
 	}
 }
