@@ -20,7 +20,8 @@ const mostListed = 10
 // compareDiscovered says what the metrics and the services that were discovered do not
 // call alike, and what they join by another name.
 func compareDiscovered(out io.Writer, services []*discovery.Service, set *rules.Set, s *seen) {
-	known, _, _ := (*router.Known)(nil).Then(discovery.NewSnapshot(1, services))
+	snapshot := discovery.NewSnapshot(1, services)
+	known, _, _ := (*router.Known)(nil).Then(snapshot)
 	known.Teach(set)
 	members := func(service string) *router.Members { return known.Members(service, set, nil) }
 	met := map[string][]mesh.Endpoint{}
@@ -38,6 +39,9 @@ func compareDiscovered(out io.Writer, services []*discovery.Service, set *rules.
 				fmt.Fprintf(out, "  %s/%s: in the metrics as %s\n", oneLine(service), oneLine(name), oneLine(e.Name))
 			}
 		}
+	}
+	for _, twins := range discovery.AllTwins(snapshot) {
+		fmt.Fprintf(out, "  %s\n", oneLine(twins.String()))
 	}
 	var unmeasured []string
 	unjoined := known.Unjoined(set, met, members)

@@ -81,6 +81,21 @@ func TestInspectDiscoveredTargets(t *testing.T) {
 	}
 }
 
+// TestInspectTwins tells of one service that two places call otherwise.
+func TestInspectTwins(t *testing.T) {
+	dir := t.TempDir()
+	for source, service := range map[string]string{"consul": "reviews", "kubernetes": "reviews.shop.svc.cluster.local"} {
+		text := "fairway-cache 1 0123\n{}\n" + `{"format": "fairway-services", "version": 1, "source": "` + source + `", "services": [{"name": "` + service + `", "source": "` + source + `", "endpoints": [{"name": "` + source + `-1", "address": "10.0.0.1:8080", "state": "ready"}]}]}`
+		if err := os.WriteFile(filepath.Join(dir, "services%2F"+source+".entry"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := mustCall(t, "inspect", cluster(t), "--discovered", dir)
+	if want := "\n  reviews (consul) and reviews.shop.svc.cluster.local (kubernetes) have the same endpoints, "; !strings.Contains(out, want) {
+		t.Errorf("no %q in\n%s", want, out)
+	}
+}
+
 // FuzzParseDiscovered holds that no text makes it panic, or finds services without names.
 func FuzzParseDiscovered(f *testing.F) {
 	f.Add("- targets: [a:1]\n  labels: {service: s}\n")

@@ -2,14 +2,15 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/fairway-mesh/fairway/router/discovery/cache"
 	"github.com/fairway-mesh/fairway/router/discovery/cache/redis"
@@ -27,7 +28,7 @@ const noCache = "none"
 func (o *cacheOptions) flags(fs *flag.FlagSet) {
 	fs.StringVar(&o.cacheDir, "cache", "", "`directory` of what was found and served last, to begin with when nothing else answers, or none; default: in the state directory, none with --recording")
 	fs.StringVar(&o.redis, "redis", "", "`URL` of a Redis in which daemons share that, such as redis://user:password@host:6379/0, rediss:// or unix:///path; default: none")
-	fs.StringVar(&o.cacheScope, "cache-scope", "", "`name` of what daemons share in Redis, such as the cluster's; default: made of --model, --rules and --prometheus")
+	fs.StringVar(&o.cacheScope, "cache-scope", "", "`name` of what daemons share in Redis, such as the cluster's; default: made of --model, --rules, --prometheus, and where services are found (--discover, --kubeconfig, --namespaces)")
 }
 
 var scopeName = regexp.MustCompile(`^[A-Za-z0-9._-]{0,64}$`)
@@ -62,7 +63,7 @@ func (d *daemon) openCache() (err error) {
 	cfg := cache.DefaultConfig()
 	cfg.Scope, cfg.Settle = d.cacheScope, tableEvery
 	if cfg.Scope == "" {
-		cfg.Scope = d.serves()
+		cfg.Scope = d.options.scope()
 	}
 	cfg.Seed, cfg.Log, cfg.Registerer = rand.Uint64(), d.log, d.reg
 	var layers []cache.Layer
@@ -83,6 +84,13 @@ func (d *daemon) openCache() (err error) {
 		d.cache, err = cache.New(cfg, layers...)
 	}
 	return err
+}
+
+// scope tells daemons apart that serve other things, or find them elsewhere.
+func (o *options) scope() string {
+	namespaces := slices.Compact(slices.Sorted(slices.Values(o.watched())))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %q %q %q", o.serves(), o.found(), absolute(o.kubeconfig), namespaces))
+	return fmt.Sprintf("%x", sum[:6])
 }
 
 // restore serves what was served last until there are metrics. Where none are asked for,
@@ -112,16 +120,20 @@ func (d *daemon) table(ctx context.Context) ([]byte, string, error) {
 	return text, fmt.Sprint(version), err
 }
 
-// runCache writes and refreshes until ctx ends.
-func (d *daemon) runCache(ctx context.Context, g *errgroup.Group) {
+// runCache writes and refreshes until the returned function ends it, which then keeps
+// what was found and decided last: for whoever has said so, that is after they have ended.
+func (d *daemon) runCache(ctx context.Context) (end func()) {
 	if d.cache == nil {
-		return
+		return func() {}
 	}
 	if d.prometheus != "" {
 		d.cache.Keep(tableKey, d.table)
 		d.cache.Touch(tableKey) // what another daemon has kept may have been too slow to come
 	}
-	g.Go(func() error { d.cache.Run(ctx); return nil })
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() { d.cache.Run(ctx) })
+	return func() { stop(); running.Wait() }
 }
 
 // published has the table saved, soon.

@@ -217,7 +217,7 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 	d.log.Info("serving", "checked", d.String())
 	g.Go(func() error { d.loop.Attend(ctx); return nil })
 	d.follow(ctx, g)
-	d.runCache(ctx, g)
+	endCache := d.runCache(ctx)
 	d.storeLog(ctx, g)
 	d.discovering(ctx, g)
 	g.Go(func() error {
@@ -228,6 +228,7 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 		return nil
 	})
 	err = g.Wait()
+	endCache() // after all who may have something new to keep
 	d.log.Info("stopped", "error", err)
 	return err
 }

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Change is what has become of one service. Old is nil where it is new, New where it
@@ -33,7 +31,9 @@ type Directory struct {
 	dirty  map[string]struct{}
 	newest []Handler // that have heard nothing yet
 
-	handlers []Handler // of the publishing goroutine
+	// of the publishing goroutine
+	handlers []Handler
+	twins    map[[2]string]bool // of which the log has told
 }
 
 // New returns a directory of sources: where two differ on a service, the first is
@@ -80,12 +80,18 @@ func (d *Directory) Handle(h Handler) {
 
 // Run lets the sources watch until ctx ends. None of its goroutines outlives it.
 func (d *Directory) Run(ctx context.Context) error {
-	var g errgroup.Group
+	d.awaited()
+	publishing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var sources, publisher sync.WaitGroup
 	for _, t := range d.all {
-		g.Go(func() error { d.attend(ctx, t); return nil })
+		sources.Go(func() { d.attend(ctx, t) })
 	}
-	g.Go(func() error { d.publishing(ctx); return nil })
-	return g.Wait()
+	publisher.Go(func() { d.publishing(publishing) })
+	sources.Wait()
+	stop()
+	publisher.Wait()
+	return nil
 }
 
 // attend runs one source again and again: what ends it ends no other.

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+
+	"github.com/fairway-mesh/fairway/router/discovery/cache"
 )
 
 // kept is all that one source said, in the cache.
@@ -26,20 +28,56 @@ func (d *Directory) recall() {
 	ctx, stop := context.WithTimeout(context.Background(), d.cfg.Recall)
 	defer stop()
 	for _, t := range d.all {
-		entry, ok := d.cfg.Cache.Get(ctx, t.key())
-		if !ok {
-			continue
-		}
-		services, err := parseKept(entry.Value, t.source.Name())
-		if err != nil {
-			d.cfg.Log.Warn("discovery: what the cache holds is left out", "key", t.key(), "error", err)
-			continue
-		}
-		for _, s := range services {
-			key := canonical(s.Name)
+		d.adopt(ctx, t)
+	}
+}
+
+// adopt takes what the cache holds of a source, as stale, beside what the source has said
+// already. Once it has, or the source has told everything, it does nothing.
+func (d *Directory) adopt(ctx context.Context, t *told) {
+	entry, ok := d.cfg.Cache.Get(ctx, t.key())
+	if !ok {
+		return
+	}
+	services, err := parseKept(entry.Value, t.source.Name())
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if t.recalled || !t.synced.IsZero() {
+		return
+	}
+	t.recalled = true
+	if err != nil {
+		d.cfg.Log.Warn("discovery: what the cache holds is left out", "key", t.key(), "error", err)
+		return
+	}
+	for _, s := range services {
+		if key := canonical(s.Name); t.services[key] == nil {
 			t.services[key], t.old[key] = s, true
 			d.dirty[key] = struct{}{}
 		}
+	}
+	signal(d.wake)
+}
+
+// awaited has the cache go on looking for what it did not have of some sources: it may
+// be slow to begin, and the sources are silent.
+func (d *Directory) awaited() {
+	if d.cfg.Cache == nil {
+		return
+	}
+	for _, t := range d.all {
+		if !t.recalled {
+			d.keep(t)
+			d.cfg.Cache.Touch(t.key())
+		}
+	}
+}
+
+// keep tells the cache of a source, once.
+func (d *Directory) keep(t *told) {
+	if !t.kept {
+		t.kept = true
+		d.cfg.Cache.Keep(t.key(), func(ctx context.Context) ([]byte, string, error) { return d.load(ctx, t) })
 	}
 }
 
@@ -52,19 +90,29 @@ func (d *Directory) touch(changed []*told) {
 		return
 	}
 	for _, t := range changed {
-		if !t.kept {
-			t.kept = true
-			d.cfg.Cache.Keep(t.key(), func(context.Context) ([]byte, string, error) { return d.load(t) })
-		}
+		d.keep(t)
 		d.cfg.Cache.Touch(t.key())
 	}
 }
 
 // load is what a source says now, for the cache. While it does not answer there is
-// nothing to say: what the cache holds becomes stale in time.
-func (d *Directory) load(t *told) ([]byte, string, error) {
+// nothing to say, but once what it has said last: what the cache holds becomes stale in
+// time. Until it has told everything once the cache may know more, and is asked.
+func (d *Directory) load(ctx context.Context, t *told) ([]byte, string, error) {
+	d.mu.Lock()
+	begun, recalled := !t.synced.IsZero(), t.recalled
+	d.mu.Unlock()
+	if !begun {
+		if !recalled {
+			d.adopt(ctx, t)
+		}
+		return nil, "", cache.ErrNothing
+	}
 	d.mu.Lock()
 	services, trouble := make([]*Service, 0, len(t.services)), t.trouble
+	if t.news {
+		trouble, t.news = nil, false
+	}
 	for _, s := range t.services {
 		services = append(services, s)
 	}

@@ -57,8 +57,9 @@ func TestCacheBeginsAndEnds(t *testing.T) {
 		}
 		return ""
 	})
-	if len(s.touched) > 0 {
-		t.Error("kept before the source had told everything")
+	<-s.touched // for the cache had nothing
+	if _, _, err := s.loads["services/file"](t.Context()); !errors.Is(err, cache.ErrNothing) || len(s.touched) > 0 {
+		t.Errorf("before the source has told everything: %v, %d times touched", err, len(s.touched))
 	}
 	to.Synced()
 	if key := <-s.touched; key != "services/file" {
@@ -158,6 +159,101 @@ func TestCacheOnDisk(t *testing.T) {
 	}
 }
 
+// TestCacheHearsTheLast: of what a source said right before it failed, and before the
+// end.
+func TestCacheHearsTheLast(t *testing.T) {
+	s, src := newShelf(), newScript("file")
+	cfg := DefaultConfig()
+	cfg.Cache, cfg.Gather = s, time.Hour
+	d := made(t, cfg, src)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	to := <-src.to
+	<-s.touched
+	to.Put(service("a", 1))
+	to.Synced()
+	<-s.touched
+	load := s.loads["services/file"]
+	if _, _, err := load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	to.Put(service("a", 1, 2))
+	to.Trouble(errors.New("gone"))
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if len(s.touched) != 1 {
+		t.Errorf("touched %d times at the end", len(s.touched))
+	}
+	if text, _, err := load(t.Context()); err != nil || !bytes.Contains(text, []byte("a-2")) {
+		t.Errorf("the last: %s, %v", text, err)
+	}
+	if _, _, err := load(t.Context()); err == nil {
+		t.Error("then it knows more than is kept")
+	}
+}
+
+// TestCacheThatIsSlow: what a layer has that was too slow for New is taken over as long
+// as the source has not told everything, and no longer.
+func TestCacheThatIsSlow(t *testing.T) {
+	text, err := json.Marshal(kept{keptFormat, keptVersion, "file", []*Service{dated(service("a", 1)), dated(service("b", 2))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, synced := range map[string]bool{"source silent": false, "source there": true} {
+		t.Run(name, func(t *testing.T) {
+			s, src := newShelf(), newScript("file")
+			cfg := DefaultConfig()
+			cfg.Cache = s
+			d := made(t, cfg, src)
+			running(t, d)
+			to := <-src.to
+			<-s.touched
+			load := s.loads["services/file"]
+			if _, _, err := load(t.Context()); !errors.Is(err, cache.ErrNothing) || len(d.Snapshot().Services()) > 0 {
+				t.Fatalf("while the cache has nothing: %v", err)
+			}
+			to.Put(service("b", 3))
+			if synced {
+				to.Synced()
+				<-s.touched
+			}
+			s.values["services/file"] = text
+			_, _, err := load(t.Context())
+			want := "a? b "
+			if synced {
+				want = "b "
+			}
+			if errors.Is(err, cache.ErrNothing) == synced {
+				t.Errorf("the load: %v", err)
+			}
+			eventually(t, func() string {
+				if got := listed(d.Snapshot()); got != want {
+					return got + ", want " + want
+				}
+				return ""
+			})
+			if b := d.Snapshot().Service("b"); b.Endpoints[0].Name != "b-3" {
+				t.Errorf("what the source has said is %+v", b)
+			}
+			to.Synced()
+			eventually(t, func() string {
+				if got := listed(d.Snapshot()); got != "b " {
+					return got + " in the end"
+				}
+				return ""
+			})
+		})
+	}
+}
+
+func dated(s *Service) *Service {
+	s.Time = time.Unix(1e9, 0)
+	return s
+}
+
 func TestCacheOfOthers(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	whole := func(k kept) string {
@@ -233,7 +329,7 @@ func FuzzParseKept(f *testing.F) {
 		// What was read and is written again reads the same.
 		d.all[0].old = map[string]bool{}
 		d.all[0].up, d.all[0].synced = true, time.Unix(1, 0)
-		again, _, err := d.load(d.all[0])
+		again, _, err := d.load(t.Context(), d.all[0])
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,8 +11,9 @@ import (
 const breath = time.Millisecond
 
 // publishing makes snapshots until ctx ends: of what has come, and then of what comes
-// while it gathers.
+// while it gathers. The cache hears of what came last.
 func (d *Directory) publishing(ctx context.Context) {
+	defer func() { d.touch(d.taken().changed) }()
 	for {
 		select {
 		case <-ctx.Done():
@@ -36,6 +37,7 @@ func (d *Directory) publish() {
 		for _, h := range d.handlers {
 			h(now, changes)
 		}
+		d.tellTwins(now, changes)
 	}
 	for _, h := range gathered.newest {
 		h(now, now.everything())

@@ -13,7 +13,9 @@ type told struct {
 	synced   time.Time // zero: never in this life
 	restarts int
 	changed  bool // since the cache heard of it
+	news     bool // it has said something that the cache has not loaded
 	kept     bool // the cache has heard of it; the publishing goroutine's
+	recalled bool // the cache had something of it
 }
 
 func newTold(s Source) *told {
@@ -55,6 +57,7 @@ func (k *sink) Put(s *Service) {
 	t.services[key] = s
 	delete(t.old, key)
 	if before == nil || !alike(before, s) {
+		t.news = true
 		k.dirty(key)
 	}
 }
@@ -113,6 +116,7 @@ func (k *sink) drop(key string) {
 	}
 	delete(k.t.services, key)
 	delete(k.t.old, key)
+	k.t.news = true
 	k.dirty(key)
 }
 

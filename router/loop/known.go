@@ -174,15 +174,19 @@ func (n *line) bare(service string, now time.Time) {
 }
 
 // rename gives the endpoints of the last frame of a service other names, and what the
-// extractor remembers of them; nil leaves them as they are.
+// extractor and the policy remember of them; nil leaves them as they are.
 func (n *line) rename(service string, names []string) {
 	if names == nil {
 		return
 	}
 	f := n.last[service]
+	before := make([]string, len(names))
 	for i, name := range names {
-		n.extractor.Rename(service, f.Endpoints[i].Name, name)
+		before[i] = f.Endpoints[i].Name
+		n.extractor.Rename(service, before[i], name)
 	}
+	router.Rename(n.policy, service, before, names)
+	n.course.Rename(service, before, names)
 	f.Rename(names)
 }
 

@@ -201,6 +201,43 @@ func TestWindowFirst(t *testing.T) {
 	}
 }
 
+// TestEjectedByAnotherName: an endpoint that fails does not begin anew when discovery
+// tells what it is called.
+func TestEjectedByAnotherName(t *testing.T) {
+	w := newWorld(t, nil, Change{}, nil)
+	failing := func(names ...string) {
+		w.mu.Lock()
+		w.clock = w.clock.Add(5 * time.Second)
+		w.mu.Unlock()
+		now := w.now()
+		out := mesh.Window{Service: "checkout", Time: now, End: now.Add(-time.Second), Start: now.Add(-11 * time.Second), Schema: schema}
+		for i, name := range names {
+			errors := 0.0
+			if i == 2 {
+				errors = 0.9
+			}
+			out.Endpoints = append(out.Endpoints, mesh.Endpoint{Name: name})
+			out.Values, out.Requests = append(out.Values, 50, 0.01, errors), append(out.Requests, 500)
+		}
+		w.Take([]mesh.Window{out}, nil)
+	}
+	seen := []string{"10.0.0.1:9090", "10.0.0.2:9090", "10.0.0.3:9090", "10.0.0.4:9090"}
+	for range 10 {
+		failing(seen...)
+	}
+	if got := w.weights("checkout"); !strings.Contains(got, "10.0.0.3:9090 0,") {
+		t.Fatalf("it is not ejected: %s", got)
+	}
+	w.know(kube("checkout", pod("c-1", 1, discovery.Ready), pod("c-2", 2, discovery.Ready), pod("c-3", 3, discovery.Ready), pod("c-4", 4, discovery.Ready)))
+	if got := w.weights("checkout"); got != "c-1 0.333, c-2 0.333, c-3 0, c-4 0.333" {
+		t.Errorf("by its name: %s", got)
+	}
+	w.plainly("checkout", seen...) // one good window brings it back slowly
+	if got := w.weights("checkout"); !strings.Contains(got, "c-3 0.0") {
+		t.Errorf("after one good window: %s", got)
+	}
+}
+
 // TestRulesByShortName holds that rules which call a service shortly hold for metrics
 // that call it in full, once discovery says that they are one.
 func TestRulesByShortName(t *testing.T) {

@@ -86,7 +86,7 @@ func DefaultConfig() Config {
 		TTL: 5 * time.Minute, Refresh: 0.9, Jitter: 0.05,
 		LoadTimeout: 10 * time.Second, Loads: 4, Settle: time.Second,
 		Retry: time.Second, RetryMost: 30 * time.Second,
-		ReadTimeout: 250 * time.Millisecond, WriteTimeout: 5 * time.Second, FirstTimeout: 30 * time.Millisecond,
+		ReadTimeout: 250 * time.Millisecond, WriteTimeout: 5 * time.Second, FirstTimeout: 10 * time.Millisecond,
 		Bytes: 64 << 20,
 		Clock: time.Now, Log: slog.New(slog.DiscardHandler),
 	}

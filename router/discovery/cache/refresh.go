@@ -59,16 +59,26 @@ func (c *Cache) poke() {
 	}
 }
 
-// Run loads and writes until ctx ends, then writes what still waits, if that takes no
-// longer than a second. No goroutine outlives it, but of a layer that does not end with its
-// context.
+// Run loads and writes until ctx ends. Then it loads what was touched and writes what
+// waits, if both take no longer than a second. No goroutine outlives it, but of a layer
+// that does not end with its context.
 func (c *Cache) Run(ctx context.Context) {
-	var all sync.WaitGroup
+	writing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var writers sync.WaitGroup
 	for _, l := range c.layers {
-		all.Go(func() { c.write(ctx, l) })
+		writers.Go(func() { c.write(writing, l) })
 	}
 	c.refresh(ctx)
-	all.Wait()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	c.loadTouched(last)
+	stop()
+	writers.Wait()
+	for _, l := range c.layers {
+		writers.Go(func() { c.flush(last, l) })
+	}
+	writers.Wait()
 }
 
 // refresh loads what is due, a few keys at a time.
@@ -100,6 +110,22 @@ func (c *Cache) refresh(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// loadTouched loads what has changed and is not due yet, for no longer than half of the
+// farewell: the rest is for writing it.
+func (c *Cache) loadTouched(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, farewell/2)
+	defer cancel()
+	var loads sync.WaitGroup
+	c.mu.Lock()
+	for key, k := range c.kept {
+		if k.touched {
+			loads.Go(func() { c.renew(ctx, key, k) })
+		}
+	}
+	c.mu.Unlock()
+	loads.Wait()
 }
 
 // next is the key that has been due for the longest, which loads from now on; or how
@@ -143,13 +169,19 @@ func (c *Cache) renew(ctx context.Context, key string, k *kept) {
 	within, cancel := context.WithTimeout(ctx, c.cfg.LoadTimeout)
 	value, version, err := load(within)
 	cancel()
+	if err != nil && ctx.Err() != nil { // the end cut it short
+		c.mu.Lock()
+		k.touched, k.loading = true, false
+		c.mu.Unlock()
+		return
+	}
 	e = Entry{Key: key, Version: version, Time: began.Round(0), Value: bytes.Clone(value)}
 	if err == nil && size(e) > c.cfg.Bytes/4 {
 		err = fmt.Errorf("an entry of %d bytes is more than a quarter of the cache's %d", size(e), c.cfg.Bytes)
 	}
 	if err == nil {
 		c.fill(e, c.layers)
-	} else if ctx.Err() == nil {
+	} else {
 		c.catchUp(ctx, key)
 	}
 	c.loaded(key, k, err)

@@ -73,10 +73,10 @@ func (g *guarded) take() (Entry, bool) {
 	return Entry{}, false
 }
 
-// farewell is how long the end may take for what is not written yet.
+// farewell is how long the end may take for what is not loaded and written yet.
 const farewell = time.Second
 
-// write writes what is pending to a layer until ctx ends, and then once what still is.
+// write writes what is pending to a layer until ctx ends.
 func (c *Cache) write(ctx context.Context, l *guarded) {
 	for ctx.Err() == nil {
 		e, some := l.take()
@@ -93,9 +93,11 @@ func (c *Cache) write(ctx context.Context, l *guarded) {
 		c.pend(l, e)
 		sleep(ctx, max(l.writes.open(), c.cfg.Retry))
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(farewell, c.cfg.WriteTimeout))
-	defer cancel()
-	for e, some := l.take(); some && c.put(last, l, e); {
+}
+
+// flush writes once what still waits.
+func (c *Cache) flush(ctx context.Context, l *guarded) {
+	for e, some := l.take(); some && c.put(ctx, l, e); {
 		e, some = l.take()
 	}
 }

@@ -395,3 +395,14 @@ func TestEndsWithItsContext(t *testing.T) {
 	sink.Until(t, "synced", func(s *sinktest.State) bool { return s.Synced })
 	stop() // while all questions wait
 }
+
+// TestWatchedAgain: a directory starts a source that has ended again.
+func TestWatchedAgain(t *testing.T) {
+	a := startAgent(t)
+	a.set("cart", instanceOf("cart", "cart-1", 80, api.HealthPassing))
+	s, err := New(quick(t, a.url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sinktest.Again(t, s, "cart", "cart-1=10.0.0.1:80")
+}

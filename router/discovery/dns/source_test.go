@@ -537,3 +537,14 @@ func TestSilenceIsTrouble(t *testing.T) {
 		t.Errorf("%s", s)
 	}
 }
+
+// TestWatchedAgain: a directory starts a source that has ended again.
+func TestWatchedAgain(t *testing.T) {
+	z := serve(t)
+	z.set("reviews.example. 0 IN A 127.0.1.1")
+	s, err := New(fast(t, z, "reviews.example:80"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sinktest.Again(t, s, "reviews.example", "127.0.1.1:80=127.0.1.1:80")
+}

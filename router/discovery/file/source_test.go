@@ -280,3 +280,16 @@ func TestValidate(t *testing.T) {
 		t.Error("no file, no error")
 	}
 }
+
+// TestWatchedAgain: a directory starts a source that has ended again.
+func TestWatchedAgain(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "cart.yaml")
+	write(t, name, one)
+	cfg := DefaultConfig()
+	cfg.Files = []string{name}
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sinktest.Again(t, s, "cart", "10.0.0.1:80=10.0.0.1:80")
+}

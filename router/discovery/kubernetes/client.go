@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -19,7 +18,7 @@ import (
 type Client struct {
 	// Host is where the API server is, for messages.
 	Host     string
-	typed    kubernetes.Interface
+	typed    api
 	metadata metadata.Interface
 	dynamic  dynamic.Interface
 }
@@ -69,7 +68,7 @@ func connect(cfg *rest.Config) (*Client, error) {
 	fast := rest.CopyConfig(cfg)
 	fast.ContentType = "application/vnd.kubernetes.protobuf"
 	fast.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
-	c.typed, errs[2] = kubernetes.NewForConfig(fast)
+	c.typed, errs[2] = newServer(fast)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}

@@ -119,7 +119,7 @@ func TestObjects(t *testing.T) {
 	dynamic := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
 		resourceOf(services): "ServiceList", resourceOf(namespaces): "NamespaceList", rules: "DestinationRuleList",
 	}, object("v1", "Service", "shop", "cart"), object("v1", "Service", "other", "cart"), object("v1", "Namespace", "", "shop"), object("networking.istio.io/v1beta1", "DestinationRule", "shop", "cart"))
-	c := &Client{Host: "https://fake", typed: f.typed, dynamic: dynamic}
+	c := &Client{Host: "https://fake", typed: clientset{f.typed}, dynamic: dynamic}
 	kinds := []schema.GroupKind{{Kind: "Namespace"}, {Kind: "Service"}, {Group: "networking.istio.io", Kind: "DestinationRule"}, {Group: "monitoring.coreos.com", Kind: "PrometheusRule"}}
 	text, err := c.Objects(t.Context(), "shop", kinds...)
 	if err != nil {

@@ -144,9 +144,28 @@ func newFakes(t *testing.T, partial []runtime.Object, typed ...runtime.Object) *
 	return &fakes{kubefake.NewClientset(typed...), metafake.NewSimpleMetadataClient(scheme, partial...), &log{}}
 }
 
+// clientset is client-go's, as far as we ask.
+type clientset struct{ *kubefake.Clientset }
+
+func (c clientset) services(namespace string) resource[*corev1.ServiceList] {
+	return c.CoreV1().Services(namespace)
+}
+
+func (c clientset) slices(namespace string) resource[*discoveryv1.EndpointSliceList] {
+	return c.DiscoveryV1().EndpointSlices(namespace)
+}
+
+func (c clientset) groups(context.Context) (*metav1.APIGroupList, error) {
+	return c.Discovery().ServerGroups()
+}
+
+func (c clientset) kinds(_ context.Context, groupVersion string) (*metav1.APIResourceList, error) {
+	return c.Discovery().ServerResourcesForGroupVersion(groupVersion)
+}
+
 func (f *fakes) config() Config {
 	cfg := DefaultConfig()
-	cfg.Client = &Client{Host: "https://fake", typed: f.typed, metadata: f.meta}
+	cfg.Client = &Client{Host: "https://fake", typed: clientset{f.typed}, metadata: f.meta}
 	cfg.Log = slog.New(slog.NewTextHandler(f.logged, nil))
 	cfg.Random = func() float64 { return 0 }
 	return cfg

@@ -30,11 +30,11 @@ func (c *Client) List(ctx context.Context, domain string, of ...string) ([]*disc
 }
 
 func (c *Client) list(ctx context.Context, all *Manifests, namespace string) error {
-	found, err := c.typed.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
+	found, err := c.typed.services(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return explain(err, c.Host, "list", services, namespace)
 	}
-	joined, err := c.typed.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName})
+	joined, err := c.typed.slices(namespace).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName})
 	if err != nil {
 		return explain(err, c.Host, "list", endpointslices, namespace)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -12,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/restmapper"
 )
 
 // Objects asks once for what a namespace has of some kinds, in the versions that the
@@ -24,19 +24,18 @@ func (c *Client) Objects(ctx context.Context, namespace string, kinds ...schema.
 	if namespace == "" {
 		return nil, errors.New("kubernetes: objects of no namespace")
 	}
-	known, err := restmapper.GetAPIGroupResources(c.typed.Discovery())
+	all := []unstructured.Unstructured{}
+	known, err := c.typed.groups(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", explain(err, c.Host, "get", "apis", ""))
 	}
-	mapper := restmapper.NewDiscoveryRESTMapper(known)
-	all := []unstructured.Unstructured{}
 	for _, kind := range kinds {
-		mapping, err := mapper.RESTMapping(kind)
-		if meta.IsNoMatchError(err) {
-			continue
-		}
+		mapping, err := c.mapping(ctx, known, kind)
 		if err != nil {
 			return nil, fmt.Errorf("kubernetes: %s: %w", kind, err)
+		}
+		if mapping == nil {
+			continue
 		}
 		found, err := c.ofKind(ctx, namespace, mapping)
 		if err != nil {
@@ -48,6 +47,54 @@ func (c *Client) Objects(ctx context.Context, namespace string, kinds ...schema.
 		o.SetManagedFields(nil)
 	}
 	return json.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": all})
+}
+
+// mapping is how a kind is asked for, in the version of its group that is preferred, else
+// in the first of the others that has it; nil where none has.
+func (c *Client) mapping(ctx context.Context, known *metav1.APIGroupList, kind schema.GroupKind) (*meta.RESTMapping, error) {
+	for _, version := range versionsOf(known, kind.Group) {
+		has, err := c.typed.kinds(ctx, version)
+		if apierrors.IsNotFound(err) {
+			continue // it was removed meanwhile
+		}
+		if err != nil {
+			return nil, explain(err, c.Host, "get", version, "")
+		}
+		of, err := schema.ParseGroupVersion(version)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range has.APIResources {
+			if r.Kind != kind.Kind || strings.Contains(r.Name, "/") { // a part of one, such as its status
+				continue
+			}
+			mapping := &meta.RESTMapping{Resource: of.WithResource(r.Name), GroupVersionKind: of.WithKind(kind.Kind), Scope: meta.RESTScopeRoot}
+			if r.Namespaced {
+				mapping.Scope = meta.RESTScopeNamespace
+			}
+			return mapping, nil
+		}
+	}
+	return nil, nil
+}
+
+// versionsOf lists the versions of a group, the preferred one first.
+func versionsOf(known *metav1.APIGroupList, group string) (versions []string) {
+	if group == "" {
+		return []string{"v1"}
+	}
+	for _, g := range known.Groups {
+		if g.Name != group {
+			continue
+		}
+		versions = []string{g.PreferredVersion.GroupVersion}
+		for _, v := range g.Versions {
+			if v.GroupVersion != g.PreferredVersion.GroupVersion {
+				versions = append(versions, v.GroupVersion)
+			}
+		}
+	}
+	return versions
 }
 
 func (c *Client) ofKind(ctx context.Context, namespace string, mapping *meta.RESTMapping) ([]unstructured.Unstructured, error) {

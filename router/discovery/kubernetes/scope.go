@@ -45,20 +45,20 @@ func newScope(r *run, namespace string) (*scope, error) {
 	s.services, errs[0] = newInformer(asker{
 		resource: services, namespace: namespace, client: typed, example: &corev1.Service{},
 		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			return typed.CoreV1().Services(namespace).List(ctx, o)
+			return typed.services(namespace).List(ctx, o)
 		},
-		watch:    typed.CoreV1().Services(namespace).Watch,
+		watch:    typed.services(namespace).Watch,
 		indexers: cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc},
 	}, r, r.needed())
 	s.slices, errs[1] = newInformer(asker{
 		resource: endpointslices, namespace: namespace, client: typed, example: &discoveryv1.EndpointSlice{},
 		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.LabelSelector = discoveryv1.LabelServiceName
-			return typed.DiscoveryV1().EndpointSlices(namespace).List(ctx, o)
+			return typed.slices(namespace).List(ctx, o)
 		},
 		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.LabelSelector = discoveryv1.LabelServiceName
-			return typed.DiscoveryV1().EndpointSlices(namespace).Watch(ctx, o)
+			return typed.slices(namespace).Watch(ctx, o)
 		},
 		indexers: cache.Indexers{
 			byService: func(o any) ([]string, error) {

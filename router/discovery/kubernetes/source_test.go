@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -167,5 +168,27 @@ func TestAWrongAnnotationIsSaidOnce(t *testing.T) {
 	until(t, "an endpoint", func() bool { return len(endpoints(e.service(cart))) == 1 })
 	if n := strings.Count(f.logged.String(), `service shop/cart: annotation fairway-mesh.io/port`); n != 1 {
 		t.Errorf("said %d times: %s", n, f.logged)
+	}
+}
+
+// TestWatchedAgain: a directory starts a source that has ended again.
+func TestWatchedAgain(t *testing.T) {
+	f := newFakes(t, nil, service("shop", "cart"), sliceOf("shop", "cart", 1))
+	s, err := New(f.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		ctx, stop := context.WithCancel(t.Context())
+		e, ended := newEar(), make(chan error, 1)
+		go func() { ended <- s.Watch(ctx, e) }()
+		until(t, "synced", func() bool { return e.holds("synced") })
+		if heard := e.all(); len(heard) != 2 || heard[0] != "+"+cart || len(e.service(cart).Endpoints) != 1 {
+			t.Errorf("heard %q", heard)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -78,7 +78,7 @@ func (*Source) Hearsay() {}
 
 // Watch implements discovery.Source.
 func (s *Source) Watch(ctx context.Context, to discovery.Sink) error {
-	defer s.server.Close()
+	defer s.server.Close() // of idle connections: it can be asked again
 	teller, missed := again.NewTeller(to), missed{grace: s.cfg.Grace, began: s.cfg.Clock()}
 	pauses := again.NewPauses(min(time.Second, s.cfg.Every), 2*s.cfg.Every, s.cfg.Seed)
 	for {

@@ -330,3 +330,15 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestWatchedAgain: a directory starts a source that has ended again.
+func TestWatchedAgain(t *testing.T) {
+	url := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `{"status":"success","data":{"activeTargets":[{"discoveredLabels":{"__address__":"10.0.0.1:80"},"labels":{"job":"cart","instance":"10.0.0.1:80"},"scrapeUrl":"http://10.0.0.1:80/metrics","health":"up"}]}}`)
+	})
+	s, err := New(quick(t, url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sinktest.Again(t, s, "cart", "10.0.0.1:80=")
+}

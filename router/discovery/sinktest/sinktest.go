@@ -154,3 +154,16 @@ func Watch(t testing.TB, source discovery.Source) (sink *Sink, stop func()) {
 	t.Cleanup(stop)
 	return sink, stop
 }
+
+// Again lets a source tell a sink, and, once that has ended as a directory's life or
+// the source's own does, another: each hears all that there is.
+func Again(t testing.TB, source discovery.Source, service string, endpoints ...string) {
+	t.Helper()
+	for life := range 3 {
+		sink, stop := Watch(t, source)
+		sink.Until(t, fmt.Sprintf("all told in life %d", life+1), func(s *State) bool {
+			return s.Synced && s.Trouble == nil && slices.Equal(s.Fresh, []string{service}) && s.Has(service, endpoints...)
+		})
+		stop()
+	}
+}
