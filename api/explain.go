@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/status"
@@ -14,6 +16,9 @@ import (
 	"github.com/fairway-mesh/fairway/router"
 )
 
+// examples is how many services a note names.
+const examples = 3
+
 // Explain implements the Router service.
 func (s *Server) Explain(ctx context.Context, in *fairwayv1.DecideRequest) (*fairwayv1.Explanation, error) {
 	if ctx.Err() != nil {
@@ -23,7 +28,8 @@ func (s *Server) Explain(ctx context.Context, in *fairwayv1.DecideRequest) (*fai
 	if err != nil {
 		return nil, err
 	}
-	routes := s.table.Load(in.Service)
+	look := s.table.Look()
+	routes := look.Load(in.Service)
 	if !s.load.take(len(routes.Endpoints)) {
 		return nil, s.busy("Explain")
 	}
@@ -41,6 +47,11 @@ func (s *Server) Explain(ctx context.Context, in *fairwayv1.DecideRequest) (*fai
 	}
 	if d := routes.Decision; d != nil {
 		out.Policies, out.Notes = s.policies(d), append(out.Notes, d.Notes...)
+	}
+	if routes.Service == "" { // nobody's
+		if so := look.Namesakes(in.Service); len(so) > 0 {
+			out.Notes = append(out.Notes, fmt.Sprintf("%d services are called so, and the name means none of them: ask for %s", len(so), strings.Join(so[:min(len(so), examples)], ", or ")))
+		}
 	}
 	return out, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/api"
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/router/discovery"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -372,6 +374,11 @@ func TestExplain(t *testing.T) {
 	}
 	if got, err = client.Explain(t.Context(), &fairwayv1.DecideRequest{Service: "nobody"}); err != nil || got.Decision.Reason != "no_endpoints" {
 		t.Errorf("unknown service: %v, %v", got, err)
+	}
+	table.Know(discovery.NewSnapshot(1, []*discovery.Service{{Name: "cart.shop.svc", Names: []string{"cart"}}, {Name: "cart.test.svc", Names: []string{"cart"}}}))
+	want := []string{"2 services are called so, and the name means none of them: ask for cart.shop.svc, or cart.test.svc"}
+	if got, err = client.Explain(t.Context(), &fairwayv1.DecideRequest{Service: "Cart"}); err != nil || !slices.Equal(got.Notes, want) {
+		t.Errorf("two services: %v, %v", got, err)
 	}
 }
 

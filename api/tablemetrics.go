@@ -60,7 +60,9 @@ func (m *tableMetrics) Collect(ch chan<- prometheus.Metric) {
 		}
 		ch <- prometheus.MustNewConstMetric(m.decided, prometheus.GaugeValue, 1, service, d.Source.String(), string(d.Reason), d.Policy, d.Model)
 		m.seen(ch, service, routes.Frame)
-		ch <- prometheus.MustNewConstMetric(m.age, prometheus.GaugeValue, d.Age.Seconds(), service)
+		if f := routes.Frame; f == nil || !f.End.IsZero() { // else there were no metrics, which is not the same as new ones
+			ch <- prometheus.MustNewConstMetric(m.age, prometheus.GaugeValue, d.Age.Seconds(), service)
+		}
 		m.endpoints(ch, service, d)
 		for _, e := range routes.Endpoints {
 			if against, said := routes.Says(e.Name); said && position(d, e.Name) < 0 {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/api"
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/discovery"
@@ -301,6 +302,8 @@ fairway_requests_total{grpc_status="OK",operation="Forecast"} 0
 func TestTableMetrics(t *testing.T) {
 	table := newTable(t, two)
 	publish(table, "b", 0.25, 0.75)
+	f := &features.Frame{Window: mesh.Window{Service: "a", Time: noon, Schema: &mesh.Schema{}}} // that nobody measures
+	table.Publish(&router.Decision{Service: "a", Time: noon, Source: router.SourceRules}, f)
 	_, _, reg := serve(t, table, nil)
 	want := strings.NewReader(`
 # HELP fairway_endpoint_weight Part of a service's requests that an endpoint gets, before the rules split them.
@@ -312,7 +315,7 @@ fairway_endpoint_weight{endpoint="r2",service="b"} 0.75
 fairway_metrics_age_seconds{service="b"} 2
 # HELP fairway_table_version Version of the routing table.
 # TYPE fairway_table_version gauge
-fairway_table_version 2
+fairway_table_version 3
 `)
 	if err := testutil.GatherAndCompare(reg, want, "fairway_endpoint_weight", "fairway_metrics_age_seconds", "fairway_table_version"); err != nil {
 		t.Error(err)

@@ -96,6 +96,44 @@ func (k *Known) find(name string) *found {
 	return k.lost[name]
 }
 
+// Blurred lists names, without ports, that meant one service before and mean none in
+// next, since one of those that have changed is called so too.
+func (k *Known) Blurred(next *Known, changed []string) (names []string) {
+	if k == nil {
+		return nil
+	}
+	for _, name := range changed {
+		s := next.snapshot.Service(name)
+		if s == nil {
+			continue
+		}
+		for _, n := range s.Names {
+			if !strings.ContainsAny(n, ":|") && k.snapshot.Service(n) != nil && next.snapshot.Service(n) == nil {
+				names = append(names, n)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Namesakes lists the services that a name is the name of, where it means none for that.
+func (k *Known) Namesakes(name string) []string {
+	if k == nil {
+		return nil
+	}
+	return k.snapshot.Namesakes(name)
+}
+
+// Unready is a note where no endpoint of a service is ready, empty else; also of ports
+// beside the one that requests go to, of which it would say the same again.
+func (k *Known) Unready(m *Members) string {
+	if m == nil || k.aside(m.found.Name) {
+		return ""
+	}
+	return m.unready()
+}
+
 // Live lists the Names of the services that there are, sorted.
 func (k *Known) Live() []string {
 	if k == nil {

@@ -195,8 +195,16 @@ func (m *Members) notes() (list []string) {
 	case m.found.Stale:
 		list = append(list, fmt.Sprintf("%s does not answer: this is what it said before", m.found.Source))
 	}
-	if m != nil && !m.found.deleted && len(m.found.Endpoints) > 0 && m.least > Ready {
-		list = append(list, fmt.Sprintf("no endpoint is ready, says %s: those that are %s serve", m.found.Source, m.least.says()))
+	if note := m.unready(); note != "" {
+		list = append(list, note)
 	}
 	return list
+}
+
+// unready says who serves where no endpoint is ready; empty where one is, or there is none.
+func (m *Members) unready() string {
+	if m == nil || m.found.deleted || len(m.found.Endpoints) == 0 || m.least <= Ready {
+		return ""
+	}
+	return fmt.Sprintf("no endpoint is ready, says %s: those that are %s serve", m.found.Source, m.least.says())
 }

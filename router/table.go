@@ -244,6 +244,10 @@ func (l Look) Version() uint64 { return l.now.version }
 // Services names the services of this state, sorted; do not write to it.
 func (l Look) Services() []string { return l.now.names }
 
+// Namesakes lists the services that are called so, where the name means none of them
+// since several are.
+func (l Look) Namesakes(service string) []string { return l.now.known.Namesakes(service) }
+
 // Load returns the routes of a service in this state, as Table.Load does.
 func (l Look) Load(service string) *Routes { return l.now.load(service) }
 

@@ -55,7 +55,14 @@ func (d *daemon) missing() string {
 	case d.recording != "":
 		return still + "Waiting for the first window that is served of " + d.recording
 	}
-	return still + "Waiting for the first decision on the services of " + d.options.rules
+	text := still + "Waiting for the first decision on the services of " + d.options.rules
+	if d.directory != nil {
+		text += fmt.Sprintf(", or on those that are found: %d so far", len(d.directory.Snapshot().Services()))
+	}
+	if err := d.unfound(); err != nil {
+		text += ", since " + masked(err.Error())
+	}
+	return text
 }
 
 // inForce are the settings by name. What may be secret in them is masked.

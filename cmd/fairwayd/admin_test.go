@@ -13,6 +13,18 @@ import (
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
 )
 
+// TestNothingFound: who waits for services that are to be found is told how it stands.
+func TestNothingFound(t *testing.T) {
+	p := start(t, "--rules", write(t, "r.yaml", "version: \"1\"\nservices: []\n"), "--discover", "file:"+t.TempDir()+"/nowhere.yaml")
+	soonest(t, func() error {
+		code, body := p.get(t, "/readyz")
+		if code != http.StatusServiceUnavailable || !strings.Contains(body, "or on those that are found: 0 so far, since file: ") || !strings.Contains(body, "nowhere.yaml") {
+			return fmt.Errorf("/readyz: %d %s", code, body)
+		}
+		return nil
+	})
+}
+
 // TestAdmin: what is in force is told, without what is secret in it.
 func TestAdmin(t *testing.T) {
 	dead := fmt.Sprintf("http://ann:hunter22@%s/?token=hunter22", free(t))

@@ -147,7 +147,7 @@ func TestClusterAway(t *testing.T) {
 		return nil
 	})
 	text := p.log.String()
-	for _, want := range []string{"services found in kubernetes, namespaces: a b", "level=WARN msg=\"discovery: a source does not answer", "metrics of a Prometheus of the cluster, or of http://127.0.0.1:9090"} {
+	for _, want := range []string{"services found in kubernetes, namespaces: a b", "level=WARN msg=\"discovery: a source does not tell", "metrics of a Prometheus of the cluster, or of http://127.0.0.1:9090"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the log does not say %q", want)
 		}

@@ -63,6 +63,9 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%s: %v; want %q", args, err, want)
 		}
 	}
+	if err := run(t.Context(), []string{"--check-config", "--discover", "file:" + write(t, "targets.yaml", "- targets: []\n- lables: {}\n")}, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "targets.yaml:2: field lables") {
+		t.Errorf("a file with a mistake: %v", err)
+	}
 	var wrong usage
 	if err := run(t.Context(), []string{"--discover", "nomad"}, io.Discard, io.Discard); !errors.As(err, &wrong) {
 		t.Errorf("%v is no error of the command line", err)

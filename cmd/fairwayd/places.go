@@ -32,7 +32,11 @@ func openKubernetes(d *daemon, _ []string) (discovery.Source, error) {
 func openFiles(d *daemon, at []string) (discovery.Source, error) {
 	cfg := file.DefaultConfig()
 	cfg.Files, cfg.Log, cfg.Clock = at, d.log, time.Now
-	return file.New(cfg)
+	source, err := file.New(cfg)
+	if err == nil && d.checkConfig { // else the daemon goes on without what it does not understand
+		err = source.Check()
+	}
+	return source, err
 }
 
 func openDNS(d *daemon, at []string) (discovery.Source, error) {

@@ -44,6 +44,24 @@ func (s *Snapshot) Service(name string) *Service {
 	return nil
 }
 
+// Namesakes lists the Names of the services that a name is one of the Names of, where it
+// is two services' and so means neither; in order.
+func (s *Snapshot) Namesakes(name string) (list []string) {
+	if s == nil {
+		return nil
+	}
+	key := canonical(name)
+	if i, ok := s.byName[key]; !ok || i >= 0 {
+		return nil
+	}
+	for _, service := range s.services {
+		if slices.ContainsFunc(service.Names, func(n string) bool { return canonical(n) == key }) {
+			list = append(list, service.Name)
+		}
+	}
+	return list
+}
+
 // named is the service whose Name it is.
 func (s *Snapshot) named(key string) *Service {
 	if i, ok := s.byName[key]; ok && i >= 0 && canonical(s.services[i].Name) == key {

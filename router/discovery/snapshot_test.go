@@ -36,7 +36,15 @@ func TestServiceByName(t *testing.T) {
 			t.Errorf("%q is %q; want %q", name, got, want)
 		}
 	}
-	if (*Snapshot)(nil).Service("a") != nil || (*Snapshot)(nil).Services() != nil {
+	if got := s.Namesakes("Reviews."); !slices.Equal(got, []string{"reviews.shop.svc.cluster.local", "reviews.test.svc.cluster.local"}) {
+		t.Errorf("reviews are %q", got)
+	}
+	for _, name := range []string{"ratings", "reviews.shop", "details", ""} {
+		if got := s.Namesakes(name); got != nil {
+			t.Errorf("%q is of %q", name, got)
+		}
+	}
+	if (*Snapshot)(nil).Namesakes("a") != nil || (*Snapshot)(nil).Service("a") != nil || (*Snapshot)(nil).Services() != nil {
 		t.Error("of no snapshot")
 	}
 }

@@ -104,7 +104,7 @@ func (k *sink) Trouble(err error) {
 	d.mu.Unlock()
 	switch {
 	case err != nil && was == nil:
-		d.cfg.Log.Warn("discovery: a source does not answer; what it said is served on, as stale", "source", t.source.Name(), "error", err)
+		d.cfg.Log.Warn("discovery: a source does not tell what there is; what it said is served on, as stale", "source", t.source.Name(), "error", err)
 	case err == nil && was != nil:
 		d.cfg.Log.Info("discovery: a source answers again", "source", t.source.Name())
 	}

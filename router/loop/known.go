@@ -23,6 +23,7 @@ func (l *Loop) Know(s *discovery.Snapshot) {
 	if len(changed) == 0 {
 		return
 	}
+	l.sayBlurred(known, changed)
 	l.known = known
 	services := l.former.know(known, renamed, l.now(), l.restores)
 	if l.tried != nil {

@@ -650,3 +650,50 @@ func TestNoEndpointsFound(t *testing.T) {
 		t.Error(said)
 	}
 }
+
+// TestNobodyReady holds that a service without a ready endpoint is logged, once, and that
+// it has one again; not once more for a port beside it.
+func TestNobodyReady(t *testing.T) {
+	w := newWorld(t, nil, Change{}, nil)
+	say := func(state discovery.State) {
+		aside := kube("reviews", pod("r-1", 1, state))
+		aside.Name, aside.Names = aside.Name+":9090", nil
+		w.know(kube("reviews", pod("r-1", 1, state), pod("r-2", 2, state)), aside)
+		w.plainly("reviews", "10.0.0.1")
+		w.plainly("reviews", "10.0.0.1")
+	}
+	nobody, again := `level=WARN msg="no endpoint is ready, says kubernetes: those that are not ready serve" service=reviews`, `msg="endpoints are ready again" service=reviews`
+	for i, state := range []discovery.State{discovery.Ready, discovery.NotReady, discovery.Ready, discovery.NotReady} {
+		say(state)
+		said := w.said()
+		if down, up := strings.Count(said, nobody), strings.Count(said, again); down != (i+1)/2 || up != i/2 || strings.Count(said, "is ready, says") != down {
+			t.Errorf("%d: said %d times that nobody is ready, %d times that they are again, in\n%s", i, down, up, said)
+		}
+	}
+}
+
+// TestBlurred holds that a short name which was of use and is two services' now is
+// logged; not while everything is found for the first time.
+func TestBlurred(t *testing.T) {
+	other := func(name string) *discovery.Service {
+		s := kube(name, pod(name+"-2", 2, discovery.Ready))
+		s.Name, s.Names = name+".other.svc.cluster.local", []string{name + ".other", name, name + ":80"}
+		return s
+	}
+	w := newWorld(t, nil, Change{}, nil)
+	a, b := kube("a", pod("a-1", 1, discovery.Ready)), kube("b", pod("b-1", 3, discovery.Ready))
+	w.know(a)
+	w.know(a, other("a"))
+	w.know(a, other("a"), b)
+	if said := w.said(); strings.Contains(said, "two services") {
+		t.Errorf("at first: %s", said)
+	}
+	w.mu.Lock()
+	w.clock = w.clock.Add(foundBy)
+	w.mu.Unlock()
+	w.know(a, other("a"), b, other("b"))
+	w.know(a, b, other("b"))
+	if said := w.said(); strings.Count(said, "two services") != 1 || !strings.Contains(said, `name=b services="[b.default.svc.cluster.local b.other.svc.cluster.local]"`) {
+		t.Errorf("want it of b: %s", said)
+	}
+}

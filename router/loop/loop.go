@@ -83,6 +83,8 @@ type Loop struct {
 	failing  bool              // the source gave an error last
 	refusals map[string]string // by service: why a window was refused last
 	said     map[string]string // by service: source and reason as logged last
+	unready  map[string]string // by service of which no endpoint is ready: who serves, as logged
+	first    time.Time         // when discovery first said anything
 	noted    string            // ID of the rules whose findings were logged last
 	opened   bool              // the services of the rules were decided upon
 	begun    bool              // windows have come, or it is known that none will
@@ -102,7 +104,7 @@ type Pace struct {
 // and registers its metrics. The error is that of a model that cannot be served.
 func New(cfg Config, first, ruled Change, reg prometheus.Registerer) (*Loop, error) {
 	m, set := first.Model, ruled.Rules
-	l := &Loop{cfg: cfg, checks: newChecks(set, cfg.Seed, cfg.Log), said: map[string]string{}, refusals: map[string]string{}, versions: map[string]Version{}, waiting: map[string]Change{}, outcomes: map[string][]Outcome{},
+	l := &Loop{cfg: cfg, checks: newChecks(set, cfg.Seed, cfg.Log), said: map[string]string{}, unready: map[string]string{}, refusals: map[string]string{}, versions: map[string]Version{}, waiting: map[string]Change{}, outcomes: map[string][]Outcome{},
 		told: map[string]chan struct{}{model.SubjectModel: make(chan struct{}, 1), model.SubjectRules: make(chan struct{}, 1)},
 		wake: make(chan struct{}, 1), repace: make(chan struct{}, 1)}
 	if l.cfg.Decided == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"time"
 
 	"github.com/fairway-mesh/fairway/router"
 )
@@ -46,6 +47,7 @@ func (l *Loop) publish(services []string, to func(former, tried []router.Made)) 
 		l.checks.follow(service, l.cfg.Clock(), l.table.Load(service).Endpoints)
 		l.metrics.Count(m.Decision)
 		l.say(service, m.Decision.Source.String(), string(m.Decision.Reason), "policy", m.Decision.Policy, "notes", m.Decision.Notes)
+		l.sayReady(service)
 	}
 	l.cfg.Decided(former, tried)
 	return true
@@ -59,6 +61,7 @@ func (l *Loop) leave() {
 		delete(l.said, service)
 		delete(l.refusals, service)
 		delete(l.moved, service)
+		delete(l.unready, service)
 	}
 	for _, n := range l.lines() {
 		n.dropped = nil
@@ -131,3 +134,41 @@ func (l *Loop) say(service, source, reason string, more ...any) {
 		l.cfg.Log.Log(context.Background(), level, "decided", append([]any{"service", service, "source", source, "reason", reason}, more...)...)
 	}
 }
+
+// sayReady logs when no endpoint of a service is ready by discovery, which no metric of
+// the requests need show, and when one is again.
+func (l *Loop) sayReady(service string) {
+	note := l.known.Unready(l.former.Members(service))
+	switch was := l.unready[service]; {
+	case note == was:
+		return
+	case note != "":
+		l.cfg.Log.Warn(note, "service", service)
+		l.unready[service] = note
+	default:
+		l.cfg.Log.Info("endpoints are ready again", "service", service)
+		delete(l.unready, service)
+	}
+}
+
+// sayBlurred logs of names that were of use, and are not any more: who asks by them is
+// given no endpoint, and mostly has not changed anything. While all is found for the
+// first time none has been of use.
+func (l *Loop) sayBlurred(next *router.Known, changed []string) {
+	now := l.cfg.Clock()
+	if l.known == nil {
+		l.first = now
+	}
+	if now.Sub(l.first) < foundBy {
+		return
+	}
+	for i, name := range l.known.Blurred(next, changed) {
+		if i == examples {
+			return
+		}
+		l.cfg.Log.Warn("a name means two services from now on, and so neither: who asks by it is given no endpoint, until he asks by a whole name, or one of them is gone or opted out", "name", name, "services", next.Namesakes(name))
+	}
+}
+
+// foundBy is when most is found after the daemon has begun.
+const foundBy = time.Minute

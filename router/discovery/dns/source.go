@@ -56,6 +56,7 @@ type known struct {
 	err     error              // why it could not be asked last
 	sure    bool               // it was found, or found to be nothing
 	denials int                // how often in a row it did not exist
+	nobody  bool               // it was logged that it has no endpoint
 	skipped string             // what was said of records that are left out
 }
 
@@ -108,8 +109,10 @@ func (w *watch) learn(i int, r *resolved, err error) {
 		case k.denials == 1: // once is not believed
 		case len(r.endpoints) == 0:
 			k.service, k.sure = nil, true
+			w.nobody(n, k, r.denied)
 		default:
 			k.sure = true
+			w.somebody(n, k)
 			k.service = n.service()
 			k.service.Endpoints, k.service.Time = r.endpoints, w.Clock()
 		}
@@ -120,6 +123,27 @@ func (w *watch) learn(i int, r *resolved, err error) {
 		}
 	}
 	w.tell()
+}
+
+// nobody logs, once, that a name has no endpoint: somebody has named it and expects some.
+func (w *watch) nobody(n Name, k *known, denied bool) {
+	if k.nobody {
+		return
+	}
+	k.nobody = true
+	because := "it has no such record that anybody can connect to"
+	if denied {
+		because = "it does not exist"
+	}
+	w.Log.Warn("a name of a service has no endpoints", "service", n.Service, "name", n.Name, "because", because)
+}
+
+// somebody logs that a name of which that was logged has some.
+func (w *watch) somebody(n Name, k *known) {
+	if k.nobody {
+		k.nobody = false
+		w.Log.Info("a name of a service has endpoints now", "service", n.Service, "name", n.Name)
+	}
 }
 
 // tell puts together what is known of all names.

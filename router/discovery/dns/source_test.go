@@ -2,6 +2,7 @@ package dns
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -290,7 +291,9 @@ func TestSRV(t *testing.T) {
 func TestVanishes(t *testing.T) {
 	z := serve(t)
 	z.set("a.example. 0 IN A 127.0.1.1", "b.example. 0 IN A 127.0.1.2")
-	sink := watching(t, fast(t, z, "a.example:80", "b.example:80"))
+	cfg, said := fast(t, z, "a.example:80", "b.example:80"), lines{}
+	cfg.Log = slog.New(slog.NewTextHandler(&said, nil))
+	sink := watching(t, cfg)
 	sink.Until(t, "synced", func(s *sinktest.State) bool { return s.Synced && len(s.Services) == 2 })
 	z.set("a.example. 0 IN TXT nothing") // no such record; and no b at all
 	s := sink.Until(t, "gone", func(s *sinktest.State) bool { return len(s.Services) == 0 })
@@ -299,6 +302,33 @@ func TestVanishes(t *testing.T) {
 	}
 	z.set("a.example. 0 IN A 127.0.1.1")
 	sink.Until(t, "back", func(s *sinktest.State) bool { return s.Has("a.example", "127.0.1.1:80=127.0.1.1:80") })
+	for _, want := range []string{
+		`has no endpoints" service=a.example name=a.example because="it has no such record`,
+		`has no endpoints" service=b.example name=b.example because="it does not exist"`,
+		`has endpoints now" service=a.example`,
+	} {
+		if log := said.String(); strings.Count(log, want) != 1 {
+			t.Errorf("want once %s in\n%s", want, log)
+		}
+	}
+}
+
+// lines is a log that is read while it is written.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // TestDeniedOnce asks a server that forgets a name for one answer.

@@ -2,6 +2,7 @@ package file
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -24,6 +25,21 @@ func New(cfg Config) (*Source, error) {
 // Name implements discovery.Source.
 func (*Source) Name() string { return "file" }
 
+// Check reads the files that are there, once, and says what is not understood in them. One
+// that is missing may come yet.
+func (s *Source) Check() error {
+	w := &watch{Config: s.cfg, files: map[string]*held{}}
+	names, _ := w.list()
+	var errs []error
+	for _, name := range names[:min(len(names), mostFiles)] {
+		if text, err := contents(name); err == nil {
+			_, err = parse(name, text)
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // Watch implements discovery.Source. A file that cannot be read or understood keeps
 // what it said before; where the system gives no watches, files are read every Reread.
 func (s *Source) Watch(ctx context.Context, to discovery.Sink) error {
@@ -31,7 +47,7 @@ func (s *Source) Watch(ctx context.Context, to discovery.Sink) error {
 	var events chan fsnotify.Event
 	var errs chan error
 	if watcher, err := fsnotify.NewWatcher(); err != nil {
-		w.Log.Warn("files of services cannot be watched; they are read again and again", "every", w.Reread, "err", err)
+		w.Log.Warn("files of services cannot be watched; they are read again and again", "every", w.Reread, "error", err)
 	} else {
 		defer watcher.Close()
 		w.watcher, events, errs = watcher, watcher.Events, watcher.Errors
@@ -61,7 +77,7 @@ func (s *Source) Watch(ctx context.Context, to discovery.Sink) error {
 				errs = nil
 				continue
 			}
-			w.Log.Warn("watching files of services", "err", err)
+			w.Log.Warn("watching files of services", "error", err)
 			due = time.Now().Add(w.Settle)
 			timer.Reset(w.Settle)
 		}

@@ -125,6 +125,25 @@ func TestBadFileKeepsWhatItSaid(t *testing.T) {
 	}
 }
 
+// TestCheck: what is not understood is told; who is missing may come.
+func TestCheck(t *testing.T) {
+	dir := t.TempDir()
+	cfg := DefaultConfig()
+	cfg.Files = []string{filepath.Join(dir, "*.yaml"), filepath.Join(dir, "no", "file.json")}
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "cart.yaml"), one)
+	if err := s.Check(); err != nil {
+		t.Errorf("all is well: %v", err)
+	}
+	write(t, filepath.Join(dir, "search.yaml"), "- targets: [\"10.0.0.1:80\"]\n  lables: {}\n")
+	if err := s.Check(); err == nil || !strings.HasPrefix(err.Error(), filepath.Join(dir, "search.yaml")+":2: field lables") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestMissingFileIsTrouble(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "later", "cart.yaml")
 	cfg := DefaultConfig()

@@ -61,7 +61,7 @@ func (w *watch) read() {
 		}
 		troubles = append(troubles, h.err)
 		if before == nil || before.Error() != h.err.Error() {
-			w.Log.Warn("a file of services is not believed; it keeps what it said before", "targets", len(h.targets), "err", h.err)
+			w.Log.Warn("a file of services is not believed; it keeps what it said before", "targets", len(h.targets), "error", h.err)
 		}
 	}
 	w.teller.Tell(w.services(names), again.Joined(troubles))
@@ -162,7 +162,7 @@ func (w *watch) follow(dirs map[string]bool, all bool) {
 	for dir := range dirs {
 		err := w.watcher.Add(dir)
 		if err != nil && !w.dirs[dir] && !errors.Is(err, os.ErrNotExist) {
-			w.Log.Warn("a folder cannot be watched; its files are read again and again", "folder", dir, "every", w.Reread, "err", err)
+			w.Log.Warn("a folder cannot be watched; its files are read again and again", "folder", dir, "every", w.Reread, "error", err)
 		}
 		w.dirs[dir] = true
 	}

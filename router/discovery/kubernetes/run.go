@@ -2,9 +2,12 @@ package kubernetes
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -59,6 +62,9 @@ func (r *run) work(ctx context.Context) {
 // begin tells all of a scope, and Synced after the last.
 func (r *run) begin(s *scope) {
 	s.ready = true
+	if s.namespace != metav1.NamespaceAll && s.spaces.HasSynced() && len(s.spaces.GetStore().ListKeys()) == 0 {
+		r.warn(fmt.Sprintf("kubernetes: there is no namespace %q (--namespaces); what is in it is found when somebody makes it", s.namespace))
+	}
 	for _, k := range s.services.GetStore().ListKeys() {
 		namespace, name, err := cache.SplitMetaNamespaceKey(k)
 		if err == nil {
@@ -156,12 +162,35 @@ func (r *run) needed() func(error) {
 	return func(err error) { r.troubles.set(i, err) }
 }
 
-// wanted warns, once, of what is lost without an informer. That nobody answers is the
-// others' trouble too.
-func (r *run) wanted(without string) func(error) {
+// patience is for how long a refusal of what can be done without is not told: an API
+// server that has just started forbids everything until it has read the roles.
+const patience = 5 * time.Second
+
+// wanted warns, of each verb once until it may again, of what is lost without the informer
+// of a resource. That nobody answers is the others' trouble too.
+func (r *run) wanted(resource, without string) func(error) {
+	var mu sync.Mutex
+	var since time.Time // of the refusals in a row the first; zero: none
+	told := map[string]bool{}
 	return func(err error) {
-		if err != nil && !refused(err) {
-			r.warn("kubernetes: " + without + ": " + err.Error())
+		mu.Lock()
+		defer mu.Unlock()
+		switch now := r.cfg.Clock(); {
+		case err == nil:
+			if len(told) > 0 {
+				r.cfg.Log.Info("kubernetes: " + resource + " may be read again")
+			}
+			since = time.Time{}
+			clear(told)
+		case refused(err):
+		case since.IsZero():
+			since = now
+		case now.Sub(since) >= patience:
+			verb, _, _ := strings.Cut(err.Error(), " is missing")
+			if !told[verb] {
+				told[verb] = true
+				r.cfg.Log.Warn("kubernetes: " + without + ": " + err.Error())
+			}
 		}
 	}
 }

@@ -68,12 +68,12 @@ func newScope(r *run, namespace string) (*scope, error) {
 		},
 	}, r, r.needed())
 	s.pods, errs[2] = newInformer(s.partial(r, pods, namespace, fields.AndSelectors(
-		fields.OneTermNotEqualSelector("status.phase", "Succeeded"), fields.OneTermNotEqualSelector("status.phase", "Failed"))), r, r.wanted("endpoints have no subset"))
+		fields.OneTermNotEqualSelector("status.phase", "Succeeded"), fields.OneTermNotEqualSelector("status.phase", "Failed"))), r, r.wanted(pods, "endpoints have no subset"))
 	only := fields.Everything()
 	if namespace != metav1.NamespaceAll {
 		only = fields.OneTermEqualSelector("metadata.name", namespace)
 	}
-	s.spaces, errs[3] = newInformer(s.partial(r, namespaces, metav1.NamespaceAll, only), r, r.wanted("a namespace cannot be opted out"))
+	s.spaces, errs[3] = newInformer(s.partial(r, namespaces, metav1.NamespaceAll, only), r, r.wanted(namespaces, "a namespace cannot be opted out"))
 	for _, err := range errs {
 		if err != nil {
 			return nil, err

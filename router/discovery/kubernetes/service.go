@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"cmp"
+	"fmt"
 	"net"
 	"slices"
 	"strconv"
@@ -44,6 +45,7 @@ func (v view) services(s *corev1.Service, of []*discoveryv1.EndpointSlice) (foun
 		return nil, ""
 	}
 	first, warning := mainPort(ports, s.Annotations[PortAnnotation])
+	warning = cmp.Or(v.untrue(s), warning)
 	version := newest(s, of)
 	for i, p := range ports {
 		port := discovery.Port{Name: p.Name, Number: int(p.Port), Protocol: protocol(p)}
@@ -68,6 +70,22 @@ func (v view) out(s *corev1.Service) bool {
 	}
 	wanted, err := strconv.ParseBool(said)
 	return err == nil && !wanted
+}
+
+// untrue warns of an annotation by which somebody wanted to say something of discovery
+// and did not.
+func (v view) untrue(s *corev1.Service) (warning string) {
+	all := []map[string]string{s.Annotations, nil}
+	if v.annotations != nil {
+		all[1] = v.annotations(s.Namespace)
+	}
+	for i, whose := range []string{"its", "its namespace's"} {
+		said, is := all[i][DiscoverAnnotation]
+		if _, err := strconv.ParseBool(said); is && err != nil {
+			return fmt.Sprintf("%s annotation %s is %q, want \"true\" or \"false\": it is ignored", whose, DiscoverAnnotation, said)
+		}
+	}
+	return ""
 }
 
 // names are what a service's port is called: by DNS, by the service's own addresses, and

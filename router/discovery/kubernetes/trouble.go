@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -58,6 +59,9 @@ func explain(err error, host, verb, resource, namespace string) error {
 		if namespace != "" {
 			where = namespace
 		}
+	}
+	if granted := verb == "list" || verb == "watch"; !granted || !slices.Contains([]string{services, endpointslices, pods, namespaces}, resource) {
+		role = "ask as somebody who may (kubectl auth can-i says), or grant it: fairwayd's own roles do not"
 	}
 	switch {
 	case err == nil:

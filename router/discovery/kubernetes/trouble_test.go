@@ -13,6 +13,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
@@ -38,15 +39,72 @@ func TestSmallerRole(t *testing.T) {
 	f := newFakes(t, []runtime.Object{partial("Pod", "shop", "cart-0", map[string]string{"version": "v2"}, nil)}, service("shop", "cart"), sliceOf("shop", "cart", 1))
 	refuse(&f.meta.Fake, "*", pods, forbidden(pods))
 	refuse(&f.meta.Fake, "*", namespaces, forbidden(namespaces))
-	e := follow(t, f.config())
+	cfg, hurry := f.config(), int64(0)
+	cfg.Clock = func() time.Time { return time.Now().Add(time.Duration(atomic.AddInt64(&hurry, int64(patience)))) }
+	e := follow(t, cfg)
 	until(t, "synced", func() bool { return e.holds("synced") })
 	if e.holds("trouble") || e.state(cart, "cart-0") != "ready" {
 		t.Errorf("heard %q", e.all())
 	}
+	until(t, "told", func() bool {
+		return strings.Contains(f.logged.String(), "have no subset") && strings.Contains(f.logged.String(), "cannot be opted out")
+	})
 	for _, want := range []string{"endpoints have no subset", `verb \"list\" on resource \"pods\" is missing: apply cmd/fairwayd/deploy/kubernetes/clusterrole.yaml`, "a namespace cannot be opted out", `resource \"namespaces\"`} {
 		if strings.Count(f.logged.String(), want) != 1 {
 			t.Errorf("want once %q in %s", want, f.logged)
 		}
+	}
+}
+
+// TestWanted: what a server that has just started forbids is not told; what it forbids
+// for longer is, each time it begins, and that it does no more.
+func TestWanted(t *testing.T) {
+	f, now := newFakes(t, nil), time.Unix(0, 0)
+	cfg := f.config()
+	cfg.Clock = func() time.Time { return now }
+	heard := (&run{cfg: cfg}).wanted(pods, "without")
+	for i, c := range []struct {
+		after      time.Duration
+		err        error
+		down, well int
+	}{
+		{0, forbidden(pods)(), 0, 0},
+		{patience / 2, forbidden(pods)(), 0, 0},
+		{time.Hour, nil, 0, 0},
+		{time.Hour, forbidden(pods)(), 0, 0},
+		{patience, unreachable(), 0, 0},
+		{0, forbidden(pods)(), 1, 0},
+		{patience, forbidden(pods)(), 1, 0},
+		{0, nil, 1, 1},
+		{0, nil, 1, 1},
+		{0, forbidden(pods)(), 1, 1},
+		{patience, forbidden(pods)(), 2, 1},
+	} {
+		now = now.Add(c.after)
+		heard(c.err)
+		said := f.logged.String()
+		if down, well := strings.Count(said, "kubernetes: without"), strings.Count(said, "pods may be read again"); down != c.down || well != c.well {
+			t.Errorf("%d: told %d and %d times, want %d and %d: %s", i, down, well, c.down, c.well, said)
+		}
+	}
+}
+
+// TestNoNamespace: a namespace that is named and not there is told, where one may know.
+func TestNoNamespace(t *testing.T) {
+	f := newFakes(t, nil, service("shop", "cart"))
+	f.meta.PrependReactor("list", namespaces, func(a kubetesting.Action) (bool, runtime.Object, error) { // the fake knows no fields
+		list := &metav1.List{}
+		if name, _ := a.(kubetesting.ListAction).GetListRestrictions().Fields.RequiresExactMatch("metadata.name"); name == "shop" {
+			list.Items = []runtime.RawExtension{{Object: partial("Namespace", "", "shop", nil, nil)}}
+		}
+		return true, list, nil
+	})
+	cfg := f.config()
+	cfg.Namespaces = []string{"shop", "shpo"}
+	e := follow(t, cfg)
+	until(t, "synced", func() bool { return e.holds("synced") })
+	if said := f.logged.String(); strings.Count(said, "there is no namespace") != 1 || !strings.Contains(said, `no namespace \"shpo\"`) {
+		t.Errorf("logged %s", said)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router/discovery"
@@ -192,6 +194,25 @@ func TestHeadless(t *testing.T) {
 	}
 	if s := read(t, reviews(`{addresses: [10.0.0.1], hostname: db-0}`))[full]; s.Endpoint("db-0.reviews") != nil {
 		t.Error("DNS knows no hostname of a service that has an address")
+	}
+}
+
+// TestUntrue: who writes what is neither true nor false is told that it says nothing.
+func TestUntrue(t *testing.T) {
+	for _, c := range []struct{ own, home, want string }{
+		{"false", "true", ""},
+		{"", "", `its annotation fairway-mesh.io/discover is ""`},
+		{"no", "", `its annotation fairway-mesh.io/discover is "no"`},
+		{"true", "off", `its namespace's annotation fairway-mesh.io/discover is "off"`},
+	} {
+		v := view{annotations: func(string) map[string]string { return map[string]string{DiscoverAnnotation: c.home} }}
+		got := v.untrue(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{DiscoverAnnotation: c.own}}})
+		if !strings.HasPrefix(got, c.want) || (got == "") != (c.want == "") {
+			t.Errorf("%q in %q: %q; want %q", c.own, c.home, got, c.want)
+		}
+	}
+	if got := (view{}).untrue(&corev1.Service{}); got != "" {
+		t.Errorf("nothing said: %q", got)
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"regexp"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -35,6 +37,11 @@ func New(url, scope string) (*Redis, error) {
 	o, err := redis.ParseURL(url)
 	if err != nil {
 		return nil, fmt.Errorf("redis: want redis://user:password@host:port/number, rediss:// or unix:///path: %s", reason(err))
+	}
+	if _, port, err := net.SplitHostPort(o.Addr); o.Network == "tcp" && err == nil {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return nil, fmt.Errorf("redis: port %q is none from 1 to 65535", port)
+		}
 	}
 	redis.SetLogger(silent{})
 	o.Protocol = 2

@@ -217,7 +217,7 @@ func TestURL(t *testing.T) {
 		}
 		r.Close()
 	}
-	for _, wrong := range []string{"", "localhost:6379", "http://user:hunter2@host", "redis://user:hunter2@host/a/b", "redis://user:hunter2@host:port", "redis://user:hunter2@host/?x=1", "redis://user:hunter2%zz@host", "unix://user:hunter2@"} {
+	for _, wrong := range []string{"", "localhost:6379", "http://user:hunter2@host", "redis://user:hunter2@host/a/b", "redis://user:hunter2@host:port", "redis://user:hunter2@host:65536", "redis://user:hunter2@host:0", "redis://user:hunter2@host/?x=1", "redis://user:hunter2%zz@host", "unix://user:hunter2@"} {
 		r, err := redis.New(wrong, "")
 		if err == nil {
 			r.Close()
