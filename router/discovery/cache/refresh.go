@@ -216,7 +216,7 @@ func (c *Cache) loaded(key string, k *kept, err error) {
 	switch {
 	case err == nil:
 		if k.told {
-			c.cfg.Log.Info("the cache is refreshed again", "key", key)
+			c.cfg.Log.Debug("the cache is refreshed again", "key", key)
 		}
 		k.failures, k.told = 0, false
 		k.due = k.last.Add(c.life())
@@ -224,8 +224,8 @@ func (c *Cache) loaded(key string, k *kept, err error) {
 		result = "nothing"
 		if !errors.Is(err, ErrNothing) {
 			result = "failed"
-			if !k.told {
-				c.cfg.Log.Warn("the cache is not refreshed; what is there is served on", "key", key, "error", err)
+			if !k.told { // who knows the key has told the operator why already
+				c.cfg.Log.Debug("the cache is not refreshed; what is there is served on", "key", key, "error", err)
 			}
 			k.told = true
 		}
