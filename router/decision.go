@@ -33,7 +33,7 @@ type Reason string
 // The closed set of reasons.
 const (
 	WarmUp          Reason = "warm_up"                      // too few windows of the service so far
-	Stale           Reason = "stale"                        // the metrics are too old
+	Stale           Reason = "stale"                        // the metrics are too old; or there are none, and discovery does not answer
 	NoModel         Reason = "no_model"                     // none loaded, or it has no routing network
 	SchemaMismatch  Reason = "schema_mismatch"              // the frame lacks what the model was trained on
 	NotFinite       Reason = "not_finite"                   // the model answered with NaN or infinity

@@ -186,13 +186,16 @@ func (m *Members) why(name string) string {
 	return ""
 }
 
+// Stale reports whether they are of before: who knows the service does not answer.
+func (m *Members) Stale() bool { return m != nil && m.found.Stale && !m.found.deleted }
+
 // notes says what a person should know of who serves.
 func (m *Members) notes() (list []string) {
 	switch {
 	case m == nil:
 	case m.found.deleted:
 		list = append(list, fmt.Sprintf("%s has this service no more: what the metrics show of it serves", m.found.Source))
-	case m.found.Stale:
+	case m.Stale():
 		list = append(list, fmt.Sprintf("%s does not answer: this is what it said before", m.found.Source))
 	}
 	if note := m.unready(); note != "" {

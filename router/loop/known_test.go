@@ -71,6 +71,31 @@ func (w *world) decided() *[][]string {
 	return &all
 }
 
+// TestStaleWithoutMetrics holds that answers say so where nothing that is known of a
+// service is of now; metrics are.
+func TestStaleWithoutMetrics(t *testing.T) {
+	w := newWorld(t, nil, Change{}, nil)
+	check := func(what string, want router.Reason) {
+		t.Helper()
+		if a := w.Table().Load("checkout").Weigh(&mesh.Request{}); a.Reason != want || len(a.Endpoints) != 2 {
+			t.Errorf("%s: reason %q, endpoints %v; want %q", what, a.Reason, a.Endpoints, want)
+		}
+	}
+	fresh, before := kube("checkout", pod("c-1", 1, discovery.Ready), pod("c-2", 2, discovery.Ready)), kube("checkout", pod("c-1", 1, discovery.Ready), pod("c-2", 2, discovery.Ready))
+	before.Stale = true
+	w.know(before)
+	check("out of the cache", router.Stale)
+	w.know(fresh)
+	check("it answers", router.NoModel)
+	w.know(before)
+	check("it is away", router.Stale)
+	w.plainly("checkout.default", "c-1", "c-2")
+	check("metrics come", router.NoModel)
+	w.know()
+	w.know(before)
+	check("told anew while metrics are fresh", router.NoModel)
+}
+
 // TestKnowDecidesAtOnce walks a service from discovery to metrics, a readiness flip,
 // and its end.
 func TestKnowDecidesAtOnce(t *testing.T) {

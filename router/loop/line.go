@@ -106,8 +106,11 @@ func (n *line) decide(service string) (d *router.Decision, err error) {
 	if err := n.policy.Decide(d, f); err != nil {
 		return nil, err
 	}
-	if f.End.IsZero() {
-		d.Age = 0 // there are no metrics
+	if f.End.IsZero() { // there are no metrics
+		d.Age = 0
+		if n.Members(service).Stale() {
+			d.Reason = router.Stale // nothing that is known of it is of now
+		}
 	}
 	return d, nil
 }
