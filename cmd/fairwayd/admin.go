@@ -71,6 +71,9 @@ func (d *daemon) inForce() map[string]string {
 	for _, s := range d.settings {
 		all[s.name] = masked(s.value)
 	}
+	if d.guessed { // nobody has set it
+		all["prometheus"] = d.asked()
+	}
 	return all
 }
 

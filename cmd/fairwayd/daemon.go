@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,6 +48,7 @@ type daemon struct {
 	cache        *cache.Cache                  // nil: none
 	shared       *redis.Redis                  // of the cache; nil: none
 	source       *source                       // nil while nobody knows yet what is polled
+	polled       atomic.Pointer[string]        // of the servers that nobody named, the one that answered
 	loop         *loop.Loop
 	api          *api.Server
 	calls        *api.Metrics

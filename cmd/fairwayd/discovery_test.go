@@ -165,12 +165,18 @@ func TestPrometheusTried(t *testing.T) {
 	if _, err := d.openServer(ctx); err == nil || !strings.Contains(err.Error(), server.URL) || !strings.Contains(err.Error(), "127.0.0.1:1/") {
 		t.Errorf("nobody answers, and the error is %v", err)
 	}
+	if got := d.inForce()["prometheus"]; !strings.HasPrefix(got, "a Prometheus of the cluster") {
+		t.Errorf("/config names %q while nobody answers", got)
+	}
 	up.Store(true)
 	s, err := d.openServer(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.close()
+	if got := d.inForce()["prometheus"]; got != server.URL {
+		t.Errorf("/config names %q; %s is polled", got, server.URL)
+	}
 }
 
 // TestRulesInACluster: rules alone are served without metrics, but in a cluster these

@@ -20,6 +20,9 @@ func (d *daemon) servers() []string {
 
 // asked says where metrics are polled.
 func (d *daemon) asked() string {
+	if at := d.polled.Load(); at != nil {
+		return *at
+	}
 	if d.guessed && hasKind(d.found(), "kubernetes") {
 		return "a Prometheus of the cluster, or of " + d.prometheus
 	}
@@ -41,6 +44,7 @@ func (d *daemon) openServer(ctx context.Context) (*source, error) {
 			var s *source
 			if s, err = openSource(ctx, &o, d.loop.Model()); err == nil {
 				d.log.Info("polling metrics", "prometheus", at)
+				d.polled.Store(&at)
 				return s, nil
 			}
 		}
