@@ -2,7 +2,6 @@ package router
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +10,6 @@ import (
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router/discovery"
-	"github.com/fairway-mesh/fairway/router/health"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
@@ -362,188 +360,6 @@ func TestNothingNew(t *testing.T) {
 	say()
 	if table.Version() != before {
 		t.Error("an edition without anything new")
-	}
-}
-
-// lookout is Found of one service's members.
-type lookout struct{ *Known }
-
-func (k *lookout) Members(service string) *Members { return k.Known.Members(service, nil, nil) }
-
-func (k *lookout) know(services ...*discovery.Service) { k.Known, _, _ = k.Then(snapshot(services...)) }
-
-// TestEjectKnowsWhoIsThere holds what discovery does to decisions beyond the table.
-func TestEjectKnowsWhoIsThere(t *testing.T) {
-	found := &lookout{}
-	cfg := DefaultConfig()
-	cfg.Found = found
-	policy := Limit(Eject(RoundRobin(), nil, cfg), cfg)
-	var pods []discovery.Endpoint
-	for i := range 6 {
-		pods = append(pods, pod(fmt.Sprintf("c%d", i+1), i+1, discovery.Ready))
-	}
-	say := func() { found.know(kube("checkout", "default", pods...)) }
-	say()
-	k := 0
-	next := func(seen ...seen) Decision {
-		k++
-		return decide(t, policy, frame(k, seen...))
-	}
-	for range 10 {
-		next(six()...)
-	}
-	// Four of six are not ready: no panic threshold, nobody's place is taken.
-	for i := range 4 {
-		pods[i].State = discovery.NotReady
-	}
-	say()
-	d := next(six()...)
-	for i, w := range d.Weights {
-		want := 0.5
-		if i < 4 {
-			want = 0
-		}
-		near(t, "weight of "+d.Endpoints[i].Name, w, want, 1e-9)
-	}
-	if s := d.Health[0]; s.State != health.Unhealthy || s.Reason != "not ready, says kubernetes" || !d.Ejected[0] {
-		t.Errorf("health %+v", s)
-	}
-	// One of the two that are left fails: it is not ejected for want of others, and not
-	// for the sake of those that are not ready.
-	list := six()
-	list[5] = list[5].failing(1)
-	if d = next(list...); d.Weights[5] > 0.5+1e-9 || d.Weights[0] != 0 {
-		t.Errorf("weights %v", d.Weights)
-	}
-	// Back, slowly.
-	for range 30 {
-		next(six()...)
-	}
-	pods[0].State = discovery.Ready
-	say()
-	if d = next(six()...); !(d.Weights[0] > 0 && d.Weights[0] < 0.2) || d.Ejected[0] {
-		t.Errorf("weights %v: want a slow start", d.Weights)
-	}
-	for range 10 {
-		d = next(six()...)
-	}
-	near(t, "weight in the end", d.Weights[0], 1.0/3, 0.01)
-	pods[4].State = discovery.Draining
-	say()
-	if d = next(six()...); d.Weights[4] != 0 || d.Health[4].State != health.Draining || d.Health[4].Reason != "draining, says kubernetes" {
-		t.Errorf("weights %v, health %+v", d.Weights, d.Health[4])
-	}
-	// Gone: at once, and back under the same name, slowly.
-	gone := pods[5]
-	pods = pods[:5]
-	say()
-	if d = next(six()...); d.Weights[5] != 0 || d.Weights[0] != 1 || d.Health[5].Reason != "gone, says kubernetes" {
-		t.Errorf("weights %v, health %+v", d.Weights, d.Health[5])
-	}
-	pods = append(pods, gone)
-	say()
-	if d = next(six()...); !(d.Weights[5] > 0 && d.Weights[5] < 0.3) {
-		t.Errorf("weights %v: want a slow start", d.Weights)
-	}
-}
-
-// TestNewcomers holds that what was discovered begins slowly before metrics show it, and
-// goes on so when they do.
-func TestNewcomers(t *testing.T) {
-	found := &lookout{}
-	cfg := DefaultConfig()
-	cfg.Found = found
-	policy := Eject(RoundRobin(), nil, cfg)
-	table := NewTable(nil, cfg)
-	know := func(services ...*discovery.Service) {
-		found.know(services...)
-		table.Know(snapshot(services...))
-	}
-	a, b, c := pod("c-1", 1, discovery.Ready), pod("c-2", 2, discovery.Ready), pod("c-3", 3, discovery.NotReady)
-	know(kube("checkout", "default", a, b))
-	k := 0
-	next := func(names ...string) float64 {
-		var list []seen
-		for _, name := range names {
-			list = append(list, well(name, ""))
-		}
-		f := frame(k, list...)
-		k++
-		d := decide(t, policy, f)
-		table.Publish(&d, f)
-		r := table.Load("checkout")
-		if i := byName(r.Endpoints, "c-3"); i >= 0 {
-			return r.Answers()[0].Weights[i]
-		}
-		return math.NaN()
-	}
-	for range 10 {
-		next("c-1", "c-2")
-	}
-	know(kube("checkout", "default", a, b, c))
-	if got := next("c-1", "c-2"); got != 0 {
-		t.Errorf("not ready yet: %v", got)
-	}
-	c.State = discovery.Ready
-	know(kube("checkout", "default", a, b, c))
-	got := []float64{next("c-1", "c-2"), next("c-1", "c-2"), next("c-1", "c-2", "c-3"), next("c-1", "c-2", "c-3")}
-	if !(got[0] > 0 && got[0] < 0.06 && slices.IsSorted(got) && got[3] < 0.25) {
-		t.Errorf("weights %v: want a slow start", got)
-	}
-	for range 10 {
-		got = append(got, next("c-1", "c-2", "c-3"))
-	}
-	near(t, "weight in the end", got[len(got)-1], 1.0/3, 1e-9)
-}
-
-// TestGoneIsForgotten holds how long what is gone is remembered.
-func TestGoneIsForgotten(t *testing.T) {
-	k, _, _ := (*Known)(nil).Then(snapshot(kube("s", "n", pod("a", 1, discovery.Ready), pod("b", 2, discovery.Ready))))
-	k, _, _ = k.Then(snapshot(kube("s", "n", pod("a", 1, discovery.Ready))))
-	both, one := []mesh.Endpoint{{Name: "a"}, {Name: "b"}}, []mesh.Endpoint{{Name: "a"}}
-	settle := func(after time.Duration, endpoints []mesh.Endpoint) Presence {
-		k = k.Settle(Seen{k.Members("s", nil, nil), epoch.Add(after), endpoints})
-		return k.Members("s", nil, nil).Presence("b")
-	}
-	for _, c := range []struct {
-		after time.Duration
-		seen  []mesh.Endpoint
-		want  Presence
-	}{{0, both, Gone}, {Lingers, one, Gone}, {Lingers + time.Hour, both, Gone}, {Lingers + 2*time.Hour, one, Unlisted}} {
-		if got := settle(c.after, c.seen); got != c.want {
-			t.Errorf("after %v with %v: %v; want %v", c.after, c.seen, got, c.want)
-		}
-	}
-	if s := k.Settle(Seen{k.Members("s", nil, nil), epoch, one}); s != k {
-		t.Error("there is nothing to forget any more")
-	}
-}
-
-// TestMovedPort holds that another port of the same IP is the same place, which metrics
-// go on to show by the old one.
-func TestMovedPort(t *testing.T) {
-	a := pod("a", 1, discovery.Ready)
-	a.Names = nil
-	k, _, _ := (*Known)(nil).Then(snapshot(kube("s", "n", a)))
-	for address, want := range map[string]string{"10.0.0.1:9999": "a", "10.0.0.2:8080": "10.0.0.1:8080"} {
-		now := a
-		now.Address = address
-		next, _, _ := k.Then(snapshot(kube("s", "n", now)))
-		if got := next.Members("s", nil, nil).Called(mesh.Endpoint{Name: "10.0.0.1:8080"}); got != want {
-			t.Errorf("at %s now: its old address is called %q; want %q", address, got, want)
-		}
-	}
-}
-
-// TestLostNamesakes holds that a name which two services had that are gone means neither,
-// whichever went first.
-func TestLostNamesakes(t *testing.T) {
-	k, _, _ := (*Known)(nil).Then(snapshot(kube("s", "one", pod("a", 1, discovery.Ready)), kube("s", "two", pod("b", 2, discovery.Ready))))
-	for range 20 {
-		none, _, _ := k.Then(snapshot())
-		if none.Names("s") != nil || len(none.Names("s.one")) == 0 || len(none.Names("s.two")) == 0 || none.Same("s.one", "s.two") {
-			t.Fatalf("s means %q, s.one %q", none.Names("s"), none.Names("s.one"))
-		}
 	}
 }
 
