@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,20 +64,26 @@ func TestTheEndWaitsForNobody(t *testing.T) {
 		disk, hung := newFake("disk"), newFake("redis")
 		hung.becomes(nil, time.Hour)
 		c := newCache(t, cfg, disk, hung)
-		value, ends := "before", false
+		var changed atomic.Bool // a load may be under way when it does
+		value := func() []byte {
+			if changed.Load() {
+				return []byte("after")
+			}
+			return []byte("before")
+		}
 		for i := range 20 {
 			c.Keep(fmt.Sprint("hung ", i), func(ctx context.Context) ([]byte, string, error) {
-				if ends {
+				if changed.Load() {
 					<-ctx.Done()
 					return nil, "", ctx.Err()
 				}
-				return []byte(value), "", nil
+				return value(), "", nil
 			})
 		}
-		c.Keep("k", func(context.Context) ([]byte, string, error) { return []byte(value), "", nil })
+		c.Keep("k", func(context.Context) ([]byte, string, error) { return value(), "", nil })
 		stop := running(t, c)
 		time.Sleep(time.Minute)
-		value, ends = "after", true
+		changed.Store(true)
 		c.Touch("k")
 		for i := range 20 {
 			c.Touch(fmt.Sprint("hung ", i))
