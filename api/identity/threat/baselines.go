@@ -73,7 +73,11 @@ func (s *Subject) saveBaseline(p *packer, newest int, withTracker bool) {
 	attempts, passed := newestFirst(&s.attempts, s.windows), newestFirst(&s.passed, s.windows)
 	p.floats(attempts[:]...)
 	p.floats(passed[:]...)
-	p.floats(values(s.learned()...)...)
+	var learned [learns]float64
+	for i, x := range s.learned() {
+		learned[i] = *x
+	}
+	p.floats(learned[:]...)
 	var rate []byte
 	if withTracker {
 		rate = s.tracker()
@@ -84,30 +88,33 @@ func (s *Subject) saveBaseline(p *packer, newest int, withTracker bool) {
 // hours is the part of the hour that was counted last.
 func (s *Subject) hours() int { return max(s.windows-1, 0) / (memory / span) }
 
-// learned are all numbers that are learned, the levels first.
-func (p *past) learned() (all []*float64) {
-	for _, l := range p.levels() {
-		all = append(all, &l.N, &l.Mean, &l.Scale)
+// learns is how many numbers a subject learns: five levels, two peaks and the surprise.
+const learns = 5*3 + 2*(1+parts) + 1
+
+// learned are all of them, the levels first.
+func (p *past) learned() (all [learns]*float64) {
+	at := all[:0]
+	for _, l := range [...]*anomaly.Level{&p.base, &p.edges, &p.hourly, &p.breadth, &p.faults} {
+		at = append(at, &l.N, &l.Mean, &l.Scale)
 	}
-	for _, k := range []*peak{&p.peak, &p.burst} {
-		all = append(all, &k.is)
+	for _, k := range [...]*peak{&p.peak, &p.burst} {
+		at = append(at, &k.is)
 		for i := range k.parts {
-			all = append(all, &k.parts[i])
+			at = append(at, &k.parts[i])
 		}
 	}
-	return append(all, &p.excess)
+	_ = append(at, &p.excess)
+	return all
 }
 
-func (p *past) levels() []*anomaly.Level {
-	return []*anomaly.Level{&p.base, &p.edges, &p.hourly, &p.breadth, &p.faults}
-}
-
-func values(all ...*float64) []float64 {
-	out := make([]float64, len(all))
-	for i, x := range all {
-		out[i] = *x
+// sane tells whether levels are what numbers leave behind.
+func (p *past) sane() bool {
+	for _, l := range [...]*anomaly.Level{&p.base, &p.edges, &p.hourly, &p.breadth, &p.faults} {
+		if l.N < 0 || l.Scale < 0 {
+			return false
+		}
 	}
-	return out
+	return true
 }
 
 // tracker is that of the rate, as it was when the level was raised.
@@ -140,7 +147,8 @@ func (j *Judge) RestoreBaselines(text []byte, now time.Time) (restored int, err 
 	copy(saved.key[:], u.bytes(len(saved.key)))
 	at := u.time()
 	saved.window = u.count(mostEver)
-	u.floats(pointers(&saved.rises)...)
+	rises := pointers(&saved.rises)
+	u.floats(rises[:]...)
 	away := max(now.Sub(at), 0)
 	switch {
 	case u.bad || at.IsZero():
@@ -167,9 +175,9 @@ type savedJudge struct {
 	subjects []*Subject
 }
 
-func pointers(of *[lately]float64) (all []*float64) {
+func pointers(of *[lately]float64) (all [lately]*float64) {
 	for i := range of {
-		all = append(all, &of[i])
+		all[i] = &of[i]
 	}
 	return all
 }
@@ -187,13 +195,19 @@ func (j *Judge) take(saved *savedJudge, now time.Time, away time.Duration) (rest
 		s.key = saved.key
 	}
 	for _, s := range saved.subjects {
-		is := j.place(s.name)
-		if is == nil {
+		strangers := s.name == Strangers
+		is := j.subjects[s.name]
+		if strangers {
+			is = j.strangers.subject
+		}
+		if is == nil && len(j.subjects) >= j.cfg.Most {
 			continue
 		}
-		s.level, s.told, s.signal, s.reason, s.examples = is.level, is.told, is.signal, is.reason, is.examples
-		s.since, s.until = is.since, is.until
-		if is == j.strangers.subject {
+		if is != nil { // raised
+			s.level, s.told, s.signal, s.reason, s.examples = is.level, is.told, is.signal, is.reason, is.examples
+			s.since, s.until = is.since, is.until
+		}
+		if strangers {
 			j.strangers.subject = s
 		} else {
 			j.subjects[s.name] = s
@@ -228,21 +242,20 @@ func (u *unpacker) baseline(newest, later int, now time.Time) *Subject {
 	u.recent(&s.hour, s.hours(), later/(memory/span))
 	u.ring(&s.attempts, s.windows, later)
 	u.ring(&s.passed, s.windows, later)
-	u.floats(s.learned()...)
-	for i, x := range s.learned() {
-		u.bad = u.bad || *x < 0 && i < 3*len(s.levels()) && i%3 != 1
-	}
+	learned := s.learned()
+	u.floats(learned[:]...)
 	if rate := u.bytes(u.count(longestTracker)); len(rate) > 0 {
 		s.frozen = slices.Clone(rate)
 	}
-	u.bad = u.bad || s.name == ""
+	u.bad = u.bad || s.name == "" || !s.sane()
 	return s
 }
 
 // ring puts values back where they belong so many windows later.
 func (u *unpacker) ring(into *[lately]float64, window, later int) {
 	var values [lately]float64
-	u.floats(pointers(&values)...)
+	at := pointers(&values)
+	u.floats(at[:]...)
 	for age, v := range values {
 		if u.bad = u.bad || v < 0; age+later < lately {
 			into[((window-1-age-later)%lately+lately)%lately] = v

@@ -38,7 +38,8 @@ func (p *packer) floats(x ...float64) {
 			*p = binary.LittleEndian.AppendUint32(*p, math.Float32bits(f))
 		}
 	}
-	*p = slices.Insert(*p, at, binary.AppendUvarint(nil, mask)...)
+	var head [binary.MaxVarintLen64]byte
+	*p = slices.Insert(*p, at, head[:binary.PutUvarint(head[:], mask)]...)
 }
 
 // recent writes what is counted, newest first: how many windows of nothing there are
