@@ -75,6 +75,13 @@ func (j *Judge) SetSettings(s Settings) error {
 	return nil
 }
 
+// begin sets the clock before the first Step, so that what is saved has a time.
+func (j *Judge) begin(now time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.start(now)
+}
+
 func (j *Judge) off() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()

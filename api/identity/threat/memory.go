@@ -65,6 +65,7 @@ func OpenMemory(dir string, judge *Judge, now time.Time, reg prometheus.Register
 	}
 	reg.MustRegister(m.saves, restored)
 	m.sweep()
+	judge.begin(now)
 	levels := m.restore(levelsFile, now, judge.RestoreLevels)
 	baselines := m.restore(baselinesFile, now, judge.RestoreBaselines)
 	restored.WithLabelValues(levelsFile).Set(float64(levels))

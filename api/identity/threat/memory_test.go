@@ -90,7 +90,6 @@ fairway_threat_restored{what="levels"} 1
 	}
 	w.memory(dir).Save()
 	off := newWorld(t, 0, func(_ *Config, s *Settings) { s.Mode = Off })
-	w.j.Changed()
 	_ = os.Rename(dir, dir+"-2") // whose lock goes with it
 	if m, err := OpenMemory(dir+"-2", off.j, w.now, prometheus.NewRegistry()); err == nil {
 		m.Close()
