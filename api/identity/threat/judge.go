@@ -66,7 +66,8 @@ func (j *Judge) SetSettings(s Settings) error {
 		j.cfg.Log.Info("threats: the mode is changed", "from", was, "to", s.Mode)
 		j.change() // what is kept of it on disk
 	}
-	if was == Off { // in which levels stood still
+	if was == Off { // in which levels stood still, and nobody had to be judged
+		j.failing = ""
 		for _, s := range j.all() {
 			s.expire(j.now, j.settings.Hold)
 		}

@@ -259,6 +259,24 @@ func TestOffExpires(t *testing.T) {
 	}
 }
 
+// TestOffDoesNotFail: what went wrong while nobody had to be judged is no reason to
+// refuse everybody once callers are.
+func TestOffDoesNotFail(t *testing.T) {
+	w := newWorld(t, 4, func(_ *Config, s *Settings) { s.Mode, s.OnFailure = Off, Closed })
+	w.pass(time.Minute)
+	w.now = w.now.Add(-time.Hour)
+	w.pass(time.Hour)
+	settings := w.j.settings
+	settings.Mode = Enforce
+	if err := w.j.SetSettings(settings); err != nil {
+		t.Fatal(err)
+	}
+	for range 30 {
+		w.low("after a clock that went backwards while the mode was off")
+		w.second(1)
+	}
+}
+
 // TestTrackers: that of a rate that matters is kept, as it was before the level was
 // raised.
 func TestTrackers(t *testing.T) {
