@@ -134,8 +134,8 @@ func newestFirst(ring *[lately]float64, window int) (out [lately]float64) {
 	return out
 }
 
-// RestoreBaselines has subjects go on from what SaveBaselines saved, before anybody is
-// judged; what is remembered of the latest minutes is as much older as it was saved
+// RestoreBaselines has subjects go on from what SaveBaselines saved, before there is
+// any; what is remembered of the latest minutes is as much older as it was saved
 // ago. It returns of how many. A text that is not whole, or is of another time or
 // version, changes nothing.
 func (j *Judge) RestoreBaselines(text []byte, now time.Time) (restored int, err error) {
@@ -182,40 +182,26 @@ func pointers(of *[lately]float64) (all [lately]*float64) {
 	return all
 }
 
-// take gives subjects their pasts.
+// take has the judge go on from what was saved so long ago.
 func (j *Judge) take(saved *savedJudge, now time.Time, away time.Duration) (restored int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.start(now)
-	j.key, j.window = saved.key, saved.window
+	j.key, j.window, j.unjudged.key = saved.key, saved.window, saved.key
 	if away < lately*window {
 		j.rises = saved.rises
 	}
-	for _, s := range append(saved.subjects, j.unjudged) {
-		s.key = saved.key
-	}
 	for _, s := range saved.subjects {
-		strangers := s.name == Strangers
-		is := j.subjects[s.name]
-		if strangers {
-			is = j.strangers.subject
-		}
-		if is == nil && len(j.subjects) >= j.cfg.Most {
+		s.key = saved.key
+		switch {
+		case s.name == Strangers:
+			j.strangers.subject = s
+		case len(j.subjects) < j.cfg.Most:
+			j.subjects[s.name] = s
+		default:
 			continue
 		}
-		if is != nil { // raised
-			s.level, s.told, s.signal, s.reason, s.examples = is.level, is.told, is.signal, is.reason, is.examples
-			s.since, s.until = is.since, is.until
-		}
-		if strangers {
-			j.strangers.subject = s
-		} else {
-			j.subjects[s.name] = s
-		}
 		restored++
-	}
-	for _, s := range j.subjects { // raised, and without a baseline
-		s.key = saved.key
 	}
 	j.order = nil
 	j.pronounceAll()

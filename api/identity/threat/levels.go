@@ -99,8 +99,8 @@ func (u *unpacker) level() (l savedLevel) {
 	return l
 }
 
-// RestoreLevels puts what SaveLevels saved into force, before anybody is judged: with
-// what has ended since then fallen by one step each hold. It returns how many are
+// RestoreLevels puts what SaveLevels saved into force, after RestoreBaselines and before
+// anybody is judged: with what has ended since then fallen by one step each hold. It returns how many are
 // raised still. A text that is not whole, or is of another time or version, changes
 // nothing.
 func (j *Judge) RestoreLevels(text []byte, now time.Time) (raised int, err error) {
@@ -153,15 +153,22 @@ func (s *Subject) restore(l *savedLevel, now time.Time, hold time.Duration) bool
 	return s.level > Low
 }
 
-// place is the subject of a saved name, nil where there is no place for another.
+// place is the subject of a name that was raised, which needs a place more than others
+// do; nil where all are raised.
 func (j *Judge) place(name string) *Subject {
 	switch s := j.subjects[name]; {
 	case name == Strangers:
 		return j.strangers.subject
 	case s != nil:
 		return s
-	case len(j.subjects) >= j.cfg.Most:
-		return nil
+	case len(j.subjects) < j.cfg.Most:
+		return j.add(name)
 	}
-	return j.add(name)
+	for _, s := range j.subjects {
+		if s.level == Low && s.held == 0 {
+			j.forget(s)
+			return j.add(name)
+		}
+	}
+	return nil
 }

@@ -66,8 +66,8 @@ func OpenMemory(dir string, judge *Judge, now time.Time, reg prometheus.Register
 	reg.MustRegister(m.saves, restored)
 	m.sweep()
 	judge.begin(now)
-	levels := m.restore(levelsFile, now, judge.RestoreLevels)
 	baselines := m.restore(baselinesFile, now, judge.RestoreBaselines)
+	levels := m.restore(levelsFile, now, judge.RestoreLevels)
 	restored.WithLabelValues(levelsFile).Set(float64(levels))
 	restored.WithLabelValues(baselinesFile).Set(float64(baselines))
 	if levels+baselines > 0 {

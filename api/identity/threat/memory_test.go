@@ -221,22 +221,22 @@ func FuzzRestore(f *testing.F) {
 	f.Fuzz(func(t *testing.T, levels, baselines []byte) {
 		n := newWorld(t, 1, func(c *Config, _ *Settings) { c.Most = 8 })
 		n.now = w.now
-		_, _ = n.j.RestoreLevels(append(begin(levelsFormat), levels...).seal(levelsFormat), n.now)
 		_, _ = n.j.RestoreBaselines(append(begin(baselinesFormat), baselines...).seal(baselinesFormat), n.now)
+		_, _ = n.j.RestoreLevels(append(begin(levelsFormat), levels...).seal(levelsFormat), n.now)
 		if len(n.j.subjects) > 8 || len(n.j.said) > mostOverrides {
 			t.Fatalf("%d subjects, %d overrides", len(n.j.subjects), len(n.j.said))
 		}
-		n.j.judged = n.now
+		n.j.now, n.j.judged = n.now, n.now
 		n.all = []*Subject{n.j.Subject("spiffe://d/0"), n.j.Subject("spiffe://d/new")}
 		n.pass(12 * time.Second)
 		if _, err := json.Marshal(n.j.View()); err != nil {
 			t.Fatal(err)
 		}
 		again := newWorld(t, 0, nil)
-		if _, err := again.j.RestoreLevels(n.j.SaveLevels(), n.now); err != nil {
+		if _, err := again.j.RestoreBaselines(n.j.SaveBaselines(), n.now); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := again.j.RestoreBaselines(n.j.SaveBaselines(), n.now); err != nil {
+		if _, err := again.j.RestoreLevels(n.j.SaveLevels(), n.now); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -277,11 +277,11 @@ func BenchmarkRestore(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.StartTimer()
-		if _, err := j.RestoreLevels(levels, w.now); err != nil {
-			b.Fatal(err)
-		}
 		if n, err := j.RestoreBaselines(baselines, w.now); err != nil || n != 4097 {
 			b.Fatal(n, err)
+		}
+		if _, err := j.RestoreLevels(levels, w.now); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -75,10 +75,10 @@ func TestAtOnce(t *testing.T) {
 		t.Errorf("%d subjects", len(w.j.subjects))
 	}
 	n := newWorld(t, 0, nil)
-	if _, err := n.j.RestoreLevels(w.j.SaveLevels(), w.j.now); err != nil {
+	if _, err := n.j.RestoreBaselines(w.j.SaveBaselines(), w.j.now); err != nil {
 		t.Error(err)
 	}
-	if _, err := n.j.RestoreBaselines(w.j.SaveBaselines(), w.j.now); err != nil {
+	if _, err := n.j.RestoreLevels(w.j.SaveLevels(), w.j.now); err != nil {
 		t.Error(err)
 	}
 }

@@ -20,10 +20,10 @@ func (w *world) again(later time.Duration) *world {
 	if n.j, err = New(w.j.cfg, w.j.settings, n.reg); err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := n.j.RestoreLevels(levels, n.now); err != nil {
+	if _, err := n.j.RestoreBaselines(baselines, n.now); err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := n.j.RestoreBaselines(baselines, n.now); err != nil {
+	if _, err := n.j.RestoreLevels(levels, n.now); err != nil {
 		w.t.Fatal(err)
 	}
 	for _, s := range w.all {
