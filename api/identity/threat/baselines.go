@@ -85,9 +85,6 @@ func (s *Subject) saveBaseline(p *packer, newest int, withTracker bool) {
 	p.text(string(rate))
 }
 
-// hours is the part of the hour that was counted last.
-func (s *Subject) hours() int { return max(s.windows-1, 0) / (memory / span) }
-
 // learns is how many numbers a subject learns: five levels, two peaks and the surprise.
 const learns = 5*3 + 2*(1+parts) + 1
 
@@ -126,14 +123,6 @@ func (s *Subject) tracker() []byte {
 	return saved
 }
 
-// newestFirst turns a ring, whose next place is that of window.
-func newestFirst(ring *[lately]float64, window int) (out [lately]float64) {
-	for age := range out {
-		out[age] = ring[((window-1-age)%lately+lately)%lately]
-	}
-	return out
-}
-
 // RestoreBaselines has subjects go on from what SaveBaselines saved, before there is
 // any; what is remembered of the latest minutes is as much older as it was saved
 // ago. It returns of how many. A text that is not whole, or is of another time or
@@ -159,7 +148,9 @@ func (j *Judge) RestoreBaselines(text []byte, now time.Time) (restored int, err 
 		return 0, fmt.Errorf("it is of %v, and what is older than %v is no baseline", at, longestAway)
 	}
 	for len(u.rest) > 0 && !u.bad {
-		saved.subjects = append(saved.subjects, u.baseline(saved.window-1, int(away/window), now))
+		s := u.baseline(saved.window, now)
+		s.age(saved.window, int(away/window))
+		saved.subjects = append(saved.subjects, s)
 	}
 	if u.bad {
 		return 0, errSense
@@ -208,9 +199,8 @@ func (j *Judge) take(saved *savedJudge, now time.Time, away time.Duration) (rest
 	return restored
 }
 
-// baseline reads one subject's. newest is the window judged last, and later how many
-// would have been since.
-func (u *unpacker) baseline(newest, later int, now time.Time) *Subject {
+// baseline reads one subject's; next is the window to come.
+func (u *unpacker) baseline(next int, now time.Time) *Subject {
 	s := &Subject{name: u.text(longestName)}
 	if s.active = u.time(); s.active.After(now) {
 		s.active = now
@@ -222,12 +212,12 @@ func (u *unpacker) baseline(newest, later int, now time.Time) *Subject {
 	s.newDenied.Store(int64(u.count(1 << 20)))
 	s.failures.Store(int64(u.count(1 << 20)))
 	s.lately = int64(u.count(1 << 20))
-	u.recent(&s.services, newest, later)
-	u.recent(&s.things, newest, later)
-	u.recent(&s.failed, newest, later)
-	u.recent(&s.hour, s.hours(), later/(memory/span))
-	u.ring(&s.attempts, s.windows, later)
-	u.ring(&s.passed, s.windows, later)
+	u.recent(&s.services, next-1)
+	u.recent(&s.things, next-1)
+	u.recent(&s.failed, next-1)
+	u.recent(&s.hour, s.hours())
+	u.ring(&s.attempts, s.windows)
+	u.ring(&s.passed, s.windows)
 	learned := s.learned()
 	u.floats(learned[:]...)
 	if rate := u.bytes(u.count(longestTracker)); len(rate) > 0 {
@@ -237,14 +227,13 @@ func (u *unpacker) baseline(newest, later int, now time.Time) *Subject {
 	return s
 }
 
-// ring puts values back where they belong so many windows later.
-func (u *unpacker) ring(into *[lately]float64, window, later int) {
+// ring puts values back where they belong.
+func (u *unpacker) ring(into *[lately]float64, next int) {
 	var values [lately]float64
 	at := pointers(&values)
 	u.floats(at[:]...)
 	for age, v := range values {
-		if u.bad = u.bad || v < 0; age+later < lately {
-			into[((window-1-age-later)%lately+lately)%lately] = v
-		}
+		u.bad = u.bad || v < 0
+		into[slot(next, age)] = v
 	}
 }

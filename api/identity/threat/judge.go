@@ -111,6 +111,7 @@ func (j *Judge) Step(now time.Time) {
 		j.judged = now
 		for _, s := range j.all() {
 			s.discard()
+			s.age(j.window, int(min(passed/window, memory)))
 			s.expire(now, j.settings.Hold)
 		}
 		j.pronounceAll()

@@ -154,9 +154,8 @@ func (u *unpacker) floats(into ...*float64) {
 	}
 }
 
-// recent puts what is counted where it belongs so many windows later. What is too old
-// by then is dropped.
-func (u *unpacker) recent(r *recent, newest, later int) {
+// recent puts what is counted where it belongs.
+func (u *unpacker) recent(r *recent, newest int) {
 	for n, age := u.count(span), 0; n > 0; n-- {
 		age += u.count(span - 1)
 		c := u.count(1 << 20)
@@ -164,9 +163,7 @@ func (u *unpacker) recent(r *recent, newest, later int) {
 			u.bad = true
 			return
 		}
-		if age+later < span {
-			r.put(newest, age+later, uint32(c))
-		}
+		r.put(newest, age, uint32(c))
 	}
 }
 

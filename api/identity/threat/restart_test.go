@@ -194,6 +194,27 @@ func TestAwayForLong(t *testing.T) {
 	}
 }
 
+// TestSleepAges: what came before the machine slept is not of the last ten minutes.
+func TestSleepAges(t *testing.T) {
+	for sleep, want := range map[time.Duration]Level{time.Minute: Medium, 11 * time.Minute: Low, 1e6 * time.Hour: Low} {
+		w := newWorld(t, 6, nil)
+		w.pass(20 * time.Minute)
+		for n := range 6 {
+			w.all[0].Asked(fmt.Sprint("new-", n))
+		}
+		w.window()
+		w.now = w.now.Add(sleep)
+		w.j.Step(w.now)
+		for n := range 6 {
+			w.all[0].Asked(fmt.Sprint("newer-", n))
+		}
+		w.pass(10 * time.Second)
+		if got := w.all[0].Tier().Level(); got != want {
+			t.Errorf("six new services, %v of sleep, and six others are %v, want %v", sleep, got, want)
+		}
+	}
+}
+
 // TestSavedNames: names, reasons and times as strange as they come are the same after
 // a restart, and what nobody can have is left out rather than in the way of others.
 func TestSavedNames(t *testing.T) {

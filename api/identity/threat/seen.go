@@ -95,6 +95,15 @@ func (r *recent) put(window, age int, n uint32) {
 	*at = n
 }
 
+// age makes what is counted as many windows older; newest is that of the last count.
+func (r *recent) age(newest, by int) {
+	old := *r
+	*r = recent{}
+	for age := 0; age+by < span; age++ {
+		r.put(newest, age+by, old.counts[((newest-age)%span+span)%span])
+	}
+}
+
 // last is the sum of the last so many windows, of which window is the newest.
 func (r *recent) last(window, many int) (sum float64) {
 	for i := range many {

@@ -178,3 +178,37 @@ func (s *Subject) Sent(admitted, attempted int64) {
 	s.admitted.Add(admitted)
 	s.attempted.Add(attempted)
 }
+
+// age makes what is remembered of the latest minutes as many windows older, in which
+// nobody was judged; next is the window to come.
+func (s *Subject) age(next, by int) {
+	if by <= 0 {
+		return
+	}
+	for _, r := range [...]*recent{&s.services, &s.things, &s.failed} {
+		r.age(next-1, by)
+	}
+	s.hour.age(s.hours(), by/(memory/span))
+	for _, ring := range [...]*[lately]float64{&s.attempts, &s.passed} {
+		old := newestFirst(ring, s.windows)
+		*ring = [lately]float64{}
+		for age := 0; age+by < lately; age++ {
+			ring[slot(s.windows, age+by)] = old[age]
+		}
+	}
+}
+
+// slot is where a ring has the value of so many windows before the latest; next is the
+// window to come.
+func slot(next, age int) int { return ((next-1-age)%lately + lately) % lately }
+
+// newestFirst turns a ring.
+func newestFirst(ring *[lately]float64, next int) (out [lately]float64) {
+	for age := range out {
+		out[age] = ring[slot(next, age)]
+	}
+	return out
+}
+
+// hours is the part of the hour that was counted last.
+func (s *Subject) hours() int { return max(s.windows-1, 0) / (memory / span) }
