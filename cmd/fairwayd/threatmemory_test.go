@@ -44,7 +44,7 @@ func refusedAs(err error, reason string) bool {
 
 const guardedAccess = `
 allow: [{identity: 'spiffe://fairway.local/*', methods: [Decide], services: [shop]}]
-threats: {mode: %s}
+threats: {mode: %s, hold: 1h}
 `
 
 // TestRaisedBeforeRestart: a caller that was raised for what it did is refused by the
@@ -123,7 +123,12 @@ func TestKilledWhileRemembering(t *testing.T) {
 	t.Parallel()
 	state := t.TempDir()
 	p := startChild(t, free(t), free(t), "--rules", write(t, "r.yaml", tinyRules), "--state", state)
-	said, kept := 0, 0
+	said := 0
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	onDisk := func(what string) int {
+		text, _ := os.ReadFile(filepath.Join(state, "threats", "levels"))
+		return bytes.Count(text, []byte(what))
+	}
 	for i := range 10 {
 		stop, done := make(chan struct{}), make(chan int)
 		go func() {
@@ -131,7 +136,7 @@ func TestKilledWhileRemembering(t *testing.T) {
 			defer func() { done <- n }()
 			for {
 				body := strings.NewReader(fmt.Sprintf(`{"identity": "spiffe://d/%d/%d", "level": "high", "for": "1h", "why": "x"}`, i, n))
-				answer, err := http.Post("http://"+p.admin+"/threats", "application/json", body)
+				answer, err := client.Post("http://"+p.admin+"/threats", "application/json", body)
 				if err != nil || answer.Body.Close() != nil || answer.StatusCode != http.StatusOK {
 					return
 				}
@@ -146,19 +151,25 @@ func TestKilledWhileRemembering(t *testing.T) {
 			}
 		}()
 		time.Sleep(time.Duration(i*37%10) * 80 * time.Millisecond) // a moment, not a wait for anything
-		was, _ := os.ReadFile(filepath.Join(state, "threats", "levels"))
-		atLeast := bytes.Count(was, []byte("spiffe://d/"))
+		atLeast := onDisk("spiffe://d/")
 		p.kill()
 		close(stop)
 		said += <-done
 		p.run(t)
-		kept = len((&program{admin: p.admin}).threats(t).Overrides)
+		kept := len((&program{admin: p.admin}).threats(t).Overrides)
 		if kept < atLeast || kept > said+i+1 { // of the last of each nobody knows
 			t.Errorf("after kill %d: %d overrides of %d, %d were on the disk", i, kept, said, atLeast)
 		}
 	}
-	if kept == 0 {
-		t.Error("nothing was kept of all")
+	admin := &program{admin: p.admin}
+	if code, body := admin.post(t, `{"identity": "spiffe://last/", "level": "high", "for": "1h", "why": "x"}`); code != http.StatusOK {
+		t.Fatal(body)
+	}
+	eventually(t, "the last is on the disk", func() bool { return onDisk("spiffe://last/") == 1 })
+	p.kill()
+	p.run(t)
+	if all := admin.threats(t).Overrides; len(all) == 0 || all[len(all)-1].Identity != "spiffe://last/" {
+		t.Errorf("in force at last: %+v", all)
 	}
 	if text := p.log.String(); strings.Contains(text, "is dropped") || strings.Contains(text, "cannot be kept") {
 		t.Error("something was not whole")

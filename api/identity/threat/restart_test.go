@@ -44,7 +44,7 @@ func (w *world) window() {
 // scan and a jump that go on, and of those that begin later.
 func TestRestartChangesNothing(t *testing.T) {
 	one := newWorld(t, 8, nil)
-	one.pass(80 * time.Minute)
+	one.pass(75 * time.Minute)
 	scan := scanner(one.all[0], 1)
 	one.until(one.all[0], Medium, time.Minute, scan)
 	one.until(one.all[1], Medium, 4*time.Minute, func() { one.all[1].Sent(600, 600) })
@@ -54,7 +54,7 @@ func TestRestartChangesNothing(t *testing.T) {
 		t.Fatalf("right after the restart: %b", got)
 	}
 	levels := map[string]bool{}
-	for second := range 45 * 60 {
+	for second := range 25 * 60 {
 		for i := range one.all {
 			n := int64(90 + 20*one.rng.Float64())
 			if i == 1 && second < 300 || i == 4 && second > 600 {
