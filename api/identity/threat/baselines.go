@@ -24,7 +24,7 @@ const (
 	mostEver = 1 << 30
 )
 
-// SaveBaselines is what is usual of everybody: some 500 bytes for each subject. It is
+// SaveBaselines is what is usual of everybody: some 400 bytes for each subject. It is
 // nil while the mode is off, in which nothing is kept.
 func (j *Judge) SaveBaselines() []byte {
 	j.mu.Lock()
@@ -147,7 +147,7 @@ func (j *Judge) RestoreBaselines(text []byte, now time.Time) (restored int, err 
 	case away > longestAway:
 		return 0, fmt.Errorf("it is of %v, and what is older than %v is no baseline", at, longestAway)
 	}
-	for len(u.rest) > 0 && !u.bad {
+	for len(u.rest) > 0 && !u.bad && len(saved.subjects) <= j.cfg.Most { // and strangers
 		s := u.baseline(saved.window, now)
 		s.age(saved.window, int(away/window))
 		saved.subjects = append(saved.subjects, s)

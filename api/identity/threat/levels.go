@@ -116,7 +116,7 @@ func (j *Judge) RestoreLevels(text []byte, now time.Time) (raised int, err error
 		said = append(said, o)
 	}
 	var levels []savedLevel
-	for len(u.rest) > 0 && !u.bad {
+	for len(u.rest) > 0 && !u.bad && len(levels) <= j.cfg.Most { // and strangers
 		levels = append(levels, u.level())
 	}
 	switch {

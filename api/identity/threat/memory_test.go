@@ -208,6 +208,23 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
+// TestMoreThanPlaces: a file of more callers than are remembered takes no more memory
+// than those; who is raised has a place before others.
+func TestMoreThanPlaces(t *testing.T) {
+	w := raised(t)
+	n := newWorld(t, 0, func(c *Config, _ *Settings) { c.Most = 3 })
+	got, err := n.j.RestoreBaselines(w.j.SaveBaselines(), w.now)
+	if err != nil || got > 4 || len(n.j.subjects) > 3 {
+		t.Errorf("%d baselines, %d subjects, %v", got, len(n.j.subjects), err)
+	}
+	for _, s := range w.all {
+		s.level, s.until, s.signal = High, w.now.Add(time.Minute), signalRate
+	}
+	if got, err := n.j.RestoreLevels(w.j.SaveLevels(), w.now); err != nil || got != 3 || len(n.j.subjects) != 3 {
+		t.Errorf("%d are raised, of %d subjects, %v", got, len(n.j.subjects), err)
+	}
+}
+
 // FuzzRestore: whatever stands in a file whose checksum is right, a judge that takes it
 // judges, tells and saves, and what it saves is taken again.
 func FuzzRestore(f *testing.F) {
