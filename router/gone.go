@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -69,8 +70,11 @@ func (f *found) then(service *discovery.Service) *found {
 	}
 	gone := map[string]*goneEndpoint{}
 	for name, e := range f.gone {
-		if there[name] == nil && !taken[name] {
+		switch at := there[name]; {
+		case at == nil && !taken[name]:
 			gone[name] = e
+		case at != nil && elsewhere(&e.Endpoint, at) && !taken[e.Address]: // a pod of a StatefulSet is back
+			gone[e.Address] = &goneEndpoint{left(&e.Endpoint, at), e.since}
 		}
 	}
 	if !service.Stale {
@@ -137,6 +141,21 @@ type Seen struct {
 	Members   *Members
 	Time      time.Time
 	Endpoints []mesh.Endpoint
+	Served    *Routes // of decisions that may be older; nil: none are
+}
+
+// decided are the endpoints that were decided upon, by both lines.
+func (r *Routes) decided() (all []mesh.Endpoint) {
+	if r == nil {
+		return nil
+	}
+	if r.Decision != nil {
+		all = r.Decision.Endpoints
+	}
+	if r.pair != nil {
+		all = slices.Concat(all, r.pair.tried.decided())
+	}
+	return all
 }
 
 // Settle forgets of services what is gone from them and metrics cannot show any more.
@@ -169,11 +188,11 @@ func (s *Seen) settle() (gone map[string]*goneEndpoint, changed bool) {
 	m := s.Members
 	gone = make(map[string]*goneEndpoint, len(m.found.gone))
 	for name, e := range m.found.gone {
-		shown := func(seen mesh.Endpoint) bool { return seen.Name == m.called[name] }
+		shown := func(seen mesh.Endpoint) bool { return cmp.Or(m.Called(seen), seen.Name) == m.called[name] }
 		switch {
 		case e.since.IsZero():
 			gone[name], changed = &goneEndpoint{e.Endpoint, s.Time}, true
-		case s.Time.Sub(e.since) <= Lingers, find(m.ruled.Endpoints, m.called[name]) != nil, slices.ContainsFunc(s.Endpoints, shown):
+		case s.Time.Sub(e.since) <= Lingers, find(m.ruled.Endpoints, m.called[name]) != nil, slices.ContainsFunc(s.Endpoints, shown), slices.ContainsFunc(s.Served.decided(), shown):
 			gone[name] = e
 		default:
 			changed = true

@@ -89,7 +89,11 @@ func (l *Loop) settle() {
 		if f.End.IsZero() { // a frame without metrics is of when it was made
 			at = now
 		}
-		all = append(all, router.Seen{Members: l.former.Members(service), Time: at, Endpoints: f.Endpoints})
+		seen := router.Seen{Members: l.former.Members(service), Time: at, Endpoints: f.Endpoints, Served: l.table.Load(service)}
+		if l.tried != nil && l.tried.last[service] != nil {
+			seen.Endpoints = slices.Concat(f.Endpoints, l.tried.last[service].Endpoints)
+		}
+		all = append(all, seen)
 	}
 	l.replace(l.known.Settle(all...))
 	lost := l.known.Lost()
