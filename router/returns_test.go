@@ -170,3 +170,17 @@ func TestRuledAndOver(t *testing.T) {
 	table.Adopt()
 	table.SetRules(ruleSet(t, checkoutRules))
 }
+
+// TestRuledAndDeleted: a service that rules name, and nobody measures, has no endpoints
+// once it is deleted.
+func TestRuledAndDeleted(t *testing.T) {
+	table := NewTable(compiled(t, rules.Service{Name: "checkout"}), DefaultConfig())
+	table.Know(snapshot(kube("checkout", "default", pod("c-1", 1, discovery.Ready))))
+	f := called("c-1")
+	f.Start, f.End = time.Time{}, time.Time{}
+	table.Publish(equally(t, f), f)
+	table.Know(snapshot())
+	if r := table.Load("checkout"); r.Service != "checkout" || len(r.Endpoints) > 0 {
+		t.Errorf("%s has %v; want nobody", r.Service, r.Endpoints)
+	}
+}

@@ -119,7 +119,7 @@ func (e *edition) serve() {
 		f := e.known.meant(service, e.set)
 		switch over := e.over(routes, f); {
 		case over && e.set.Names(service):
-			if routes.measured() { // whom metrics showed is no more; the rules are left
+			if routes != nil && routes.Decision != nil { // on those who are no more; the rules are left
 				e.services[service] = nil
 			}
 		case over, f != nil && !e.set.Names(service) && e.served[f.Name] != service && !routes.measured():

@@ -160,10 +160,13 @@ func (l *Loop) catchUp(p *candidate) {
 // discovery has forgotten.
 func (n *line) outgrow(other *line, now time.Time) {
 	for service, f := range n.last {
-		switch {
-		case other.last[service] == nil:
+		it := other.last[service]
+		known := n.rules.Names(service) || n.Members(service) != nil
+		switch over := it == nil || it.End.IsZero(); {
+		case f.End.IsZero():
+		case over && !known:
 			n.drop(service)
-		case !f.End.IsZero() && now.Sub(f.End) > router.Lingers && n.Members(service) != nil:
+		case over, known && now.Sub(f.End) > router.Lingers:
 			n.bare(service, now)
 		}
 	}

@@ -16,9 +16,13 @@ import (
 // says nothing new publishes nothing.
 //
 // It does not make the loop Ready: there may be metrics to decide upon in a moment.
-func (l *Loop) Know(s *discovery.Snapshot) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+//
+// It does not wait for decisions that are under way: who makes them takes the snapshot in
+// between two services, or a newer one that has come until then.
+func (l *Loop) Know(s *discovery.Snapshot) { l.mu.leave(s) }
+
+// know is Know, while the lock is held.
+func (l *Loop) know(s *discovery.Snapshot) {
 	known, changed, renamed := l.known.Then(s)
 	if len(changed) == 0 {
 		return

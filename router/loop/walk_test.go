@@ -218,10 +218,9 @@ func (k *walk) taken(s *discovery.Service, address string) bool {
 	return slices.ContainsFunc(s.Endpoints, func(o discovery.Endpoint) bool { return o.Address == address })
 }
 
-// discover tells the loop what there is. Who is not said to be anything else keeps
-// what was decided of him.
-func (k *walk) discover(stale bool) {
-	k.say("discovered, stale %v", stale)
+// snapshot is what there is, which the model knows from now on.
+func (k *walk) snapshot(stale bool) *discovery.Snapshot {
+	k.version++
 	var all []*discovery.Service
 	for _, name := range wholes {
 		s := k.services[name]
@@ -257,7 +256,21 @@ func (k *walk) discover(stale bool) {
 		}
 		k.known[name] = true
 	}
-	k.version++
+	return discovery.NewSnapshot(k.version, all)
+}
+
+// tell tells the loop what there is.
+func (k *walk) tell(stale bool) {
+	for name, s := range k.services {
+		k.told[name] = fmt.Sprint(described(s), stale)
+	}
+	k.Know(k.snapshot(stale))
+}
+
+// discover tells the loop what there is. Who is not said to be anything else keeps
+// what was decided of him.
+func (k *walk) discover(stale bool) {
+	k.say("discovered, stale %v", stale)
 	before := map[string]*router.Decision{}
 	for name, s := range k.services {
 		if said := fmt.Sprint(described(s), stale); k.told[name] == said {
@@ -267,7 +280,7 @@ func (k *walk) discover(stale bool) {
 		}
 	}
 	maps.DeleteFunc(k.told, func(name, _ string) bool { return k.services[name] == nil })
-	k.Know(discovery.NewSnapshot(k.version, all))
+	k.Know(k.snapshot(stale))
 	for name, d := range before {
 		if k.Table().Load(name).Decision != d {
 			k.t.Errorf("%s is decided anew, and nothing is said of it", name)
@@ -286,6 +299,7 @@ func (k *walk) ends(name string) {
 	delete(k.places, name)
 	if k.now().Sub(k.shows[name]) > 8*time.Minute {
 		clear(k.lately[name])
+		clear(k.gone[name])
 	}
 }
 
@@ -337,7 +351,24 @@ func (k *walk) measured() {
 		k.say("seen of %s: %q", name, names)
 	}
 	if len(windows) > 0 {
+		if k.random.IntN(3) == 0 {
+			k.midway()
+		}
 		k.Take(windows, nil)
+		k.world.midway = nil
+	}
+}
+
+// midway lets something happen, and be discovered, while windows are decided upon.
+func (k *walk) midway() {
+	after := k.random.IntN(4)
+	k.world.midway = func() {
+		if after--; after == 0 {
+			k.world.midway = nil
+			k.happen()
+			k.say("midway")
+			k.tell(false)
+		}
 	}
 }
 
@@ -406,6 +437,8 @@ func (k *walk) check() {
 		if k.known[name] {
 			k.checkNames(name)
 			k.checkService(name)
+		} else if k.shows[name].IsZero() && k.restored[name] == nil {
+			k.checkNobody(name)
 		}
 	}
 	for _, service := range k.Table().Services() {
@@ -447,6 +480,16 @@ func (k *walk) checkNames(name string) {
 	for _, n := range names {
 		if r := k.Table().Load(n); r != want || r.Service == "" {
 			k.t.Errorf("%s finds %q; want %q", n, r.Service, want.Service)
+		}
+	}
+}
+
+// checkNobody holds that a service which is not there, and was never measured, has none
+// but the endpoints that rules list.
+func (k *walk) checkNobody(name string) {
+	for _, e := range k.Table().Load(name).Endpoints {
+		if e.Name != "front" && e.Name != "web-1" {
+			k.t.Errorf("%s: there is %s of a service that is gone", name, e.Name)
 		}
 	}
 }
