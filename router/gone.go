@@ -25,35 +25,16 @@ const Lingers = 15 * time.Minute
 // lose finds the services that are gone by those of their names that no other has, nor
 // had: two that are gone and were called alike are found by neither's.
 func (k *Known) lose() {
-	k.lost = nil
-	var live map[string]bool
+	var all []*discovery.Service
 	for _, f := range k.services {
-		if !f.deleted {
-			continue
-		}
-		if live == nil {
-			live, k.lost = k.names(), map[string]*found{}
-		}
-		for _, name := range f.names() {
-			if other, twice := k.lost[name]; twice && other != f {
-				k.lost[name] = nil
-			} else if !live[name] {
-				k.lost[name] = f
-			}
+		if f.deleted {
+			all = append(all, f.Service)
 		}
 	}
-}
-
-// names are all of the services that there are.
-func (k *Known) names() map[string]bool {
-	all := map[string]bool{}
-	for _, s := range k.snapshot.Services() {
-		all[s.Name] = true
-		for _, name := range s.Names {
-			all[name] = true
-		}
+	k.lost = nil
+	if len(all) > 0 {
+		k.lost = discovery.NewSnapshot(k.snapshot.Version(), all)
 	}
-	return all
 }
 
 // then is the service as it is said to be now. What stale knowledge leaves out is not
@@ -117,15 +98,12 @@ func left(old, now *discovery.Endpoint) discovery.Endpoint {
 
 // Lost lists the Names of those that are gone, sorted.
 func (k *Known) Lost() (names []string) {
-	if k == nil || k.lost == nil {
+	if k == nil {
 		return nil
 	}
-	for name, f := range k.services {
-		if f.deleted {
-			names = append(names, name)
-		}
+	for _, s := range k.lost.Services() {
+		names = append(names, s.Name)
 	}
-	slices.Sort(names)
 	return names
 }
 

@@ -184,3 +184,18 @@ func TestRuledAndDeleted(t *testing.T) {
 		t.Errorf("%s has %v; want nobody", r.Service, r.Endpoints)
 	}
 }
+
+// TestGoneByAnyCase: what is gone is found as what is there, whatever the case of its name.
+func TestGoneByAnyCase(t *testing.T) {
+	table := NewTable(nil, DefaultConfig())
+	table.Know(snapshot(kube("checkout", "default", pod("c-1", 1, discovery.Ready))))
+	f := called("c-1")
+	f.Service = "checkout.default"
+	table.Publish(equally(t, f), f)
+	table.Know(snapshot(kube("checkout", "other", pod("o-1", 2, discovery.Ready))))
+	for _, name := range []string{"checkout.default", "Checkout.Default.SVC", "checkout.default.svc.cluster.local."} {
+		if got := table.Load(name).Service; got != "checkout.default" {
+			t.Errorf("%s finds %q; want what metrics still show", name, got)
+		}
+	}
+}
