@@ -187,7 +187,7 @@ func (k *Known) Forget(names ...string) *Known {
 			delete(c.services, name)
 		}
 	}
-	c.naming = nil
+	c.naming = discovery.NewSnapshot(0, nil) // they go by other names than any did before
 	c.lose()
 	return c
 }
