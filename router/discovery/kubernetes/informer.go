@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -40,13 +41,17 @@ type informer struct {
 	// lacking is closed when the API server has once said no.
 	lacking chan struct{}
 	once    sync.Once
+	// anew says that requests have failed since it last watched.
+	anew atomic.Bool
 }
 
 func newInformer(a asker, r *run, failed func(error)) (*informer, error) {
 	i := &informer{asker: a, run: r, failed: failed, lacking: make(chan struct{})}
 	asks := cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			return patiently(ctx, i, "list", a.list, o)
+			return patiently(ctx, i, "list", func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+				return a.list(ctx, i.fresh(o))
+			}, o)
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			return i.again(ctx, o)
@@ -69,6 +74,9 @@ func (i *informer) again(ctx context.Context, o metav1.ListOptions) (watch.Inter
 	attempts := 0
 	w, err := patiently(ctx, i, "watch", func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 		attempts++
+		if o.SendInitialEvents != nil {
+			o = i.fresh(o)
+		}
 		return i.watch(ctx, o)
 	}, o)
 	switch {
@@ -78,8 +86,21 @@ func (i *informer) again(ctx context.Context, o metav1.ListOptions) (watch.Inter
 		w.Stop()
 		return nil, apierrors.NewResourceExpired("nobody answered for a while")
 	}
+	i.anew.Store(false)
 	i.failed(nil)
 	return w, nil
+}
+
+// fresh asks for what there is now, whatever its version, after requests have failed: a
+// server that is behind that of before would be waited for, for most of a minute.
+func (i *informer) fresh(o metav1.ListOptions) metav1.ListOptions {
+	if i.anew.Load() {
+		o.ResourceVersion = ""
+		if o.SendInitialEvents == nil {
+			o.ResourceVersionMatch = ""
+		}
+	}
+	return o
 }
 
 // patiently asks until somebody answers or ctx ends. What the API server answers is
@@ -91,6 +112,7 @@ func patiently[T any](ctx context.Context, i *informer, verb string, ask func(co
 		if err == nil || ctx.Err() != nil {
 			return got, err
 		}
+		i.anew.Store(true)
 		i.failed(explain(err, i.run.cfg.Client.Host, verb, i.resource, i.namespace))
 		if !refused(err) {
 			i.once.Do(func() { close(i.lacking) })
