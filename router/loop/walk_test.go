@@ -71,7 +71,11 @@ func walkAlong(t *testing.T, seed uint64, steps int) {
 	k.world = newWorld(t, nil, k.set, k.trying.begin)
 	k.begin()
 	for k.step = range steps {
-		k.go1()
+		k.act()
+		k.check()
+		if t.Failed() {
+			t.Fatalf("seed %d, step %d, after\n%s", seed, k.step, strings.Join(k.did, "\n"))
+		}
 	}
 }
 
@@ -111,7 +115,8 @@ func walkRules(t testing.TB, book int) Change {
 	return Change{Version: Version{model.SubjectRules, version, version}, Rules: set}
 }
 
-func (k *walk) go1() {
+// act lets something come to pass.
+func (k *walk) act() {
 	k.later(time.Duration(k.random.IntN(10000)) * time.Millisecond)
 	switch n := k.random.IntN(20); {
 	case n < 8:
