@@ -25,8 +25,7 @@ var walks = flag.Uint64("walks", 30, "how many random courses TestWalk takes")
 // order, what a walk checks at each step. A longer one: -walks 100000, or -fuzz FuzzWalk.
 func TestWalk(t *testing.T) {
 	for seed := range *walks {
-		walkAlong(t, seed, 80)
-		if t.Failed() {
+		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { walkAlong(t, seed, 80) }) {
 			return
 		}
 	}
