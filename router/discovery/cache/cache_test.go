@@ -290,7 +290,7 @@ func TestFlawed(t *testing.T) {
 	for name, c := range map[string]struct{ text, reason string }{
 		"whole":         {text, ""},
 		"empty":         {"", "foreign"},
-		"other format":  {strings.Replace(text, " 1 ", " 2 ", 1), "foreign"},
+		"other format":  {strings.Replace(text, " 1 ", " 9 ", 1), "foreign"},
 		"cut short":     {text[:len(text)-1], "corrupt"},
 		"longer":        {text + "x", "corrupt"},
 		"a bit flipped": {text[:len(text)-2] + "\x00" + text[len(text)-1:], "corrupt"},
@@ -431,14 +431,14 @@ func FuzzUnseal(f *testing.F) {
 	text := seal(e, "scope")
 	f.Add(text)
 	f.Add(text[:len(text)-1])
-	f.Add([]byte(format))
-	f.Add([]byte(format + strings.Repeat("0", 64) + "\n{}\n"))
-	f.Add(text[len(format)+65:])
+	f.Add([]byte(summed))
+	f.Add([]byte(summed + strings.Repeat("0", 64) + "\n{}\n"))
+	f.Add(text[len(summed)+65:])
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if _, err := unseal(text, "scope", "k"); err != nil && !errors.As(err, new(flawed)) {
 			t.Errorf("%v has no reason", err)
 		}
-		summed := fmt.Appendf(nil, "%s%x\n%s", format, sha256.Sum256(text), text) // past the checksum
+		summed := fmt.Appendf(nil, "%s%x\n%s", summed, sha256.Sum256(text), text) // past the checksum
 		e, err := unseal(summed, "scope", "k")
 		if err != nil {
 			if !errors.As(err, new(flawed)) {
