@@ -61,6 +61,7 @@ type bounded struct {
 	net.Conn
 	line []byte // of an answer, as far as it has come
 	rest int    // bytes of a text that are to come
+	open []int  // how many elements are to come of each list in a list
 }
 
 // boundedSocket can be looked at by the client before it is used again: whether the
@@ -70,8 +71,9 @@ type boundedSocket struct {
 	syscall.Conn
 }
 
-// mostLine bounds a line of an answer, in bytes.
-const mostLine = 64 << 10
+// Bounds of answers: bytes of a line, elements of a list, and lists in one another. The
+// only list that comes is that of the greeting, with what the server is.
+const mostLine, mostElements, deepest = 64 << 10, 1000, 8
 
 // Read reads, and fails where an answer is too long, or none of RESP
 // (https://redis.io/docs/latest/develop/reference/protocol-spec).
@@ -109,23 +111,35 @@ func (b *bounded) pass(text []byte) error {
 	return nil
 }
 
-// header takes the first line of an answer: none to what we ask is a list.
+// header takes the first line of an answer, or of an element of one.
 func (b *bounded) header() error {
 	line := bytes.TrimSuffix(b.line, []byte("\r"))
-	if len(line) == 0 || bytes.IndexByte([]byte("+-:$"), line[0]) < 0 {
+	if len(line) == 0 || bytes.IndexByte([]byte("+-:$*"), line[0]) < 0 {
 		return fmt.Errorf("%.20q is no answer of a Redis", line)
 	}
-	if line[0] != '$' {
+	n := -1
+	if line[0] == '$' || line[0] == '*' {
+		var err error
+		if n, err = strconv.Atoi(string(line[1:])); err != nil || n < -1 {
+			return fmt.Errorf("%.20q is no answer of a Redis", line)
+		}
+	}
+	switch {
+	case line[0] == '$' && n > cache.MostText:
+		return cache.Foreign(fmt.Sprintf("it is larger than any entry: %d bytes", n))
+	case line[0] == '$' && n >= 0:
+		b.rest = n + len("\r\n")
+	case line[0] == '*' && (n > mostElements || len(b.open) == deepest):
+		return fmt.Errorf("%.20q is more than a Redis answers to what it is asked", line)
+	case line[0] == '*' && n > 0:
+		b.open = append(b.open, n)
 		return nil
 	}
-	n, err := strconv.Atoi(string(line[1:]))
-	switch {
-	case err != nil || n < -1:
-		return fmt.Errorf("%.20q is no answer of a Redis", line)
-	case n > cache.MostText:
-		return cache.Foreign(fmt.Sprintf("it is larger than any entry: %d bytes", n))
-	case n >= 0:
-		b.rest = n + len("\r\n")
+	for i := len(b.open) - 1; i >= 0; i-- { // it was an element of the list, which may be the last of another
+		if b.open[i]--; b.open[i] > 0 {
+			break
+		}
+		b.open = b.open[:i]
 	}
 	return nil
 }

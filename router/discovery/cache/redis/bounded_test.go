@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,6 +25,7 @@ func TestEvilAnswers(t *testing.T) {
 		"no number":            "$?\r\n",
 		"a long list":          "*1000000000\r\n",
 		"lists of lists":       strings.Repeat("*1\r\n", 100_000),
+		"lists beside values":  strings.Repeat("*2\r\n:1\r\n", 100_000),
 		"a line without end":   "+" + strings.Repeat("x", 1<<20),
 		"a map":                "%1000000000\r\n",
 		"a text of RESP 3":     "=1000000000\r\n",
@@ -80,6 +82,13 @@ func TestWhole(t *testing.T) {
 			t.Errorf("%d: %v, %d are to come", n, err, b.rest)
 		}
 	}
+	greeting := "*4\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nmodules\r\n*1\r\n*2\r\n+name\r\n*0\r\n"
+	b := &bounded{}
+	for range 20 {
+		if err := b.pass([]byte(greeting)); err != nil || len(b.open) != 0 {
+			t.Errorf("a greeting: %v, %v open", err, b.open)
+		}
+	}
 	if err := new(bounded).pass(fmt.Appendf(nil, "$%d\r\n", cache.MostText+1)); err == nil {
 		t.Error("a longer one was taken")
 	}
@@ -103,7 +112,7 @@ func FuzzBounded(f *testing.F) {
 				t.Fatalf("%d bytes are kept", len(parts.line))
 			}
 		}
-		if (want == nil) != (got == nil) || want == nil && (whole.rest != parts.rest || !bytes.Equal(whole.line, parts.line)) {
+		if (want == nil) != (got == nil) || want == nil && (whole.rest != parts.rest || !slices.Equal(whole.open, parts.open) || !bytes.Equal(whole.line, parts.line)) {
 			t.Errorf("whole: %v, %d; in parts: %v, %d", want, whole.rest, got, parts.rest)
 		}
 	})
