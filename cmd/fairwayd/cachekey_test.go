@@ -1,16 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"testing"
-
-	goredis "github.com/redis/go-redis/v9"
+	"time"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/router/discovery/cache/redis"
 	"github.com/fairway-mesh/fairway/router/discovery/cache/redis/redistest"
 )
 
@@ -26,13 +27,14 @@ func TestForgedTable(t *testing.T) {
 	first := starts(m.url, "--cache-key", key)
 	a := newAsker(t, first.api, m)
 	eventually(t, "the model answers", func() bool { return a.meter.source("MODEL") > 0 })
-	client := goredis.NewClient(&goredis.Options{Network: "unix", Addr: shared.Socket()})
-	defer client.Close()
-	const at = "fairway:shop:table"
-	entry := ""
+	writer, err := redis.New(shared.URL(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
 	eventually(t, "the table is in Redis", func() bool {
-		entry = client.HGet(t.Context(), at, "entry").Val()
-		return strings.Contains(entry, `"source":2`)
+		text, err := writer.Get(t.Context(), "table")
+		return err == nil && bytes.Contains(text, []byte(`"source":2`))
 	})
 	a.stop()
 	if err := first.end(); err != nil {
@@ -50,15 +52,18 @@ func TestForgedTable(t *testing.T) {
 	}
 	whole := serves(starts(down, "--cache-key", key))
 
-	entry, err := client.HGet(t.Context(), at, "entry").Result()
+	signed, err := writer.Get(t.Context(), "table")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(strings.ReplaceAll(entry, `"model":"`+whole.ModelVersion, `"model":"forged`), "\n") // of endpoints the rules have the last word here
-	forged := fmt.Sprintf("fairway-cache 1 %x\n%s", sha256.Sum256([]byte(rest)), rest)
-	if err := client.HSet(t.Context(), at, "entry", forged).Err(); err != nil {
-		t.Fatal(err)
+	puts := func(text string) {
+		t.Helper()
+		if err := writer.Put(t.Context(), "table", time.Now(), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
 	}
+	_, rest, _ := strings.Cut(strings.ReplaceAll(string(signed), `"model":"`+whole.ModelVersion, `"model":"forged`), "\n") // of endpoints the rules have the last word here
+	puts(fmt.Sprintf("fairway-cache 1 %x\n%s", sha256.Sum256([]byte(rest)), rest))
 	drops := func(c *child) {
 		t.Helper()
 		eventually(t, "it is dropped", func() bool {
@@ -74,9 +79,7 @@ func TestForgedTable(t *testing.T) {
 	if d := serves(starts(down)); !strings.Contains(d.String(), "forged") {
 		t.Errorf("without a key: %v", d) // or the forgery proves nothing
 	}
-	if err := client.HSet(t.Context(), at, "entry", entry).Err(); err != nil {
-		t.Fatal(err)
-	}
+	puts(string(signed))
 	drops(starts(down, "--cache-key", other))
 	drops(starts(down))
 	both := write(t, "both", strings.Repeat("fedcba9876543210", 4)+"\n"+strings.Repeat("0123456789abcdef", 4)+"\n")
