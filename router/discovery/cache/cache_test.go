@@ -26,6 +26,13 @@ func newCache(t *testing.T, cfg Config, layers ...Layer) *Cache {
 	return c
 }
 
+// patient is a configuration for tests in real time, on a machine that is busy.
+func patient() Config {
+	cfg := DefaultConfig()
+	cfg.ReadTimeout, cfg.FirstTimeout, cfg.WriteTimeout = time.Minute, time.Minute, time.Minute
+	return cfg
+}
+
 // running runs a cache until the test or the returned function ends it.
 func running(t *testing.T, c *Cache) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
@@ -300,7 +307,7 @@ func TestFlawed(t *testing.T) {
 		"clock ahead":   {string(seal(ahead, "here")), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := DefaultConfig()
+			cfg := patient()
 			cfg.Scope, cfg.Clock = "here", func() time.Time { return now }
 			layer := newFake("disk")
 			layer.is["k"] = c.text
@@ -361,7 +368,7 @@ func TestDiskFollowsNoLink(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(dir, fileName("k"))); err != nil {
 		t.Fatal(err)
 	}
-	cfg := DefaultConfig()
+	cfg := patient()
 	disk := NewDisk(dir, cfg)
 	c := newCache(t, cfg, disk)
 	if e, ok := c.Get(t.Context(), "k"); ok {

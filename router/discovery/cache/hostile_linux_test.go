@@ -47,7 +47,7 @@ func TestWhatIsNoEntry(t *testing.T) {
 			if err := lay(filepath.Join(dir, fileName("k"))); err != nil {
 				t.Fatal(err)
 			}
-			cfg := DefaultConfig()
+			cfg := patient()
 			disk := NewDisk(dir, cfg)
 			c := newCache(t, cfg, disk)
 			var before, after runtime.MemStats
@@ -105,7 +105,7 @@ func TestManyFiles(t *testing.T) {
 // TestReadOnly reads from a disk that takes nothing, and serves on from memory.
 func TestReadOnly(t *testing.T) {
 	dir := small(t)
-	cfg := DefaultConfig()
+	cfg := patient()
 	cfg.Settle, cfg.Retry, cfg.RetryMost = time.Millisecond, time.Millisecond, 10*time.Millisecond
 	disk := NewDisk(filepath.Join(dir, "cache"), cfg)
 	e := versioned(1)

@@ -48,7 +48,7 @@ func TestSigned(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := &bytes.Buffer{}
-			cfg := DefaultConfig()
+			cfg := patient()
 			cfg.Scope, cfg.Keys, cfg.Clock, cfg.Log = "here", c.keys, func() time.Time { return now }, slog.New(slog.NewTextHandler(log, nil))
 			layer := newFake("redis")
 			layer.is["k"] = c.text
@@ -78,7 +78,7 @@ func TestSigned(t *testing.T) {
 // comes back after a good one.
 func TestBadEntriesAreCounted(t *testing.T) {
 	layer, now := newFake("redis"), time.Now()
-	cfg := DefaultConfig()
+	cfg := patient()
 	cfg.Clock = func() time.Time { return now }
 	c := newCache(t, cfg, layer)
 	reads := func(text string) float64 {
@@ -107,7 +107,7 @@ func TestRotation(t *testing.T) {
 	now := time.Now()
 	dir := t.TempDir()
 	for i, keys := range [][][]byte{{a}, {a, b}, {b, a}, {b}} {
-		cfg := DefaultConfig()
+		cfg := patient()
 		cfg.Keys = keys
 		disk := NewDisk(dir, cfg)
 		c := newCache(t, cfg, disk)
@@ -174,7 +174,7 @@ func TestReplay(t *testing.T) {
 // others, who would not use it.
 func TestOldOnDisk(t *testing.T) {
 	now := time.Now()
-	cfg := DefaultConfig()
+	cfg := patient()
 	e := Entry{Key: "k", Version: "old", Time: now.Add(-30 * cfg.Oldest)}
 	disk := NewDisk(t.TempDir(), cfg)
 	if err := disk.Put(t.Context(), "k", e.Time, seal(e, "")); err != nil {

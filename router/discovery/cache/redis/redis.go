@@ -50,6 +50,7 @@ func New(url, scope string) (*Redis, error) {
 	o.Protocol = 2
 	o.MaxRetries, o.DialerRetries = -1, 1 // the cache has a circuit
 	o.ContextTimeoutEnabled = true
+	o.ReadTimeout, o.WriteTimeout = -1, -1 // whoever asks says how long
 	o.PoolSize, o.MaxActiveConns = 4, 8
 	o.DisableIdentity = true
 	o.Dialer = dialer(o.TLSConfig)
