@@ -19,7 +19,7 @@ import (
 
 // cacheOptions say where is kept what was found and what was decided of it.
 type cacheOptions struct {
-	cacheDir, cacheScope, redis string
+	cacheDir, cacheScope, cacheKey, redis string
 }
 
 // noCache is the value of --cache for none on disk.
@@ -28,6 +28,7 @@ const noCache = "none"
 func (o *cacheOptions) flags(fs *flag.FlagSet) {
 	fs.StringVar(&o.cacheDir, "cache", "", "`directory` of what was found and served last, to begin with when nothing else answers, or none; default: in the state directory, none with --recording")
 	fs.StringVar(&o.redis, "redis", "", "`URL` of a Redis in which daemons share that, such as redis://user:password@host:6379/0, rediss:// or unix:///path; default: none")
+	fs.StringVar(&o.cacheKey, "cache-key", "", "`file` of the key that entries of the cache are signed with, 32 or more characters, the same for all daemons of a scope; a second line is the key before it, while any has that; default: entries are not signed")
 	fs.StringVar(&o.cacheScope, "cache-scope", "", "`name` of what daemons share in Redis, such as the cluster's; default: made of --model, --rules, --prometheus, and where services are found (--discover, --kubeconfig, --namespaces)")
 }
 
@@ -57,11 +58,15 @@ const tableEvery = 10 * time.Second
 // openCache makes the cache of what this daemon serves; there is none where nothing
 // would outlive the process, or time is not the clock's.
 func (d *daemon) openCache() (err error) {
+	keys, err := d.cacheKeys()
+	if err != nil {
+		return fmt.Errorf("--cache-key: %w", err)
+	}
 	if d.recording != "" || d.checkConfig {
 		return nil
 	}
 	cfg := cache.DefaultConfig()
-	cfg.Scope, cfg.Settle = d.cacheScope, tableEvery
+	cfg.Scope, cfg.Settle, cfg.Keys = d.cacheScope, tableEvery, keys
 	if cfg.Scope == "" {
 		cfg.Scope = d.options.scope()
 	}

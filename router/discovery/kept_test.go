@@ -121,13 +121,13 @@ func TestCacheOnDisk(t *testing.T) {
 	dir := t.TempDir()
 	life := func(say func(Sink)) *Directory {
 		cacheConfig := cache.DefaultConfig()
-		cacheConfig.Settle = 0
+		cacheConfig.Settle, cacheConfig.ReadTimeout = 0, time.Minute // a busy machine may be slow
 		c, err := cache.New(cacheConfig, cache.NewDisk(dir, cacheConfig))
 		if err != nil {
 			t.Fatal(err)
 		}
 		cfg := DefaultConfig()
-		cfg.Cache = c
+		cfg.Cache, cfg.Recall = c, time.Minute
 		src := newScript("file")
 		d := made(t, cfg, src)
 		if say == nil {

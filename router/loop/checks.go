@@ -119,6 +119,7 @@ func (l *Loop) Attend(ctx context.Context) {
 		select {
 		case <-l.checks.runner.Changed():
 			l.anew()
+			l.recheckRestored()
 		case <-ticker.C:
 			if !l.fed() {
 				l.anew()

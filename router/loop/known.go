@@ -38,6 +38,7 @@ func (l *Loop) know(s *discovery.Snapshot) {
 	l.refresh(services)
 	l.move(services)
 	l.publish(services, func(former, tried []router.Made) { l.table.PublishKnown(known, former, tried) })
+	l.followRestored()                                  // at the addresses that are known now
 	if l.now().Sub(l.settled).Abs() >= withoutMetrics { // flips come many times a second
 		l.settle()
 	}

@@ -88,6 +88,7 @@ type Loop struct {
 	opened   bool              // the services of the rules were decided upon
 	begun    bool              // windows have come, or it is known that none will
 	restored map[string]*past  // by service: what is served of a life before
+	standing *standing         // the policy for it; nil: not asked yet
 }
 
 // Pace is what is known of the windows to come.

@@ -47,12 +47,12 @@ func (l *Loop) Restore(text []byte) error {
 	if l.begun || l.restored != nil {
 		return nil // what is known now is better
 	}
-	all, version, err := router.ReadSaved(text)
-	if err != nil || len(all) == 0 {
+	served, version, err := router.ReadSaved(text)
+	if err != nil || len(served) == 0 {
 		return err
 	}
 	l.restored = map[string]*past{}
-	for _, m := range all {
+	for _, m := range served {
 		p := &past{made: m, decided: m.Decision.Time}
 		if !m.Frame.End.IsZero() {
 			p.metrics = m.Decision.Time.Add(-m.Decision.Age)
@@ -64,9 +64,9 @@ func (l *Loop) Restore(text []byte) error {
 	for service := range l.restored {
 		l.former.meet(service)
 	}
-	l.serveRestored(l.cfg.Clock())
+	l.serveRestored(l.cfg.Clock(), every)
 	l.ready.Store(true)
-	l.cfg.Log.Info("what was served last serves on, until there are metrics", "services", len(all), "rules_then", version)
+	l.cfg.Log.Info("what was served last serves on, until there are metrics", "services", len(served), "rules_then", version)
 	return nil
 }
 
@@ -90,7 +90,13 @@ func (l *Loop) relieve(service string) {
 	}
 	name := l.former.rules.Canonical(service)
 	maps.DeleteFunc(l.restored, func(other string, _ *past) bool {
-		return other == service || l.former.rules.Canonical(other) == name || l.known.Same(other, service)
+		if other != service && l.former.rules.Canonical(other) != name && !l.known.Same(other, service) {
+			return false
+		}
+		if other != service { // it is checked by the name that metrics have
+			l.checks.leave(other, l.cfg.Clock())
+		}
+		return true
 	})
 }
 
@@ -99,14 +105,20 @@ func (l *Loop) ageRestored() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.restored) > 0 {
-		l.serveRestored(l.cfg.Clock())
+		l.serveRestored(l.cfg.Clock(), every)
 	}
 }
 
-func (l *Loop) serveRestored(now time.Time) {
+func every(string) bool { return true }
+
+// serveRestored serves what is restored of some services, and has it checked.
+func (l *Loop) serveRestored(now time.Time, some func(service string) bool) {
 	var list []router.Made
 	var over []string
 	for _, service := range slices.Sorted(maps.Keys(l.restored)) {
+		if !some(service) {
+			continue
+		}
 		p := l.restored[service]
 		d, f := p.made.Decision, p.made.Frame
 		age := now.Sub(p.metrics)
@@ -119,10 +131,11 @@ func (l *Loop) serveRestored(now time.Time) {
 			continue
 		}
 		d.Time, f.Time, d.Age, d.Reason = now, now, max(0, age), router.Stale
-		list = append(list, p.made)
+		list = append(list, l.stand(p))
 	}
 	if len(list) > 0 {
 		l.table.PublishAll(list, nil)
+		l.followRestored()
 	}
 	if len(over) > 0 { // the rules answer, or whatever else does without metrics
 		l.decide(over)

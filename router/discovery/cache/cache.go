@@ -2,7 +2,9 @@ package cache
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -52,8 +54,16 @@ type Config struct {
 	// Scope tells what belongs together from what other daemons keep in the same
 	// place: an entry of another scope is foreign.
 	Scope string
+	// Keys sign what is written, with the first of them; nothing is read but what one of
+	// them signed. Who shares a layer shares the keys, see ParseKeys. None: a checksum
+	// finds what was cut or mixed up, and whoever can write to a layer is believed.
+	Keys [][]byte
 	// TTL is how long an entry is good.
 	TTL time.Duration
+	// Oldest is how old an entry may be that is read from a layer that others write to:
+	// what is older they have put back, or forgotten. What is on this machine's disk may
+	// be of any age.
+	Oldest time.Duration
 	// Refresh is the part of the TTL after which an entry is loaded again, Jitter how
 	// much sooner or later, as a part of the TTL.
 	Refresh, Jitter float64
@@ -83,7 +93,7 @@ type Config struct {
 // with a jitter.
 func DefaultConfig() Config {
 	return Config{
-		TTL: 5 * time.Minute, Refresh: 0.9, Jitter: 0.05,
+		TTL: 5 * time.Minute, Refresh: 0.9, Jitter: 0.05, Oldest: 24 * time.Hour,
 		LoadTimeout: 10 * time.Second, Loads: 4, Settle: time.Second,
 		Retry: time.Second, RetryMost: 30 * time.Second,
 		ReadTimeout: 250 * time.Millisecond, WriteTimeout: 5 * time.Second, FirstTimeout: 10 * time.Millisecond,
@@ -95,8 +105,8 @@ func DefaultConfig() Config {
 // Validate says what is wrong with a configuration.
 func (c Config) Validate() error {
 	switch {
-	case c.TTL <= 0:
-		return errors.New("cache: TTL must be more than 0")
+	case c.TTL <= 0 || c.Oldest < c.TTL:
+		return errors.New("cache: TTL must be more than 0, Oldest not less than it")
 	case !(c.Jitter >= 0 && c.Refresh-c.Jitter > 0 && c.Refresh+c.Jitter < 1):
 		return errors.New("cache: Refresh, with Jitter taken away or added, must be more than 0 and less than 1")
 	case c.LoadTimeout <= 0 || c.Loads < 1 || c.Settle < 0:
@@ -105,6 +115,8 @@ func (c Config) Validate() error {
 		return errors.New("cache: Retry must be more than 0, RetryMost not less than it")
 	case c.ReadTimeout <= 0 || c.WriteTimeout <= 0 || c.FirstTimeout <= 0 || c.Bytes <= 0:
 		return errors.New("cache: ReadTimeout, WriteTimeout, FirstTimeout and Bytes must be more than 0")
+	case c.Bytes > 2*MostText: // a quarter of it, and its label, have to fit
+		return fmt.Errorf("cache: Bytes is %d; want at most %d", c.Bytes, 2*MostText)
 	case c.Clock == nil || c.Log == nil:
 		return errors.New("cache: Clock and Log are needed")
 	}
@@ -123,7 +135,7 @@ type Cache struct {
 	kept   map[string]*kept
 	random *rand.Rand
 	wake   chan struct{}     // holds one when a key may be due
-	warned map[string]string // by layer and key: why an entry was dropped last
+	bad    map[string]defect // by layer and key: what was dropped last
 }
 
 // New returns a cache of memory and layers, the fastest first.
@@ -131,7 +143,7 @@ func New(cfg Config, layers ...Layer) (*Cache, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	c := &Cache{cfg: cfg, memory: newMemory(cfg.Bytes), kept: map[string]*kept{}, wake: make(chan struct{}, 1), warned: map[string]string{},
+	c := &Cache{cfg: cfg, memory: newMemory(cfg.Bytes), kept: map[string]*kept{}, wake: make(chan struct{}, 1), bad: map[string]defect{},
 		random: rand.New(rand.NewPCG(cfg.Seed, 0x66616972776179))}
 	for _, l := range layers {
 		c.layers = append(c.layers, newGuarded(l, &c.cfg))
@@ -187,14 +199,14 @@ func (c *Cache) read(ctx context.Context, l *guarded, key string, hurried bool) 
 	})
 	var e Entry
 	if err == nil {
-		e, err = unseal(text, c.cfg.Scope, key)
+		e, err = unseal(text, c.cfg.Scope, key, c.cfg.Keys...)
 	}
 	if err == nil {
-		err = c.clamp(&e)
+		err = c.clamp(&e, l.local)
 	}
 	switch {
 	case errors.As(err, new(flawed)):
-		c.drop(l.Name(), key, err)
+		c.drop(l.Name(), key, text, err)
 		return Entry{}, false
 	case errors.Is(err, errOpen):
 		c.metrics.skipped.WithLabelValues(l.Name()).Inc()
@@ -207,35 +219,56 @@ func (c *Cache) read(ctx context.Context, l *guarded, key string, hurried bool) 
 		return Entry{}, false
 	}
 	c.metrics.hits.WithLabelValues(l.Name()).Inc()
+	c.mend(l.Name(), key)
 	return e, true
 }
 
-// clamp takes a time of another clock that is ahead as that of now.
-func (c *Cache) clamp(e *Entry) error {
+// clamp refuses a time that is too long ago or yet to come, and takes one of another
+// clock that is ahead a little as that of now.
+func (c *Cache) clamp(e *Entry, local bool) error {
 	now := c.cfg.Clock().Round(0)
-	if e.Time.Sub(now) > MostSkew {
+	switch ahead := e.Time.Sub(now); {
+	case ahead > MostSkew:
 		return flawed{"future", "it is of " + e.Time.Format(time.RFC3339) + ", which is yet to come"}
-	}
-	if e.Time.After(now) {
+	case ahead > 0:
 		e.Time = now
+	case -ahead > c.cfg.Oldest && !local:
+		return flawed{"old", fmt.Sprintf("it is of %s, more than %v ago: it was put back, or nobody has renewed it since", e.Time.Format(time.RFC3339), c.cfg.Oldest)}
 	}
 	return nil
 }
 
-// drop counts an entry that cannot be used, and tells of it once.
-func (c *Cache) drop(layer, key string, why error) {
+// defect is what is wrong with an entry, and which text it is that has it.
+type defect struct {
+	why string
+	sum [sha256.Size]byte
+}
+
+// drop counts an entry that cannot be used, once for as long as it lies there, and
+// tells of it, unless the one before it was as bad.
+func (c *Cache) drop(layer, key string, text []byte, why error) {
 	var f flawed
 	errors.As(why, &f)
-	c.metrics.dropped.WithLabelValues(layer, f.reason).Inc()
+	now := defect{f.text, sha256.Sum256(text)}
 	c.mu.Lock()
 	id := layer + " " + key
-	again := c.warned[id] == why.Error()
-	if len(c.warned) >= 1000 {
-		clear(c.warned)
+	was, again := c.bad[id]
+	if len(c.bad) >= 1000 {
+		clear(c.bad)
 	}
-	c.warned[id] = why.Error()
+	c.bad[id] = now
 	c.mu.Unlock()
-	if !again {
+	if now != was {
+		c.metrics.dropped.WithLabelValues(layer, f.reason).Inc()
+	}
+	if !again || now.why != was.why {
 		c.cfg.Log.Warn("an entry of the cache is dropped", "layer", layer, "key", key, "error", why)
 	}
+}
+
+// mend forgets that the entry of a key was bad: it is another one.
+func (c *Cache) mend(layer, key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.bad, layer+" "+key)
 }

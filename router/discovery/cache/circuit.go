@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -48,6 +49,9 @@ func (c *circuit) do(ctx context.Context, hurried bool, ask func(context.Context
 	within, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := c.wait(within, ask)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("no answer within %v: %w", timeout, err)
+	}
 	switch {
 	case err == nil || errors.Is(err, ErrNone) || errors.As(err, new(flawed)):
 		c.well() // it answers

@@ -113,7 +113,7 @@ func TestKilledWhileWriting(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	dir := small(t)
 	filler := filepath.Join(dir, "filler")
-	cfg := DefaultConfig()
+	cfg := patient()
 	cfg.Settle, cfg.Retry, cfg.RetryMost = time.Millisecond, time.Millisecond, 10*time.Millisecond
 	disk := NewDisk(filepath.Join(dir, "cache"), cfg)
 	c := newCache(t, cfg, disk)

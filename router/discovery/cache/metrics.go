@@ -22,7 +22,7 @@ func newMetrics(c *Cache) *metrics {
 		errors:    counter("errors", "Readings and writings that failed or took too long, by layer.", "layer"),
 		skipped:   counter("skipped", "Readings that were not tried, for the layer has failed of late.", "layer"),
 		writes:    counter("writes", "Entries written, by layer.", "layer"),
-		dropped:   counter("dropped", "Entries not used or not kept, by layer and reason: corrupt, foreign, future, full.", "layer", "reason"),
+		dropped:   counter("dropped", "Entries not used, each counted once while it lies there, by layer and reason: corrupt, foreign, signature, future, old; and not kept: full.", "layer", "reason"),
 		refreshes: counter("refreshes", "Entries loaded from their source, by result: ok, failed, nothing.", "result"),
 		age:       prometheus.NewDesc("fairway_cache_age_seconds", "Age of the entries in memory that are refreshed, by key.", []string{"key"}, nil),
 	}

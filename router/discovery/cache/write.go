@@ -111,8 +111,12 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// pend has an entry written to a layer if there is room for it to wait.
+// pend has an entry written to a layer if there is room for it to wait. Others would
+// drop one that is too old.
 func (c *Cache) pend(l *guarded, e Entry) {
+	if !l.local && c.cfg.Clock().Sub(e.Time) > c.cfg.Oldest {
+		return
+	}
 	if !l.add(e) {
 		c.metrics.dropped.WithLabelValues(l.Name(), "full").Inc()
 	}
@@ -120,7 +124,7 @@ func (c *Cache) pend(l *guarded, e Entry) {
 
 // put writes one entry, and reports whether it was.
 func (c *Cache) put(ctx context.Context, l *guarded, e Entry) bool {
-	err := l.writes.do(ctx, false, func(ctx context.Context) error { return l.Put(ctx, e.Key, e.Time, seal(e, c.cfg.Scope)) })
+	err := l.writes.do(ctx, false, func(ctx context.Context) error { return l.Put(ctx, e.Key, e.Time, seal(e, c.cfg.Scope, c.cfg.Keys...)) })
 	switch {
 	case err == nil:
 		c.metrics.writes.WithLabelValues(l.Name()).Inc()

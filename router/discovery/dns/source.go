@@ -155,7 +155,7 @@ func (w *watch) tell() {
 	for i := range w.names {
 		k := &w.names[i]
 		if k.err != nil {
-			errs = append(errs, fmt.Errorf("dns: %w", k.err))
+			errs = append(errs, k.err) // whoever tells of it names the place
 		}
 		unfinished = unfinished || !k.sure
 		if k.service == nil {

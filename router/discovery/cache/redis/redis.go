@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"regexp"
 	"strconv"
 	"time"
@@ -26,6 +27,8 @@ const Expiry = 24 * time.Hour
 type Redis struct {
 	client *redis.Client
 	prefix string
+	local  bool
+	secure bool // by TLS
 }
 
 // credentials of a URL are not for logs.
@@ -47,11 +50,23 @@ func New(url, scope string) (*Redis, error) {
 	o.Protocol = 2
 	o.MaxRetries, o.DialerRetries = -1, 1 // the cache has a circuit
 	o.ContextTimeoutEnabled = true
+	o.ReadTimeout, o.WriteTimeout = -1, -1 // whoever asks says how long
 	o.PoolSize, o.MaxActiveConns = 4, 8
 	o.DisableIdentity = true
+	o.Dialer = dialer(o.TLSConfig)
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return &Redis{redis.NewClient(o), "fairway:" + scope + ":"}, nil
+	return &Redis{redis.NewClient(o), "fairway:" + scope + ":", o.Network == "unix" || isLoopback(o.Addr), o.TLSConfig != nil}, nil
 }
+
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip, parsed := netip.ParseAddr(host)
+	return err == nil && (host == "localhost" || parsed == nil && ip.IsLoopback())
+}
+
+// Local reports whether it is on this machine by its address: on the loopback, or a
+// Unix socket.
+func (r *Redis) Local() bool { return r.local }
 
 // reason is what an error of the URL says, without the URL.
 func reason(err error) string {
@@ -75,7 +90,7 @@ func (r *Redis) Get(ctx context.Context, key string) ([]byte, error) {
 	if errors.Is(err, redis.Nil) {
 		return nil, cache.ErrNone
 	}
-	return text, err
+	return text, r.explained(err)
 }
 
 // put writes a text unless there is a newer one. What is of a time yet to come by the
@@ -94,7 +109,7 @@ return 1`)
 
 // Put keeps a text unless there is a newer one.
 func (r *Redis) Put(ctx context.Context, key string, at time.Time, text []byte) error {
-	return put.Run(ctx, r.client, []string{r.prefix + key}, at.UnixMicro(), text, Expiry.Milliseconds(), cache.MostSkew.Microseconds()).Err()
+	return r.explained(put.Run(ctx, r.client, []string{r.prefix + key}, at.UnixMicro(), text, Expiry.Milliseconds(), cache.MostSkew.Microseconds()).Err())
 }
 
 // Close closes the connections.
