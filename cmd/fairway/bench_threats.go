@@ -33,7 +33,7 @@ JSON.
 
 Thresholds were chosen with --tuning (recording lab-train, seeds from 1) and a look at
 wider bursts (recording lab-validation, seeds from 5000); what is reported without it are other seeds
-(from 900000), recording lab-test, wider bursts, and ramps that are straight.`,
+(from 1000000), recording lab-test, wider bursts, and ramps that are straight.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.seeds < 1 {

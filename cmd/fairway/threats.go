@@ -170,6 +170,9 @@ func writeCallers(w io.Writer, v threat.View, all bool) error {
 		fmt.Fprintf(w, "; IT FAILS: %s", v.Failing)
 	}
 	fmt.Fprintln(w)
+	if !v.ServicesFrom.IsZero() {
+		fmt.Fprintf(w, "services are judged from %s on: the daemon has just begun, and whoever calls is new to it\n", v.ServicesFrom.UTC().Format("15:04:05 UTC"))
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "IDENTITY\tLEVEL\tJUDGED\tUNTIL\tWHY")
 	for _, c := range v.Callers {

@@ -76,4 +76,13 @@ spiffe://prod.example/batch/1          low     high    2026-11-27T12:59:00Z  ove
 	if err := writeCallers(&out, v, false); err != nil || out.String() != want {
 		t.Errorf("%v\n%s", err, out.String())
 	}
+	out.Reset()
+	v = threat.View{Mode: threat.DryRun, OnHigh: threat.Refuse, OnFailure: threat.Open, ServicesFrom: at(10).In(time.FixedZone("CET", 3600))}
+	const warming = `mode dry-run, high: refuse, when it fails: open
+services are judged from 12:10:00 UTC on: the daemon has just begun, and whoever calls is new to it
+IDENTITY  LEVEL  JUDGED  UNTIL  WHY
+`
+	if err := writeCallers(&out, v, false); err != nil || out.String() != warming {
+		t.Errorf("%v\n%s", err, out.String())
+	}
 }

@@ -31,7 +31,7 @@ func Tuning(rates Rates) Set {
 
 // Report is what is reported.
 func Report(rates Rates) Set {
-	return Set{Name: "report", Rates: rates, Seed: 900_000, Hard: 1, Scale: 3, Quiet: 80 * time.Minute, Length: 4 * time.Hour}
+	return Set{Name: "report", Rates: rates, Seed: 1_000_000, Hard: 1, Scale: 3, Quiet: 80 * time.Minute, Length: 4 * time.Hour}
 }
 
 // headroom makes of the highest rate that is usual for any caller the limit: what

@@ -17,6 +17,9 @@ func thin(t *testing.T, set func(Rates) Set) *Set {
 		t.Fatal(err)
 	}
 	s := set(rates)
+	if s.Name == "report" {
+		s.Seed = 900_000 // of an earlier report: nothing looks at what is to be reported
+	}
 	s.Scale, s.Quiet, s.Length = 0.3, 20*time.Minute, 70*time.Minute
 	if raced {
 		s.Scale = 0.1

@@ -33,7 +33,7 @@ func TestWhyCountsAreNoTrackers(t *testing.T) {
 			} else if !is {
 				was = false
 			}
-			if j.readEdges(s, &peers{}).Anomaly {
+			if j.readEdges(s, counts{}, &peers{}).Anomaly {
 				anomalies++
 			}
 			s.learn(counts{}, 1, 0)

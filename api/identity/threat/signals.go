@@ -2,7 +2,6 @@ package threat
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/fairway-mesh/fairway/anomaly"
@@ -84,76 +83,13 @@ const (
 	manyFailures = 300
 )
 
-// peers is what is usual of all that called in this window.
-type peers struct {
-	many   int
-	rise   float64 // of rate over baseline, at least 1
-	edges  float64 // median of new services in ten minutes
-	hour   float64 // in an hour
-	denied float64
-	asked  float64 // median of services asked
-	known  float64 // services that 9 of 10 know no more than
-}
-
-// counts are what a subject did in a window.
-type counts struct {
-	admitted, attempted float64 // messages/s
-	asked               float64
-	exceeded            Limit
-}
-
-// compare finds what is usual of peers.
-func compare(all []*Subject, did []counts) peers {
-	var rises, edges, hour, denied, asked, known []float64
-	out := peers{rise: 1}
-	for i, s := range all {
-		if did[i].attempted == 0 {
-			continue
-		}
-		out.many++
-		if s.windows >= warm && s.base.Mean > 0 {
-			rises = append(rises, did[i].attempted/s.base.Mean)
-		}
-		edges, hour, denied = append(edges, float64(s.services.sum)), append(hour, float64(s.hour.sum)), append(denied, float64(s.things.sum))
-		asked, known = append(asked, did[i].asked), append(known, float64(s.known))
-	}
-	if len(rises) >= fewPeers {
-		out.rise = risen(rises)
-	}
-	if out.many >= fewPeers {
-		out.edges, out.hour, out.denied = quantile(edges, 0.5), quantile(hour, 0.5), quantile(denied, 0.5)
-		out.asked, out.known = quantile(asked, 0.5), quantile(known, 0.9)
-	}
-	return out
-}
-
-// surge is from how many times its baseline on a rise of half of the peers is one
-// of the mesh.
-const surge = 1.5
-
-// risen is by what all have risen: the median, and in a surge, which does not
-// come to all at the same time or in the same measure, what one of four exceeds.
-func risen(rises []float64) float64 {
-	if half := quantile(rises, 0.5); half < surge {
-		return max(1, half)
-	}
-	return quantile(rises, 0.75)
-}
-
-// quantile sorts x. Of two in the middle it takes the lower: half of the peers
-// are not most.
-func quantile(x []float64, q float64) float64 {
-	slices.Sort(x)
-	return x[int(q*float64(len(x)-1))]
-}
-
 // read judges a subject's window, and appends to its readings.
 func (j *Judge) read(s *Subject, did counts, p *peers) []Reading {
 	out := s.readings[:0]
 	if s == j.strangers.subject {
 		return append(out, j.failures(s, did))
 	}
-	out = append(out, j.readRate(s, did, p), j.readServices(s, did, p), j.readEdges(s, p), j.readDenied(s, p))
+	out = append(out, j.readRate(s, did, p), j.readServices(s, did, p), j.readEdges(s, did, p), j.readDenied(s, p))
 	if failures := j.failures(s, did); failures.Value > 0 {
 		out = append(out, failures)
 	}
@@ -185,7 +121,7 @@ func median(of *[lately]float64) float64 {
 func (j *Judge) readServices(s *Subject, did counts, p *peers) Reading {
 	r := Reading{Signal: signalServices, Value: did.asked, Baseline: s.breadth.Mean, Peers: p.asked}
 	if s.windows < newcomer {
-		r.Anomaly = j.knows() && did.asked > max(leastNewcomer, 2*p.known)
+		r.Anomaly = j.knows() && did.asked > max(leastNewcomer, 2*p.knownBut(s, did))
 		return r
 	}
 	r.Anomaly = did.asked-p.asked > leastServices && s.breadth.Distance(did.asked, max(1, s.breadth.Mean/4)) > far
@@ -196,13 +132,22 @@ func (j *Judge) readServices(s *Subject, did counts, p *peers) Reading {
 // that has just begun everybody is, and a gateway asks about many services.
 func (j *Judge) knows() bool { return j.window >= newcomer }
 
-func (j *Judge) readEdges(s *Subject, p *peers) Reading {
+// knowsFrom is about when the first window ends that is judged by one that knows; zero
+// where one was, and where nobody judges.
+func (j *Judge) knowsFrom() time.Time {
+	if j.window > newcomer || j.now.IsZero() || j.settings.Mode == Off {
+		return time.Time{}
+	}
+	return j.judged.Add(time.Duration(newcomer+1-j.window) * window)
+}
+
+func (j *Judge) readEdges(s *Subject, did counts, p *peers) Reading {
 	n := float64(s.services.sum)
 	r := Reading{Signal: signalEdges, Value: n, Baseline: s.edges.Mean, Peers: p.edges, Limit: float64(j.settings.NewServices)}
 	r.Exceeds = n > r.Limit
 	if s.windows < newcomer {
-		r.Peers = p.known
-		r.Anomaly = j.knows() && n > max(leastNewcomer, 2*p.known)
+		r.Peers = p.knownBut(s, did)
+		r.Anomaly = j.knows() && n > max(leastNewcomer, 2*r.Peers)
 		return r
 	}
 	r.Anomaly = n-p.edges > leastEdges && s.edges.Distance(n, 1) > far

@@ -8,12 +8,16 @@ import (
 
 // View is what a Judge knows, for people.
 type View struct {
-	Mode      string     `json:"mode"`
-	OnHigh    string     `json:"on_high"`
-	OnFailure string     `json:"on_failure"`
-	Failing   string     `json:"failing,omitempty"` // why nobody can be judged
-	Callers   []Caller   `json:"callers"`           // the most feared first
-	Overrides []Override `json:"overrides"`
+	Mode      string `json:"mode"`
+	OnHigh    string `json:"on_high"`
+	OnFailure string `json:"on_failure"`
+	Failing   string `json:"failing,omitempty"` // why nobody can be judged
+	// ServicesFrom is when the judge has seen enough to judge what services are asked
+	// about: until then signals may say that a limit is exceeded, and nobody is raised
+	// for it. It is zero from then on.
+	ServicesFrom time.Time  `json:"services_judged_from,omitzero"`
+	Callers      []Caller   `json:"callers"` // the most feared first
+	Overrides    []Override `json:"overrides"`
 }
 
 // Caller is one subject.
@@ -43,7 +47,7 @@ func (j *Judge) View() View {
 	defer j.mu.Unlock()
 	v := View{
 		Mode: j.settings.Mode, OnHigh: j.settings.OnHigh, OnFailure: j.settings.OnFailure, Failing: j.failing,
-		Callers: []Caller{}, Overrides: append([]Override{}, j.inForce...),
+		ServicesFrom: j.knowsFrom(), Callers: []Caller{}, Overrides: append([]Override{}, j.inForce...),
 	}
 	for _, s := range j.all() {
 		c := Caller{
