@@ -1,6 +1,7 @@
 package threat
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -60,17 +61,36 @@ func (w *world) low1(all []*Subject) {
 	}
 }
 
-// TestTwoNewcomersScan: neither is the other's excuse.
-func TestTwoNewcomersScan(t *testing.T) {
+// TestNewcomersScan: two that scan are not each other's excuse. Three are, as
+// docs/threats.md says: a deployment may bring as many that ask about a lot.
+func TestNewcomersScan(t *testing.T) {
 	for _, callers := range []int{4, 8, 12} {
-		w := newWorld(t, callers, nil)
-		w.pass(11 * time.Minute)
-		one, two := w.j.Subject("spiffe://d/a"), w.j.Subject("spiffe://d/b")
-		first, second := calling(one, 3), calling(two, 2)
-		both := func() { first(); second() }
-		w.until(one, High, 30*time.Second, both)
-		w.until(two, High, 15*time.Second, both)
-		w.low("those who were there")
+		for many := 1; many <= 3; many++ {
+			w := newWorld(t, callers, nil)
+			w.pass(11 * time.Minute)
+			var scans []func()
+			var who []*Subject
+			for i := range many {
+				who = append(who, w.j.Subject(fmt.Sprint("spiffe://d/newcomer-", i)))
+				scans = append(scans, calling(who[i], 3))
+			}
+			for range 25 {
+				for _, scan := range scans {
+					scan()
+				}
+				w.second(1)
+			}
+			want := High
+			if many == 3 {
+				want = Low
+			}
+			for _, s := range who {
+				if got := s.Tier().Level(); got != want {
+					t.Errorf("%d callers, %d newcomers that scan: %s is %v, want %v", callers, many, s.Name(), got, want)
+				}
+			}
+			w.low("those who were there")
+		}
 	}
 }
 
@@ -219,6 +239,9 @@ func TestServicesFrom(t *testing.T) {
 	from := w.j.View().ServicesFrom
 	if want := noon.Add(10*time.Minute + window); from != want {
 		t.Fatalf("judged from %v, want %v", from, want)
+	}
+	if text, err := json.Marshal(w.j.View()); err != nil || !strings.Contains(string(text), `"services_judged_from":"2026-11-23T12:10:05Z"`) {
+		t.Errorf("%s, %v", text, err)
 	}
 	late := w.j.Subject("spiffe://d/late")
 	scan := calling(late, 1)
