@@ -10,9 +10,11 @@ import (
 
 // Trouble that comes on top of another is told when it has lasted for this long, since an
 // API server that has just started forbids everything for a moment; and again when
-// it comes back after forgotten.
+// it comes back after forgotten. Where many names fail one after the other it is one
+// line in atLeast.
 const (
 	lasting   = 10 * time.Second
+	atLeast   = time.Minute
 	forgotten = 10 * time.Minute
 )
 
@@ -49,6 +51,10 @@ func (t *told) further(now time.Time) []string {
 			delete(t.logged, line)
 		}
 	}
+	if len(further) == 0 || now.Sub(t.reported) < atLeast {
+		return nil
+	}
+	t.reported = now
 	t.log(further, now)
 	return further
 }

@@ -3,6 +3,7 @@ package discovery
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -54,6 +55,14 @@ func TestFurtherTroubleIsLogged(t *testing.T) {
 		warnings("for a moment", lasting/2)
 		to.Trouble(errors.Join(broken, errors.New(dead)))
 		warnings("over", time.Minute)
+		for i := range 12 { // one after the other
+			to.Trouble(errors.Join(broken, fmt.Errorf("name %d: refused", i), fmt.Errorf("name %d: refused", i+1)))
+			time.Sleep(10 * time.Second)
+		}
+		synctest.Wait()
+		if n := strings.Count(log.String(), "further trouble"); n != 2 {
+			t.Errorf("12 names in two minutes are %d lines:\n%s", n, log.String())
+		}
 		to.Trouble(nil)
 		warnings("well", time.Hour)
 	})

@@ -17,6 +17,7 @@ type told struct {
 	kept     bool                 // the cache has heard of it; the publishing goroutine's
 	recalled bool                 // the cache had something of it
 	looked   []string             // lines of the trouble at the look before
+	reported time.Time            // when further trouble was last logged
 	logged   map[string]time.Time // lines of its troubles that are in the log, and since when
 }
 
