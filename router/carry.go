@@ -83,10 +83,15 @@ func (p *eject) unshown(s *ejection, presence Presence, now time.Time) {
 	}
 }
 
+// leastFew is how many endpoints a service has at least of which few can be ready: of two
+// of three that are not, it is as likely that they crashed as that their probe is wrong
+// (gRFC A50 and Envoy have this minimum_hosts for what they say of endpoints by others).
+const leastFew = 5
+
 // few reports whether the ready ones that do not fail are fewer than the panic threshold
 // of these and of those that could carry on.
 func (p *eject) few(f *features.Frame, live bool) bool {
-	m, ready, others := p.members, 0, 0
+	m, there, ready, others := p.members, 0, 0, 0
 	for i, e := range p.here {
 		switch {
 		case e.failing(f.Time):
@@ -96,12 +101,16 @@ func (p *eject) few(f *features.Frame, live bool) bool {
 			others++
 		}
 	}
-	for i := range m.list { // no window has shown these yet
-		if !p.met[i] && m.there(i) && m.list[i].Presence <= m.least {
+	for i := range m.list {
+		if !m.there(i) {
+			continue
+		}
+		there++
+		if !p.met[i] && m.list[i].Presence <= m.least { // no window has shown it yet
 			ready++
 		}
 	}
-	return float64(ready) < p.by.minHealthy*float64(ready+others)
+	return there >= leastFew && float64(ready) < p.by.minHealthy*float64(ready+others)
 }
 
 // mayBegin reports whether an endpoint may begin to carry on: it has served until lately,

@@ -195,18 +195,18 @@ func TestDrainingServesOn(t *testing.T) {
 // TestCarriesInTable holds that the table serves what a decision says of those that carry
 // on, also one that was saved, and no others.
 func TestCarriesInTable(t *testing.T) {
-	r := newReadiness(4)
-	list := six()[:4]
+	r := newReadiness(5)
+	list := six()[:5]
 	for range 10 {
 		r.next(t, list...)
 	}
-	r.are(discovery.NotReady, 0, 1, 2)
+	r.are(discovery.NotReady, 0, 1, 2, 3)
 	list[0] = list[0].failing(1)
 	d := r.next(t, list...)
 	table := NewTable(nil, DefaultConfig())
 	table.Know(r.snapshot)
 	table.Publish(&d, frame(r.k, list...))
-	if got := joined(table.Load("checkout")); got != "c1 0, c2 0.333, c3 0.333, c4 0.333" {
+	if got := joined(table.Load("checkout")); got != "c1 0, c2 0.25, c3 0.25, c4 0.25, c5 0.25" {
 		t.Errorf("served: %s", got)
 	}
 	text, err := table.Look().Save()
@@ -220,7 +220,7 @@ func TestCarriesInTable(t *testing.T) {
 	next := NewTable(nil, DefaultConfig())
 	next.Know(r.snapshot)
 	next.PublishAll(saved, nil)
-	if got := joined(next.Load("checkout")); got != "c1 0, c2 0.333, c3 0.333, c4 0.333" {
+	if got := joined(next.Load("checkout")); got != "c1 0, c2 0.25, c3 0.25, c4 0.25, c5 0.25" {
 		t.Errorf("restored: %s", got)
 	}
 	r.pods = r.pods[:1]
@@ -229,6 +229,18 @@ func TestCarriesInTable(t *testing.T) {
 	if got := joined(next.Load("checkout")); got != "c1 1" {
 		t.Errorf("gone: %s", got)
 	}
+}
+
+// TestFewOfSmall holds that readiness is obeyed at once where there are fewer than five
+// endpoints, whatever metrics showed until now.
+func TestFewOfSmall(t *testing.T) {
+	r := newReadiness(4)
+	list := six()[:4]
+	for range 10 {
+		r.next(t, list...)
+	}
+	r.are(discovery.NotReady, 0, 1, 2)
+	same(t, "one of four is ready: weight", r.next(t, list...).Weights, 0, 0, 0, 1)
 }
 
 // TestCarryAnyCourse holds, whatever comes, that weights sum to 1, that nobody serves on

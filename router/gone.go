@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -24,35 +25,16 @@ const Lingers = 15 * time.Minute
 // lose finds the services that are gone by those of their names that no other has, nor
 // had: two that are gone and were called alike are found by neither's.
 func (k *Known) lose() {
-	k.lost = nil
-	var live map[string]bool
+	var all []*discovery.Service
 	for _, f := range k.services {
-		if !f.deleted {
-			continue
-		}
-		if live == nil {
-			live, k.lost = k.names(), map[string]*found{}
-		}
-		for _, name := range f.names() {
-			if other, twice := k.lost[name]; twice && other != f {
-				k.lost[name] = nil
-			} else if !live[name] {
-				k.lost[name] = f
-			}
+		if f.deleted {
+			all = append(all, f.Service)
 		}
 	}
-}
-
-// names are all of the services that there are.
-func (k *Known) names() map[string]bool {
-	all := map[string]bool{}
-	for _, s := range k.snapshot.Services() {
-		all[s.Name] = true
-		for _, name := range s.Names {
-			all[name] = true
-		}
+	k.lost = nil
+	if len(all) > 0 {
+		k.lost = discovery.NewSnapshot(k.snapshot.Version(), all)
 	}
-	return all
 }
 
 // then is the service as it is said to be now. What stale knowledge leaves out is not
@@ -69,8 +51,11 @@ func (f *found) then(service *discovery.Service) *found {
 	}
 	gone := map[string]*goneEndpoint{}
 	for name, e := range f.gone {
-		if there[name] == nil && !taken[name] {
+		switch at := there[name]; {
+		case at == nil && !taken[name]:
 			gone[name] = e
+		case at != nil && elsewhere(&e.Endpoint, at) && !taken[e.Address]: // a pod of a StatefulSet is back
+			gone[e.Address] = &goneEndpoint{left(&e.Endpoint, at), e.since}
 		}
 	}
 	if !service.Stale {
@@ -113,15 +98,12 @@ func left(old, now *discovery.Endpoint) discovery.Endpoint {
 
 // Lost lists the Names of those that are gone, sorted.
 func (k *Known) Lost() (names []string) {
-	if k == nil || k.lost == nil {
+	if k == nil {
 		return nil
 	}
-	for name, f := range k.services {
-		if f.deleted {
-			names = append(names, name)
-		}
+	for _, s := range k.lost.Services() {
+		names = append(names, s.Name)
 	}
-	slices.Sort(names)
 	return names
 }
 
@@ -137,6 +119,21 @@ type Seen struct {
 	Members   *Members
 	Time      time.Time
 	Endpoints []mesh.Endpoint
+	Served    *Routes // of decisions that may be older; nil: none are
+}
+
+// decided are the endpoints that were decided upon, by both lines.
+func (r *Routes) decided() (all []mesh.Endpoint) {
+	if r == nil {
+		return nil
+	}
+	if r.Decision != nil {
+		all = r.Decision.Endpoints
+	}
+	if r.pair != nil {
+		all = slices.Concat(all, r.pair.tried.decided())
+	}
+	return all
 }
 
 // Settle forgets of services what is gone from them and metrics cannot show any more.
@@ -169,11 +166,11 @@ func (s *Seen) settle() (gone map[string]*goneEndpoint, changed bool) {
 	m := s.Members
 	gone = make(map[string]*goneEndpoint, len(m.found.gone))
 	for name, e := range m.found.gone {
-		shown := func(seen mesh.Endpoint) bool { return seen.Name == m.called[name] }
+		shown := func(seen mesh.Endpoint) bool { return cmp.Or(m.Called(seen), seen.Name) == m.called[name] }
 		switch {
 		case e.since.IsZero():
 			gone[name], changed = &goneEndpoint{e.Endpoint, s.Time}, true
-		case s.Time.Sub(e.since) <= Lingers, find(m.ruled.Endpoints, m.called[name]) != nil, slices.ContainsFunc(s.Endpoints, shown):
+		case s.Time.Sub(e.since) <= Lingers, find(m.ruled.Endpoints, m.called[name]) != nil, slices.ContainsFunc(s.Endpoints, shown), slices.ContainsFunc(s.Served.decided(), shown):
 			gone[name] = e
 		default:
 			changed = true
@@ -190,7 +187,7 @@ func (k *Known) Forget(names ...string) *Known {
 			delete(c.services, name)
 		}
 	}
-	c.naming = nil
+	c.naming = discovery.NewSnapshot(0, nil) // they go by other names than any did before
 	c.lose()
 	return c
 }

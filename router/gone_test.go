@@ -14,7 +14,7 @@ func TestGoneIsForgotten(t *testing.T) {
 	k, _, _ = k.Then(snapshot(kube("s", "n", pod("a", 1, discovery.Ready))))
 	both, one := []mesh.Endpoint{{Name: "a"}, {Name: "b"}}, []mesh.Endpoint{{Name: "a"}}
 	settle := func(after time.Duration, endpoints []mesh.Endpoint) Presence {
-		k = k.Settle(Seen{k.Members("s", nil, nil), epoch.Add(after), endpoints})
+		k = k.Settle(Seen{Members: k.Members("s", nil, nil), Time: epoch.Add(after), Endpoints: endpoints})
 		return k.Members("s", nil, nil).Presence("b")
 	}
 	for _, c := range []struct {
@@ -26,7 +26,7 @@ func TestGoneIsForgotten(t *testing.T) {
 			t.Errorf("after %v with %v: %v; want %v", c.after, c.seen, got, c.want)
 		}
 	}
-	if s := k.Settle(Seen{k.Members("s", nil, nil), epoch, one}); s != k {
+	if s := k.Settle(Seen{Members: k.Members("s", nil, nil), Time: epoch, Endpoints: one}); s != k {
 		t.Error("there is nothing to forget any more")
 	}
 }

@@ -29,6 +29,10 @@ func (r *Routes) join(d *Decision) []spot {
 	mean := j.mean()
 	for i := range r.matcher.Service.Endpoints {
 		e := &r.matcher.Service.Endpoints[i]
+		if is := r.members.Called(e.Endpoint); is != "" && is != e.Name {
+			r.Notes = append(r.Notes, fmt.Sprintf("endpoints %q and %q of the rules are one, by what is discovered: it is called %q", is, e.Name, is))
+			continue
+		}
 		if _, there := j.at[e.Name]; !there && r.members.Presence(e.Name) == Unlisted {
 			j.add(e.Endpoint, mean, false, false)
 			r.Notes = append(r.Notes, fmt.Sprintf("endpoint %q is in the rules but not in the metrics: it gets its peers' mean weight", e.Name))
@@ -50,7 +54,7 @@ type joining struct {
 // add puts an endpoint on the list, once, with all that is known of it.
 func (j *joining) add(e mesh.Endpoint, weight float64, ejected, carries bool) {
 	if at, twice := j.at[e.Name]; twice {
-		if at >= 0 {
+		if at >= 0 && !j.list[at].out {
 			j.list[at].weight = max(j.list[at].weight, weight)
 			j.list[at].ejected = j.list[at].ejected && ejected
 		}

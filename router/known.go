@@ -17,7 +17,7 @@ import (
 type Known struct {
 	snapshot *discovery.Snapshot
 	services map[string]*found   // by their Name
-	lost     map[string]*found   // services that are gone, by all of their names
+	lost     *discovery.Snapshot // services that are gone; nil: none is
 	naming   *discovery.Snapshot // the first by whose names these services go
 }
 
@@ -94,7 +94,10 @@ func (k *Known) find(name string) *found {
 	if s := k.snapshot.Service(name); s != nil {
 		return k.services[s.Name]
 	}
-	return k.lost[name]
+	if s := k.lost.Service(name); s != nil && !k.snapshot.Calls(name) {
+		return k.services[s.Name]
+	}
+	return nil
 }
 
 // Blurred lists names, without ports, that meant one service before and mean none in

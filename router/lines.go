@@ -35,7 +35,7 @@ func (t *Table) Try(set *rules.Set, share float64) {
 		next.trial = &begun
 		next.known.Teach(set)
 		for _, service := range set.Services() {
-			if _, known := next.services[service]; !known {
+			if as := next.triedAs(service); as == service && next.services[service] == nil {
 				next.services[service] = next.former(t.cfg).routes(service, nil, nil)
 			}
 		}

@@ -87,7 +87,7 @@ func (m *Members) from() *found {
 }
 
 func (m *Members) add(e *discovery.Endpoint, p Presence) {
-	if m.found.deleted { // of a service that is gone nobody knows
+	if m.found.deleted && p != Gone { // of a service that is gone nobody knows who is left
 		p = Unlisted
 	}
 	m.list = append(m.list, Member{Endpoint: e.Endpoint, Labels: e.Labels, Presence: p})
@@ -158,10 +158,10 @@ func (m *Members) Serves(name string) bool {
 }
 
 // Endpoints lists who is there, in the order of their names, and with them those that
-// only the rules name.
+// only the rules name. One that these name twice, by other names, is one.
 func (m *Members) Endpoints(ruled []rules.Endpoint) (all []mesh.Endpoint) {
 	for _, e := range ruled {
-		if m.of(e.Name) == nil {
+		if m.of(e.Name) == nil && m.Called(e.Endpoint) == "" {
 			all = append(all, e.Endpoint)
 		}
 	}

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,8 +59,10 @@ func (l Look) Save() ([]byte, error) {
 		all.Rules = l.now.set.Version()
 	}
 	for _, name := range l.now.names {
-		if r := l.now.services[name]; r.Decision != nil && len(r.Decision.Endpoints) > 0 {
-			all.Services = append(all.Services, savedOf(r.Decision, r.Frame))
+		if r := l.now.services[name]; r.Decision != nil {
+			if s := savedOf(r.Decision, r.Frame, r.members); len(s.Endpoints) > 0 {
+				all.Services = append(all.Services, s)
+			}
 		}
 	}
 	text, err := json.Marshal(all)
@@ -69,7 +72,8 @@ func (l Look) Save() ([]byte, error) {
 	return text, nil
 }
 
-func savedOf(d *Decision, f *features.Frame) savedService {
+// savedOf leaves out whom discovery has no more: nobody knows it in the next life.
+func savedOf(d *Decision, f *features.Frame, members *Members) savedService {
 	s := savedService{Service: d.Service, Decided: d.Time, Source: d.Source, Policy: d.Policy, Model: d.Model, Reason: d.Reason}
 	seen := f != nil && !f.End.IsZero()
 	if seen {
@@ -81,6 +85,9 @@ func savedOf(d *Decision, f *features.Frame) savedService {
 		}
 	}
 	for i, e := range d.Endpoints {
+		if members.Presence(cmp.Or(members.Called(e), e.Name)) == Gone {
+			continue
+		}
 		at := savedEndpoint{Endpoint: e, Weight: d.Weights[i], Ejected: d.Ejected[i], Held: i < len(d.Held) && d.Held[i], Carries: i < len(d.Carries) && d.Carries[i]}
 		if seen && i < len(f.Requests) {
 			at.Requests = sayable(f.Requests[i])

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -22,7 +23,7 @@ func (t *Table) Know(s *discovery.Snapshot) {
 		var all []Seen
 		for _, r := range next.services {
 			if r.Decision != nil {
-				all = append(all, Seen{k.Members(r.Service, next.set, r.members), r.Decision.Time, r.Decision.Endpoints})
+				all = append(all, Seen{Members: k.Members(r.Service, next.set, r.members), Time: r.Decision.Time, Endpoints: r.Decision.Endpoints})
 			}
 		}
 		outdated := next.know(k.Settle(all...))
@@ -118,7 +119,7 @@ func (e *edition) serve() {
 		f := e.known.meant(service, e.set)
 		switch over := e.over(routes, f); {
 		case over && e.set.Names(service):
-			if routes.measured() { // whom metrics showed is no more; the rules are left
+			if routes != nil && routes.Decision != nil { // on those who are no more; the rules are left
 				e.services[service] = nil
 			}
 		case over, f != nil && !e.set.Names(service) && e.served[f.Name] != service && !routes.measured():
@@ -142,10 +143,27 @@ func (e *edition) over(routes *Routes, f *found) bool {
 	return was != nil && was.deleted
 }
 
-// stronger reports whether one name of a service goes before another.
+// stronger reports whether one name of a service goes before another: that of the rules,
+// of metrics, of what was decided last.
 func (e *edition) stronger(a, b string) bool {
 	if x, y := e.set.Names(a), e.set.Names(b); x != y {
 		return x
 	}
-	return e.services[a].measured() && !e.services[b].measured()
+	one, other := e.services[a], e.services[b]
+	if x, y := one.measured(), other.measured(); x != y {
+		return x
+	}
+	return one != nil && other != nil && one.Version > other.Version
+}
+
+// triedAs is what a service is served as that the line on trial calls so.
+func (e *edition) triedAs(service string) string {
+	service = e.set.Canonical(service)
+	if _, is := e.services[service]; is {
+		return service
+	}
+	if f := e.known.meant(service, e.trial.set); f != nil {
+		return cmp.Or(e.served[f.Name], service)
+	}
+	return service
 }

@@ -77,7 +77,7 @@ func (e *edition) publish(former, tried []Made, more []string, last map[string]*
 	}
 	for _, m := range tried {
 		if e.trial != nil {
-			service := e.set.Canonical(m.Decision.Service)
+			service := e.triedAs(m.Decision.Service)
 			p := changed[service]
 			p.tried = m.kept()
 			changed[service] = p
@@ -95,6 +95,11 @@ func (e *edition) publish(former, tried []Made, more []string, last map[string]*
 	}
 	if len(e.services) > before {
 		e.serve()
+		for service, r := range e.services {
+			if r == nil { // whom metrics showed is no more by that name
+				e.renew(service, nil, pending{}, cfg)
+			}
+		}
 	}
 	for service := range e.services { // once all that is lent is there
 		if p, own := changed[service]; e.borrows(service) && (own || e.concerns(service, changed)) {

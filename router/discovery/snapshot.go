@@ -62,6 +62,15 @@ func (s *Snapshot) Namesakes(name string) (list []string) {
 	return list
 }
 
+// Calls reports whether any service is called so, also where several are.
+func (s *Snapshot) Calls(name string) bool {
+	if s == nil {
+		return false
+	}
+	_, is := s.byName[canonical(name)]
+	return is
+}
+
 // named is the service whose Name it is.
 func (s *Snapshot) named(key string) *Service {
 	if i, ok := s.byName[key]; ok && i >= 0 && canonical(s.services[i].Name) == key {

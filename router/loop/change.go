@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/router"
@@ -133,6 +134,7 @@ func (l *Loop) begin(c Change) *candidate {
 
 // catchUp gives a candidate the windows that came while it was being prepared.
 func (l *Loop) catchUp(p *candidate) {
+	p.line.outgrow(l.former, l.now())
 	p.line.know(l.known, true, l.now(), l.restores)
 	if p.alone {
 		l.kept.forget()
@@ -151,6 +153,24 @@ func (l *Loop) catchUp(p *candidate) {
 	if l.pace.Schema == nil {
 		p.line.open(l.cfg.Clock(), l.restores)
 	}
+}
+
+// outgrow lets go of what the windows that were kept show and another line, which has
+// seen the same, has let go of since: services that are no more, and endpoints that
+// discovery has forgotten.
+func (n *line) outgrow(other *line, now time.Time) {
+	for service, f := range n.last {
+		it := other.last[service]
+		known := n.rules.Names(service) || n.Members(service) != nil
+		switch over := it == nil || it.End.IsZero(); {
+		case f.End.IsZero():
+		case over && !known:
+			n.drop(service)
+		case over, known && now.Sub(f.End) > router.Lingers:
+			n.bare(service, now)
+		}
+	}
+	n.dropped = nil
 }
 
 // next begins what has waited for a trial to end.

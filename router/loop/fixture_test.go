@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/predict"
@@ -36,6 +37,21 @@ type world struct {
 	mu    sync.Mutex
 	clock time.Time
 	log   *strings.Builder
+	// midway, if not nil, is called whenever the rules are asked for weights.
+	midway func()
+}
+
+// watched is a policy that tells when it is asked.
+type watched struct {
+	router.Policy
+	w *world
+}
+
+func (p watched) Decide(dst *router.Decision, f *features.Frame) error {
+	if p.w.midway != nil {
+		p.w.midway()
+	}
+	return p.Policy.Decide(dst, f)
 }
 
 func (w *world) now() time.Time {
@@ -71,7 +87,7 @@ func newWorld(t testing.TB, m *model.Model, set Change, judge func(time.Time, *r
 	w.Loop, err = New(Config{
 		Router: cfg, Acted: true, Live: true, Clock: w.now, Log: slog.New(slog.NewTextHandler(w, nil)), Trial: judge,
 		Policy: func(m *model.Model, p *predict.Predictor, cfg router.Config) router.Policy {
-			choose := router.Fallback(router.Learned(m, p, cfg), router.Static(cfg.Rules))
+			choose := router.Fallback(router.Learned(m, p, cfg), watched{router.Static(cfg.Rules), w})
 			return router.Limit(router.Eject(choose, p, cfg), cfg)
 		},
 	}, first, set, prometheus.NewRegistry())

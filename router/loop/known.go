@@ -16,9 +16,13 @@ import (
 // says nothing new publishes nothing.
 //
 // It does not make the loop Ready: there may be metrics to decide upon in a moment.
-func (l *Loop) Know(s *discovery.Snapshot) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+//
+// It does not wait for decisions that are under way: who makes them takes the snapshot in
+// between two services, or a newer one that has come until then.
+func (l *Loop) Know(s *discovery.Snapshot) { l.mu.leave(s) }
+
+// know is Know, while the lock is held.
+func (l *Loop) know(s *discovery.Snapshot) {
 	known, changed, renamed := l.known.Then(s)
 	if len(changed) == 0 {
 		return
@@ -89,7 +93,11 @@ func (l *Loop) settle() {
 		if f.End.IsZero() { // a frame without metrics is of when it was made
 			at = now
 		}
-		all = append(all, router.Seen{Members: l.former.Members(service), Time: at, Endpoints: f.Endpoints})
+		seen := router.Seen{Members: l.former.Members(service), Time: at, Endpoints: f.Endpoints, Served: l.table.Load(service)}
+		if l.tried != nil && l.tried.last[service] != nil {
+			seen.Endpoints = slices.Concat(f.Endpoints, l.tried.last[service].Endpoints)
+		}
+		all = append(all, seen)
 	}
 	l.replace(l.known.Settle(all...))
 	lost := l.known.Lost()

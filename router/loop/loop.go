@@ -60,8 +60,8 @@ type Loop struct {
 
 	changing sync.Mutex // held while a change is prepared; before mu
 
-	mu       sync.Mutex // held while anything is decided
-	former   *line      // the one in force
+	mu       turns // held while anything is decided
+	former   *line // the one in force
 	pace     Pace
 	kept     kept
 	known    *router.Known // nil: nobody discovers
@@ -106,6 +106,7 @@ func New(cfg Config, first, ruled Change, reg prometheus.Registerer) (*Loop, err
 	l := &Loop{cfg: cfg, checks: newChecks(set, cfg.Seed, cfg.Log), said: map[string]string{}, unready: map[string]string{}, refusals: map[string]string{}, versions: map[string]Version{}, waiting: map[string]Change{}, outcomes: map[string][]Outcome{},
 		told: map[string]chan struct{}{model.SubjectModel: make(chan struct{}, 1), model.SubjectRules: make(chan struct{}, 1)},
 		wake: make(chan struct{}, 1), repace: make(chan struct{}, 1)}
+	l.mu.know = l.know
 	if l.cfg.Decided == nil {
 		l.cfg.Decided = func([]router.Made, []router.Made) {}
 	}

@@ -94,14 +94,16 @@ func (l *Loop) inForce(former, tried []router.Made) {
 // ask has a line decide for these services. A service on which it fails keeps what
 // is in the table.
 func (l *Loop) ask(n *line, services []string) []router.Made {
-	var list []router.Made
+	var decided []string
 	for _, service := range services {
+		l.giveWay()
+		if n != l.former && n != l.tried {
+			return nil // it was rolled back meanwhile
+		}
 		if f := n.last[service]; f == nil || f.End.IsZero() && len(f.Endpoints) == 0 {
 			continue // nothing is known of it but its name
 		}
-		giveWay()
-		d, err := n.decide(service)
-		if err != nil {
+		if _, err := n.decide(service); err != nil {
 			l.metrics.refused.Inc()
 			if n == l.former {
 				l.say(service, "kept", err.Error())
@@ -111,17 +113,24 @@ func (l *Loop) ask(n *line, services []string) []router.Made {
 			}
 			continue
 		}
-		if f := n.last[service]; !f.Time.Before(l.pace.From) {
-			list = append(list, router.Made{Decision: d, Frame: f})
+		decided = append(decided, service)
+	}
+	var list []router.Made
+	for _, service := range decided {
+		if f := n.last[service]; f != nil && n.made[service] != nil && !f.Time.Before(l.pace.From) {
+			list = append(list, router.Made{Decision: n.made[service], Frame: f})
 		}
 	}
 	return list
 }
 
 // giveWay lets requests that have come go first: the scheduler looks at what gave way
-// when nothing else is to be done, or now and then. Between two services nothing is
-// half done.
-func giveWay() { runtime.Gosched() }
+// when nothing else is to be done, or now and then. So does what was discovered. Between
+// two services nothing is half done.
+func (l *Loop) giveWay() {
+	runtime.Gosched()
+	l.mu.heed()
+}
 
 // say logs who sets the weights of a service, when that changes.
 func (l *Loop) say(service, source, reason string, more ...any) {

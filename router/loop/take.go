@@ -54,7 +54,7 @@ func (l *Loop) Take(windows []mesh.Window, err error) {
 	var taken []mesh.Window
 	var services []string
 	for i := range windows {
-		giveWay()
+		l.giveWay()
 		if l.push(&windows[i]) {
 			taken, services = append(taken, windows[i]), append(services, windows[i].Service)
 		}
@@ -64,6 +64,7 @@ func (l *Loop) Take(windows []mesh.Window, err error) {
 	}
 	services = append(services, l.behind(windows[0].Time, l.pace.Timing.Step)...)
 	l.decide(services)
+	l.mu.heed()
 	if len(taken) > 0 {
 		l.kept.add(taken, l.modelled(services))
 		l.settle()

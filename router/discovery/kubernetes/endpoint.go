@@ -21,8 +21,8 @@ type place struct {
 	port  int32
 }
 
-// owner tells whose address a place is: a pod's, which may have one of each family, or
-// nobody's but its own.
+// owner tells whose address a place is: a pod's, which may have one of each family, and
+// another port in two slices while the service's target changes; or nobody's but its own.
 type owner struct {
 	namespace, pod string
 	ip             string
@@ -74,7 +74,7 @@ func (v view) endpoints(s *corev1.Service, p corev1.ServicePort, of []*discovery
 
 func (p place) owner() owner {
 	if pod := p.pod(); pod != "" {
-		return owner{namespace: p.TargetRef.Namespace, pod: pod, port: p.port}
+		return owner{namespace: p.TargetRef.Namespace, pod: pod}
 	}
 	return owner{ip: p.ip, port: p.port}
 }

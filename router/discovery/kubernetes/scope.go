@@ -43,7 +43,7 @@ func newScope(r *run, namespace string) (*scope, error) {
 	s := &scope{namespace: namespace}
 	var errs [4]error
 	s.services, errs[0] = newInformer(asker{
-		resource: services, namespace: namespace, client: typed, example: &corev1.Service{},
+		resource: services, namespace: namespace, needed: true, client: typed, example: &corev1.Service{},
 		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			return typed.services(namespace).List(ctx, o)
 		},
@@ -51,7 +51,7 @@ func newScope(r *run, namespace string) (*scope, error) {
 		indexers: cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc},
 	}, r, r.needed())
 	s.slices, errs[1] = newInformer(asker{
-		resource: endpointslices, namespace: namespace, client: typed, example: &discoveryv1.EndpointSlice{},
+		resource: endpointslices, namespace: namespace, needed: true, client: typed, example: &discoveryv1.EndpointSlice{},
 		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.LabelSelector = discoveryv1.LabelServiceName
 			return typed.slices(namespace).List(ctx, o)

@@ -45,14 +45,15 @@ func (v view) services(s *corev1.Service, of []*discoveryv1.EndpointSlice) (foun
 		return nil, ""
 	}
 	first, warning := mainPort(ports, s.Annotations[PortAnnotation])
-	warning = cmp.Or(v.untrue(s), warning)
+	as, unlike := inSlices(ports, first, of)
+	warning = cmp.Or(v.untrue(s), warning, unlike)
 	version := newest(s, of)
 	for i, p := range ports {
 		port := discovery.Port{Name: p.Name, Number: int(p.Port), Protocol: protocol(p)}
 		name, others := v.names(s, port, i == first)
 		found = append(found, &discovery.Service{
 			Name: name, Names: others, Namespace: s.Namespace, Source: SourceName,
-			Port: port, Endpoints: v.endpoints(s, p, of),
+			Port: port, Endpoints: v.endpoints(s, as[i], of),
 			Version: version, Time: v.now,
 		})
 	}

@@ -84,6 +84,9 @@ func refused(err error) bool {
 	return !errors.As(err, &status) || apierrors.IsTooManyRequests(err) || apierrors.IsServiceUnavailable(err)
 }
 
+// denied says whether the API server answered, and said no to who asks.
+func denied(err error) bool { return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) }
+
 // bare is the innermost of an error that names the request, which differs with every
 // attempt and resource.
 func bare(err error) error {

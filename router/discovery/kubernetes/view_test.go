@@ -8,7 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/fairway-mesh/fairway/mesh"
 	"github.com/fairway-mesh/fairway/router/discovery"
@@ -140,9 +142,18 @@ func TestEndpoints(t *testing.T) {
 		},
 		"six alone without pods": {reviews() + slice("six", "13", "IPv6", `{addresses: ["fd00::1"]}`), []string{"[fd00::1]:8080=[fd00::1]:8080"}},
 		"domain names":           {reviews() + slice("names", "13", "FQDN", `{addresses: [a.example]}`), []string{}},
-		"another port":           {strings.ReplaceAll(reviews(pod("a", "10.0.0.1")), "{name: http, port: 8080, ", "{name: web, port: 8080, "), []string{}},
-		"udp":                    {strings.ReplaceAll(reviews(pod("a", "10.0.0.1")), "8080, protocol: TCP", "8080, protocol: UDP"), []string{}},
-		"all ports":              {strings.ReplaceAll(reviews(pod("a", "10.0.0.1")), "{name: http, port: 8080, ", "{name: http, "), []string{"a=10.0.0.1:80"}},
+		"a port renamed":         {strings.ReplaceAll(reviews(pod("a", "10.0.0.1")), "{name: http, port: 8080, ", "{name: web, port: 8080, "), []string{"a=10.0.0.1:8080"}},
+		"another port": {
+			strings.ReplaceAll(strings.ReplaceAll(reviews(pod("a", "10.0.0.1")), "{name: http, port: 8080, ", "{name: web, port: 8080, "), "targetPort: web", "targetPort: 9090"), []string{},
+		},
+		"a port renamed, by number": {
+			strings.ReplaceAll(strings.ReplaceAll(reviews(pod("a", "10.0.0.1")), "{name: http, port: 8080, ", "{name: web, port: 8080, "), "targetPort: web", "targetPort: 8080"), []string{"a=10.0.0.1:8080"},
+		},
+		"the target changes": { // the newer slice is right, and names stay
+			reviews(pod("a", "10.0.0.1"), pod("b", "10.0.0.2")) + strings.ReplaceAll(slice("more", "13", "IPv4", pod("a", "10.0.0.1")), "8080", "9090"), []string{"a=10.0.0.1:9090", "b=10.0.0.2:8080"},
+		},
+		"udp":       {strings.ReplaceAll(reviews(pod("a", "10.0.0.1")), "8080, protocol: TCP", "8080, protocol: UDP"), []string{}},
+		"all ports": {strings.ReplaceAll(reviews(pod("a", "10.0.0.1")), "{name: http, port: 8080, ", "{name: http, "), []string{"a=10.0.0.1:80"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := read(t, c.text)[full]
@@ -165,6 +176,33 @@ func TestEndpoints(t *testing.T) {
 	e := read(t, dual)[full].Endpoint("fd00::1")
 	if e == nil || e.Name != "a" || !slices.Contains(e.Names, "[fd00::1]:8080") {
 		t.Errorf("the other family's address finds %+v", e)
+	}
+}
+
+// TestPortOfNoSlice: who renames a port, or names a target that no pod has, is told so.
+func TestPortOfNoSlice(t *testing.T) {
+	name, number, tcp := "old", int32(8080), corev1.ProtocolTCP
+	of := []*discoveryv1.EndpointSlice{{Ports: []discoveryv1.EndpointPort{{Name: &name, Port: &number, Protocol: &tcp}}, Endpoints: make([]discoveryv1.Endpoint, 1)}}
+	for _, c := range []struct {
+		ports []corev1.ServicePort
+		as    string
+		warns string
+	}{
+		{[]corev1.ServicePort{{Name: "old", Port: 80}}, "old", ""},
+		{[]corev1.ServicePort{{Name: "new", Port: 80, TargetPort: intstr.FromInt32(8080)}}, "old", `port "new" is in none`},
+		{[]corev1.ServicePort{{Name: "new", Port: 8080}}, "old", `port "new" is in none`},
+		{[]corev1.ServicePort{{Name: "new", Port: 80, TargetPort: intstr.FromInt32(9090)}}, "new", "it has no endpoints"},
+		{[]corev1.ServicePort{{Name: "new", Port: 80, TargetPort: intstr.FromString("web")}}, "old", `port "new" is in none`},
+		{[]corev1.ServicePort{{Name: "new", Port: 80, TargetPort: intstr.FromString("web")}, {Name: "old", Port: 81}}, "new", "it has no endpoints"},
+		{[]corev1.ServicePort{{Name: "new", Port: 80, TargetPort: intstr.FromString("web")}, {Name: "newer", Port: 81, TargetPort: intstr.FromString("b")}}, "new", "it has no endpoints"},
+	} {
+		as, warning := inSlices(c.ports, 0, of)
+		if as[0].Name != c.as || !strings.Contains(warning, c.warns) || (warning == "") != (c.warns == "") {
+			t.Errorf("%+v: slices call it %q, and %q is said; want %q and %q", c.ports, as[0].Name, warning, c.as, c.warns)
+		}
+	}
+	if as, warning := inSlices([]corev1.ServicePort{{Name: "new"}}, 0, nil); as[0].Name != "new" || warning != "" {
+		t.Errorf("without slices: %+v, %q", as, warning)
 	}
 }
 

@@ -30,6 +30,7 @@ type Server struct {
 	authority *x509.CertPool
 	etcd      *process
 	etcdURL   string
+	peerURL   string
 	api       *process
 	port      int
 	writer    *writer // nil before the first that is written
@@ -63,18 +64,40 @@ func (s *Server) start() error {
 		return err
 	}
 	s.port, s.etcdURL = ports[0], "http://127.0.0.1:"+strconv.Itoa(ports[1])
-	peer := "http://127.0.0.1:" + strconv.Itoa(ports[2])
-	s.etcd, err = begin("etcd", "--name=t", "--data-dir="+filepath.Join(s.directory, "etcd"), "--logger=zap",
-		"--listen-client-urls="+s.etcdURL, "--advertise-client-urls="+s.etcdURL,
-		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer, "--initial-cluster=t="+peer)
-	if err != nil {
-		return fmt.Errorf("%w (apt-get install etcd-server)", err)
+	s.peerURL = "http://127.0.0.1:" + strconv.Itoa(ports[2])
+	if s.etcd, err = s.store("etcd"); err != nil {
+		return err
 	}
 	s.api, err = s.serve(s.port)
 	if err != nil {
 		s.etcd.kill()
 	}
 	return err
+}
+
+// store begins an etcd that keeps what it has in a directory of this name.
+func (s *Server) store(name string) (*process, error) {
+	etcd, err := begin("etcd", "--name=t", "--data-dir="+filepath.Join(s.directory, name), "--logger=zap",
+		"--listen-client-urls="+s.etcdURL, "--advertise-client-urls="+s.etcdURL,
+		"--listen-peer-urls="+s.peerURL, "--initial-advertise-peer-urls="+s.peerURL, "--initial-cluster=t="+s.peerURL)
+	if err != nil {
+		return nil, fmt.Errorf("%w (apt-get install etcd-server)", err)
+	}
+	return etcd, nil
+}
+
+// Replace puts an empty etcd in the place of the one that there is, and starts the API
+// server anew on it: as after a disaster, its versions begin again.
+func (s *Server) Replace(t testing.TB) {
+	t.Helper()
+	s.Kill(t)
+	s.etcd.kill()
+	var err error
+	if s.etcd, err = s.store("another"); err != nil {
+		t.Fatal(err)
+	}
+	s.writer = nil
+	s.Again(t)
 }
 
 // serve begins an API server on a port and returns when it is ready.
