@@ -20,6 +20,8 @@ import (
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/config"
 	"github.com/prometheus/common/model"
+
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // patience is short, so that the tests are.
@@ -170,7 +172,7 @@ func TestNotRepeated(t *testing.T) {
 
 // A server that never answers is given up, with how often it was tried.
 func TestGivesUp(t *testing.T) {
-	s := connectTo(t, "http://"+freePort(t), patience())
+	s := connectTo(t, "http://"+porttest.Address(t), patience())
 	_, err := s.Range(t.Context(), "up", dawn, dawn, 0)
 	if err == nil || !strings.Contains(err.Error(), "6 attempts") || !Temporary(err) {
 		t.Errorf("error %v", err)

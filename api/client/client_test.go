@@ -19,6 +19,7 @@ import (
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
 	"github.com/fairway-mesh/fairway/features"
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
@@ -225,7 +226,7 @@ func TestSessions(t *testing.T) {
 
 // TestDaemonGoesAndComes: picks go on, and newer weights are found again.
 func TestDaemonGoesAndComes(t *testing.T) {
-	address, stop := serve(t, newTable(t, soon), "127.0.0.1:0")
+	address, stop := serve(t, newTable(t, soon), porttest.Address(t))
 	c := dial(t, settings(address))
 	until(t, c, "named", from(client.Weights))
 	stop()

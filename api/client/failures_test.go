@@ -18,6 +18,7 @@ import (
 	"github.com/fairway-mesh/fairway/api/client"
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // callers pick and decide without a pause until end, which counts what they
@@ -76,12 +77,7 @@ var static = map[string][]mesh.Endpoint{"shop": {{Name: "a", Address: "127.0.0.1
 // TestNeverSilent: no daemon, one, none, another one, and an endpoint set that
 // drops to zero; callers are answered all the while.
 func TestNeverSilent(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := porttest.Address(t)
 	cfg := settings(address)
 	cfg.Static = static
 	c := dial(t, cfg)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 	"github.com/fairway-mesh/fairway/model"
 )
 
@@ -25,7 +26,7 @@ func TestBeginsWithoutPrometheus(t *testing.T) {
 		}
 		t.Skip("prometheus is not installed")
 	}
-	address := free(t)
+	address := porttest.Address(t)
 	p := start(t, "--prometheus", "http://"+address, "--model", persistence(t), "--rules", write(t, "rules.yaml", tinyRules))
 	d := p.until(t, "the rules'", func(d *fairwayv1.Decision) bool { return d.Source == fairwayv1.Decision_RULES })
 	if d.RulesVersion != "7" || d.MetricsAt != nil {

@@ -4,17 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // TestPrometheusGoesAndComes runs a real Prometheus, takes it away and brings
@@ -30,7 +28,7 @@ func TestPrometheusGoesAndComes(t *testing.T) {
 		t.Skip("prometheus is not installed")
 	}
 	shop := exposition(t)
-	address, dir := free(t), t.TempDir()
+	address, dir := porttest.Address(t), t.TempDir()
 	kill := scrape(t, program, dir, address, shop)
 	defer func() { kill() }()
 
@@ -81,28 +79,6 @@ func exposition(t *testing.T) (address string) {
 	}))
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String()
-}
-
-// taken are ports that free gave away.
-var taken sync.Map
-
-// free is an address for a program that is told its port. It is below those that
-// systems give to whoever asks for any, so that nobody is given it before the
-// program, or while the program is being started again.
-func free(t *testing.T) string {
-	t.Helper()
-	for range 1000 {
-		address := fmt.Sprintf("127.0.0.1:%d", 12_000+rand.IntN(18_000))
-		if _, given := taken.LoadOrStore(address, true); given {
-			continue
-		}
-		if l, err := net.Listen("tcp", address); err == nil {
-			l.Close()
-			return address
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 // scrape starts a Prometheus that scrapes target each second, and returns what

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -145,7 +146,7 @@ func start(t testing.TB, example string, f *fleet, fairwayd string) proxied {
 			t.Fatal(err)
 		}
 	}
-	p := proxied{free(t), free(t)}
+	p := proxied{porttest.Address(t), porttest.Address(t)}
 	text, err := template.ParseFiles(filepath.Join(examples, example, "nginx.conf.tmpl"))
 	if err != nil {
 		t.Fatal(err)
@@ -211,16 +212,6 @@ func write(t testing.TB, path string, text []byte) {
 	if err := os.WriteFile(path, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func free(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func await(t testing.TB, what string, done func() bool) {
