@@ -55,8 +55,8 @@ func TestPrometheusGoesAndComes(t *testing.T) {
 	d = p.until(t, "stale", func(d *fairwayv1.Decision) bool { return d.Reason == "stale" })
 	age := d.MetricsAge.AsDuration()
 	t.Logf("stale at an age of %v, with %v as the limit and %v between looks", age, staleAfter, step)
-	if d.Source != fairwayv1.Decision_RULES || age <= staleAfter || age > staleAfter+3*step {
-		t.Errorf("want RULES at an age of %v to %v: %v", staleAfter, staleAfter+3*step, d)
+	if late := staleAfter + 20*step; d.Source != fairwayv1.Decision_RULES || age <= staleAfter || age > late { // a busy machine looks late
+		t.Errorf("want RULES at an age of %v to %v: %v", staleAfter, late, d)
 	}
 	jason("while Prometheus is away")
 
