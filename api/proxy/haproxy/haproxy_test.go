@@ -222,8 +222,8 @@ func split(t *testing.T, front string, shares ...float64) {
 	}
 	for i, p := range shares {
 		got := count[fmt.Sprint("b", i+1)]
-		if sigma := math.Sqrt(n * p * (1 - p)); math.Abs(got-n*p) > 4*sigma {
-			t.Errorf("b%d got %.0f of %d requests; want %.0f ± %.0f (four sigma of a fair draw)", i+1, got, n, n*p, 4*sigma)
+		if sigma := math.Sqrt(n * p * (1 - p)); math.Abs(got-n*p) > 5*sigma {
+			t.Errorf("b%d got %.0f of %d requests; want %.0f ± %.0f (five sigma of a fair draw)", i+1, got, n, n*p, 5*sigma)
 		}
 	}
 	t.Logf("asked %v, of %d: %v", shares, n, count)

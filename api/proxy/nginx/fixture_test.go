@@ -245,7 +245,7 @@ func (p proxied) send(t testing.TB, n int) map[string]int {
 	return count
 }
 
-// split compares where requests go with the shares, within four standard
+// split compares where requests go with the shares, within five standard
 // deviations of independent draws.
 func (p proxied) split(t *testing.T, shares ...float64) {
 	t.Helper()
@@ -253,8 +253,8 @@ func (p proxied) split(t *testing.T, shares ...float64) {
 	count := p.send(t, n)
 	for i, share := range shares {
 		name := fmt.Sprint("b", i+1)
-		if sigma := math.Sqrt(n * share * (1 - share)); math.Abs(float64(count[name])-n*share) > 4*sigma {
-			t.Errorf("%s got %d of %d requests; want %.0f ± %.0f", name, count[name], n, n*share, 4*sigma)
+		if sigma := math.Sqrt(n * share * (1 - share)); math.Abs(float64(count[name])-n*share) > 5*sigma {
+			t.Errorf("%s got %d of %d requests; want %.0f ± %.0f", name, count[name], n, n*share, 5*sigma)
 		}
 	}
 	t.Logf("asked %v, of %d: %v", shares, n, count)

@@ -172,8 +172,8 @@ func split(t *testing.T, front string, shares ...float64) {
 	got := count(t, front, n)
 	for i, share := range shares {
 		name := fmt.Sprintf("%c", 'a'+i)
-		if sigma := math.Sqrt(n * share * (1 - share)); math.Abs(float64(got[name])-n*share) > 4*sigma {
-			t.Errorf("%s got %d of %d requests; want %.0f ± %.0f", name, got[name], n, n*share, 4*sigma)
+		if sigma := math.Sqrt(n * share * (1 - share)); math.Abs(float64(got[name])-n*share) > 5*sigma {
+			t.Errorf("%s got %d of %d requests; want %.0f ± %.0f", name, got[name], n, n*share, 5*sigma)
 		}
 	}
 	t.Logf("asked %v, of %d: %v", shares, n, got)
