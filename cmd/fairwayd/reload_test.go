@@ -69,9 +69,7 @@ func TestRulesChange(t *testing.T) {
 	p.until(t, "of the rules", func(d *fairwayv1.Decision) bool { return d.RulesVersion == "7" })
 	change := func(text string) {
 		t.Helper()
-		if err := os.WriteFile(rules, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		replace(t, rules, []byte(text))
 	}
 	change(strings.Replace(tinyRules, `"7"`, `"8"`, 1))
 	p.until(t, "of the new rules", func(d *fairwayv1.Decision) bool { return d.RulesVersion == "8" })
