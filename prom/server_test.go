@@ -84,6 +84,14 @@ func target(t testing.TB) (address string, scrapes *atomic.Int64) {
 	return strings.TrimPrefix(server.URL, "http://"), scrapes
 }
 
+// settle waits until what was scraped before it was called can be asked for: a server
+// keeps a scrape before it begins the next.
+func settle(t testing.TB, scrapes *atomic.Int64) {
+	t.Helper()
+	enough := scrapes.Load() + 2
+	until(t, "scraped twice more", func() bool { return scrapes.Load() >= enough })
+}
+
 var liveTiming = mesh.Timing{Step: 5 * time.Second, Range: 2 * time.Second, Delay: 0}
 
 func dial(t testing.TB, url string) *Server {
