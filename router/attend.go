@@ -3,27 +3,33 @@ package router
 import (
 	"slices"
 	"time"
+
+	"github.com/fairway-mesh/fairway/features"
 )
 
 // attend takes in who takes requests by what discovery says. Who does again, or is new
 // beside others that have served for longer, begins slowly, whether a window has shown
 // it yet or not.
-func (p *eject) attend(state *ejections, dst *Decision, now time.Time) {
-	m := p.members
+func (p *eject) attend(state *ejections, dst *Decision, f *features.Frame) {
+	m, now := p.members, f.Time
 	if m == nil {
 		for _, s := range state.ByName {
-			s.Out = false
+			s.Out, s.carriage = false, carriage{}
 		}
 		return
 	}
-	p.met = sized(p.met, len(m.list))
+	p.met, p.here = sized(p.met, len(m.list)), sized(p.here, len(dst.Endpoints))
 	clear(p.met)
-	for i := range dst.Endpoints {
-		name := dst.Endpoints[i].Name
-		if at, is := m.byName[name]; is {
-			p.met[at] = true
+	for i, e := range dst.Endpoints {
+		p.here[i] = attendee{state.ByName[e.Name], Unlisted}
+		if at, is := m.byName[e.Name]; is {
+			p.met[at], p.here[i].presence = true, m.list[at].Presence
 		}
-		p.turnout(state, state.of(dst, i), m.Serves(name), now)
+	}
+	p.carry(state, dst, f)
+	for i, e := range p.here {
+		p.turnout(state, e.ejection, e.presence <= m.least, now)
+		e.Out = e.Out && !dst.Carries[i]
 	}
 	for i := range m.list {
 		if p.met[i] || !m.there(i) {
@@ -41,13 +47,17 @@ func (p *eject) attend(state *ejections, dst *Decision, now time.Time) {
 	}
 }
 
+// attendee is an endpoint of a frame, with what is remembered and what discovery says.
+type attendee struct {
+	*ejection
+	presence Presence
+}
+
 // turnout notes whether an endpoint takes requests. Who is ready a moment after the
 // service was first seen is no younger than its peers.
 func (p *eject) turnout(state *ejections, s *ejection, serves bool, now time.Time) {
-	if s != nil {
-		p.young(state, s, false, false, s.Out && serves && now.Sub(state.Since) > p.cfg.SlowStart, now)
-		s.Out = !serves
-	}
+	p.young(state, s, false, false, s.Out && serves && now.Sub(state.Since) > p.cfg.SlowStart, now)
+	s.Out = !serves
 }
 
 // compare makes the parts of newcomers, which are of what their peers would have

@@ -37,15 +37,15 @@ func TestEjectKnowsWhoIsThere(t *testing.T) {
 	for range 10 {
 		next(six()...)
 	}
-	// Four of six are not ready: no panic threshold, nobody's place is taken.
-	for i := range 4 {
+	// Three of six are not ready: nobody's place is taken.
+	for i := range 3 {
 		pods[i].State = discovery.NotReady
 	}
 	say()
 	d := next(six()...)
 	for i, w := range d.Weights {
-		want := 0.5
-		if i < 4 {
+		want := 1.0 / 3
+		if i < 3 {
 			want = 0
 		}
 		near(t, "weight of "+d.Endpoints[i].Name, w, want, 1e-9)
@@ -53,11 +53,14 @@ func TestEjectKnowsWhoIsThere(t *testing.T) {
 	if s := d.Health[0]; s.State != health.Unhealthy || s.Reason != "not ready, says kubernetes" || !d.Ejected[0] {
 		t.Errorf("health %+v", s)
 	}
-	// One of the two that are left fails: it is not ejected for want of others, and not
-	// for the sake of those that are not ready.
+	// Two of the three that are left fail: they are not ejected for want of others, and not
+	// for the sake of those that are not ready, which have had no requests for too long.
+	for range 10 {
+		next(six()...)
+	}
 	list := six()
-	list[5] = list[5].failing(1)
-	if d = next(list...); d.Weights[5] > 0.5+1e-9 || d.Weights[0] != 0 {
+	list[4], list[5] = list[4].failing(1), list[5].failing(1)
+	if d = next(list...); d.Weights[5] < 0.1 || d.Weights[5] > 1.0/3+1e-9 || d.Weights[0] != 0 {
 		t.Errorf("weights %v", d.Weights)
 	}
 	// Back, slowly.
@@ -72,7 +75,7 @@ func TestEjectKnowsWhoIsThere(t *testing.T) {
 	for range 10 {
 		d = next(six()...)
 	}
-	near(t, "weight in the end", d.Weights[0], 1.0/3, 0.01)
+	near(t, "weight in the end", d.Weights[0], 0.25, 0.01)
 	pods[4].State = discovery.Draining
 	say()
 	if d = next(six()...); d.Weights[4] != 0 || d.Health[4].State != health.Draining || d.Health[4].Reason != "draining, says kubernetes" {
@@ -82,7 +85,7 @@ func TestEjectKnowsWhoIsThere(t *testing.T) {
 	gone := pods[5]
 	pods = pods[:5]
 	say()
-	if d = next(six()...); d.Weights[5] != 0 || d.Weights[0] != 1 || d.Health[5].Reason != "gone, says kubernetes" {
+	if d = next(six()...); d.Weights[5] != 0 || d.Weights[0] != 0.5 || d.Health[5].Reason != "gone, says kubernetes" {
 		t.Errorf("weights %v, health %+v", d.Weights, d.Health[5])
 	}
 	pods = append(pods, gone)

@@ -48,7 +48,7 @@ type Config struct {
 	// traffic back to see.
 	ErrorThreshold float64
 	// PanicThreshold is the part of the endpoints that must stay; if fewer
-	// would, nothing is ejected.
+	// would, nothing is ejected, and if fewer are ready, others that serve go on.
 	PanicThreshold float64
 	// BaseEjection is how long a first ejection lasts; the n-th in a row lasts
 	// n times as long, at most MaxEjection (gRFC A50).

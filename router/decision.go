@@ -72,6 +72,9 @@ type Decision struct {
 	Failures    []predict.Failure
 	Ejected     []bool // gets no traffic
 	Held        []bool // gets the floor weight: it fails too, and no more may be ejected
+	// Carries marks those that get traffic although others are readier by what discovery
+	// says: see Eject.
+	Carries []bool
 	// Drains is what forecasts take from each endpoint; zero where they take nothing.
 	Drains []Drain
 	// Health is what checks, traffic and forecast say of each endpoint together;
@@ -100,6 +103,7 @@ func (d *Decision) reset(f *features.Frame) {
 		Health:      sized(d.Health, n),
 		Ejected:     sized(d.Ejected, n),
 		Held:        sized(d.Held, n),
+		Carries:     sized(d.Carries, n),
 		Board:       d.Board,
 		Newcomers:   d.Newcomers[:0],
 		Notes:       d.Notes[:0],
@@ -109,6 +113,7 @@ func (d *Decision) reset(f *features.Frame) {
 	clear(d.Health)
 	clear(d.Ejected)
 	clear(d.Held)
+	clear(d.Carries)
 	d.Board.Clear()
 }
 
@@ -149,6 +154,7 @@ func (d *Decision) Clone() Decision {
 	c.Health = slices.Clone(d.Health)
 	c.Ejected = slices.Clone(d.Ejected)
 	c.Held = slices.Clone(d.Held)
+	c.Carries = slices.Clone(d.Carries)
 	c.Board = d.Board.Clone()
 	c.Newcomers = slices.Clone(d.Newcomers)
 	c.Notes = slices.Clone(d.Notes)

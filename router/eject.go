@@ -24,13 +24,14 @@ import (
 // whatever the others do, the first time for just that long (see outage). If fewer
 // than half would stay untouched, nothing is done (Envoy's panic threshold), but
 // that none that qualifies gets more than an equal share and none that is well
-// less, and no ejection begins that would outlast it. An endpoint returns through a slow start; those of several at once
-// are cut short such that they take no more traffic away than the ejections that
-// are allowed. So begins one that appears, or is up again, beside others that have
-// served for longer (see young). State advances once per window; while none comes,
-// an endpoint that was well again in the last one returns in time. An endpoint of
-// which nothing was seen for longer than MaxEjection has left: it gets nothing and
-// does not count. Nor does one that takes no requests by what discovery says.
+// less, and no ejection begins that would outlast it. Nor do fewer than half that are
+// ready, by what discovery says, take over from others that serve (see carry). An endpoint
+// returns through a slow start; those of several at once are cut short such that they take
+// no more traffic away than the ejections that are allowed. So begins one that appears, or
+// is up again, beside others that have served for longer (see young). State advances once
+// per window; while none comes, an endpoint that was well again in the last one returns in
+// time. An endpoint of which nothing was seen for longer than MaxEjection has left: it gets
+// nothing and does not count. Nor does one that takes no requests by what discovery says.
 //
 // A drain takes weight away over a few windows, in proportion to the lower bound of
 // the forecast, and gives it back when the forecast has passed. Ejections and drains
@@ -64,9 +65,10 @@ type eject struct {
 	cfg      Config
 	services map[string]*ejections
 	punctual punctuality
-	by       judgement // of the service that is being decided upon
-	members  *Members  // of that service
-	met      []bool    // scratch: which members the frame has
+	by       judgement  // of the service that is being decided upon
+	members  *Members   // of that service
+	met      []bool     // scratch: which members the frame has
+	here     []attendee // scratch: who is in the frame
 }
 
 func (p *eject) Decide(dst *Decision, f *features.Frame) error {
@@ -93,8 +95,9 @@ func (p *eject) Decide(dst *Decision, f *features.Frame) error {
 	} else {
 		p.greet(state, f)
 	}
-	p.attend(state, dst, f.Time)
-	if p.check(state, dst) || fresh {
+	checked := p.check(state, dst)
+	p.attend(state, dst, f)
+	if checked || fresh {
 		p.advance(state, dst, f.Time, limits)
 	}
 	if fresh {
@@ -170,13 +173,18 @@ func (p *eject) apply(state *ejections, dst *Decision, now time.Time, limits rul
 			whole = dst.Weights[i]
 			dst.Weights[i] *= 1 - (1-p.slowStart(s, now))*warming
 		}
-		full, left = full+max(whole, dst.Weights[i]), left+dst.Weights[i]
+		whole = max(whole, dst.Weights[i])
+		if dst.Carries[i] {
+			dst.Weights[i] *= p.part(s, now)
+		}
+		full, left = full+whole, left+dst.Weights[i]
 	}
 	dst.compare(full, left)
 	if !panicking {
 		p.withhold(state, dst, now, least)
 	}
 	p.tell(state, dst, now)
+	dst.tellCarried()
 	settle(dst.Weights, dst.Ejected)
 }
 

@@ -32,11 +32,12 @@ type ejection struct {
 	Down     bool      // in the newest window
 	WasDown  time.Time // end of the last window in which it was
 	Gone     bool
-	Out      bool // discovery says that it takes no requests
+	Out      bool // it takes no requests by what discovery says
 	Failing  bool // by active checks
 	Drain    drainage
 	Passive  health.Passive // what its traffic says
 	Maturing maturing       // what becomes of its forecasts
+	carriage
 }
 
 // holds reports whether the ejection lasts. One whose time is up goes on while
@@ -44,6 +45,9 @@ type ejection struct {
 func (e *ejection) holds(now time.Time) bool {
 	return !e.Until.IsZero() && (e.ill() > 0 || now.Before(e.Until))
 }
+
+// failing reports whether it is ill, or ejected because it was, or has left.
+func (e *ejection) failing(now time.Time) bool { return e.ill() > 0 || e.holds(now) || e.Gone }
 
 // of is the memory of endpoint i of a decision.
 func (state *ejections) of(dst *Decision, i int) *ejection {
@@ -56,7 +60,7 @@ func (state *ejections) count(dst *Decision, now time.Time) (n, failing int) {
 	for _, e := range dst.Endpoints {
 		if s := state.ByName[e.Name]; s != nil && !s.Gone && !s.Out {
 			n++
-			if s.ill() > 0 || s.holds(now) {
+			if s.failing(now) {
 				failing++
 			}
 		}

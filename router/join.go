@@ -13,7 +13,7 @@ import (
 // join lists the endpoints, those of the decision, those that only the rules know and
 // those that were discovered, by name, with their weights. An endpoint that the metrics
 // do not show yet gets the mean of the others (gRFC A58); one that takes no requests by
-// what discovery says gets nothing, and one that is gone is not there.
+// what discovery says gets nothing unless it carries on, and one that is gone is not there.
 func (r *Routes) join(d *Decision) []spot {
 	j := joining{Routes: r, list: make([]spot, 0, len(d.Endpoints))}
 	if ruled := r.matcher.Service.Endpoints; len(ruled) > 0 || r.members != nil {
@@ -24,13 +24,13 @@ func (r *Routes) join(d *Decision) []spot {
 	}
 	for i, e := range d.Endpoints {
 		e.Name = cmp.Or(r.members.Called(e), e.Name)
-		j.add(e, d.Weights[i], d.Ejected[i])
+		j.add(e, d.Weights[i], d.Ejected[i], i < len(d.Carries) && d.Carries[i])
 	}
 	mean := j.mean()
 	for i := range r.matcher.Service.Endpoints {
 		e := &r.matcher.Service.Endpoints[i]
 		if _, there := j.at[e.Name]; !there && r.members.Presence(e.Name) == Unlisted {
-			j.add(e.Endpoint, mean, false)
+			j.add(e.Endpoint, mean, false, false)
 			r.Notes = append(r.Notes, fmt.Sprintf("endpoint %q is in the rules but not in the metrics: it gets its peers' mean weight", e.Name))
 		}
 	}
@@ -48,7 +48,7 @@ type joining struct {
 }
 
 // add puts an endpoint on the list, once, with all that is known of it.
-func (j *joining) add(e mesh.Endpoint, weight float64, ejected bool) {
+func (j *joining) add(e mesh.Endpoint, weight float64, ejected, carries bool) {
 	if at, twice := j.at[e.Name]; twice {
 		if at >= 0 {
 			j.list[at].weight = max(j.list[at].weight, weight)
@@ -68,7 +68,7 @@ func (j *joining) add(e mesh.Endpoint, weight float64, ejected bool) {
 	if ruled := j.ruled[e.Name]; ruled != nil {
 		p.says(ruled, p.presence != Unlisted)
 	}
-	if !j.members.Serves(e.Name) {
+	if !carries && !j.members.Serves(e.Name) {
 		p.weight, p.ejected, p.out = 0, true, true
 	}
 	if j.at != nil {
@@ -110,7 +110,7 @@ func (j *joining) discovered(d *Decision, mean float64) {
 	for i := range j.members.list {
 		e := &j.members.list[i]
 		if _, there := j.at[e.Name]; !there && j.members.there(i) {
-			j.add(e.Endpoint, mean*d.begins(e.Name), false)
+			j.add(e.Endpoint, mean*d.begins(e.Name), false, false)
 		}
 	}
 }

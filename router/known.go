@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
@@ -125,13 +126,14 @@ func (k *Known) Namesakes(name string) []string {
 	return k.snapshot.Namesakes(name)
 }
 
-// Unready is a note where no endpoint of a service is ready, empty else; also of ports
-// beside the one that requests go to, of which it would say the same again.
-func (k *Known) Unready(m *Members) string {
+// Unready is a note where no endpoint of a service is ready, or so few that others carry
+// on by a decision; empty else, and for ports beside the one that requests go to, of which
+// it would say the same again.
+func (k *Known) Unready(m *Members, d *Decision) string {
 	if m == nil || k.aside(m.found.Name) {
 		return ""
 	}
-	return m.unready()
+	return cmp.Or(m.unready(), d.Carried())
 }
 
 // Live lists the Names of the services that there are, sorted.

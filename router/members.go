@@ -16,8 +16,8 @@ type Presence uint8
 const (
 	Unlisted Presence = iota // nothing
 	Ready
-	Draining // takes requests only where nobody is ready
-	NotReady // only where nobody is draining either
+	Draining // takes requests only where nobody is ready, or where it was needed before
+	NotReady // only where nobody is draining either, or where few are ready: see Eject
 	Gone     // never: it was there, and is no more
 )
 

@@ -46,6 +46,7 @@ type savedEndpoint struct {
 	Weight   float64    `json:"weight"`
 	Ejected  bool       `json:"ejected,omitempty"`
 	Held     bool       `json:"held,omitempty"`
+	Carries  bool       `json:"carries,omitempty"`
 	Requests *float64   `json:"requests,omitempty"` // nil: not known
 	Values   []*float64 `json:"values,omitempty"`   // of Series
 }
@@ -80,7 +81,7 @@ func savedOf(d *Decision, f *features.Frame) savedService {
 		}
 	}
 	for i, e := range d.Endpoints {
-		at := savedEndpoint{Endpoint: e, Weight: d.Weights[i], Ejected: d.Ejected[i], Held: i < len(d.Held) && d.Held[i]}
+		at := savedEndpoint{Endpoint: e, Weight: d.Weights[i], Ejected: d.Ejected[i], Held: i < len(d.Held) && d.Held[i], Carries: i < len(d.Carries) && d.Carries[i]}
 		if seen && i < len(f.Requests) {
 			at.Requests = sayable(f.Requests[i])
 		}
@@ -171,7 +172,7 @@ func (s *savedService) made() Made {
 	}
 	for _, e := range s.Endpoints {
 		d.Endpoints, d.Weights = append(d.Endpoints, e.Endpoint), append(d.Weights, e.Weight)
-		d.Ejected, d.Held = append(d.Ejected, e.Ejected), append(d.Held, e.Held)
+		d.Ejected, d.Held, d.Carries = append(d.Ejected, e.Ejected), append(d.Held, e.Held), append(d.Carries, e.Carries)
 		f.Requests = append(f.Requests, valueOf(e.Requests))
 		for _, x := range e.Values {
 			f.Values = append(f.Values, valueOf(x))

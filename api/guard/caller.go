@@ -32,6 +32,8 @@ type caller struct {
 	over, turned         atomic.Int64 // messages that came beyond, or of who may not or is too high a threat, in this second
 	streams, connections atomic.Int64
 
+	gone atomic.Bool // forgotten: who calls by that name has another
+
 	limited error // what who sends too much is told
 
 	held   int64   // what left was after the last tick

@@ -100,6 +100,7 @@ func (g *Guard) fill() {
 			return false
 		}
 		g.judge.LetGo(subject)
+		c.gone.Store(true)
 		return true
 	})
 }
@@ -181,9 +182,10 @@ func (g *Guard) Allow(ctx context.Context, method string, message any) error {
 // messages that the guard does not read. It counts no message.
 func (g *Guard) May(ctx context.Context, method, service string) bool {
 	p := from(ctx)
-	if p == nil {
-		return false
-	}
+	return p != nil && g.may(p, method, service)
+}
+
+func (g *Guard) may(p *Peer, method, service string) bool {
 	subject := p.caller.subject.Load()
 	subject.Asked(service)
 	granted := p.caller.permits.Load().of(method)
@@ -193,6 +195,31 @@ func (g *Guard) May(ctx context.Context, method, service string) bool {
 	}
 	tier := subject.Tier()
 	return tier == 0 || !tier.Enforced() || g.tightened(p, tier, method) == "" && tier.Level() < threat.High
+}
+
+// Asks tells whether who has opened a connection may ask about a service by a method,
+// for who takes messages from it that no interceptor sees: each question counts as one.
+// Who shows no certificate, where TLS is spoken, may not. One goroutine at a time calls
+// what is returned.
+func (g *Guard) Asks(state *tls.ConnectionState, remote, method string) func(service string) bool {
+	p := g.Peer(state, remote)
+	return func(service string) bool {
+		if p == nil {
+			return false
+		}
+		if p.caller.gone.Load() { // it asked nothing for long, and nobody counts its connection
+			p = g.Peer(state, remote)
+		}
+		switch c := p.caller; {
+		case !g.may(p, method, service):
+			c.turned.Add(1)
+			return false
+		case !c.take():
+			g.refused[rateExceeded].Inc()
+			return false
+		}
+		return true
+	}
 }
 
 func (g *Guard) permit(ctx context.Context, method string) (*Peer, *permit, error) {

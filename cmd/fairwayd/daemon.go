@@ -17,6 +17,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/api"
 	"github.com/fairway-mesh/fairway/api/guard"
+	"github.com/fairway-mesh/fairway/api/identity/threat"
 	"github.com/fairway-mesh/fairway/api/proxy"
 	"github.com/fairway-mesh/fairway/model"
 	"github.com/fairway-mesh/fairway/postgres"
@@ -56,6 +57,7 @@ type daemon struct {
 	protocols    protocols
 	directory    *discovery.Directory // nil: nothing is discovered
 	secure       *security
+	threats      *threat.Memory // nil: nothing is kept of what callers did
 	reg          *prometheus.Registry
 	log          *slog.Logger
 	level        *slog.LevelVar // of log
@@ -90,6 +92,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if d.secure, err = newSecurity(ctx, o, d.reg, d.log); err != nil {
 		return nil, err
 	}
+	d.openThreats()
 	cfg := d.loopConfig()
 	if err := cfg.Router.Validate(); err != nil {
 		return nil, err
@@ -152,6 +155,7 @@ func (d *daemon) close() {
 	d.closeDatabases()
 	d.closeCache()
 	d.closeJournal()
+	d.closeThreats()
 	if err := d.secure.close(); err != nil {
 		d.log.Error("closing the connection to SPIRE", "error", err)
 	}
@@ -219,7 +223,7 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 	d.log.Info("serving", "checked", d.String())
 	g.Go(func() error { d.loop.Attend(ctx); return nil })
 	d.follow(ctx, g)
-	endCache := d.runCache(ctx)
+	endCache, endThreats := d.runCache(ctx), d.keepThreats(ctx)
 	d.storeLog(ctx, g)
 	d.discovering(ctx, g)
 	g.Go(func() error {
@@ -231,6 +235,7 @@ func (d *daemon) serve(ctx context.Context, stdout io.Writer) error {
 	})
 	err = g.Wait()
 	endCache() // after all who may have something new to keep
+	endThreats()
 	d.log.Info("stopped", "error", err)
 	return err
 }

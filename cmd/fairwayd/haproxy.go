@@ -11,9 +11,9 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/grpc/peer"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/api/identity/threat"
 	"github.com/fairway-mesh/fairway/api/proxy/haproxy"
 )
 
@@ -132,15 +132,15 @@ func (d *daemon) ends(spoe net.Addr) net.PacketConn {
 }
 
 // asks is which services whoever opened a connection may ask about: those that he may
-// ask Decide about where a certificate says who he is, else all.
+// ask Decide about, as often as limits let him, where a certificate says who he is, else
+// all.
 func (s *security) asks(conn net.Conn) func(service string) bool {
-	secured, ok := conn.(*tls.Conn)
+	secured, ok := conn.(watched)
 	if !ok {
 		return nil
 	}
 	state := secured.ConnectionState()
-	ctx := peer.NewContext(context.Background(), &peer.Peer{Addr: conn.RemoteAddr(), AuthInfo: s.guard.Peer(&state, conn.RemoteAddr().String())})
-	return func(service string) bool { return s.guard.May(ctx, fairwayv1.Router_Decide_FullMethodName, service) }
+	return s.guard.Asks(&state, conn.RemoteAddr().String(), fairwayv1.Router_Decide_FullMethodName)
 }
 
 // spoe is how questions of HAProxy are protected, which hold what requests say: beyond
@@ -149,5 +149,33 @@ func (s *security) spoe(l net.Listener) net.Listener {
 	if s.source == nil || !beyondAddr(l.Addr()) {
 		return l
 	}
-	return tls.NewListener(l, s.source.ServerTLS(tls.RequireAndVerifyClientCert))
+	return watching{tls.NewListener(l, s.source.ServerTLS(tls.RequireAndVerifyClientCert)), s.guard.Judge()}
+}
+
+// watching has handshakes that fail counted as strangers'.
+type watching struct {
+	net.Listener
+	judge *threat.Judge
+}
+
+func (l watching) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return watched{conn.(*tls.Conn), l.judge}, nil
+}
+
+type watched struct {
+	*tls.Conn
+	judge *threat.Judge
+}
+
+// Read makes the handshake, where it is the first.
+func (c watched) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil && !c.ConnectionState().HandshakeComplete {
+		c.judge.Stranger(err)
+	}
+	return n, err
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -71,5 +72,31 @@ func alone(t *testing.T, path string) {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil || len(entries) != 1 {
 		t.Errorf("left beside %s: %v (%v)", path, entries, err)
+	}
+}
+
+// TestLock: one at a time, whoever holds it; what is released, or was held by a process
+// that is gone, is there for the next.
+func TestLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	release, err := Lock(path, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no flock")
+	}
+	if _, err := Lock(path, 0o600); err == nil {
+		t.Error("two hold it")
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	if release, err = Lock(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if _, err := Lock(filepath.Join(path, "x"), 0o600); err == nil {
+		t.Error("what is no directory holds a lock")
 	}
 }

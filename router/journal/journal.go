@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/fairway-mesh/fairway/mesh/durable"
 )
 
 // Journal takes entries and writes them to a directory in the background. It
@@ -42,7 +44,7 @@ func Open(directory string, cfg Config) (*Journal, error) {
 	if err := os.MkdirAll(directory, 0o750); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	release, err := lock(filepath.Join(directory, "lock"))
+	release, err := durable.Lock(filepath.Join(directory, "lock"), 0o640)
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w: does another fairwayd write there?", err)
 	}

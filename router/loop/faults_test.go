@@ -83,8 +83,8 @@ func TestFlapping(t *testing.T) {
 	}
 }
 
-// TestMostAreNotReady: what a source says of many at once is believed as of one, for it
-// is their own word; where none is left, all serve.
+// TestMostAreNotReady: what a source says of many at once is believed of those that fail,
+// or have no requests; others serve until more are ready. Where none is left, all serve.
 func TestMostAreNotReady(t *testing.T) {
 	w := newWorld(t, nil, Change{}, nil)
 	all, shown := pods(1000)
@@ -96,10 +96,29 @@ func TestMostAreNotReady(t *testing.T) {
 		all[i].State = discovery.NotReady
 	}
 	w.know(kube("shop", all...))
-	for name, share := range w.shares("shop") {
-		if want := map[bool]float64{true: 0.01}[name >= "p-900"]; share < want-1e-9 || share > want+1e-9 {
-			t.Fatalf("%s gets %v; want %v", name, share, want)
+	check := func(what string, least string, want float64) {
+		t.Helper()
+		for name, share := range w.shares("shop") {
+			if want := map[bool]float64{true: want}[name >= least]; share < want-1e-9 || share > want+1e-9 {
+				t.Fatalf("%s: %s gets %v; want %v", what, name, share, want)
+			}
 		}
+	}
+	check("they served until now", "p-000", 0.001)
+	const carried = "few endpoints are ready: others that have served until now go on meanwhile"
+	if w.Loop.unready["shop.default"] != carried {
+		t.Errorf("logged %q", w.Loop.unready)
+	}
+	var fail []string
+	for i := range 900 {
+		fail = append(fail, all[i].Names[0]+":9090")
+	}
+	w.failing("shop.default", fail[:400], shown...)
+	check("400 of them fail", "p-400", 1.0/600)
+	w.failing("shop.default", fail, shown...)
+	check("all of them fail", "p-900", 0.01)
+	if len(w.Loop.unready) > 0 {
+		t.Errorf("logged %q", w.Loop.unready)
 	}
 	for i := 900; i < 1000; i++ {
 		all[i].State = discovery.NotReady

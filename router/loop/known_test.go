@@ -39,7 +39,10 @@ func (w *world) weights(service string) string {
 }
 
 // plainly lets a window of equal endpoints of a service come, by these names.
-func (w *world) plainly(service string, names ...string) {
+func (w *world) plainly(service string, names ...string) { w.failing(service, nil, names...) }
+
+// failing lets a window of endpoints come, some of which fail all of their requests.
+func (w *world) failing(service string, fails []string, names ...string) {
 	w.mu.Lock()
 	w.clock = w.clock.Add(5 * time.Second)
 	w.mu.Unlock()
@@ -47,7 +50,8 @@ func (w *world) plainly(service string, names ...string) {
 	out := mesh.Window{Service: service, Time: now, End: now.Add(-time.Second), Start: now.Add(-11 * time.Second), Schema: schema}
 	for _, name := range names {
 		out.Endpoints = append(out.Endpoints, mesh.Endpoint{Name: name})
-		out.Values, out.Requests = append(out.Values, 50, 0.01, 0), append(out.Requests, 500)
+		errors := map[bool]float64{true: 1}[slices.Contains(fails, name)]
+		out.Values, out.Requests = append(out.Values, 50, 0.01, errors), append(out.Requests, 500)
 	}
 	w.Take([]mesh.Window{out}, nil)
 }

@@ -82,7 +82,7 @@ type Loop struct {
 	failing  bool              // the source gave an error last
 	refusals map[string]string // by service: why a window was refused last
 	said     map[string]string // by service: source and reason as logged last
-	unready  map[string]string // by service of which no endpoint is ready: who serves, as logged
+	unready  map[string]string // by service of which none or few endpoints are ready: who serves, as logged
 	first    time.Time         // when discovery first said anything
 	noted    string            // ID of the rules whose findings were logged last
 	opened   bool              // the services of the rules were decided upon

@@ -47,7 +47,7 @@ func (l *Loop) publish(services []string, to func(former, tried []router.Made)) 
 		l.checks.follow(service, l.cfg.Clock(), l.table.Load(service).Endpoints)
 		l.metrics.Count(m.Decision)
 		l.say(service, m.Decision.Source.String(), string(m.Decision.Reason), "policy", m.Decision.Policy, "notes", m.Decision.Notes)
-		l.sayReady(service)
+		l.sayReady(service, m.Decision)
 	}
 	l.cfg.Decided(former, tried)
 	return true
@@ -135,10 +135,10 @@ func (l *Loop) say(service, source, reason string, more ...any) {
 	}
 }
 
-// sayReady logs when no endpoint of a service is ready by discovery, which no metric of
-// the requests need show, and when one is again.
-func (l *Loop) sayReady(service string) {
-	note := l.known.Unready(l.former.Members(service))
+// sayReady logs when no endpoint of a service is ready by discovery, or so few that others
+// serve too, which no metric of the requests need show, and when that is over.
+func (l *Loop) sayReady(service string, d *router.Decision) {
+	note := l.known.Unready(l.former.Members(service), d)
 	switch was := l.unready[service]; {
 	case note == was:
 		return

@@ -3,6 +3,7 @@ package loop
 import (
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -65,7 +66,8 @@ func (c *cluster) snapshot(stale bool) *discovery.Snapshot {
 }
 
 // shown is what metrics show: the pods that there are, by their addresses. Where lately
-// is set, some of what went before is shown too, and some that is there is not.
+// is set, some of what went before is shown too, and some that is there is not; else what
+// is not ready has no requests.
 func (c *cluster) shown(now time.Time, lately map[string][]string) (all []mesh.Window) {
 	for _, at := range inCluster {
 		s := c.services[at.name+"."+at.namespace]
@@ -73,11 +75,13 @@ func (c *cluster) shown(now time.Time, lately map[string][]string) (all []mesh.W
 			continue
 		}
 		var names []string
+		idle := map[string]bool{}
 		for _, e := range s.Endpoints {
 			name := strings.Replace(e.Address, "8080", "9090", 1)
 			if lately == nil || c.random.IntN(4) > 0 {
 				names = append(names, name)
 			}
+			idle[name] = lately == nil && e.State != discovery.Ready
 			if lately != nil {
 				lately[at.metrics] = append(lately[at.metrics], name)
 			}
@@ -91,6 +95,10 @@ func (c *cluster) shown(now time.Time, lately map[string][]string) (all []mesh.W
 		w := mesh.Window{Service: at.metrics, Time: now, End: now.Add(-time.Second), Start: now.Add(-11 * time.Second), Schema: schema}
 		for _, name := range slices.Compact(names) {
 			w.Endpoints = append(w.Endpoints, mesh.Endpoint{Name: name})
+			if idle[name] {
+				w.Values, w.Requests = append(w.Values, 0, math.NaN(), math.NaN()), append(w.Requests, 0)
+				continue
+			}
 			w.Values, w.Requests = append(w.Values, 50, 0.01, 0), append(w.Requests, 500)
 		}
 		if len(w.Endpoints) > 0 {

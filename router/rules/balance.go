@@ -68,7 +68,8 @@ type Outlier struct {
 	Consecutive  int
 	Interval     time.Duration // between judgements
 	BaseEjection time.Duration // of a first ejection
-	// MinHealthy is the part of the endpoints, 0 to 1, below which nothing is ejected.
+	// MinHealthy is the part of the endpoints, 0 to 1, below which nothing is ejected, and
+	// what is not ready but serves goes on.
 	MinHealthy float64
 }
 

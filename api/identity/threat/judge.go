@@ -1,6 +1,7 @@
 package threat
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,6 +19,8 @@ type Judge struct {
 
 	strangers strangers
 	unjudged  *Subject // who comes when no more can be remembered
+	changed   chan struct{}
+	key       key
 
 	mu       sync.Mutex
 	settings Settings
@@ -40,9 +43,10 @@ func New(cfg Config, settings Settings, reg prometheus.Registerer) (*Judge, erro
 	if err := errors.Join(cfg.Validate(), settings.Validate()); err != nil {
 		return nil, err
 	}
-	j := &Judge{cfg: cfg, limit: cfg.Rate, settings: settings, subjects: map[string]*Subject{}}
+	j := &Judge{cfg: cfg, limit: cfg.Rate, settings: settings, subjects: map[string]*Subject{}, changed: make(chan struct{}, 1)}
+	rand.Read(j.key[:]) // which never fails
 	j.settings.Overrides = slices.Clone(settings.Overrides)
-	j.strangers.subject, j.unjudged = &Subject{name: Strangers}, &Subject{name: "unjudged"}
+	j.strangers.subject, j.unjudged = &Subject{name: Strangers}, &Subject{name: "unjudged", key: j.key}
 	j.metrics = newMetrics(reg, j)
 	j.pronounceAll()
 	return j, nil
@@ -60,9 +64,29 @@ func (j *Judge) SetSettings(s Settings) error {
 	j.settings = s
 	if was != s.Mode {
 		j.cfg.Log.Info("threats: the mode is changed", "from", was, "to", s.Mode)
+		j.change() // what is kept of it on disk
+	}
+	if was == Off { // in which levels stood still, and nobody had to be judged
+		j.failing = ""
+		for _, s := range j.all() {
+			s.expire(j.now, j.settings.Hold)
+		}
 	}
 	j.pronounceAll()
 	return nil
+}
+
+// begin sets the clock before the first Step, so that what is saved has a time.
+func (j *Judge) begin(now time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.start(now)
+}
+
+func (j *Judge) off() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.settings.Mode == Off
 }
 
 // Step judges what was done since the last window, once that is five seconds
@@ -71,7 +95,7 @@ func (j *Judge) Step(now time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.now.IsZero() {
-		j.begin(now)
+		j.start(now)
 		return
 	}
 	if back := j.now.Sub(now); back > 2*time.Second { // less is a clock that is set right
@@ -87,7 +111,8 @@ func (j *Judge) Step(now time.Time) {
 		j.judged = now
 		for _, s := range j.all() {
 			s.discard()
-			j.lapse(s)
+			s.age(j.window, int(min(passed/window, memory)))
+			s.expire(now, j.settings.Hold)
 		}
 		j.pronounceAll()
 		return
@@ -97,10 +122,14 @@ func (j *Judge) Step(now time.Time) {
 	j.pronounceAll()
 }
 
-func (j *Judge) begin(now time.Time) {
+// start sets the clock, where it does not go yet.
+func (j *Judge) start(now time.Time) {
+	if !j.now.IsZero() {
+		return
+	}
 	j.now, j.judged = now, now
 	for _, s := range j.subjects {
-		s.born, s.active = now, now
+		s.active = now
 	}
 	j.pronounceAll()
 }
@@ -113,7 +142,7 @@ func (j *Judge) turnBack(now time.Time) {
 		if s.level > Low {
 			s.until = now.Add(j.settings.Hold)
 		}
-		s.born, s.active = now, now
+		s.active = now
 		s.discard()
 	}
 	j.now, j.judged = now, now
@@ -228,7 +257,7 @@ func (s *Subject) count(window int) {
 // judge finds the level that a window asks for, and steps towards it.
 func (j *Judge) judge(s *Subject, did counts, p *peers) {
 	s.attempts[s.windows%lately], s.passed[s.windows%lately] = did.attempted, did.admitted
-	if s != j.strangers.subject && (did.attempted > 0 || s.rate != nil) {
+	if s != j.strangers.subject && (did.attempted > 0 || s.rate != nil || s.frozen != nil) {
 		s.surprise(j.now)
 	}
 	s.readings = j.read(s, did, p)

@@ -12,8 +12,7 @@ func (j *Judge) overriding(s *Subject) *Override {
 	return over(j.inForce, s.name, j.now)
 }
 
-// Override has a level hold against the judge, until it ends or the program
-// does. One of the same identity is replaced.
+// Override has a level hold against the judge, until it ends. One of the same identity is replaced.
 func (j *Judge) Override(o Override) error {
 	if err := o.Validate(); err != nil {
 		return err
@@ -26,6 +25,7 @@ func (j *Judge) Override(o Override) error {
 	}
 	j.said = append(j.said, o)
 	j.pronounceAll()
+	j.change()
 	return nil
 }
 
@@ -37,5 +37,6 @@ func (j *Judge) Clear(identity string) bool {
 	before := len(j.said)
 	j.said = slices.DeleteFunc(j.said, func(o Override) bool { return o.Identity == identity })
 	j.pronounceAll()
+	j.change()
 	return len(j.said) < before
 }

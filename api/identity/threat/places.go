@@ -17,10 +17,15 @@ func (j *Judge) Subject(name string) *Subject {
 		}
 		return j.unjudged
 	}
-	s := &Subject{name: name}
-	s.held, s.born, s.active = 1, j.now, j.now
-	j.subjects[name], j.order = s, nil
+	s := j.add(name)
+	s.held, s.active = 1, j.now
 	j.pronounce(s)
+	return s
+}
+
+func (j *Judge) add(name string) *Subject {
+	s := &Subject{name: name, key: j.key}
+	j.subjects[name], j.order = s, nil
 	return s
 }
 

@@ -13,6 +13,9 @@ func (j *Judge) step(s *Subject, want Level, signal, reason string) {
 		fallthrough
 	case want == s.level && want > Low:
 		s.until, s.signal, s.reason = j.now.Add(j.settings.Hold), signal, reason
+		if s.until.Sub(s.kept) > j.settings.Hold/4 {
+			j.change()
+		}
 	default:
 		j.lapse(s)
 	}
@@ -26,6 +29,18 @@ func (j *Judge) lapse(s *Subject) {
 	s.level--
 	s.since, s.until = j.now, j.now.Add(j.settings.Hold)
 	s.signal, s.reason = signalExpired, "nothing was wrong for "+j.settings.Hold.String()
+	if s.level == Low {
+		s.until = time.Time{}
+	}
+}
+
+// expire is lapse for a time in which nobody was judged, which may have been long.
+func (s *Subject) expire(now time.Time, hold time.Duration) {
+	for s.level > Low && !now.Before(s.until) {
+		s.level--
+		s.since, s.until = s.until, s.until.Add(hold)
+		s.signal, s.reason = signalExpired, "nothing was wrong for "+hold.String()
+	}
 	if s.level == Low {
 		s.until = time.Time{}
 	}
@@ -67,6 +82,7 @@ func (j *Judge) pronounce(s *Subject) Level {
 		}
 		j.tell(s, level, signal, reason, until)
 		s.told = level
+		j.change()
 	}
 	s.tier.Store(uint32(j.tier(s, level)))
 	return level

@@ -1,6 +1,8 @@
 package threat
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"hash/maphash"
 	"math"
 	"math/bits"
@@ -9,6 +11,16 @@ import (
 
 // seed is of this process alone, so that nobody can choose names that look alike.
 var seed = maphash.MakeSeed()
+
+// key does the same for what outlives the process, which a maphash does not. It takes
+// longer, and is asked for what is new in a window alone.
+type key [16]byte
+
+func (k *key) of(name string) uint64 {
+	var short [256]byte
+	sum := sha256.Sum256(append(append(short[:0], k[:]...), name...))
+	return binary.LittleEndian.Uint64(sum[:])
+}
 
 // Sizes in words of 64 bits.
 const (
@@ -74,6 +86,22 @@ func (r *recent) push(window int, n int64) {
 	r.sum -= *at
 	*at = uint32(min(max(n, 0), 1<<20))
 	r.sum += *at
+}
+
+// put counts what was so many windows before window.
+func (r *recent) put(window, age int, n uint32) {
+	at := &r.counts[((window-age)%span+span)%span]
+	r.sum += n - *at
+	*at = n
+}
+
+// age makes what is counted as many windows older; newest is that of the last count.
+func (r *recent) age(newest, by int) {
+	old := *r
+	*r = recent{}
+	for age := 0; age+by < span; age++ {
+		r.put(newest, age+by, old.counts[((newest-age)%span+span)%span])
+	}
 }
 
 // last is the sum of the last so many windows, of which window is the newest.

@@ -271,6 +271,9 @@ func (s *Subject) learnPeak(rate float64) {
 func (s *Subject) surprise(at time.Time) {
 	if s.rate == nil {
 		s.rate = anomaly.New(1, anomaly.DefaultConfig())
+		if s.frozen != nil { // before a restart
+			s.thaw()
+		}
 	}
 	seconds := float64(at.UnixNano()) / 1e9
 	value := [1]float64{median(&s.attempts)}
@@ -294,7 +297,7 @@ func (s *Subject) surprise(at time.Time) {
 }
 
 func (s *Subject) thaw() {
-	if s.rate.UnmarshalBinary(s.frozen) != nil {
+	if s.rate.UnmarshalBinary(s.frozen) != nil || s.rate.Len() != 1 {
 		s.rate = anomaly.New(1, anomaly.DefaultConfig())
 	}
 }

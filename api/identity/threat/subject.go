@@ -53,6 +53,7 @@ func (t Tier) Quarantined() bool { return t&quarantined != 0 }
 // nil Subject is nobody, who is not judged.
 type Subject struct {
 	name string
+	key  key
 	tier atomic.Uint32
 
 	asked  [askedWords]atomic.Uint64  // services, in this window
@@ -69,29 +70,30 @@ type Subject struct {
 
 // past is what the judge remembers of a subject, under its lock.
 type past struct {
-	held         int // by how many callers
-	born, active time.Time
-	windows      int // since born
-	known        int // services ever asked
-	services     recent
-	hour         recent // of services
-	lately       int64  // services since the last part of the hour
-	things       recent // that were denied
-	failed       recent
-	rate         *anomaly.Tracker // nil until it called
-	frozen       []byte           // the tracker as it was when the level was raised
-	excess       float64          // of surprise about the rate, smoothed
-	attempts     [lately]float64  // messages/s
-	passed       [lately]float64
-	base         anomaly.Level // of the rate
-	peak, burst  peak          // of the rate, and of it over its baseline
-	edges        anomaly.Level // of new services in ten minutes
-	hourly       anomaly.Level // in an hour
-	breadth      anomaly.Level // of services asked in a window
-	faults       anomaly.Level // of handshakes that failed in a minute
+	held        int // by how many callers
+	active      time.Time
+	windows     int // it was judged in
+	known       int // services ever asked
+	services    recent
+	hour        recent // of services
+	lately      int64  // services since the last part of the hour
+	things      recent // that were denied
+	failed      recent
+	rate        *anomaly.Tracker // nil until it called
+	frozen      []byte           // the tracker as it was when the level was raised
+	excess      float64          // of surprise about the rate, smoothed
+	attempts    [lately]float64  // messages/s
+	passed      [lately]float64
+	base        anomaly.Level // of the rate
+	peak, burst peak          // of the rate, and of it over its baseline
+	edges       anomaly.Level // of new services in ten minutes
+	hourly      anomaly.Level // in an hour
+	breadth     anomaly.Level // of services asked in a window
+	faults      anomaly.Level // of handshakes that failed in a minute
 
 	level    Level
 	until    time.Time // of the level
+	kept     time.Time // until, as it was saved last
 	since    time.Time
 	signal   string
 	reason   string
@@ -125,7 +127,7 @@ func (s *Subject) Asked(service string) {
 // first is Asked for the first time in a window.
 func (s *Subject) first(h uint64, service string) {
 	put(s.asked[:], h)
-	if put2(s.ever[:], h>>12) { // other bits than those of asked
+	if put2(s.ever[:], s.key.of(service)) {
 		s.newServices.Add(1)
 		s.example(service)
 	}
@@ -148,7 +150,7 @@ func (s *Subject) example(what string) {
 // Denied notes that it may not do something, such as to call a method, or to ask
 // about a service.
 func (s *Subject) Denied(thing string) {
-	if s != nil && put2(s.denied[:], maphash.String(seed, thing)) {
+	if s != nil && put2(s.denied[:], s.key.of(thing)) {
 		s.newDenied.Add(1)
 	}
 }
@@ -176,3 +178,37 @@ func (s *Subject) Sent(admitted, attempted int64) {
 	s.admitted.Add(admitted)
 	s.attempted.Add(attempted)
 }
+
+// age makes what is remembered of the latest minutes as many windows older, in which
+// nobody was judged; next is the window to come.
+func (s *Subject) age(next, by int) {
+	if by <= 0 {
+		return
+	}
+	for _, r := range [...]*recent{&s.services, &s.things, &s.failed} {
+		r.age(next-1, by)
+	}
+	s.hour.age(s.hours(), by/(memory/span))
+	for _, ring := range [...]*[lately]float64{&s.attempts, &s.passed} {
+		old := newestFirst(ring, s.windows)
+		*ring = [lately]float64{}
+		for age := 0; age+by < lately; age++ {
+			ring[slot(s.windows, age+by)] = old[age]
+		}
+	}
+}
+
+// slot is where a ring has the value of so many windows before the latest; next is the
+// window to come.
+func slot(next, age int) int { return ((next-1-age)%lately + lately) % lately }
+
+// newestFirst turns a ring.
+func newestFirst(ring *[lately]float64, next int) (out [lately]float64) {
+	for age := range out {
+		out[age] = ring[slot(next, age)]
+	}
+	return out
+}
+
+// hours is the part of the hour that was counted last.
+func (s *Subject) hours() int { return max(s.windows-1, 0) / (memory / span) }
