@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -100,7 +101,8 @@ func TestAWatchBeginsBeforeTheDatabase(t *testing.T) {
 	if shared == nil {
 		t.Skip(pgtest.ErrNone)
 	}
-	db, err := Connect(shared.URL("later"))
+	later := fmt.Sprintf("later%d", time.Now().UnixNano()) // another one each time
+	db, err := Connect(shared.URL(later))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,8 +117,8 @@ func TestAWatchBeginsBeforeTheDatabase(t *testing.T) {
 		t.Error("told that a database that is not there is well")
 	}
 	seen := watched(t, db.Registry())
-	run(t, shared.URL("postgres"), "CREATE DATABASE later")
-	publish(t, open(t, shared.URL("later")).Registry(), sample("first"))
+	run(t, shared.URL("postgres"), "CREATE DATABASE "+later)
+	publish(t, open(t, shared.URL(later)).Registry(), sample("first"))
 	tells(t, seen, 1)
 	if err := <-told; err != nil || db.Health() != nil {
 		t.Errorf("told %v, health %v; want that it is well", err, db.Health())

@@ -183,10 +183,11 @@ func TestPullOverlappingSelectors(t *testing.T) {
 	p := startPrometheus(t, address)
 	until(t, "scraped", func() bool { return scrapes.Load() > 15 })
 	s := connectTo(t, p.url, patience())
-	until := time.Now().Add(-2 * scrapeEvery)
+	now := time.Now()
+	settle(t, scrapes)
 	var counts []int
 	for _, selectors := range [][]string{{`{__name__="up"}`}, {`{__name__="up",app="cart"}`, `{__name__="up",pod="a"}`}} {
-		raw, err := s.Pull(t.Context(), selectors, until.Add(-time.Minute), until)
+		raw, err := s.Pull(t.Context(), selectors, now.Add(-time.Minute), now)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 const fullConnection = `prometheus: https://mimir.example/prometheus
@@ -103,7 +105,7 @@ func TestLoadConnectionHidesPasswords(t *testing.T) {
 	if err != nil || c.Identity() != "http://u@y" {
 		t.Errorf("identity %q, %v", c.Identity(), err)
 	}
-	one, err := LoadConnection("http://" + freePort(t) + "/x?apikey=hunter22")
+	one, err := LoadConnection("http://" + porttest.Address(t) + "/x?apikey=hunter22")
 	if err != nil || strings.Contains(one.Identity(), "hunter22") || !strings.Contains(one.Identity(), "/x?") {
 		t.Errorf("identity %q, %v", one.Identity(), err)
 	}

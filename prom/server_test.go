@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // prometheus is a real one on a loopback port, scraping one target. It can be
@@ -42,7 +42,7 @@ func startPrometheus(t testing.TB, target string, flags ...string) *prometheus {
 	binary := tool(t, "prometheus")
 	dir := t.TempDir()
 	config := writeFile(t, filepath.Join(dir, "prometheus.yml"), scrapeConfig(target))
-	address := freePort(t)
+	address := porttest.Address(t)
 	p := &prometheus{t: t, url: "http://" + address, args: append([]string{binary,
 		"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(dir, "data"), "--web.listen-address=" + address, "--log.level=error"}, flags...)}
 	p.start()
@@ -52,16 +52,6 @@ func startPrometheus(t testing.TB, target string, flags ...string) *prometheus {
 		}
 	})
 	return p
-}
-
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (p *prometheus) start() {
@@ -92,6 +82,14 @@ func target(t testing.TB) (address string, scrapes *atomic.Int64) {
 	}))
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://"), scrapes
+}
+
+// settle waits until what was scraped before it was called can be asked for: a server
+// keeps a scrape before it begins the next.
+func settle(t testing.TB, scrapes *atomic.Int64) {
+	t.Helper()
+	enough := scrapes.Load() + 2
+	until(t, "scraped twice more", func() bool { return scrapes.Load() >= enough })
 }
 
 var liveTiming = mesh.Timing{Step: 5 * time.Second, Range: 2 * time.Second, Delay: 0}

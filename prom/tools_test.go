@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // tool finds one of the real programs that the tests use.
@@ -29,7 +31,7 @@ func tool(t testing.TB, name string) string {
 // path that answers 200 once it is up.
 func serve(t testing.TB, ready, program string, args func(address string) []string) (url string, process *os.Process) {
 	t.Helper()
-	address := freePort(t)
+	address := porttest.Address(t)
 	run := exec.Command(tool(t, program), args(address)...)
 	run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := run.Start(); err != nil {

@@ -20,12 +20,21 @@ import (
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/config"
 	"github.com/prometheus/common/model"
+
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // patience is short, so that the tests are.
 func patience() Limits {
 	l := DefaultLimits()
 	l.Pause, l.Longest, l.Timeout = time.Millisecond, 20*time.Millisecond, 2*time.Second
+	return l
+}
+
+// unhurried never asks again because the machine is busy.
+func unhurried() Limits {
+	l := patience()
+	l.Timeout = time.Minute
 	return l
 }
 
@@ -92,7 +101,7 @@ func TestHeavyRangeIsHalved(t *testing.T) {
 	p := startPrometheus(t, address, "--query.max-samples=100")
 	until(t, "scraped", func() bool { return scrapes.Load() > 30 })
 	f, proxied := startFlaky(t, p.url)
-	s := connectTo(t, proxied, patience())
+	s := connectTo(t, proxied, unhurried())
 	start, n := time.Now().Add(-2*time.Hour).Truncate(time.Second), 1001
 	rows, err := s.Range(t.Context(), "vector(time())", start, start.Add(time.Duration(n-1)*time.Second), time.Second)
 	if err != nil {
@@ -116,8 +125,8 @@ func TestHeavyRangeIsHalved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until := now.Add(-2 * scrapeEvery)
-	all, err := s.Pull(t.Context(), []string{`{job="x"}`}, until.Add(-time.Minute), until)
+	settle(t, scrapes)
+	all, err := s.Pull(t.Context(), []string{`{job="x"}`}, now.Add(-time.Minute), now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +136,7 @@ func TestHeavyRangeIsHalved(t *testing.T) {
 	}
 	want := 0
 	for _, name := range names {
-		one, err := s.Pull(t.Context(), []string{fmt.Sprintf(`{__name__=%q}`, name)}, until.Add(-time.Minute), until)
+		one, err := s.Pull(t.Context(), []string{fmt.Sprintf(`{__name__=%q}`, name)}, now.Add(-time.Minute), now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +164,7 @@ func TestNotRepeated(t *testing.T) {
 			} else {
 				f.faults = append(f.faults, fault, fault)
 			}
-			_, err := connectTo(t, proxied, patience()).Range(t.Context(), expr, dawn, dawn.Add(time.Minute), time.Second)
+			_, err := connectTo(t, proxied, unhurried()).Range(t.Context(), expr, dawn, dawn.Add(time.Minute), time.Second)
 			if err == nil || Temporary(err) {
 				t.Errorf("error %v", err)
 			}
@@ -170,7 +179,7 @@ func TestNotRepeated(t *testing.T) {
 
 // A server that never answers is given up, with how often it was tried.
 func TestGivesUp(t *testing.T) {
-	s := connectTo(t, "http://"+freePort(t), patience())
+	s := connectTo(t, "http://"+porttest.Address(t), patience())
 	_, err := s.Range(t.Context(), "up", dawn, dawn, 0)
 	if err == nil || !strings.Contains(err.Error(), "6 attempts") || !Temporary(err) {
 		t.Errorf("error %v", err)

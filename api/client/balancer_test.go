@@ -8,6 +8,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/api/client"
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/picker"
 )
 
@@ -23,9 +24,10 @@ func balancer(t *testing.T, c *client.Client, route, name string) *client.Balanc
 // TestBalancer: the picker hears of requests and probes, by endpoints; weights
 // that come later, routes and expiry are those of the client.
 func TestBalancer(t *testing.T) {
-	table := newTable(t, soon)
+	table, goodbye := newTable(t), newTable(t, last)
 	address, stop := serve(t, table, "127.0.0.1:0")
-	c := dial(t, settings(address))
+	second, stopSecond := serve(t, goodbye, "127.0.0.1:0")
+	c := dial(t, settings(address, second))
 	b, jason := balancer(t, c, "", "hot_cold"), balancer(t, c, "jason", "hot_cold")
 	publish(table, 0.4, 0.4, 0.2)
 	until(t, c, "the newest", newest(table))
@@ -55,6 +57,7 @@ func TestBalancer(t *testing.T) {
 		t.Errorf("jason was sent to %s", ch.Endpoint.Name)
 	}
 	publish(table, 0, 0.8, 0.2)
+	publish(goodbye, 0, 0.8, 0.2)
 	until(t, c, "the newest", newest(table))
 	for range 4 {
 		if ch := b.Pick(nil); ch.Endpoint.Name == "a" {
@@ -62,7 +65,7 @@ func TestBalancer(t *testing.T) {
 		}
 	}
 	stop()
-	until(t, c, "expired", from(client.Equal))
+	expire(t, c, goodbye, stopSecond)
 	if ch := b.Pick(nil); ch.From != client.Equal {
 		t.Errorf("expired weights, and the choice is from %s", ch.From)
 	}
@@ -93,7 +96,7 @@ func TestBalancerOfWhatDoesNotAsk(t *testing.T) {
 	}
 	all.Wait()
 	b.Done(nil, mesh.Outcome{})
-	if n := testing.AllocsPerRun(100, func() { b.Done(b.Pick(nil).Endpoint, mesh.Outcome{}) }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { b.Done(b.Pick(nil).Endpoint, mesh.Outcome{}) }); n != 0 {
 		t.Errorf("a pick allocates %v times", n)
 	}
 }
@@ -113,14 +116,17 @@ func TestBalancerNames(t *testing.T) {
 // TestBalancerReadsBoard: a picker that reads a board has the daemon's, and none
 // when it has expired.
 func TestBalancerReadsBoard(t *testing.T) {
-	table := newTable(t, soon)
+	table, goodbye := newTable(t), newTable(t, last)
 	address, stop := serve(t, table, "127.0.0.1:0")
-	c := dial(t, settings(address))
+	second, stopSecond := serve(t, goodbye, "127.0.0.1:0")
+	c := dial(t, settings(address, second))
 	b := balancer(t, c, "", "board_power_of_two")
-	publish(table, 0.45, 0.45, 0.1)
-	d := *table.Load("shop").Decision
-	d.Board.InFlight = []float64{9, 0, 9}
-	table.Publish(&d, table.Load("shop").Frame)
+	for _, of := range []*router.Table{table, goodbye} {
+		publish(of, 0.45, 0.45, 0.1)
+		d := *of.Load("shop").Decision
+		d.Board.InFlight = []float64{9, 0, 9}
+		of.Publish(&d, of.Load("shop").Frame)
+	}
 	until(t, c, "the newest", newest(table))
 	count := func() map[string]int {
 		n := map[string]int{}
@@ -133,7 +139,7 @@ func TestBalancerReadsBoard(t *testing.T) {
 		t.Errorf("picked %v; want b wherever it is drawn", n)
 	}
 	stop()
-	until(t, c, "expired", from(client.Equal))
+	expire(t, c, goodbye, stopSecond)
 	if n := count(); n["a"] < 300 {
 		t.Errorf("picked %v by a board that has expired", n)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/fairway-mesh/fairway/api/client"
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // callers pick and decide without a pause until end, which counts what they
@@ -76,12 +77,7 @@ var static = map[string][]mesh.Endpoint{"shop": {{Name: "a", Address: "127.0.0.1
 // TestNeverSilent: no daemon, one, none, another one, and an endpoint set that
 // drops to zero; callers are answered all the while.
 func TestNeverSilent(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := porttest.Address(t)
 	cfg := settings(address)
 	cfg.Static = static
 	c := dial(t, cfg)
@@ -124,11 +120,11 @@ func TestOverload(t *testing.T) {
 	cfg.Deadline = 5 * time.Second // never the reason here
 	c := dial(t, cfg)
 	until(t, c, "fresh", from(client.Weights))
+	begin := time.Now() // before the first that is refused
 	a := c.Decide(t.Context(), &fairwayv1.DecideRequest{Service: "shop"})
 	if a.From != client.Weights || a.GetEndpoint().GetName() == "" || status.Code(a.Err) != codes.ResourceExhausted {
 		t.Fatalf("an overloaded daemon, and the answer is %v from %s, %v", a.Decision, a.From, a.Err)
 	}
-	begin := time.Now()
 	for range 1000 {
 		if a := c.Decide(t.Context(), &fairwayv1.DecideRequest{Service: "shop"}); a.GetEndpoint().GetName() == "" {
 			t.Fatalf("no answer: %+v", a)

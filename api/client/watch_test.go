@@ -69,13 +69,8 @@ func TestResume(t *testing.T) {
 		between.cut()
 		poll(t, func() bool { return n.resumed.Load() > resumed }, func() string { return "the watch does not resume" })
 	}
-	expired := time.Now().Add(3 * 200 * time.Millisecond)
-	for time.Now().Before(expired) {
-		if ch := c.Pick("shop", nil); ch.From != client.Weights {
-			t.Fatalf("resumed, and the weights are %s", ch.From)
-		}
-		time.Sleep(time.Millisecond)
-	}
+	expired := time.Now().Add(3 * 200 * time.Millisecond) // for good, without heartbeats; late ones renew them
+	until(t, c, "held by heartbeats", func(ch client.Choice) bool { return ch.From == client.Weights && time.Now().After(expired) })
 	if now := n.sent.Load(); now != sent {
 		t.Errorf("%d services were sent again; none had changed", now-sent)
 	}

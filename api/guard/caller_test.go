@@ -145,6 +145,7 @@ func TestParseAccess(t *testing.T) {
 		"allow: [{identity: 'spiffe://fairway.local/*/a', methods: [Decide]}]", "allow: [{identity: proxy, methods: [Decide]}]",
 		"allow: [{identity: local, methods: [Decide], services: ['']}]", "limits: {rate: 0}", "limits: {rate: .nan}", "limits: {rate: .inf}",
 		"limits: {streams: -1}", "limits: {ping: 5}", "limits: {}\n---\nlimits: {}", "[]", "limits: {max_age: 0s}",
+		"", "\n# allow: []\n", "---\n", "~", "allow:", "allow:\nlimits: {rate: 5}", "allow: ~", // half written: all would be allowed
 	} {
 		if access, err := ParseAccess([]byte(bad)); err == nil {
 			t.Errorf("%s is read as %+v", bad, access)
@@ -153,6 +154,12 @@ func TestParseAccess(t *testing.T) {
 	access, err := ParseAccess([]byte("limits: {rate: 5}"))
 	if err != nil || access.Allow != nil || access.Limits.Rate != 5 || access.Limits.burst() != 5 || access.Limits.Ping != DefaultLimits().Ping {
 		t.Errorf("%+v, %v", access, err)
+	}
+	if access, err := ParseAccess([]byte("{}")); err != nil || access.Allow != nil {
+		t.Errorf("{}: %+v, %v", access, err)
+	}
+	if access, err := ParseAccess([]byte("allow: []")); err != nil || access.Allow == nil {
+		t.Errorf("nobody: %+v, %v", access, err)
 	}
 }
 

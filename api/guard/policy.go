@@ -82,7 +82,9 @@ func LoadAccess(path string) (Access, error) {
 }
 
 // ParseAccess reads an access file in YAML. Limits and settings of threats that
-// it does not name are the defaults; without an allow list Allow is nil, which asks for DefaultAllow.
+// it does not name are the defaults; without an allow list Allow is nil, which asks for
+// DefaultAllow. A file without a word, or whose list is missing behind its name, is
+// refused: it is half written, or the disk is full, and would allow more than it should.
 func ParseAccess(text []byte) (Access, error) {
 	access := Access{Limits: DefaultLimits(), Threats: threat.DefaultSettings()}
 	access.Threats.Hold = 0
@@ -91,11 +93,30 @@ func ParseAccess(text []byte) (Access, error) {
 	if err := lines.Decode(&access); err != nil && !errors.Is(err, io.EOF) {
 		return Access{}, err
 	}
+	if err := whole(text, access); err != nil {
+		return Access{}, err
+	}
 	if err := lines.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return Access{}, errors.New("more than one document; want one")
 	}
 	access.settle()
 	return access, errors.Join(validate(access.Allow), access.Limits.Validate(), access.Threats.Validate())
+}
+
+// whole tells a file that says little from the beginning of one that says more.
+func whole(text []byte, access Access) error {
+	var keys map[string]yaml.Node
+	if err := yaml.Unmarshal(text, &keys); err != nil {
+		return err
+	}
+	_, allow := keys["allow"]
+	switch {
+	case keys == nil:
+		return errors.New("the file is empty; write {} where the defaults are meant")
+	case allow && access.Allow == nil:
+		return errors.New("allow: there is no list; write [] where nobody may call, or no allow where the defaults are meant")
+	}
+	return nil
 }
 
 // settle fills in what was said of threats by older names, or not at all.

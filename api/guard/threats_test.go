@@ -342,7 +342,7 @@ func (a *authority) leaf(t testing.TB, name string, until time.Time) *tls.Certif
 // TestThreatsOfAccess: what an access file says of threats, by older names too.
 func TestThreatsOfAccess(t *testing.T) {
 	for text, want := range map[string]threat.Settings{
-		"": {Mode: threat.DryRun, Hold: 5 * time.Minute},
+		"{}": {Mode: threat.DryRun, Hold: 5 * time.Minute},
 		"threats: {mode: enforce, on_high: quarantine, hold: 1m}": {Mode: threat.Enforce, Hold: time.Minute},
 		"limits: {adaptive: false}":                               {Mode: threat.Off, Hold: 5 * time.Minute},
 		"limits: {adaptive: true, refuse: 20s}":                   {Mode: threat.DryRun, Hold: 20 * time.Second},

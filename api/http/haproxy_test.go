@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // TestHAProxy: a real HAProxy asks for each request, and balances by itself
@@ -52,12 +53,7 @@ func TestHAProxy(t *testing.T) {
 // haproxy starts one before the endpoints r1 and r2, and returns its address.
 func haproxy(t *testing.T, program, daemon string) (front string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	front = l.Addr().String()
-	l.Close()
+	front = porttest.Address(t)
 	var servers strings.Builder
 	for _, name := range []string{"r1", "r2"} {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, name) }))

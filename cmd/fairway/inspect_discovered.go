@@ -64,7 +64,7 @@ func compareDiscovered(out io.Writer, services []*discovery.Service, set *rules.
 	}
 	switch {
 	case len(services) == 0:
-		fmt.Fprintln(out, "  nothing is discovered")
+		fmt.Fprintln(out, "  nothing is discovered: --discovered names no targets (file_sd), no Services with their EndpointSlices, and no cache of fairwayd (loop-…/cache in its state directory)")
 	case len(unmeasured) > 0:
 		fmt.Fprintf(out, "  no metrics of %s\n", strings.Join(unmeasured, ", "))
 	case len(unjoined) == 0:

@@ -96,6 +96,14 @@ func TestInspectTwins(t *testing.T) {
 	}
 }
 
+// TestInspectNothingDiscovered says what could have been named, where a folder holds
+// nothing of it, such as the whole state directory.
+func TestInspectNothingDiscovered(t *testing.T) {
+	if out := mustCall(t, "inspect", cluster(t), "--discovered", t.TempDir()); !strings.Contains(out, "nothing is discovered: ") || !strings.Contains(out, "loop-…/cache") {
+		t.Errorf("got\n%s", out)
+	}
+}
+
 // FuzzParseDiscovered holds that no text makes it panic, or finds services without names.
 func FuzzParseDiscovered(f *testing.F) {
 	f.Add("- targets: [a:1]\n  labels: {service: s}\n")

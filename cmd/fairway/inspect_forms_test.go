@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,6 +18,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // minutes cuts the first minutes out of the bundled recording that judges, as
@@ -65,12 +66,7 @@ func minutes(t *testing.T, n float64) (openMetrics, prometheusText string) {
 // daemonOn runs one of the real servers until the test ends.
 func daemonOn(t *testing.T, ready, name string, args func(address string) []string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := porttest.Address(t)
 	server := exec.Command(tool(t, name), args(address)...)
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := server.Start(); err != nil {

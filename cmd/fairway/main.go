@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -95,7 +96,7 @@ func arguments(what string) cobra.PositionalArgs {
 func needed(cmd *cobra.Command, names ...string) error {
 	for _, name := range names {
 		if flag := cmd.Flag(name); !flag.Changed || slices.Contains([]string{"", "[]"}, flag.Value.String()) {
-			return usagef("%s needs --%s: %s", cmd.CommandPath(), name, flag.Usage)
+			return usagef("%s needs --%s: %s", cmd.CommandPath(), name, strings.ReplaceAll(flag.Usage, "`", "")) // they mark the value's name in --help
 		}
 	}
 	return nil

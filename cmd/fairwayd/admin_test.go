@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // TestNothingFound: who waits for services that are to be found is told how it stands.
@@ -27,7 +28,7 @@ func TestNothingFound(t *testing.T) {
 
 // TestAdmin: what is in force is told, without what is secret in it.
 func TestAdmin(t *testing.T) {
-	dead := fmt.Sprintf("http://ann:hunter22@%s/?token=hunter22", free(t))
+	dead := fmt.Sprintf("http://ann:hunter22@%s/?token=hunter22", porttest.Address(t))
 	p := start(t, "--prometheus", dead, "--schema", write(t, "tiny.yaml", tiny), "--explore", "5%", "--log-format", "json")
 	if code, body := p.get(t, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "a first window of metrics from http://xxxxx@") {
 		t.Errorf("/readyz: %d %s", code, body)

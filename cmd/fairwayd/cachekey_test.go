@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 	"github.com/fairway-mesh/fairway/router/discovery/cache/redis"
 	"github.com/fairway-mesh/fairway/router/discovery/cache/redis/redistest"
 )
@@ -22,7 +23,7 @@ func TestForgedTable(t *testing.T) {
 	m, shared := newLab(t), redistest.Start(t)
 	key, other := write(t, "key", strings.Repeat("0123456789abcdef", 4)), write(t, "other", strings.Repeat("fedcba9876543210", 4))
 	starts := func(prometheus string, more ...string) *child {
-		return startChild(t, free(t), free(t), append([]string{"--prometheus", prometheus, "--model", persistenceOf(t, brisk), "--rules", m.rules, "--state", t.TempDir(), "--no-trial", "--redis", shared.URL(), "--cache-scope", "shop"}, more...)...)
+		return startChild(t, porttest.Address(t), porttest.Address(t), append([]string{"--prometheus", prometheus, "--model", persistenceOf(t, brisk), "--rules", m.rules, "--state", t.TempDir(), "--no-trial", "--redis", shared.URL(), "--cache-scope", "shop"}, more...)...)
 	}
 	first := starts(m.url, "--cache-key", key)
 	a := newAsker(t, first.api, m)
@@ -40,7 +41,7 @@ func TestForgedTable(t *testing.T) {
 	if err := first.end(); err != nil {
 		t.Fatal(err)
 	}
-	down := "http://" + free(t)
+	down := "http://" + porttest.Address(t)
 	serves := func(c *child) *fairwayv1.Decision {
 		t.Helper()
 		var d *fairwayv1.Decision

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 	"github.com/fairway-mesh/fairway/model"
 )
 
@@ -54,7 +55,7 @@ func weight(d *fairwayv1.Decision, endpoint string) float64 {
 // TestChecksEject: without any metrics, an endpoint that stops to listen gets
 // nothing, the others its part; and it comes back when it listens again.
 func TestChecksEject(t *testing.T) {
-	a, b, c := accepting(t, "127.0.0.1:0"), accepting(t, "127.0.0.1:0"), accepting(t, "127.0.0.1:0")
+	a, b, c := accepting(t, porttest.Address(t)), accepting(t, porttest.Address(t)), accepting(t, porttest.Address(t))
 	p := start(t, "--rules", write(t, "rules.yaml", checkedShop(a, b, c)))
 	state := func(endpoint, state string) func(*fairwayv1.Decision) bool {
 		line := fmt.Sprintf(`fairway_endpoint_health{endpoint=%q,service="shop",state=%q} 1`, endpoint, state)
@@ -87,7 +88,7 @@ func TestChecksEject(t *testing.T) {
 // TestChecksBesideMetrics: the metrics go on to praise an endpoint whose address,
 // of the rules, answers nobody.
 func TestChecksBesideMetrics(t *testing.T) {
-	a, b := accepting(t, "127.0.0.1:0"), accepting(t, "127.0.0.1:0")
+	a, b := accepting(t, porttest.Address(t)), accepting(t, porttest.Address(t))
 	b.Close()
 	rules := strings.Replace(checkedShop(a, b), "      - {name: unknown}\n", "", 1)
 	p := start(t, "--recording", recording(t), "--schema", write(t, "tiny.yaml", tiny), "--speed", "10", "--rules", write(t, "rules.yaml", rules))

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // small mounts a file system of a few hundred kilobytes. Only root may, so that
@@ -32,7 +34,7 @@ func small(t *testing.T) (dir string) {
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	m, state := newLab(t), small(t)
-	api, admin := free(t), free(t)
+	api, admin := porttest.Address(t), porttest.Address(t)
 	p := startChild(t, api, admin, "--prometheus", m.url, "--model", persistenceOf(t, brisk), "--rules", m.rules, "--stale-after", "2s", "--state", state, "--no-trial")
 	t.Cleanup(p.kill) // before the disk goes
 	a := newAsker(t, api, m)

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // The fault tests run the real daemon on a real Prometheus, which scrapes real
@@ -95,7 +97,7 @@ func newLab(t *testing.T) *lab {
 		}
 	}
 	m.rules = write(t, "rules.yaml", m.rulesOf("7"))
-	address, file, data := free(t), write(t, "prometheus.yml", config), t.TempDir()
+	address, file, data := porttest.Address(t), write(t, "prometheus.yml", config), t.TempDir()
 	m.url = "http://" + address
 	var running *exec.Cmd
 	said := &log{}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/api/client"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 	"github.com/fairway-mesh/fairway/model"
 )
 
@@ -33,7 +34,7 @@ func TestKilled(t *testing.T) {
 	m, state := newLab(t), t.TempDir()
 	registry := filepath.Join(t.TempDir(), "models")
 	publish(t, registry, persistenceOf(t, brisk))
-	api, admin := free(t), free(t)
+	api, admin := porttest.Address(t), porttest.Address(t)
 	p := startChild(t, api, admin, "--prometheus", m.url, "--model", registry, "--rules", m.rules, "--stale-after", "2s", "--state", state, "--no-trial")
 	a := newAsker(t, api, m)
 	seed := rand.Uint64()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 	"github.com/fairway-mesh/fairway/model"
 )
 
@@ -25,7 +26,7 @@ func TestBeginsWithoutPrometheus(t *testing.T) {
 		}
 		t.Skip("prometheus is not installed")
 	}
-	address := free(t)
+	address := porttest.Address(t)
 	p := start(t, "--prometheus", "http://"+address, "--model", persistence(t), "--rules", write(t, "rules.yaml", tinyRules))
 	d := p.until(t, "the rules'", func(d *fairwayv1.Decision) bool { return d.Source == fairwayv1.Decision_RULES })
 	if d.RulesVersion != "7" || d.MetricsAt != nil {
@@ -68,9 +69,7 @@ func TestRulesChange(t *testing.T) {
 	p.until(t, "of the rules", func(d *fairwayv1.Decision) bool { return d.RulesVersion == "7" })
 	change := func(text string) {
 		t.Helper()
-		if err := os.WriteFile(rules, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		replace(t, rules, []byte(text))
 	}
 	change(strings.Replace(tinyRules, `"7"`, `"8"`, 1))
 	p.until(t, "of the new rules", func(d *fairwayv1.Decision) bool { return d.RulesVersion == "8" })

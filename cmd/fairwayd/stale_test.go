@@ -4,17 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // TestPrometheusGoesAndComes runs a real Prometheus, takes it away and brings
@@ -30,7 +28,7 @@ func TestPrometheusGoesAndComes(t *testing.T) {
 		t.Skip("prometheus is not installed")
 	}
 	shop := exposition(t)
-	address, dir := free(t), t.TempDir()
+	address, dir := porttest.Address(t), t.TempDir()
 	kill := scrape(t, program, dir, address, shop)
 	defer func() { kill() }()
 
@@ -57,8 +55,8 @@ func TestPrometheusGoesAndComes(t *testing.T) {
 	d = p.until(t, "stale", func(d *fairwayv1.Decision) bool { return d.Reason == "stale" })
 	age := d.MetricsAge.AsDuration()
 	t.Logf("stale at an age of %v, with %v as the limit and %v between looks", age, staleAfter, step)
-	if d.Source != fairwayv1.Decision_RULES || age <= staleAfter || age > staleAfter+3*step {
-		t.Errorf("want RULES at an age of %v to %v: %v", staleAfter, staleAfter+3*step, d)
+	if late := staleAfter + 20*step; d.Source != fairwayv1.Decision_RULES || age <= staleAfter || age > late { // a busy machine looks late
+		t.Errorf("want RULES at an age of %v to %v: %v", staleAfter, late, d)
 	}
 	jason("while Prometheus is away")
 
@@ -81,28 +79,6 @@ func exposition(t *testing.T) (address string) {
 	}))
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String()
-}
-
-// taken are ports that free gave away.
-var taken sync.Map
-
-// free is an address for a program that is told its port. It is below those that
-// systems give to whoever asks for any, so that nobody is given it before the
-// program, or while the program is being started again.
-func free(t *testing.T) string {
-	t.Helper()
-	for range 1000 {
-		address := fmt.Sprintf("127.0.0.1:%d", 12_000+rand.IntN(18_000))
-		if _, given := taken.LoadOrStore(address, true); given {
-			continue
-		}
-		if l, err := net.Listen("tcp", address); err == nil {
-			l.Close()
-			return address
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 // scrape starts a Prometheus that scrapes target each second, and returns what

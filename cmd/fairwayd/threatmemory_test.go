@@ -17,6 +17,7 @@ import (
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
 	"github.com/fairway-mesh/fairway/api/identity"
 	"github.com/fairway-mesh/fairway/api/identity/threat"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // asks is one call by an identity, by a connection of its own.
@@ -53,7 +54,7 @@ threats: {mode: %s, hold: 1h}
 func TestRaisedBeforeRestart(t *testing.T) {
 	t.Parallel()
 	state, access := t.TempDir(), write(t, "access.yaml", fmt.Sprintf(guardedAccess, threat.Enforce))
-	p := startChild(t, free(t), free(t), "--rules", write(t, "r.yaml", tinyRules), "--tls", "--state", state, "--access", access)
+	p := startChild(t, porttest.Address(t), porttest.Address(t), "--rules", write(t, "r.yaml", tinyRules), "--tls", "--state", state, "--access", access)
 	thief, leaked, honest := caller(t, state, "/thief"), caller(t, state, "/leaked"), caller(t, state, "/honest")
 	for i := range 20 {
 		if err := asks(t, p.api, thief, fmt.Sprint("secret-", i)); err == nil {
@@ -122,7 +123,7 @@ func TestRaisedBeforeRestart(t *testing.T) {
 func TestKilledWhileRemembering(t *testing.T) {
 	t.Parallel()
 	state := t.TempDir()
-	p := startChild(t, free(t), free(t), "--rules", write(t, "r.yaml", tinyRules), "--state", state)
+	p := startChild(t, porttest.Address(t), porttest.Address(t), "--rules", write(t, "r.yaml", tinyRules), "--state", state)
 	said := 0
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	onDisk := func(what string) int {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -67,9 +66,7 @@ func TestThreats(t *testing.T) {
 		t.Error("the metrics do not tell what would be refused")
 	}
 	enforce := "limits: {rate: 1000}\nthreats: {mode: enforce}\n"
-	if err := os.WriteFile(access, []byte(enforce), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	replace(t, access, []byte(enforce))
 	said(t, p, "the mode is changed")
 	if err := shop(t, a); status.Code(err) != codes.PermissionDenied {
 		t.Errorf("enforced: %v", err)
@@ -83,9 +80,7 @@ func TestThreats(t *testing.T) {
 	if code, _ := p.post(t, `{"identity": "spiffe://fairway.local/a", "level": "auto"}`); code != http.StatusBadRequest {
 		t.Errorf("cleared twice: %d", code)
 	}
-	if err := os.WriteFile(access, []byte(enforce[:len(enforce)-2]+", overrides: [{identity: 'spiffe://fairway.local/*', level: high, why: all of them}]}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	replace(t, access, []byte(enforce[:len(enforce)-2]+", overrides: [{identity: 'spiffe://fairway.local/*', level: high, why: all of them}]}\n"))
 	said(t, p, "overrides=1")
 	if err := shop(t, a); status.Code(err) != codes.PermissionDenied {
 		t.Errorf("by the access file: %v", err)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -75,8 +74,11 @@ type security struct {
 	*tlsOptions
 	source *identity.Source // nil where all is plaintext
 	guard  *guard.Guard
-	text   []byte // of the access file
 	log    *slog.Logger
+
+	text            []byte // of the access file that was taken or refused last
+	seen            []byte // of the access file at the last look
+	missing, missed bool   // it could not be read at the last look; the log says so
 }
 
 // patience is how long SPIRE is waited for at the start.
@@ -232,38 +234,7 @@ func (s *security) run(ctx context.Context, g *errgroup.Group) {
 		g.Go(func() error { s.source.Run(ctx); return nil })
 	}
 	if s.access != "" {
-		g.Go(func() error { s.watch(ctx, 2*time.Second); return nil })
-	}
-}
-
-// watch reads the access file again and again. A file with an error changes
-// nothing.
-func (s *security) watch(ctx context.Context, every time.Duration) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		text, err := os.ReadFile(s.access)
-		if err != nil || bytes.Equal(text, s.text) { // it may be about to be replaced
-			continue
-		}
-		s.text = text
-		access, err := guard.ParseAccess(text)
-		if err == nil {
-			err = s.guard.SetAllow(s.allow(access.Allow))
-		}
-		if err == nil {
-			err = s.guard.SetThreats(access)
-		}
-		if err != nil {
-			s.log.Error("the access file has an error; what was allowed stays", "file", s.access, "error", err)
-			continue
-		}
-		s.log.Info("access changed", "file", s.access, "grants", len(access.Allow), "threats", access.Threats.Mode, "overrides", len(access.Threats.Overrides))
+		g.Go(func() error { s.watch(ctx, time.Second); return nil })
 	}
 }
 

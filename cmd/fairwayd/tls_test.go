@@ -72,16 +72,12 @@ func TestMutualTLS(t *testing.T) {
 	if err := shop(t, p.as(t, caller(t, t.TempDir(), "/a"))); status.Code(err) != codes.Unavailable {
 		t.Errorf("of another authority: %v", err)
 	}
-	if err := os.WriteFile(access, []byte("allow: [{"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	replace(t, access, []byte("allow: [{"))
 	said(t, p, "the access file has an error")
 	if err := shop(t, a); err != nil {
 		t.Errorf("after an error in the access file: %v", err)
 	}
-	if err := os.WriteFile(access, []byte("allow: [{identity: 'spiffe://fairway.local/b', methods: [Decide]}]"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	replace(t, access, []byte("allow: [{identity: 'spiffe://fairway.local/b', methods: [Decide]}]"))
 	said(t, p, "access changed")
 	if err := shop(t, a); status.Code(err) != codes.PermissionDenied {
 		t.Errorf("after the grant was taken away: %v", err)

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // spans is a collector of traces.
@@ -108,7 +109,7 @@ func TestTraces(t *testing.T) {
 
 // TestNoCollector: one that is not there holds nothing up.
 func TestNoCollector(t *testing.T) {
-	p := start(t, "--rules", write(t, "rules.yaml", tinyRules), "--otlp", "http://"+free(t), "--trace-part", "99%")
+	p := start(t, "--rules", write(t, "rules.yaml", tinyRules), "--otlp", "http://"+porttest.Address(t), "--trace-part", "99%")
 	for range 100 {
 		p.decide(t)
 	}

@@ -88,6 +88,7 @@ func (d *Directory) Run(ctx context.Context) error {
 		sources.Go(func() { d.attend(ctx, t) })
 	}
 	publisher.Go(func() { d.publishing(publishing) })
+	publisher.Go(func() { d.reporting(publishing) })
 	sources.Wait()
 	stop()
 	publisher.Wait()

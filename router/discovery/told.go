@@ -12,10 +12,13 @@ type told struct {
 	trouble  error
 	synced   time.Time // zero: never in this life
 	restarts int
-	changed  bool // since the cache heard of it
-	news     bool // it has said something that the cache has not loaded
-	kept     bool // the cache has heard of it; the publishing goroutine's
-	recalled bool // the cache had something of it
+	changed  bool                 // since the cache heard of it
+	news     bool                 // it has said something that the cache has not loaded
+	kept     bool                 // the cache has heard of it; the publishing goroutine's
+	recalled bool                 // the cache had something of it
+	looked   []string             // lines of the trouble at the look before
+	reported time.Time            // when further trouble was last logged
+	logged   map[string]time.Time // lines of its troubles that are in the log, and since when
 }
 
 func newTold(s Source) *told {
@@ -100,6 +103,9 @@ func (k *sink) Trouble(err error) {
 	}
 	for key := range t.old { // most of them; publishing finds which are as before
 		k.dirty(key)
+	}
+	if was == nil {
+		t.log(troubles(err), d.cfg.Clock())
 	}
 	d.mu.Unlock()
 	switch {

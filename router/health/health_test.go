@@ -15,6 +15,7 @@ import (
 	grpchealth "google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 	"github.com/fairway-mesh/fairway/router/health"
 )
 
@@ -77,12 +78,7 @@ func TestChecks(t *testing.T) {
 	go func() { served <- server.Serve(listener) }()
 	defer func() { server.Stop(); <-served }()
 
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	gone := closed.Addr().String()
-	closed.Close()
+	gone := porttest.Address(t)
 
 	checks := []health.Check{
 		health.TCP(address), health.HTTP(well.URL), health.HTTP(well.URL + "/moved"), health.GRPC(listener.Addr().String(), "", nil),

@@ -46,9 +46,9 @@ func (l *Loop) publish(services []string, to func(former, tried []router.Made)) 
 		service := m.Decision.Service
 		l.checks.follow(service, l.cfg.Clock(), l.table.Load(service).Endpoints)
 		l.metrics.Count(m.Decision)
-		l.say(service, m.Decision.Source.String(), string(m.Decision.Reason), "policy", m.Decision.Policy, "notes", m.Decision.Notes)
 		l.sayReady(service, m.Decision)
 	}
+	l.sayAll(former)
 	l.cfg.Decided(former, tried)
 	return true
 }
@@ -134,7 +134,7 @@ func (l *Loop) giveWay() {
 
 // say logs who sets the weights of a service, when that changes.
 func (l *Loop) say(service, source, reason string, more ...any) {
-	if now := source + " " + reason; l.said[service] != now {
+	if now := who(source, reason); l.said[service] != now {
 		l.said[service] = now
 		level := slog.LevelInfo
 		if source == "kept" { // it failed

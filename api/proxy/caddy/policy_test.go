@@ -171,8 +171,8 @@ func split(t testing.TB, front string, shares ...float64) {
 	count := send(t, front, n)
 	for i, share := range shares {
 		name := fmt.Sprint("b", i+1)
-		if sigma := math.Sqrt(n * share * (1 - share)); math.Abs(float64(count[name])-n*share) > 4*sigma {
-			t.Errorf("%s got %d of %d requests; want %.0f ± %.0f", name, count[name], n, n*share, 4*sigma)
+		if sigma := math.Sqrt(n * share * (1 - share)); math.Abs(float64(count[name])-n*share) > 5*sigma {
+			t.Errorf("%s got %d of %d requests; want %.0f ± %.0f", name, count[name], n, n*share, 5*sigma)
 		}
 	}
 	t.Logf("asked %v, of %d: %v", shares, n, count)

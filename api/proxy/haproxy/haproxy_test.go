@@ -17,6 +17,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // TestHAProxy is a weight at a proxy: what the table says is how a real
@@ -68,7 +70,7 @@ func checked(t *testing.T, agent string) (front, socket string) {
 // more, with its name; those without an address are started. It returns its front and its command socket.
 func listening(t testing.TB, logs, settings, more, sections string, addresses ...string) (front, socket string) {
 	t.Helper()
-	front = free(t)
+	front = porttest.Address(t)
 	servers := ""
 	for i, name := range []string{"b1", "b2", "b3"} {
 		if len(addresses) <= i {
@@ -135,16 +137,6 @@ func endpointOf(t testing.TB, name string) (address string) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, name) }))
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String()
-}
-
-func free(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // stat asks HAProxy for one column of its servers' statistics; "" while it
@@ -230,8 +222,8 @@ func split(t *testing.T, front string, shares ...float64) {
 	}
 	for i, p := range shares {
 		got := count[fmt.Sprint("b", i+1)]
-		if sigma := math.Sqrt(n * p * (1 - p)); math.Abs(got-n*p) > 4*sigma {
-			t.Errorf("b%d got %.0f of %d requests; want %.0f ± %.0f (four sigma of a fair draw)", i+1, got, n, n*p, 4*sigma)
+		if sigma := math.Sqrt(n * p * (1 - p)); math.Abs(got-n*p) > 5*sigma {
+			t.Errorf("b%d got %.0f of %d requests; want %.0f ± %.0f (five sigma of a fair draw)", i+1, got, n, n*p, 5*sigma)
 		}
 	}
 	t.Logf("asked %v, of %d: %v", shares, n, count)

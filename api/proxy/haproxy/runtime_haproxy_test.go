@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 	"github.com/fairway-mesh/fairway/router"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
@@ -38,7 +39,7 @@ func keep(t *testing.T, table *router.Table, socket string, cfg RuntimeConfig) (
 func TestRuntime(t *testing.T) {
 	table := newTable(t)
 	publish(table, 0.5, 0.185, 0.315)
-	dir, front := t.TempDir(), free(t)
+	dir, front := t.TempDir(), porttest.Address(t)
 	agent, stopAgent := start(t, newTable(t)) // of another opinion: 100 % for all
 	defer stopAgent()
 	sections := "frontend in\n    bind " + front + "\n    default_backend web\nbackend web\n    balance random(1)\n"

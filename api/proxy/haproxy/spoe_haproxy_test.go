@@ -18,6 +18,7 @@ import (
 
 	"github.com/fairway-mesh/fairway/api/proxy"
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 	"github.com/fairway-mesh/fairway/router"
 )
 
@@ -109,7 +110,7 @@ func agentUp(t testing.TB, socket, want string) {
 func TestSPOE(t *testing.T) {
 	table := newTable(t)
 	publish(table, 0.6, 0.3, 0.1)
-	s, reg, address, stop := agentOf(t, table, "127.0.0.1:0")
+	s, reg, address, stop := agentOf(t, table, porttest.Address(t))
 	front, socket := asking(t, address, "1s") // patient: the machine may be slow
 	agentUp(t, socket, "UP")
 	split(t, front, 0.6, 0.3, 0.1)
@@ -211,7 +212,7 @@ func TestSPOELost(t *testing.T) {
 func TestSPOEGoesUnderLoad(t *testing.T) {
 	table := newTable(t)
 	publish(table, 0.5, 0.5, 0)
-	_, _, address, stop := agentOf(t, table, "127.0.0.1:0")
+	_, _, address, stop := agentOf(t, table, porttest.Address(t))
 	front, socket := asking(t, address, "20ms")
 	agentUp(t, socket, "UP")
 	served := load(t, front)

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -145,7 +146,7 @@ func start(t testing.TB, example string, f *fleet, fairwayd string) proxied {
 			t.Fatal(err)
 		}
 	}
-	p := proxied{free(t), free(t)}
+	p := proxied{porttest.Address(t), porttest.Address(t)}
 	text, err := template.ParseFiles(filepath.Join(examples, example, "nginx.conf.tmpl"))
 	if err != nil {
 		t.Fatal(err)
@@ -213,16 +214,6 @@ func write(t testing.TB, path string, text []byte) {
 	}
 }
 
-func free(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func await(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
@@ -254,7 +245,7 @@ func (p proxied) send(t testing.TB, n int) map[string]int {
 	return count
 }
 
-// split compares where requests go with the shares, within four standard
+// split compares where requests go with the shares, within five standard
 // deviations of independent draws.
 func (p proxied) split(t *testing.T, shares ...float64) {
 	t.Helper()
@@ -262,8 +253,8 @@ func (p proxied) split(t *testing.T, shares ...float64) {
 	count := p.send(t, n)
 	for i, share := range shares {
 		name := fmt.Sprint("b", i+1)
-		if sigma := math.Sqrt(n * share * (1 - share)); math.Abs(float64(count[name])-n*share) > 4*sigma {
-			t.Errorf("%s got %d of %d requests; want %.0f ± %.0f", name, count[name], n, n*share, 4*sigma)
+		if sigma := math.Sqrt(n * share * (1 - share)); math.Abs(float64(count[name])-n*share) > 5*sigma {
+			t.Errorf("%s got %d of %d requests; want %.0f ± %.0f", name, count[name], n, n*share, 5*sigma)
 		}
 	}
 	t.Logf("asked %v, of %d: %v", shares, n, count)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // TestLua: a real nginx splits its requests by the weights that its workers poll,
@@ -21,7 +22,7 @@ import (
 // and takes new ones when it is back.
 func TestLua(t *testing.T) {
 	f := newFleet(t, 0.6, 0.3, 0.1)
-	at, stop := daemon(t, "127.0.0.1:0", New(f, nil))
+	at, stop := daemon(t, porttest.Address(t), New(f, nil))
 	p := start(t, "nginx-lua", f, at)
 	p.follow(t, "b2", 2)
 	p.split(t, 0.6, 0.3, 0.1)
@@ -52,7 +53,7 @@ func TestLua(t *testing.T) {
 // TestLuaEndpointDies: what weights send to an endpoint that is gone goes to another.
 func TestLuaEndpointDies(t *testing.T) {
 	f := newFleet(t, 0.5, 0.3, 0.2)
-	f.endpoints[0] = &fairwayv1.Endpoint{Name: "b1", Address: free(t)}
+	f.endpoints[0] = &fairwayv1.Endpoint{Name: "b1", Address: porttest.Address(t)}
 	at, _ := daemon(t, "127.0.0.1:0", New(f, nil))
 	p := start(t, "nginx-lua", f, at)
 	p.follow(t, "b2", 2)
@@ -130,7 +131,7 @@ func TestLuaNonsense(t *testing.T) {
 // itself while fairwayd is gone.
 func TestAuth(t *testing.T) {
 	f := newFleet(t, 0.6, 0.3, 0.1)
-	at, stop := daemon(t, "127.0.0.1:0", New(f, nil))
+	at, stop := daemon(t, porttest.Address(t), New(f, nil))
 	p := start(t, "nginx-auth", f, at)
 	p.split(t, 0.6, 0.3, 0.1)
 	r := f.asked[0]
@@ -154,7 +155,7 @@ func TestAuthEndpointDies(t *testing.T) {
 	f := newFleet(t, 1, 0, 0)
 	at, _ := daemon(t, "127.0.0.1:0", New(f, nil))
 	p := start(t, "nginx-auth", f, at)
-	f.change(func() { f.endpoints[0] = &fairwayv1.Endpoint{Name: "b1", Address: free(t)} })
+	f.change(func() { f.endpoints[0] = &fairwayv1.Endpoint{Name: "b1", Address: porttest.Address(t)} })
 	if count := p.send(t, 200); count["b1"] > 80 || count["b2"] == 0 || count["b3"] == 0 {
 		t.Errorf("got %v", count)
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/fairway-mesh/fairway/api/fairwayv1"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 // TestTraefik: a real Traefik splits its requests by the weights of the document,
@@ -39,7 +40,7 @@ func TestTraefik(t *testing.T) {
 		web.Endpoints = append(web.Endpoints, &fairwayv1.Endpoint{Name: name, Address: s.Listener.Addr().String()})
 	}
 	api := &tables{all: []*fairwayv1.ServiceWeights{web}}
-	at, stop := daemon(t, "127.0.0.1:0", New(api, nil))
+	at, stop := daemon(t, porttest.Address(t), New(api, nil))
 	front := start(t, program, at)
 	await(t, "the document", func() bool { code, _ := send(t, front, "/", ""); return code == 200 })
 
@@ -88,14 +89,14 @@ func daemon(t testing.TB, address string, h http.Handler) (at string, stop func(
 func start(t *testing.T, program, fairwayd string) (front string) {
 	t.Helper()
 	dir := t.TempDir()
-	front = free(t)
+	front = porttest.Address(t)
 	text, err := template.ParseFiles("../../../examples/traefik/traefik.yml.tmpl")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var conf bytes.Buffer
 	if err := text.Option("missingkey=error").Execute(&conf, map[string]any{
-		"Dir": dir, "Service": "web", "Front": front, "Admin": free(t), "Fairway": true, "HTTP": fairwayd,
+		"Dir": dir, "Service": "web", "Front": front, "Admin": porttest.Address(t), "Fairway": true, "HTTP": fairwayd,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -117,16 +118,6 @@ func start(t *testing.T, program, fairwayd string) (front string) {
 		}
 	})
 	return front
-}
-
-func free(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func await(t testing.TB, what string, done func() bool) {
@@ -181,8 +172,8 @@ func split(t *testing.T, front string, shares ...float64) {
 	got := count(t, front, n)
 	for i, share := range shares {
 		name := fmt.Sprintf("%c", 'a'+i)
-		if sigma := math.Sqrt(n * share * (1 - share)); math.Abs(float64(got[name])-n*share) > 4*sigma {
-			t.Errorf("%s got %d of %d requests; want %.0f ± %.0f", name, got[name], n, n*share, 4*sigma)
+		if sigma := math.Sqrt(n * share * (1 - share)); math.Abs(float64(got[name])-n*share) > 5*sigma {
+			t.Errorf("%s got %d of %d requests; want %.0f ± %.0f", name, got[name], n, n*share, 5*sigma)
 		}
 	}
 	t.Logf("asked %v, of %d: %v", shares, n, got)

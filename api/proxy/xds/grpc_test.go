@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	adapter "github.com/fairway-mesh/fairway/api/proxy/xds"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
@@ -21,7 +22,7 @@ func TestClientFollowsWeights(t *testing.T) {
 	list := endpoints(t, 3)
 	table := newTable(t, fmt.Sprintf("services: [{name: reviews, endpoints: %s}]", yaml(list)))
 	publish(table, "reviews", 0.7, 0.2, 0.1)
-	control := serve(t, table, "", nil)
+	control := serve(t, table, porttest.Address(t), nil)
 	client := dial(t, control.address, "reviews", "")
 	meets(t, client, list, 0.7, 0.2, 0.1)
 

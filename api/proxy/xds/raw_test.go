@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	adapter "github.com/fairway-mesh/fairway/api/proxy/xds"
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 )
 
 const two = `
@@ -172,7 +173,7 @@ func TestEnvoyGetsAllClusters(t *testing.T) {
 func TestDelta(t *testing.T) {
 	table := newTable(t, two)
 	publish(table, "reviews", 0.7, 0.3)
-	control := serve(t, table, "", nil)
+	control := serve(t, table, porttest.Address(t), nil)
 	names := []string{"reviews|default", "ratings|default"}
 	s := delta(t, control.address)
 	s.send(&discoveryv3.DeltaDiscoveryRequest{Node: asGRPC, TypeUrl: typeurl.EndpointType, ResourceNamesSubscribe: names})

@@ -128,6 +128,9 @@ func (a *agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		a.mu.Lock()
 		a.waiting--
+		if a.refuse != nil && a.refuse(w, r) { // also who waits already
+			return
+		}
 		if index, said = a.state(r.URL.Path); ended {
 			break
 		}

@@ -14,6 +14,7 @@ func readJSON(name string, text []byte) ([]*group, error) {
 		line := 1 + bytes.Count(text[:min(max(offset, 0), int64(len(text)))], []byte("\n"))
 		return fmt.Errorf("%s:%d: %s", name, line, jsonMessage(err))
 	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors begin with it; YAML takes it
 	var syntax *json.SyntaxError
 	if err := json.Unmarshal(text, new(json.RawMessage)); errors.As(err, &syntax) {
 		if syntax.Error() == earlyEnd {

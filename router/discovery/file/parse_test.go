@@ -96,6 +96,17 @@ func TestNamesOfSeveral(t *testing.T) {
 	}
 }
 
+// TestByteOrderMark holds that a file which begins with one is read, as some editors
+// write it.
+func TestByteOrderMark(t *testing.T) {
+	for _, name := range []string{"a.json", "a.yaml"} {
+		got, err := Parse(name, []byte("\ufeff"+`[{"targets": ["10.0.0.7:9080"], "labels": {"service": "reviews"}}]`))
+		if err != nil || len(got) != 1 || got[0].Name != "reviews" {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"a.yaml", "", "a.yaml: the file is empty; write []"},

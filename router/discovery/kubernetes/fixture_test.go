@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	apiwatch "k8s.io/apimachinery/pkg/watch"
 	kubefake "k8s.io/client-go/kubernetes/fake"
 	metafake "k8s.io/client-go/metadata/fake"
 	kubetesting "k8s.io/client-go/testing"
@@ -141,7 +142,51 @@ func newFakes(t *testing.T, partial []runtime.Object, typed ...runtime.Object) *
 	if err := metav1.AddMetaToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	return &fakes{kubefake.NewClientset(typed...), metafake.NewSimpleMetadataClient(scheme, partial...), &log{}}
+	f := &fakes{kubefake.NewClientset(typed...), metafake.NewSimpleMetadataClient(scheme, partial...), &log{}}
+	giveAway(&f.typed.Fake, f.typed.Tracker())
+	giveAway(&f.meta.Fake, f.meta.Tracker())
+	return f
+}
+
+// giveAway has the fakes' watches tell of copies. Of what came between a list and its
+// watch they tell the very objects that they keep, which informers change.
+func giveAway(f *kubetesting.Fake, tracker kubetesting.ObjectTracker) {
+	f.PrependWatchReactor("*", func(a kubetesting.Action) (bool, apiwatch.Interface, error) {
+		w, err := tracker.Watch(a.GetResource(), a.GetNamespace(), a.(kubetesting.WatchActionImpl).ListOptions)
+		if err != nil {
+			return true, nil, err
+		}
+		g := &given{Interface: w, events: make(chan apiwatch.Event), over: make(chan struct{})}
+		go g.copy()
+		return true, g, nil
+	})
+}
+
+// given is a watch that tells of copies.
+type given struct {
+	apiwatch.Interface
+	events chan apiwatch.Event
+	over   chan struct{}
+	once   sync.Once
+}
+
+func (g *given) ResultChan() <-chan apiwatch.Event { return g.events }
+
+func (g *given) Stop() {
+	g.once.Do(func() { close(g.over) })
+	g.Interface.Stop()
+}
+
+func (g *given) copy() {
+	defer close(g.events)
+	for e := range g.Interface.ResultChan() {
+		e.Object = e.Object.DeepCopyObject()
+		select {
+		case g.events <- e:
+		case <-g.over:
+			return
+		}
+	}
 }
 
 // clientset is client-go's, as far as we ask.

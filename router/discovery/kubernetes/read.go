@@ -96,8 +96,8 @@ func (m *Manifests) add(raw json.RawMessage, nesting int) error {
 		metav1.TypeMeta
 		Items []json.RawMessage `json:"items"`
 	}
-	if err := json.Unmarshal(raw, &head); err != nil {
-		return err
+	if json.Unmarshal(raw, &head) != nil { // its error tells of our types
+		return errors.New("it is no object of Kubernetes; want its apiVersion and kind, or a list's items")
 	}
 	if nesting < maxNesting {
 		for i, one := range head.Items {

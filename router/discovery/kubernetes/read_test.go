@@ -24,7 +24,8 @@ func TestReadListsAndFiles(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 	for want, text := range map[string]string{
-		"f: document 2":                  "a: 1\n---\n{",
+		"f: document 2": "a: 1\n---\n{",
+		"f: document 1: it is no object of Kubernetes; want its apiVersion and kind": "module example",
 		"f: document 1: Service: json":   "apiVersion: v1\nkind: Service\nspec: {ports: 3}",
 		"f: document 1: item 1: Service": "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Service, spec: {ports: 3}}]",
 	} {

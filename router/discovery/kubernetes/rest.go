@@ -112,5 +112,6 @@ func (c *collection[T, L]) List(ctx context.Context, o metav1.ListOptions) (L, e
 // Watch implements resource.
 func (c *collection[T, L]) Watch(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 	o.Watch = true
-	return c.get(o).Watch(ctx)
+	// Who asks does so again: client-go's own ten attempts take two minutes, and tell nobody.
+	return answered(c.get(o).MaxRetries(0).Watch(ctx))
 }

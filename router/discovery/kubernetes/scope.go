@@ -93,7 +93,7 @@ func (s *scope) partial(r *run, resource, namespace string, only fields.Selector
 		},
 		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.FieldSelector = only.String()
-			return get.Watch(ctx, o)
+			return answered(get.Watch(ctx, o))
 		},
 	}
 }

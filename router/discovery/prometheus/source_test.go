@@ -3,7 +3,6 @@ package prometheus
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/fairway-mesh/fairway/mesh/porttest"
 	"github.com/fairway-mesh/fairway/prom"
 	"github.com/fairway-mesh/fairway/router/discovery"
 	"github.com/fairway-mesh/fairway/router/discovery/again"
@@ -69,12 +69,7 @@ func startReal(t testing.TB, targets string) *real {
 		t.Skip("no prometheus on this machine")
 	}
 	dir := t.TempDir()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := porttest.Address(t)
 	p := &real{t: t, url: "http://" + address, targets: filepath.Join(dir, "targets.json")}
 	config := filepath.Join(dir, "prometheus.yml")
 	p.write(targets)
