@@ -47,7 +47,7 @@ func TestThreats(t *testing.T) {
 	if err := shop(t, a); err != nil {
 		t.Fatal(err)
 	}
-	if v := p.threats(t); v.Mode != threat.DryRun || len(v.Callers) != 2 {
+	if v := p.threats(t); v.Mode != threat.DryRun || len(v.Callers) != 2 || v.ServicesFrom.IsZero() {
 		t.Fatalf("%+v", v)
 	}
 	const high = `{"identity": "spiffe://fairway.local/a", "level": "high", "for": "10m", "why": "its key was on a laptop"}`
