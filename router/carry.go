@@ -94,7 +94,7 @@ func (p *eject) few(f *features.Frame, live bool) bool {
 	m, there, ready, others := p.members, 0, 0, 0
 	for i, e := range p.here {
 		switch {
-		case e.failing(f.Time):
+		case e.presence == Gone, e.failing(f.Time):
 		case e.presence <= m.least:
 			ready++
 		case e.Carries, live && e.mayBegin(false) && p.well(f, i):
