@@ -132,3 +132,14 @@ func TestMetricsStopWhileCarried(t *testing.T) {
 		last = w
 	}
 }
+
+// TestScaledDown: most endpoints are told to go at once, and are heard of when they have
+// drained already. They do not carry on, though the newest window shows that they served.
+func TestScaledDown(t *testing.T) {
+	r := among(t, 10)
+	for i := range 8 {
+		r.pods[i].Leaves = true
+	}
+	r.are(discovery.NotReady, 0, 1, 2, 3, 4, 5, 6, 7)
+	same(t, "weight", r.next(t, wells(10)...).Weights, 0, 0, 0, 0, 0, 0, 0, 0, 0.5, 0.5)
+}

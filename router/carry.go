@@ -30,7 +30,7 @@ type carriage struct {
 func (p *eject) carry(state *ejections, dst *Decision, f *features.Frame) {
 	for _, e := range p.here {
 		p.served(e.ejection, f.Time)
-		e.Drained = e.Drained || e.presence == Draining
+		e.Drained = e.Drained || e.leaves || e.presence == Draining
 	}
 	live := dst.Age <= p.cfg.staleAfter(f) && outcomes(f)
 	few := p.few(f, live)

@@ -236,6 +236,14 @@ func TestHeadless(t *testing.T) {
 	}
 }
 
+// TestLeaves: one that is not ready and told to go is known to go.
+func TestLeaves(t *testing.T) {
+	s := read(t, reviews(`{addresses: [10.0.0.1], conditions: {ready: false, serving: false, terminating: true}}`, `{addresses: [10.0.0.2], conditions: {ready: false, serving: false}}`))[full]
+	if !s.Endpoint("10.0.0.1").Leaves || s.Endpoint("10.0.0.2").Leaves {
+		t.Errorf("%+v", s.Endpoints)
+	}
+}
+
 // TestHeadlessOfSeveralPorts: each port is a service with all the pods, whose hostnames mean
 // them in each.
 func TestHeadlessOfSeveralPorts(t *testing.T) {
