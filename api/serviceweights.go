@@ -71,11 +71,16 @@ func (s *Server) serviceWeights(r *router.Routes, service string) *fairwayv1.Ser
 	return out
 }
 
-// routeWeights has an entry for each rule and one for no match, as Answers has.
+// routeWeights has an entry for each rule and one for no match, as Answers has; but one
+// alone where every request takes the route default anyway, such as of a service that
+// no rules name.
 func routeWeights(r *router.Routes) []*fairwayv1.RouteWeights {
 	var out []*fairwayv1.RouteWeights
 	for i, a := range r.Answers() {
 		rule, met := r.Rule(i)
+		if last := len(out) - 1; rule == nil && last >= 0 && out[last].MatchesAll && out[last].Name == a.Route {
+			break
+		}
 		route := &fairwayv1.RouteWeights{
 			Name:     a.Route,
 			Priority: int32(a.Priority),

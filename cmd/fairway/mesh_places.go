@@ -70,7 +70,7 @@ func (p *meshPlaces) fromCluster(ctx context.Context, namespace string, kinds []
 	}
 	text, err := p.cluster(ctx, p.kubeconfig, namespace, of...)
 	if err != nil {
-		return nil, fmt.Errorf("cluster: %w", err)
+		return nil, err // which says of which cluster
 	}
 	var list struct{ Items []json.RawMessage }
 	if err := json.Unmarshal(text, &list); err != nil {

@@ -253,7 +253,7 @@ func TestMeshCluster(t *testing.T) {
 		t.Errorf("asked for (-want +got):\n%s", diff)
 	}
 	c.places.kubeconfig = "broken"
-	if err := c.run(context.Background(), &out, &log); err == nil || err.Error() != "cluster: services is forbidden" {
+	if err := c.run(context.Background(), &out, &log); err == nil || err.Error() != "services is forbidden" {
 		t.Errorf("error %v", err)
 	}
 }

@@ -172,7 +172,11 @@ func (d *daemon) unfound() error {
 	}
 	var errs []error
 	for _, s := range d.directory.Sources() {
-		if s.Trouble != nil {
+		switch {
+		case s.Trouble == nil:
+		case strings.HasPrefix(s.Trouble.Error(), s.Name): // such as that of a Consul, of which there are many
+			errs = append(errs, s.Trouble)
+		default:
 			errs = append(errs, fmt.Errorf("%s: %w", s.Name, s.Trouble))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"sync/atomic"
@@ -65,6 +66,11 @@ func TestPlaces(t *testing.T) {
 	}
 	if err := run(t.Context(), []string{"--check-config", "--discover", "file:" + write(t, "targets.yaml", "- targets: []\n- lables: {}\n")}, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "targets.yaml:2: field lables") {
 		t.Errorf("a file with a mistake: %v", err)
+	}
+	var logged strings.Builder
+	nothing := filepath.Join(t.TempDir(), "*.yaml")
+	if err := run(t.Context(), []string{"--check-config", "--discover", "file:" + nothing}, io.Discard, &logged); err != nil || !strings.Contains(logged.String(), "level=WARN") || !strings.Contains(logged.String(), nothing) {
+		t.Errorf("a pattern that finds nothing: %v, logged %q", err, logged.String())
 	}
 	var wrong usage
 	if err := run(t.Context(), []string{"--discover", "nomad"}, io.Discard, io.Discard); !errors.As(err, &wrong) {
@@ -200,5 +206,37 @@ func TestRulesInACluster(t *testing.T) {
 		if o.guessed != want {
 			t.Errorf("%s: guessed is %v", args, o.guessed)
 		}
+	}
+}
+
+// broken is a source of a name whose trouble is told as it begins.
+type broken struct{ name, trouble string }
+
+func (b broken) Name() string { return b.name }
+
+func (b broken) Watch(ctx context.Context, to discovery.Sink) error {
+	to.Trouble(errors.New(b.trouble))
+	<-ctx.Done()
+	return nil
+}
+
+// TestUnfound: each source is named once, also where its trouble names it.
+func TestUnfound(t *testing.T) {
+	directory, err := discovery.New(discovery.DefaultConfig(), broken{"dns", "shop.example. A: no answer"}, broken{"consul", "consul http://a:8500: refused"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &daemon{directory: directory}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- directory.Run(ctx) }()
+	const want = "dns: shop.example. A: no answer\nconsul http://a:8500: refused"
+	eventually(t, "both are told", func() bool { err := d.unfound(); return err != nil && strings.Contains(err.Error(), "\n") })
+	if got := d.unfound().Error(); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

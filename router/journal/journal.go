@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/fairway-mesh/fairway/mesh/durable"
 )
 
 // Journal takes entries and writes them to a directory in the background. It
@@ -18,8 +14,7 @@ import (
 type Journal struct {
 	cfg       Config
 	directory string
-	keep      float64 // random numbers of 53 bits below are sampled
-	release   func() error
+	keep      float64           // random numbers of 53 bits below are sampled
 	wake      chan struct{}     // something waits
 	flushes   chan chan<- error // who waits until all is on the disk
 	quit      chan struct{}     // closed by Close
@@ -41,20 +36,13 @@ func Open(directory string, cfg Config) (*Journal, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(directory, 0o750); err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
-	}
-	release, err := durable.Lock(filepath.Join(directory, "lock"), 0o640)
-	if err != nil {
-		return nil, fmt.Errorf("journal: %w: does another fairwayd write there?", err)
-	}
 	j := &Journal{
-		cfg: cfg, directory: directory, keep: cfg.Sample * (1 << 53), release: release, waiting: make([]byte, 0, cfg.Queue),
+		cfg: cfg, directory: directory, keep: cfg.Sample * (1 << 53), waiting: make([]byte, 0, cfg.Queue),
 		wake: make(chan struct{}, 1), flushes: make(chan chan<- error), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	w, err := newWriter(directory, &cfg, &j.reading)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("journal: %w", err), release())
+		return nil, fmt.Errorf("journal: %w", err)
 	}
 	go j.run(w)
 	return j, nil
@@ -152,7 +140,7 @@ func (j *Journal) Close() error {
 // run is the writer's goroutine.
 func (j *Journal) run(w *writer) {
 	defer close(j.done)
-	defer j.release()
+	defer w.letGo()
 	ticker := time.NewTicker(j.cfg.Sync)
 	defer ticker.Stop()
 	for {

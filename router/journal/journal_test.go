@@ -231,8 +231,9 @@ func TestADirectoryThatGoes(t *testing.T) {
 	if err := os.RemoveAll(directory); err != nil {
 		t.Fatal(err)
 	}
+	write(t, directory, nil) // in the way of another one
 	j.Append(pick())
-	if err := <-told; err == nil || !strings.Contains(err.Error(), "no such file") {
+	if err := <-told; err == nil || !strings.Contains(err.Error(), "not a directory") {
 		t.Errorf("told %v", err)
 	}
 	for j.Append(pick()) {
@@ -240,7 +241,7 @@ func TestADirectoryThatGoes(t *testing.T) {
 	if s := j.Stats(); s.Err == nil || s.Dropped.Disk == 0 {
 		t.Errorf("%+v; want an error and what was dropped for it", s)
 	}
-	if err := os.Mkdir(directory, 0o755); err != nil {
+	if err := os.Remove(directory); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-told; err != nil {
@@ -255,6 +256,64 @@ func TestADirectoryThatGoes(t *testing.T) {
 	}
 	if len(told) != 0 {
 		t.Errorf("told %d more times", len(told))
+	}
+}
+
+// TestADirectoryThatGoesWhileWritten: the segment that is written to is no longer where
+// it was. That is told once, and another one begun, in a directory that nobody else can
+// take hold of.
+func TestADirectoryThatGoesWhileWritten(t *testing.T) {
+	for name, remove := range map[string]func(directory string) error{
+		"with its parent": func(directory string) error { return os.RemoveAll(filepath.Dir(directory)) },
+		"the segment alone": func(directory string) error {
+			path, _ := onlySegment(t, directory)
+			return os.Remove(path)
+		},
+		"put aside, and another one made": func(directory string) error {
+			return errors.Join(os.Rename(directory, directory+".old"), os.Mkdir(directory, 0o755))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			directory := filepath.Join(t.TempDir(), "state", "journal")
+			cfg := small()
+			told := make(chan error, 100)
+			cfg.Trouble = func(err error) { told <- err }
+			j := open(t, directory, cfg)
+			r := reader(t, j)
+			j.Append(outcome(1))
+			flush(t, j)
+			if got := seqs(next(t, r)); got != "7/1 " {
+				t.Fatalf("read %q", got)
+			}
+			if err := remove(directory); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-told; err == nil || !strings.Contains(err.Error(), "taken "+directory) || !strings.Contains(err.Error(), "away") {
+				t.Errorf("told %v", err)
+			}
+			if err := <-told; err != nil {
+				t.Errorf("told %v; want that all is well", err)
+			}
+			j.Append(outcome(2))
+			flush(t, j)
+			if got := seqs(next(t, r)); got != "7/2 " {
+				t.Errorf("then read %q", got)
+			}
+			if other, err := Open(directory, small()); err == nil {
+				other.Close()
+				t.Error("another journal is opened in its directory")
+			}
+			r.Close()
+			if err := j.Close(); err != nil {
+				t.Error(err)
+			}
+			if got := seqs(whole(t, directory)); got != "7/2 " {
+				t.Errorf("on disk: %q", got)
+			}
+			if len(told) != 0 {
+				t.Errorf("told %d more times", len(told))
+			}
+		})
 	}
 }
 

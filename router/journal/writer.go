@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 
 	"github.com/fairway-mesh/fairway/mesh/durable"
@@ -17,6 +18,8 @@ type writer struct {
 	most      int64          // bytes of all
 	reading   *atomic.Uint64 // the segment that the Reader is at, which stays; 0: there is no Reader
 
+	release func() error // of the lock; nil: the next segment waits for it
+
 	number uint64   // of the segment
 	file   *os.File // nil: the next write begins a segment
 	size   int64    // of what is whole in file
@@ -29,11 +32,15 @@ type writer struct {
 }
 
 func newWriter(directory string, cfg *Config, reading *atomic.Uint64) (*writer, error) {
-	all, err := list(directory)
-	if err != nil {
+	w := &writer{directory: directory, stream: cfg.Stream, segment: cfg.segment(), most: cfg.MaxBytes, reading: reading}
+	if err := w.hold(); err != nil {
 		return nil, err
 	}
-	w := &writer{directory: directory, stream: cfg.Stream, segment: cfg.segment(), most: cfg.MaxBytes, reading: reading}
+	all, err := list(directory)
+	if err != nil {
+		w.letGo()
+		return nil, err
+	}
 	w.batch = make([]byte, 0, cfg.Queue)
 	for _, s := range all {
 		w.number = max(w.number, s.number)
@@ -44,6 +51,50 @@ func newWriter(directory string, cfg *Config, reading *atomic.Uint64) (*writer, 
 		w.number = max(w.number, at.Segment)
 	}
 	return w, nil
+}
+
+// hold makes the directory where it is missing, and takes hold of it.
+func (w *writer) hold() error {
+	if w.release != nil {
+		return nil
+	}
+	if err := os.MkdirAll(w.directory, 0o750); err != nil {
+		return err
+	}
+	release, err := durable.Lock(filepath.Join(w.directory, "lock"), 0o640)
+	if err != nil {
+		return fmt.Errorf("%w: does another fairwayd write there?", err)
+	}
+	w.release = release
+	return nil
+}
+
+// letGo gives the directory free.
+func (w *writer) letGo() {
+	if w.release != nil {
+		w.release() // it was only locked
+		w.release = nil
+	}
+}
+
+// look turns its back on a segment that is no longer where it was, whose entries nobody
+// would find: the next one is begun where there may be a new directory, and a new lock.
+func (w *writer) look() error {
+	if w.file == nil {
+		return nil
+	}
+	path := w.file.Name()
+	is, err := w.file.Stat()
+	if err != nil {
+		return nil // the next write will tell
+	}
+	if there, err := os.Stat(path); err == nil && os.SameFile(is, there) {
+		return nil
+	}
+	w.dirty = false // nobody will see what is forced to the disk
+	err = w.close()
+	w.letGo()
+	return errors.Join(fmt.Errorf("journal: somebody has taken %s away, and the entries in it; it is begun anew", path), err)
 }
 
 // write writes what take gives, after what could not be written before.
@@ -99,7 +150,13 @@ func (w *writer) abandon() error {
 
 // begin makes room for a segment, and makes it.
 func (w *writer) begin() error {
+	if err := w.hold(); err != nil {
+		return err
+	}
 	if err := w.trim(); err != nil {
+		if errors.Is(err, os.ErrNotExist) { // so is the lock
+			w.letGo()
+		}
 		return err
 	}
 	f, err := os.OpenFile(segmentPath(w.directory, w.number+1), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o640)
@@ -150,20 +207,22 @@ func (w *writer) trim() error {
 	return nil
 }
 
-// flush writes, and forces all to the disk.
+// flush writes, and forces all to the disk. An error may tell of entries that are lost
+// while those that came after them are written.
 func (w *writer) flush(take func([]byte) ([]byte, uint64)) error {
+	gone := w.look()
 	if err := w.write(take); err != nil {
-		return err
+		return errors.Join(gone, err)
 	}
 	if !w.dirty {
-		return nil
+		return gone
 	}
 	if err := w.file.Sync(); err != nil {
 		// What the disk has of it is not known, and asking again would not tell.
-		return fmt.Errorf("journal: %w", errors.Join(err, w.close()))
+		return fmt.Errorf("journal: %w", errors.Join(gone, err, w.close()))
 	}
 	w.dirty = false
-	return nil
+	return gone
 }
 
 // close ends the segment, if one is begun.

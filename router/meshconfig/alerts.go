@@ -36,7 +36,7 @@ func (c Config) prometheusRule(s Service) draft {
 			ObjectMeta: meta,
 			Spec: monitoringv1.PrometheusRuleSpec{Groups: []monitoringv1.RuleGroup{{
 				Name: c.Namespace + "/" + name, Interval: pointer(evaluateEach),
-				Rules: []monitoringv1.Rule{failing(c.host(s.Name)), slowly(c.host(s.Name))},
+				Rules: []monitoringv1.Rule{c.labelled(s, failing(c.host(s.Name))), c.labelled(s, slowly(c.host(s.Name)))},
 			}}},
 		},
 		about: []string{
@@ -45,6 +45,14 @@ func (c Config) prometheusRule(s Service) draft {
 			"Prometheus takes these rules where its ruleSelector chooses their labels (--rule-label).",
 		},
 	}
+}
+
+// labelled says of which service an alert is: Alertmanager routes by it, and rules of
+// several services may stand in one file, where linters take those of equal labels for
+// duplicates.
+func (c Config) labelled(s Service, r monitoringv1.Rule) monitoringv1.Rule {
+	r.Labels["namespace"], r.Labels["service"] = c.Namespace, s.Name
+	return r
 }
 
 func pointer(d monitoringv1.Duration) *monitoringv1.Duration { return &d }

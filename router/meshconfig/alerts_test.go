@@ -51,6 +51,52 @@ func TestRulesChecked(t *testing.T) {
 	}
 }
 
+// TestRulesInOneFile puts the alerts of services that share a name, or a namespace, into
+// one file: Prometheus' tool takes none for another's duplicate, and each says of which
+// service it is.
+func TestRulesInOneFile(t *testing.T) {
+	promtool := tool(t, "promtool")
+	dir := t.TempDir()
+	var groups []any
+	for _, namespace := range []string{"shop", "books"} {
+		in := func(c *Config) { c.Namespace = namespace }
+		for _, m := range made(t, config(in), Service{Name: "reviews"}, Service{Name: "ratings"}) {
+			if m.Kind != "PrometheusRule" {
+				continue
+			}
+			var object struct{ Spec struct{ Groups []any } }
+			if err := yaml.Unmarshal(m.Text, &object); err != nil {
+				t.Fatal(err)
+			}
+			groups = append(groups, object.Spec.Groups...)
+		}
+	}
+	text, err := yaml.Marshal(map[string]any{"groups": groups})
+	if err != nil {
+		t.Fatal(err)
+	}
+	test := "rule_files: [all.yaml]\nevaluation_interval: 15s\ntests:\n- interval: 15s\n  input_series:\n" +
+		requests(`response_code="503"`, 9) + strings.ReplaceAll(requests(`response_code="503"`, 9), "reviews.shop", "ratings.books") +
+		"  alert_rule_test:\n  - eval_time: 5m\n    alertname: ServiceErrorRatio\n    exp_alerts:"
+	for _, c := range []struct{ service, namespace string }{{"reviews", "shop"}, {"ratings", "books"}} {
+		host := c.service + "." + c.namespace + ".svc.cluster.local"
+		test += fmt.Sprintf("\n    - exp_labels: {severity: critical, namespace: %s, service: %s, destination_service: %s}\n"+
+			"      exp_annotations: {description: More than 5 %% of the requests have failed for a minute., summary: %s fails 100%% of its requests}", c.namespace, c.service, host, host)
+	}
+	for name, text := range map[string]string{"all.yaml": string(text), "test.yaml": test + "\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := exec.Command(promtool, "check", "rules", "--lint=all", "--lint-fatal", filepath.Join(dir, "all.yaml")).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "SUCCESS: 8 rules found") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := exec.Command(promtool, "test", "rules", filepath.Join(dir, "test.yaml")).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s\n%s", err, out, test)
+	}
+}
+
 // request is a series of requests, so many in 15 s.
 func requests(labels string, rate int) string {
 	return fmt.Sprintf("  - {series: 'istio_requests_total{reporter=\"source\",destination_service=\"reviews.shop.svc.cluster.local\",%s}', values: '0+%dx40'}\n", labels, rate)
@@ -82,7 +128,7 @@ func TestAlertsFire(t *testing.T) {
 	}
 	const failing, slowly = "ServiceErrorRatio", "ServiceLatencyP99"
 	firing := func(severity, description, summary string) string {
-		return fmt.Sprintf("\n    - exp_labels: {severity: %s, destination_service: reviews.shop.svc.cluster.local}\n"+
+		return fmt.Sprintf("\n    - exp_labels: {severity: %s, namespace: shop, service: reviews, destination_service: reviews.shop.svc.cluster.local}\n"+
 			"      exp_annotations: {description: %q, summary: %q}", severity, description, summary)
 	}
 	fails := func(ratio string) string {

@@ -43,9 +43,9 @@ func TestSameMeaning(t *testing.T) {
 		{"a default that is written down", "mode: ISTIO_MUTUAL", "mode: ISTIO_MUTUAL\n      subjectAltNames: []"},
 		{"a default of an enum", "value: request.method", "{operation: UPSERT, value: request.method}"},
 		{"another version of the kind", "networking.istio.io/v1", "networking.istio.io/v1alpha3"},
-		{"what a server keeps", "  namespace: shop", "  namespace: shop\n  uid: 1c\n  resourceVersion: '7'\n  generation: 2\n  creationTimestamp: '2026-01-02T15:04:05Z'\n  managedFields: [{manager: kubectl}]"},
+		{"what a server keeps", "\n  namespace: shop", "\n  namespace: shop\n  uid: 1c\n  resourceVersion: '7'\n  generation: 2\n  creationTimestamp: '2026-01-02T15:04:05Z'\n  managedFields: [{manager: kubectl}]"},
 		{"labels and annotations of others", "  labels:\n    app", "  annotations: {a: b}\n  labels:\n    team: x\n    app"},
-		{"no namespace", "  namespace: shop\n", ""},
+		{"no namespace", "\n  namespace: shop\n", "\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := config(advanced)

@@ -26,15 +26,25 @@ func New(cfg Config) (*Source, error) {
 func (*Source) Name() string { return "file" }
 
 // Check reads the files that are there, once, and says what is not understood in them. One
-// that is missing may come yet.
+// that is missing may come yet: that is only logged.
 func (s *Source) Check() error {
 	w := &watch{Config: s.cfg, files: map[string]*held{}}
 	names, _ := w.list()
 	var errs []error
 	for _, name := range names[:min(len(names), mostFiles)] {
-		if text, err := contents(name); err == nil {
-			_, err = parse(name, text)
-			errs = append(errs, err)
+		text, err := contents(name)
+		if err != nil {
+			s.cfg.Log.Warn("a file of services cannot be read now", "error", err)
+			continue
+		}
+		_, err = parse(name, text)
+		errs = append(errs, err)
+	}
+	for _, pattern := range s.cfg.Files {
+		if found, err := find(pattern); err != nil {
+			s.cfg.Log.Warn("files of services cannot be looked for now", "error", err)
+		} else if len(found) == 0 {
+			s.cfg.Log.Warn("no file of services is found; those that come are read", "pattern", pattern)
 		}
 	}
 	return errors.Join(errs...)

@@ -125,11 +125,13 @@ func TestBadFileKeepsWhatItSaid(t *testing.T) {
 	}
 }
 
-// TestCheck: what is not understood is told; who is missing may come.
+// TestCheck: what is not understood is told; who is missing may come, and is logged.
 func TestCheck(t *testing.T) {
 	dir := t.TempDir()
 	cfg := DefaultConfig()
-	cfg.Files = []string{filepath.Join(dir, "*.yaml"), filepath.Join(dir, "no", "file.json")}
+	cfg.Files = []string{filepath.Join(dir, "*.yaml"), filepath.Join(dir, "no", "file.json"), filepath.Join(dir, "*.json"), filepath.Join(dir, "no", "*.json")}
+	log := &strings.Builder{}
+	cfg.Log = slog.New(slog.NewTextHandler(log, nil))
 	s, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -137,6 +139,15 @@ func TestCheck(t *testing.T) {
 	write(t, filepath.Join(dir, "cart.yaml"), one)
 	if err := s.Check(); err != nil {
 		t.Errorf("all is well: %v", err)
+	}
+	for _, want := range []string{
+		"no file of services is found; those that come are read\" pattern=" + filepath.Join(dir, "*.json"),
+		"a file of services cannot be read now\" error=\"stat " + filepath.Join(dir, "no", "file.json"),
+		"files of services cannot be looked for now\" error=\"files " + filepath.Join(dir, "no", "*.json"),
+	} {
+		if strings.Count(log.String(), want) != 1 || strings.Count(log.String(), "level=WARN") != 3 {
+			t.Errorf("want once %q in\n%s", want, log)
+		}
 	}
 	write(t, filepath.Join(dir, "search.yaml"), "- targets: [\"10.0.0.1:80\"]\n  lables: {}\n")
 	if err := s.Check(); err == nil || !strings.HasPrefix(err.Error(), filepath.Join(dir, "search.yaml")+":2: field lables") {

@@ -146,9 +146,9 @@ func TestObjects(t *testing.T) {
 		t.Errorf("no kinds: %s, %v", text, err)
 	}
 	for want, ask := range map[string]func() error{
-		"of no namespace":           func() error { _, err := c.Objects(t.Context(), ""); return err },
-		"belong to no namespace":    func() error { _, err := c.Objects(t.Context(), "shop", schema.GroupKind{Kind: "Node"}); return err },
-		`there is no namespace "x"`: func() error { _, err := c.Objects(t.Context(), "x", kinds[0]); return err },
+		"of no namespace": func() error { _, err := c.Objects(t.Context(), ""); return err },
+		"Node: objects of this kind belong to no namespace":                                func() error { _, err := c.Objects(t.Context(), "shop", schema.GroupKind{Kind: "Node"}); return err },
+		`kubernetes: there is no namespace "x" in the cluster at ` + c.Host + "; name one": func() error { _, err := c.Objects(t.Context(), "x", kinds[0]); return err },
 		`verb "list" on resource "destinationrules" is missing`: func() error {
 			refuse(&dynamic.Fake, "list", "destinationrules", forbidden("destinationrules"))
 			_, err := c.Objects(t.Context(), "shop", kinds...)

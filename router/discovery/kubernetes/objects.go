@@ -39,7 +39,7 @@ func (c *Client) Objects(ctx context.Context, namespace string, kinds ...schema.
 		}
 		found, err := c.ofKind(ctx, namespace, mapping)
 		if err != nil {
-			return nil, fmt.Errorf("kubernetes: %s: %w", kind, err)
+			return nil, fmt.Errorf("kubernetes: %w", err)
 		}
 		all = append(all, found...)
 	}
@@ -102,7 +102,7 @@ func (c *Client) ofKind(ctx context.Context, namespace string, mapping *meta.RES
 	if mapping.GroupVersionKind.GroupKind() == corev1.SchemeGroupVersion.WithKind("Namespace").GroupKind() {
 		found, err := c.dynamic.Resource(mapping.Resource).Get(ctx, namespace, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
-			return nil, fmt.Errorf("there is no namespace %q", namespace)
+			return nil, fmt.Errorf("there is no namespace %q in the cluster at %s; name one that kubectl get namespaces lists, or another cluster", namespace, c.Host)
 		}
 		if err != nil {
 			return nil, explain(err, c.Host, "get", resource, namespace)
@@ -110,7 +110,7 @@ func (c *Client) ofKind(ctx context.Context, namespace string, mapping *meta.RES
 		return []unstructured.Unstructured{*found}, nil
 	}
 	if mapping.Scope.Name() != meta.RESTScopeNameNamespace {
-		return nil, errors.New("objects of this kind belong to no namespace")
+		return nil, fmt.Errorf("%s: objects of this kind belong to no namespace", mapping.GroupVersionKind.GroupKind())
 	}
 	found, err := c.dynamic.Resource(mapping.Resource).Namespace(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {

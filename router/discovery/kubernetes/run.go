@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -166,31 +165,27 @@ func (r *run) needed() func(error) {
 // server that has just started forbids everything until it has read the roles.
 const patience = 5 * time.Second
 
-// wanted warns, of each verb once until it may again, of what is lost without the informer
-// of a resource. That nobody answers is the others' trouble too.
+// wanted warns, once until it may again, of what is lost without the informer of a
+// resource: a role that lacks it lacks it whether it is listed or watched. That nobody answers is the others' trouble too.
 func (r *run) wanted(resource, without string) func(error) {
 	var mu sync.Mutex
 	var since time.Time // of the refusals in a row the first; zero: none
-	told := map[string]bool{}
+	told := false
 	return func(err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		switch now := r.cfg.Clock(); {
 		case err == nil:
-			if len(told) > 0 {
+			if told {
 				r.cfg.Log.Info("kubernetes: " + resource + " may be read again")
 			}
-			since = time.Time{}
-			clear(told)
+			since, told = time.Time{}, false
 		case refused(err):
 		case since.IsZero():
 			since = now
-		case now.Sub(since) >= patience:
-			verb, _, _ := strings.Cut(err.Error(), " is missing")
-			if !told[verb] {
-				told[verb] = true
-				r.cfg.Log.Warn("kubernetes: " + without + ": " + err.Error())
-			}
+		case now.Sub(since) >= patience && !told:
+			told = true
+			r.cfg.Log.Warn("kubernetes: " + without + ": " + err.Error())
 		}
 	}
 }

@@ -57,28 +57,32 @@ func TestSmallerRole(t *testing.T) {
 }
 
 // TestWanted: what a server that has just started forbids is not told; what it forbids
-// for longer is, each time it begins, and that it does no more.
+// for longer is, once each time it begins, though client-go asks by two verbs, and that it
+// does no more.
 func TestWanted(t *testing.T) {
 	f, now := newFakes(t, nil), time.Unix(0, 0)
 	cfg := f.config()
 	cfg.Clock = func() time.Time { return now }
 	heard := (&run{cfg: cfg}).wanted(pods, "without")
+	list, watch := explain(forbidden(pods)(), "host", "list", pods, ""), explain(forbidden(pods)(), "host", "watch", pods, "")
 	for i, c := range []struct {
 		after      time.Duration
 		err        error
 		down, well int
 	}{
-		{0, forbidden(pods)(), 0, 0},
-		{patience / 2, forbidden(pods)(), 0, 0},
+		{0, list, 0, 0},
+		{patience / 2, list, 0, 0},
 		{time.Hour, nil, 0, 0},
-		{time.Hour, forbidden(pods)(), 0, 0},
+		{time.Hour, list, 0, 0},
 		{patience, unreachable(), 0, 0},
-		{0, forbidden(pods)(), 1, 0},
-		{patience, forbidden(pods)(), 1, 0},
+		{0, watch, 1, 0},
+		{0, list, 1, 0},
+		{patience, watch, 1, 0},
 		{0, nil, 1, 1},
 		{0, nil, 1, 1},
-		{0, forbidden(pods)(), 1, 1},
-		{patience, forbidden(pods)(), 2, 1},
+		{0, watch, 1, 1},
+		{patience, list, 2, 1},
+		{0, watch, 2, 1},
 	} {
 		now = now.Add(c.after)
 		heard(c.err)
