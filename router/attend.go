@@ -21,9 +21,9 @@ func (p *eject) attend(state *ejections, dst *Decision, f *features.Frame) {
 	p.met, p.here = sized(p.met, len(m.list)), sized(p.here, len(dst.Endpoints))
 	clear(p.met)
 	for i, e := range dst.Endpoints {
-		p.here[i] = attendee{state.ByName[e.Name], Unlisted}
+		p.here[i] = attendee{state.ByName[e.Name], Unlisted, false}
 		if at, is := m.byName[e.Name]; is {
-			p.met[at], p.here[i].presence = true, m.list[at].Presence
+			p.met[at], p.here[i].presence, p.here[i].leaves = true, m.list[at].Presence, m.list[at].Leaves
 		}
 	}
 	p.carry(state, dst, f)
@@ -51,6 +51,7 @@ func (p *eject) attend(state *ejections, dst *Decision, f *features.Frame) {
 type attendee struct {
 	*ejection
 	presence Presence
+	leaves   bool
 }
 
 // turnout notes whether an endpoint takes requests. Who is ready a moment after the

@@ -30,7 +30,7 @@ type carriage struct {
 func (p *eject) carry(state *ejections, dst *Decision, f *features.Frame) {
 	for _, e := range p.here {
 		p.served(e.ejection, f.Time)
-		e.Drained = e.Drained || e.presence == Draining
+		e.Drained = e.Drained || e.leaves || e.presence == Draining
 	}
 	live := dst.Age <= p.cfg.staleAfter(f) && outcomes(f)
 	few := p.few(f, live)
@@ -94,7 +94,7 @@ func (p *eject) few(f *features.Frame, live bool) bool {
 	m, there, ready, others := p.members, 0, 0, 0
 	for i, e := range p.here {
 		switch {
-		case e.failing(f.Time):
+		case e.presence == Gone, e.failing(f.Time):
 		case e.presence <= m.least:
 			ready++
 		case e.Carries, live && e.mayBegin(false) && p.well(f, i):

@@ -50,12 +50,18 @@ func (f *found) then(service *discovery.Service) *found {
 		there[e.Name], taken[e.Address] = e, true
 	}
 	gone := map[string]*goneEndpoint{}
-	for name, e := range f.gone {
+	went := func(name string, e *goneEndpoint) { // of two that had one address, the later
+		if other := gone[name]; other == nil || !other.since.IsZero() && (e.since.IsZero() || e.since.After(other.since)) {
+			gone[name] = e
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.gone)) {
+		e := f.gone[name]
 		switch at := there[name]; {
 		case at == nil && !taken[name]:
-			gone[name] = e
+			went(name, e)
 		case at != nil && elsewhere(&e.Endpoint, at) && !taken[e.Address]: // a pod of a StatefulSet is back
-			gone[e.Address] = &goneEndpoint{left(&e.Endpoint, at), e.since}
+			went(e.Address, &goneEndpoint{left(&e.Endpoint, at), e.since})
 		}
 	}
 	if !service.Stale {
@@ -63,9 +69,9 @@ func (f *found) then(service *discovery.Service) *found {
 			e := &f.Endpoints[i]
 			switch at := there[e.Name]; {
 			case at == nil:
-				gone[e.Name] = &goneEndpoint{Endpoint: *e}
+				went(e.Name, &goneEndpoint{Endpoint: *e})
 			case elsewhere(e, at) && !taken[e.Address]:
-				gone[e.Address] = &goneEndpoint{Endpoint: left(e, at)}
+				went(e.Address, &goneEndpoint{Endpoint: left(e, at)})
 			}
 		}
 	}

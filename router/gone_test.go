@@ -58,3 +58,24 @@ func TestLostNamesakes(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoLeftOneAddress: of two that had an address one after the other it is remembered
+// for as long as the later went, also when the former is back elsewhere.
+func TestTwoLeftOneAddress(t *testing.T) {
+	for range 20 { // what is gone is in no order
+		k := (*Known)(nil)
+		at := func(after time.Duration, pods ...discovery.Endpoint) {
+			k, _, _ = k.Then(snapshot(kube("s", "n", pods...)))
+			k = k.Settle(Seen{Members: k.Members("s", nil, nil), Time: epoch.Add(after)})
+		}
+		at(0, pod("a", 1, discovery.Ready), pod("b", 2, discovery.Ready))
+		at(0, pod("a", 1, discovery.Ready))
+		at(time.Minute, pod("a", 2, discovery.Ready))
+		at(Lingers-time.Minute, pod("a", 3, discovery.Ready))
+		at(Lingers-time.Minute, pod("a", 3, discovery.Ready), pod("b", 4, discovery.Ready))
+		at(Lingers+5*time.Minute, pod("a", 3, discovery.Ready), pod("b", 4, discovery.NotReady))
+		if m := k.Members("s", nil, nil); m.Presence(m.Called(mesh.Endpoint{Name: "10.0.0.2:9090"})) != Gone {
+			t.Fatal("the address is forgotten that was left 6 min ago")
+		}
+	}
+}

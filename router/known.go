@@ -151,6 +151,14 @@ func (k *Known) Live() []string {
 	return names
 }
 
+// Answered reports whether services are discovered, all of them by who answers now.
+func (k *Known) Answered() bool {
+	if k == nil || len(k.snapshot.Services()) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(k.snapshot.Services(), func(s *discovery.Service) bool { return s.Stale })
+}
+
 // Means is the Name of the service that decisions call so; empty: none is discovered,
 // or two are.
 func (k *Known) Means(service string, set *rules.Set) string {

@@ -52,6 +52,7 @@ type Member struct {
 	mesh.Endpoint
 	Labels   map[string]string
 	Presence Presence
+	Leaves   bool // it is not ready, and told to go
 }
 
 // Members are the endpoints of the service that a name means, in the words of the
@@ -90,7 +91,7 @@ func (m *Members) add(e *discovery.Endpoint, p Presence) {
 	if m.found.deleted && p != Gone { // of a service that is gone nobody knows who is left
 		p = Unlisted
 	}
-	m.list = append(m.list, Member{Endpoint: e.Endpoint, Labels: e.Labels, Presence: p})
+	m.list = append(m.list, Member{Endpoint: e.Endpoint, Labels: e.Labels, Presence: p, Leaves: e.Leaves})
 }
 
 func (m *Members) sort() {

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -197,5 +198,55 @@ func TestGoneByAnyCase(t *testing.T) {
 		if got := table.Load(name).Service; got != "checkout.default" {
 			t.Errorf("%s finds %q; want what metrics still show", name, got)
 		}
+	}
+}
+
+// TestMadeAnew: a service that is deleted, and made anew under the same name, has no
+// endpoint of before, though metrics show them all.
+func TestMadeAnew(t *testing.T) {
+	table := NewTable(nil, DefaultConfig())
+	table.Know(snapshot(kube("checkout", "default", pod("c-1", 1, discovery.Ready), pod("c-2", 2, discovery.Ready))))
+	f := called("10.0.0.1", "10.0.0.2")
+	table.Publish(equally(t, f), f)
+	table.Know(snapshot())
+	if got := joined(table.Load("checkout")); got != "c-1 0.5, c-2 0.5" {
+		t.Errorf("deleted: %s", got)
+	}
+	table.Know(snapshot(kube("checkout", "default")))
+	if got := joined(table.Load("checkout")); got != "" {
+		t.Errorf("anew, and empty: %s", got)
+	}
+	table.Know(snapshot(kube("checkout", "default", pod("d-1", 7, discovery.Ready), pod("d-2", 2, discovery.NotReady))))
+	if got := joined(table.Load("checkout")); got != "d-1 1, d-2 0" {
+		t.Errorf("anew: %s", got)
+	}
+	f = called("10.0.0.1", "10.0.0.2", "10.0.0.7")
+	table.Publish(equally(t, f), f)
+	if got := joined(table.Load("checkout")); got != "d-1 1, d-2 0" {
+		t.Errorf("anew, and measured: %s", got)
+	}
+}
+
+// TestOneHost: pods with their host's address are told apart by ports, those of one
+// service and those of two.
+func TestOneHost(t *testing.T) {
+	at := func(name string, port int, state discovery.State) discovery.Endpoint {
+		e := pod(name, 1, state)
+		e.Address = fmt.Sprint("10.0.0.1:", port)
+		return e
+	}
+	table := NewTable(nil, DefaultConfig())
+	table.Know(snapshot(kube("checkout", "default", at("c-1", 8080, discovery.Ready), at("c-2", 8081, discovery.NotReady)),
+		kube("reviews", "default", at("r-1", 9090, discovery.Ready))))
+	f := called("10.0.0.1:8080", "10.0.0.1:8081")
+	table.Publish(equally(t, f), f)
+	if got := joined(table.Load("checkout")); got != "c-1 1, c-2 0" {
+		t.Errorf("two of one service: %s", got)
+	}
+	f = called("10.0.0.1:9090")
+	f.Service = "reviews"
+	table.Publish(equally(t, f), f)
+	if got := joined(table.Load("reviews")); got != "r-1 1" {
+		t.Errorf("the other service: %s", got)
 	}
 }

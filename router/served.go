@@ -40,6 +40,24 @@ func (t *Table) PublishKnown(k *Known, former, tried []Made) {
 	})
 }
 
+// Leave serves services no more of which nobody knows anything any more.
+func (t *Table) Leave(services ...string) {
+	t.write(func(next *edition) {
+		for _, service := range services {
+			delete(next.services, service)
+		}
+		next.renamed = true
+		next.serve()
+		var anew []string
+		for service, routes := range next.services {
+			if routes == nil || next.borrows(service) {
+				anew = append(anew, service)
+			}
+		}
+		next.publish(nil, nil, anew, maps.Clone(next.services), t.cfg)
+	})
+}
+
 // know takes over what is known, and the names that services have by it. Those of
 // which something else was known are outdated.
 func (e *edition) know(k *Known) (outdated []string) {

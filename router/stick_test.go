@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/fairway-mesh/fairway/mesh"
+	"github.com/fairway-mesh/fairway/router/discovery"
 	"github.com/fairway-mesh/fairway/router/rules"
 )
 
@@ -81,6 +82,36 @@ func TestKeysStick(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestKeysOfOneNotReady: when an endpoint is not ready, by what discovery says, its keys
+// move, no others do, and they come back with it.
+func TestKeysOfOneNotReady(t *testing.T) {
+	for name, b := range hashed {
+		table := NewTable(balanced(t, b), DefaultConfig())
+		f := frame(0, six()...)
+		d := decide(t, RoundRobin(), f)
+		places := func(third discovery.State) (list []string) {
+			var pods []discovery.Endpoint
+			for i := range 6 {
+				pods = append(pods, pod(fmt.Sprint("c", i+1), i+1, discovery.Ready))
+			}
+			pods[2].State = third
+			table.Know(snapshot(kube("checkout", "default", pods...)))
+			table.Publish(&d, f)
+			r := table.Load("checkout")
+			for i := range 5000 {
+				list = append(list, r.Endpoints[r.Decide(withCookie(i), uint64(i)).Endpoint].Name)
+			}
+			return list
+		}
+		first, during, after := places(discovery.Ready), places(discovery.NotReady), places(discovery.Ready)
+		for i, at := range first {
+			if moved := during[i] != at; moved != (at == "c3") || during[i] == "c3" || after[i] != at {
+				t.Fatalf("%s: key %d was at %s, then at %s, then at %s", name, i, at, during[i], after[i])
+			}
+		}
 	}
 }
 

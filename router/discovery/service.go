@@ -49,6 +49,8 @@ type Endpoint struct {
 	// Labels are what subsets are chosen by; nil when unknown.
 	Labels map[string]string `json:"labels,omitempty"`
 	State  State             `json:"state"`
+	// Leaves says of one that is not ready that it was told to go: it will not be again.
+	Leaves bool `json:"leaves,omitempty"`
 }
 
 // State is what the source says of an endpoint's health.

@@ -67,6 +67,6 @@ func sortEndpoints(all []Endpoint) {
 func alike(a, b *Service) bool {
 	return a.Name == b.Name && a.Namespace == b.Namespace && a.Port == b.Port && a.Source == b.Source && a.Stale == b.Stale &&
 		slices.Equal(a.Names, b.Names) && slices.EqualFunc(a.Endpoints, b.Endpoints, func(a, b Endpoint) bool {
-		return a.Endpoint == b.Endpoint && a.State == b.State && slices.Equal(a.Names, b.Names) && maps.Equal(a.Labels, b.Labels)
+		return a.Endpoint == b.Endpoint && a.State == b.State && a.Leaves == b.Leaves && slices.Equal(a.Names, b.Names) && maps.Equal(a.Labels, b.Labels)
 	})
 }

@@ -56,7 +56,7 @@ func (u *union) add(s saying) {
 		} else {
 			u.all[i].learn(e)
 			if !u.fresh[i] && !s.Stale {
-				u.all[i].State, u.fresh[i] = e.State, true
+				u.all[i].State, u.all[i].Leaves, u.fresh[i] = e.State, e.Leaves, true
 			}
 		}
 		at[k], u.seen[i] = i, u.seen[i] || !s.hearsay

@@ -88,6 +88,7 @@ func (l *Loop) settle() {
 	}
 	now := l.now()
 	l.settled = now
+	l.unknown(now)
 	var all []router.Seen
 	for service, f := range l.former.last {
 		at := f.Time
@@ -106,6 +107,11 @@ func (l *Loop) settle() {
 		return
 	}
 	lingers := map[string]bool{}
+	for service, p := range l.restored {
+		if !p.over {
+			lingers[l.known.Means(service, l.former.rules)] = true
+		}
+	}
 	var left []string
 	for _, n := range l.lines() {
 		left = append(left, n.linger(now, lingers)...)

@@ -62,6 +62,9 @@ func (l *Loop) leave() {
 		delete(l.refusals, service)
 		delete(l.moved, service)
 		delete(l.unready, service)
+		if p := l.restored[service]; p != nil && p.over {
+			delete(l.restored, service)
+		}
 	}
 	for _, n := range l.lines() {
 		n.dropped = nil

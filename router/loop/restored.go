@@ -18,6 +18,7 @@ type past struct {
 	decided time.Time // then
 	metrics time.Time // of the newest that it was decided upon; zero: of none
 	over    bool      // its weights are too old: the rules answer, for its endpoints
+	unknown time.Time // when it was first seen that neither discovery nor rules know it, nor metrics; zero: they do
 }
 
 // Saved is what the table serves, for Restore; nil while there is nothing that a life
@@ -131,6 +132,9 @@ func (l *Loop) serveRestored(now time.Time, some func(service string) bool) {
 			continue
 		}
 		d.Time, f.Time, d.Age, d.Reason = now, now, max(0, age), router.Stale
+		if age > l.cfg.Router.SlowStart { // who was not ready then may be dead since
+			clear(d.Carries)
+		}
 		list = append(list, l.stand(p))
 	}
 	if len(list) > 0 {
@@ -151,6 +155,44 @@ func (l *Loop) mark(made []router.Made) {
 		if p := l.restored[m.Decision.Service]; p != nil {
 			m.Decision.Reason = router.Stale
 			m.Decision.Notes = append(m.Decision.Notes, fmt.Sprintf("its endpoints are those of %s, before this daemon began: no metrics have come since", p.decided.UTC().Format(time.RFC3339)))
+			if !p.unknown.IsZero() {
+				m.Decision.Notes = append(m.Decision.Notes, unknownNow)
+			}
 		}
 	}
+}
+
+const unknownNow = "neither discovery nor metrics know this service any more: it is forgotten when they have not for 15 min"
+
+// unknown forgets what is restored, and has gone since: what discovery, the rules and the
+// metrics of this life do not know, for as long as who goes is remembered. While any of
+// the places of discovery does not answer, or no metrics come, nobody goes.
+func (l *Loop) unknown(now time.Time) {
+	if len(l.restored) == 0 || !l.known.Answered() || l.trouble != nil || l.newest.IsZero() {
+		return
+	}
+	var gone []string
+	for service, p := range l.restored {
+		switch {
+		case l.former.rules.Names(l.former.rules.Canonical(service)), l.known.Means(service, l.former.rules) != "":
+			p.unknown = time.Time{}
+			p.made.Decision.Notes = slices.DeleteFunc(p.made.Decision.Notes, func(note string) bool { return note == unknownNow })
+		case p.unknown.IsZero():
+			p.unknown = now
+			p.made.Decision.Notes = append(p.made.Decision.Notes, unknownNow)
+			l.cfg.Log.Info(unknownNow, "service", service)
+		case p.over && now.Sub(p.unknown) > router.Lingers:
+			gone = append(gone, service)
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	for _, service := range gone {
+		for _, n := range l.lines() {
+			n.drop(service)
+		}
+	}
+	l.table.Leave(gone...)
+	l.leave()
 }

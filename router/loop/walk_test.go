@@ -523,8 +523,9 @@ func (k *walk) checkService(name string) {
 	}
 }
 
-// carries reports whether an endpoint goes on by a decision since few are ready.
-func (k *walk) carries(name, pod string) bool {
+// carries reports whether an endpoint goes on by a decision since few are ready. One of
+// other rules, of the other line or of a life before, may call it otherwise.
+func (k *walk) carries(name, pod, called, address string) bool {
 	r := k.Table().Load(name)
 	all := []*router.Decision{r.Decision}
 	for _, n := range k.lines() {
@@ -539,7 +540,7 @@ func (k *walk) carries(name, pod string) bool {
 			continue
 		}
 		for i, e := range d.Endpoints {
-			if e.Name == pod && i < len(d.Carries) && d.Carries[i] {
+			if (e.Name == pod || e.Name == called || e.Address == address) && i < len(d.Carries) && d.Carries[i] {
 				return true
 			}
 		}
@@ -577,7 +578,7 @@ func (k *walk) checkAnswer(name string, a router.Answer, rule *rules.Route, zone
 		}
 		x, is := there[pod]
 		switch {
-		case is && x.State != discovery.Ready && ready && k.carries(name, pod):
+		case is && x.State != discovery.Ready && ready && k.carries(name, pod, e.Name, x.Address):
 		case is && x.State != discovery.Ready && ready:
 			k.t.Errorf("%s: route %s: %s is %v and gets %v, of %v %v %v %v %v", name, a.Route, pod, x.State, a.Weights[i], a.Weights, a.Endpoints, a.Line, a.Reason, zone)
 		case is, pod == "stranger", pod == "front":

@@ -99,6 +99,7 @@ func (v view) endpoint(s *corev1.Service, first place, places map[discoveryv1.Ad
 		Endpoint: mesh.Endpoint{Name: address, Address: address},
 		State:    state(first.Conditions),
 	}
+	e.Leaves = e.State == discovery.NotReady && first.Conditions.Terminating != nil && *first.Conditions.Terminating
 	if first.Zone != nil {
 		e.Zone = *first.Zone
 	}

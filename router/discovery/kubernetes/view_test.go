@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -232,6 +233,81 @@ func TestHeadless(t *testing.T) {
 	}
 	if s := read(t, reviews(`{addresses: [10.0.0.1], hostname: db-0}`))[full]; s.Endpoint("db-0.reviews") != nil {
 		t.Error("DNS knows no hostname of a service that has an address")
+	}
+}
+
+// TestLeaves: one that is not ready and told to go is known to go.
+func TestLeaves(t *testing.T) {
+	s := read(t, reviews(`{addresses: [10.0.0.1], conditions: {ready: false, serving: false, terminating: true}}`, `{addresses: [10.0.0.2], conditions: {ready: false, serving: false}}`))[full]
+	if !s.Endpoint("10.0.0.1").Leaves || s.Endpoint("10.0.0.2").Leaves {
+		t.Errorf("%+v", s.Endpoints)
+	}
+}
+
+// TestHeadlessOfSeveralPorts: each port is a service with all the pods, whose hostnames mean
+// them in each.
+func TestHeadlessOfSeveralPorts(t *testing.T) {
+	all := read(t, strings.Replace(reviews(`{addresses: [10.0.0.1], hostname: db-0, targetRef: {kind: Pod, name: db-0}}`,
+		`{addresses: [10.0.0.2], hostname: db-1, targetRef: {kind: Pod, name: db-1}}`), "10.96.0.7", "None", 1))
+	for name, port := range map[string]string{full: "8080", metrics: "15090"} {
+		s := all[name]
+		if s == nil || len(s.Endpoints) != 2 {
+			t.Fatalf("%s is %+v", name, s)
+		}
+		for host, ip := range map[string]string{"db-0": "10.0.0.1:", "db-1": "10.0.0.2:"} {
+			if e := s.Endpoint(host + ".reviews.shop.svc.cluster.local"); e == nil || e.Address != ip+port {
+				t.Errorf("%s: %s is %+v; want it at %s", name, host, e, ip+port)
+			}
+		}
+	}
+}
+
+// TestTargetsThatDiffer: where a port's name is another number in some pods, as while its
+// number changes, each is at its own.
+func TestTargetsThatDiffer(t *testing.T) {
+	a, b := `{addresses: [10.0.0.1], targetRef: {kind: Pod, name: a}}`, `{addresses: [10.0.0.2], targetRef: {kind: Pod, name: b}}`
+	s := read(t, reviews(a)+strings.ReplaceAll(slice("reviews-b", "13", "IPv4", b), "8080", "8081"))[full]
+	if s == nil || len(s.Endpoints) != 2 || s.Endpoint("a").Address != "10.0.0.1:8080" || s.Endpoint("b").Address != "10.0.0.2:8081" {
+		t.Errorf("%+v", s)
+	}
+}
+
+// manySlices are 10,000 pods of reviews in 100 slices.
+func manySlices() (*corev1.Service, []*discoveryv1.EndpointSlice) {
+	s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "reviews", Namespace: "shop"}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: 80}}}}
+	name, number, tcp := "http", int32(8080), corev1.ProtocolTCP
+	var of []*discoveryv1.EndpointSlice
+	for i := range 100 {
+		slice := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Name: &name, Port: &number, Protocol: &tcp}}}
+		for k := range 100 {
+			slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{Addresses: []string{fmt.Sprintf("10.1.%d.%d", i, k)},
+				TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: "shop", Name: fmt.Sprintf("reviews-%02d-%02d", i, k)}})
+		}
+		of = append(of, slice)
+	}
+	return s, of
+}
+
+// TestManySlices: 10,000 endpoints are found, each once.
+func TestManySlices(t *testing.T) {
+	s, of := manySlices()
+	found, _ := view{domain: DefaultDomain}.services(s, append(of, of[7], of[42]))
+	if len(found) != 1 || len(found[0].Endpoints) != 10_000 {
+		t.Fatalf("found %d services", len(found))
+	}
+	for _, name := range []string{"reviews-00-00", "reviews-99-99", "10.1.7.42:8080"} {
+		if found[0].Endpoint(name) == nil {
+			t.Errorf("no %s", name)
+		}
+	}
+}
+
+// BenchmarkManySlices is a change of one of 10,000 endpoints.
+func BenchmarkManySlices(b *testing.B) {
+	s, of := manySlices()
+	b.ReportAllocs()
+	for b.Loop() {
+		view{domain: DefaultDomain}.services(s, of)
 	}
 }
 
