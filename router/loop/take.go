@@ -141,7 +141,7 @@ func (l *Loop) at(windows []mesh.Window) time.Time {
 func (l *Loop) sourceIs(err error) {
 	switch failing := err != nil; {
 	case failing && !l.failing:
-		l.cfg.Log.Warn("no metrics; the last ones age", "error", err)
+		l.cfg.Log.Warn("no metrics come; those of before, if any, age", "error", err)
 	case !failing && l.failing:
 		l.cfg.Log.Info("metrics are back")
 	}
