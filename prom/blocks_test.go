@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -169,6 +170,20 @@ func states(t testing.TB, dir string) []string {
 	return all
 }
 
+// standsStill reports whether each thread of a process is stopped: one that is writing
+// when the signal comes ends that first.
+func standsStill(t testing.TB, process *os.Process) bool {
+	t.Helper()
+	stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", process.Pid))
+	if err != nil || len(stats) == 0 {
+		t.Fatalf("no threads of process %d: %v", process.Pid, err)
+	}
+	return !slices.ContainsFunc(stats, func(path string) bool {
+		stat, err := os.ReadFile(path)
+		return err != nil || !strings.Contains(string(stat), ") T ")
+	})
+}
+
 // A Prometheus has the folder open, and newer samples in its head.
 func TestBlocksOfARunningServer(t *testing.T) {
 	dir := t.TempDir()
@@ -183,10 +198,7 @@ func TestBlocksOfARunningServer(t *testing.T) {
 	if err := process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "stopped", func() bool {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", process.Pid))
-		return err == nil && strings.Contains(string(stat), ") T ")
-	})
+	until(t, "stopped", func() bool { return standsStill(t, process) })
 	before := states(t, dir)
 	d, err := Open(t.Context(), dir)
 	if err == nil {

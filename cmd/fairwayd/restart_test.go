@@ -240,9 +240,9 @@ func tableKept(t *testing.T, dir string) {
 }
 
 // TestRestartWhileAllIsDown: a daemon that is killed and started again while
-// Kubernetes, Prometheus, PostgreSQL, Redis and a collector of traces take connections and never answer, or are not there,
-// answers from its disk what it answered before, marked stale, before it has waited for
-// any of them. Once they are back it decides anew.
+// Kubernetes, Prometheus, PostgreSQL, Redis and a collector of traces take connections
+// and never answer, or are not there, answers from its disk what it answered before,
+// marked stale, before it has waited for any of them. Once they are back it decides anew.
 func TestRestartWhileAllIsDown(t *testing.T) {
 	t.Parallel()
 	w, state, program := newWorld(t), t.TempDir(), built(t)

@@ -32,7 +32,8 @@ func (p *page) torn() string {
 	return text
 }
 
-// TestFurtherTroubleIsLogged: one name that is broken for good must not hide from the log that later nobody answers.
+// TestFurtherTroubleIsLogged: one name that is broken for good must not hide from the log
+// that later nobody answers.
 func TestFurtherTroubleIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &page{}

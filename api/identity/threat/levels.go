@@ -100,9 +100,9 @@ func (u *unpacker) level() (l savedLevel) {
 }
 
 // RestoreLevels puts what SaveLevels saved into force, after RestoreBaselines and before
-// anybody is judged: with what has ended since then fallen by one step each hold. It returns how many are
-// raised still. A text that is not whole, or is of another time or version, changes
-// nothing.
+// anybody is judged: with what has ended since then fallen by one step each hold. It
+// returns how many are raised still. A text that is not whole, or is of another time or
+// version, changes nothing.
 func (j *Judge) RestoreLevels(text []byte, now time.Time) (raised int, err error) {
 	u, err := unseal(text, levelsFormat)
 	if err != nil {

@@ -12,7 +12,8 @@ func (j *Judge) overriding(s *Subject) *Override {
 	return over(j.inForce, s.name, j.now)
 }
 
-// Override has a level hold against the judge, until it ends. One of the same identity is replaced.
+// Override has a level hold against the judge, until it ends. One of the same identity
+// is replaced.
 func (j *Judge) Override(o Override) error {
 	if err := o.Validate(); err != nil {
 		return err

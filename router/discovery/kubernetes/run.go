@@ -166,7 +166,8 @@ func (r *run) needed() func(error) {
 const patience = 5 * time.Second
 
 // wanted warns, once until it may again, of what is lost without the informer of a
-// resource: a role that lacks it lacks it whether it is listed or watched. That nobody answers is the others' trouble too.
+// resource: a role that lacks it lacks it whether it is listed or watched. That nobody
+// answers is the others' trouble too.
 func (r *run) wanted(resource, without string) func(error) {
 	var mu sync.Mutex
 	var since time.Time // of the refusals in a row the first; zero: none
